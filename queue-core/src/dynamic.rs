@@ -1,0 +1,186 @@
+//! [`DynQueue`]: a queue whose kind is chosen at run time.
+
+use crate::event::Listen;
+use crate::sync::Deadline;
+use crate::{
+    Ends, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopError,
+    TryPushError,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
+
+/// A queue of any kind, behind one type, so that a program can choose the kind by a
+/// flag. Its clones are the same queue.
+///
+/// Costs a virtual call per operation, and an allocation per future.
+///
+/// ```
+/// use queue_core::Queue;
+/// use queue_core::dynamic::DynQueue;
+///
+/// fn use_any(queue: DynQueue<u32>) -> u32 {
+///     queue.push(7).unwrap();
+///     queue.pop().unwrap()
+/// }
+/// # let _ = use_any;
+/// ```
+pub struct DynQueue<T>(Arc<dyn Erased<T>>);
+
+impl<T: Send + 'static> DynQueue<T> {
+    /// Boxes `queue`.
+    pub fn new<Q: Queue<T> + 'static>(queue: Q) -> Self {
+        Self(Arc::new(queue))
+    }
+}
+
+impl<T> Clone for DynQueue<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for DynQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynQueue")
+            .field("len", &self.0.len())
+            .field("capacity", &self.0.capacity())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whoever waits on a [`DynQueue`].
+pub struct DynListener<'a>(Box<dyn ErasedListen + 'a>);
+
+impl fmt::Debug for DynListener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DynListener(..)")
+    }
+}
+
+impl Future for DynListener<'_> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl Listen for DynListener<'_> {
+    fn wait(self, deadline: Deadline) -> bool {
+        self.0.wait_boxed(deadline)
+    }
+}
+
+/// [`Listen`], with `self` in a box.
+trait ErasedListen: Future<Output = ()> + Send + Unpin {
+    fn wait_boxed(self: Box<Self>, deadline: Deadline) -> bool;
+}
+
+impl<L: Listen> ErasedListen for L {
+    fn wait_boxed(self: Box<Self>, deadline: Deadline) -> bool {
+        (*self).wait(deadline)
+    }
+}
+
+/// Writes [`Erased`], its implementation for every kind, and the way back to [`Queue`]:
+/// first the verbs that go through as they are, then those whose future is boxed.
+macro_rules! erased {
+    (
+        plain { $(fn $name:ident(&self $(, $arg:ident: $type:ty)*) $(-> $return:ty)?;)* }
+        boxed { $(fn $future:ident($($farg:ident: $ftype:ty),*) -> $output:ty;)* }
+    ) => {
+        /// [`Queue`] as far as a trait object can have it.
+        trait Erased<T>: Send + Sync {
+            fn listen_items(&self) -> DynListener<'_>;
+            fn listen_places(&self) -> DynListener<'_>;
+            fn ends(&self) -> &Ends;
+            $(fn $name(&self $(, $arg: $type)*) $(-> $return)?;)*
+            $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output>;)*
+        }
+
+        impl<T: Send + 'static, Q: Queue<T>> Erased<T> for Q {
+            fn listen_items(&self) -> DynListener<'_> {
+                DynListener(Box::new(Queue::listen_items(self)))
+            }
+            fn listen_places(&self) -> DynListener<'_> {
+                DynListener(Box::new(Queue::listen_places(self)))
+            }
+            fn ends(&self) -> &Ends {
+                Queue::ends(self)
+            }
+            $(fn $name(&self $(, $arg: $type)*) $(-> $return)? {
+                Queue::$name(self $(, $arg)*)
+            })*
+            $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output> {
+                Box::pin(Queue::$future(self $(, $farg)*))
+            })*
+        }
+
+        impl<T: Send + 'static> Queue<T> for DynQueue<T> {
+            type Listener<'a> = DynListener<'a> where Self: 'a;
+            fn listen_items(&self) -> DynListener<'_> {
+                self.0.listen_items()
+            }
+            fn listen_places(&self) -> DynListener<'_> {
+                self.0.listen_places()
+            }
+            fn ends(&self) -> &Ends {
+                self.0.ends()
+            }
+            $(fn $name(&self $(, $arg: $type)*) $(-> $return)? {
+                self.0.$name($($arg),*)
+            })*
+            fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+                self.0.push_async(item)
+            }
+            fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+                self.0.pop_async()
+            }
+            fn push_many_async(
+                &self,
+                items: &mut VecDeque<T>,
+            ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
+                async move { self.0.push_many_async(items).await }
+            }
+            fn pop_many_async(
+                &self,
+                into: &mut Vec<T>,
+                max: usize,
+            ) -> impl Future<Output = Result<usize, PopError>> + Send {
+                async move { self.0.pop_many_async(into, max).await }
+            }
+        }
+    };
+}
+
+erased! {
+    plain {
+        fn try_push(&self, item: T) -> Result<(), TryPushError<T>>;
+        fn try_pop(&self) -> Result<T, TryPopError>;
+        fn len(&self) -> usize;
+        fn capacity(&self) -> Option<usize>;
+        fn close(&self) -> bool;
+        fn is_closed(&self) -> bool;
+        fn is_empty(&self) -> bool;
+        fn is_full(&self) -> bool;
+        fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>>;
+        fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError>;
+        fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>>;
+        fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError>;
+        fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>>;
+        fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError>;
+        fn close_now(&self) -> Vec<T>;
+        fn retire(&self, side: Side);
+    }
+    boxed {
+        fn push_async(item: T) -> Result<(), PushError<T>>;
+        fn pop_async() -> Result<T, PopError>;
+        fn push_many_async(items: &'a mut VecDeque<T>) -> Result<(), PushError<()>>;
+        fn pop_many_async(into: &'a mut Vec<T>, max: usize) -> Result<usize, PopError>;
+    }
+}

@@ -1,0 +1,279 @@
+//! [`Producer`] and [`Consumer`]: the two halves of a queue, counted.
+
+use crate::iter::{Iter, TryIter};
+use crate::stream::Stream;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::{
+    PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// One of the two sides of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Those who push.
+    Producers,
+    /// Those who pop.
+    Consumers,
+}
+
+/// How many [`Producer`]s and [`Consumer`]s of a queue there are. Every kind keeps one
+/// beside its storage; only the ends themselves change it.
+#[derive(Debug, Default)]
+pub struct Ends {
+    producers: AtomicUsize,
+    consumers: AtomicUsize,
+}
+
+impl Ends {
+    /// No ends yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many ends of `side` there are in this process.
+    pub fn count(&self, side: Side) -> usize {
+        self.counter(side).load(Ordering::Relaxed)
+    }
+
+    fn counter(&self, side: Side) -> &AtomicUsize {
+        match side {
+            Side::Producers => &self.producers,
+            Side::Consumers => &self.consumers,
+        }
+    }
+
+    fn join(&self, side: Side) {
+        // Relaxed: who clones an end holds one, so the count cannot reach zero meanwhile.
+        self.counter(side).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True for the last one.
+    fn leave(&self, side: Side) -> bool {
+        // AcqRel: what every other end did comes before what the last one does next; the
+        // Release half of each pairs with the Acquire half of the last.
+        self.counter(side).fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// Writes one end: its counting, and the verbs of its side handed through.
+macro_rules! end {
+    ($(#[$doc:meta])* $name:ident, $side:expr) => {
+        $(#[$doc])*
+        pub struct $name<T: Send, Q: Queue<T>> {
+            queue: Q,
+            items: PhantomData<fn() -> T>,
+        }
+
+        impl<T: Send, Q: Queue<T>> $name<T, Q> {
+            /// An end of `queue`, counted from now on. Most users call
+            /// [`into_ends`](Queue::into_ends).
+            pub fn new(queue: Q) -> Self {
+                queue.ends().join($side);
+                Self { queue, items: PhantomData }
+            }
+
+            /// The queue this is an end of, for a kind's own methods. It still does only
+            /// what it may: this is no way to get the other side's verbs in a process
+            /// that was given this side alone.
+            pub fn queue(&self) -> &Q {
+                &self.queue
+            }
+
+            /// See [`Queue::len`].
+            pub fn len(&self) -> usize {
+                self.queue.len()
+            }
+
+            /// See [`Queue::is_empty`].
+            pub fn is_empty(&self) -> bool {
+                self.queue.is_empty()
+            }
+
+            /// See [`Queue::is_full`].
+            pub fn is_full(&self) -> bool {
+                self.queue.is_full()
+            }
+
+            /// See [`Queue::capacity`].
+            pub fn capacity(&self) -> Option<usize> {
+                self.queue.capacity()
+            }
+
+            /// See [`Queue::close`].
+            pub fn close(&self) -> bool {
+                self.queue.close()
+            }
+
+            /// See [`Queue::is_closed`].
+            pub fn is_closed(&self) -> bool {
+                self.queue.is_closed()
+            }
+        }
+
+        impl<T: Send, Q: Queue<T> + Clone> Clone for $name<T, Q> {
+            fn clone(&self) -> Self {
+                Self::new(self.queue.clone())
+            }
+        }
+
+        impl<T: Send, Q: Queue<T>> Drop for $name<T, Q> {
+            fn drop(&mut self) {
+                if self.queue.ends().leave($side) {
+                    self.queue.retire($side);
+                }
+            }
+        }
+
+        impl<T: Send, Q: Queue<T>> fmt::Debug for $name<T, Q> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("len", &self.len())
+                    .field("capacity", &self.capacity())
+                    .field("closed", &self.is_closed())
+                    .finish()
+            }
+        }
+    };
+}
+
+end! {
+    /// The pushing half of a queue, from [`Queue::into_ends`].
+    ///
+    /// When the last one is dropped the queue is closed: pops drain, then are `Closed`.
+    Producer, Side::Producers
+}
+
+end! {
+    /// The popping half of a queue, from [`Queue::into_ends`].
+    ///
+    /// When the last one is dropped the queue is closed: pushes are `Closed` and hand
+    /// their item back.
+    Consumer, Side::Consumers
+}
+
+#[allow(clippy::missing_errors_doc)] // Each says where to look.
+impl<T: Send, Q: Queue<T>> Producer<T, Q> {
+    /// See [`Queue::try_push`].
+    pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        self.queue.try_push(item)
+    }
+
+    /// See [`Queue::push`].
+    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        self.queue.push(item)
+    }
+
+    /// See [`Queue::push_timeout`].
+    pub fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+        self.queue.push_timeout(item, timeout)
+    }
+
+    /// See [`Queue::push_deadline`].
+    pub fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
+        self.queue.push_deadline(item, deadline)
+    }
+
+    /// See [`Queue::push_async`].
+    pub fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+        self.queue.push_async(item)
+    }
+
+    /// See [`Queue::try_push_many`].
+    pub fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        self.queue.try_push_many(items)
+    }
+
+    /// See [`Queue::push_many`].
+    pub fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        self.queue.push_many(items)
+    }
+
+    /// See [`Queue::push_many_async`].
+    pub fn push_many_async(
+        &self,
+        items: &mut VecDeque<T>,
+    ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
+        self.queue.push_many_async(items)
+    }
+}
+
+#[allow(clippy::missing_errors_doc)] // Each says where to look.
+impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
+    /// See [`Queue::try_pop`].
+    pub fn try_pop(&self) -> Result<T, TryPopError> {
+        self.queue.try_pop()
+    }
+
+    /// See [`Queue::pop`].
+    pub fn pop(&self) -> Result<T, PopError> {
+        self.queue.pop()
+    }
+
+    /// See [`Queue::pop_timeout`].
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+        self.queue.pop_timeout(timeout)
+    }
+
+    /// See [`Queue::pop_deadline`].
+    pub fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
+        self.queue.pop_deadline(deadline)
+    }
+
+    /// See [`Queue::pop_async`].
+    pub fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+        self.queue.pop_async()
+    }
+
+    /// See [`Queue::try_pop_many`].
+    pub fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        self.queue.try_pop_many(into, max)
+    }
+
+    /// See [`Queue::pop_many`].
+    pub fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        self.queue.pop_many(into, max)
+    }
+
+    /// See [`Queue::pop_many_async`].
+    pub fn pop_many_async(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+    ) -> impl Future<Output = Result<usize, PopError>> + Send {
+        self.queue.pop_many_async(into, max)
+    }
+
+    /// See [`Queue::close_now`].
+    pub fn close_now(&self) -> Vec<T> {
+        self.queue.close_now()
+    }
+
+    /// See [`Queue::iter`].
+    pub fn iter(&self) -> Iter<'_, T, Q> {
+        self.queue.iter()
+    }
+
+    /// See [`Queue::try_iter`].
+    pub fn try_iter(&self) -> TryIter<'_, T, Q> {
+        self.queue.try_iter()
+    }
+
+    /// See [`Queue::stream`].
+    pub fn stream(&self) -> Stream<'_, T, Q> {
+        self.queue.stream()
+    }
+}
+
+impl<'a, T: Send, Q: Queue<T>> IntoIterator for &'a Consumer<T, Q> {
+    type Item = T;
+    type IntoIter = Iter<'a, T, Q>;
+
+    fn into_iter(self) -> Iter<'a, T, Q> {
+        self.iter()
+    }
+}

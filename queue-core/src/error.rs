@@ -1,0 +1,246 @@
+//! The errors of every verb: one closed set for all kinds.
+//!
+//! A failed push hands its item back ([`into_item`](TryPushError::into_item)). No error
+//! asks `T: Debug`, so `?` and `unwrap` work with any item.
+
+use crate::Failure;
+use std::error::Error;
+use std::fmt;
+
+/// The texts, said once.
+const FULL: &str = "the queue is full";
+const EMPTY: &str = "the queue is empty";
+const CLOSED: &str = "the queue is closed";
+const TIMEOUT: &str = "timed out waiting for the queue";
+
+/// Implements what the three errors of pushing have in common.
+macro_rules! push_error {
+    ($name:ident, $($refused:ident => $text:expr),+) => {
+        impl<T> $name<T> {
+            /// The item that was not pushed.
+            pub fn into_item(self) -> T {
+                match self {
+                    $(Self::$refused(item))|+ | Self::Failed(item, _) => item,
+                }
+            }
+
+            /// The same error with its item put through `f`.
+            pub fn map<U>(self, f: impl FnOnce(T) -> U) -> $name<U> {
+                match self {
+                    $(Self::$refused(item) => $name::$refused(f(item)),)+
+                    Self::Failed(item, failure) => $name::Failed(f(item), failure),
+                }
+            }
+
+            /// Whether the queue was closed.
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed(_))
+            }
+
+            /// What failed, if it was neither of the queue's own refusals.
+            pub fn failure(&self) -> Option<&Failure> {
+                match self {
+                    Self::Failed(_, failure) => Some(failure),
+                    _ => None,
+                }
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$refused(_) => f.write_str(concat!(stringify!($refused), "(..)")),)+
+                    Self::Failed(_, failure) => write!(f, "Failed(.., {failure:?})"),
+                }
+            }
+        }
+
+        impl<T> fmt::Display for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$refused(_) => f.write_str($text),)+
+                    Self::Failed(_, failure) => fmt::Display::fmt(failure, f),
+                }
+            }
+        }
+
+        impl<T> Error for $name<T> {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                self.failure().map(|failure| failure as _)
+            }
+        }
+    };
+}
+
+/// Implements what the three errors of popping have in common.
+macro_rules! pop_error {
+    ($name:ident, $($refused:ident => $text:expr),+) => {
+        impl $name {
+            /// Whether the queue was closed and drained.
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed)
+            }
+
+            /// What failed, if it was neither of the queue's own refusals.
+            pub fn failure(&self) -> Option<&Failure> {
+                match self {
+                    Self::Failed(failure) => Some(failure),
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$refused => f.write_str($text),)+
+                    Self::Failed(failure) => fmt::Display::fmt(failure, f),
+                }
+            }
+        }
+
+        impl Error for $name {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                self.failure().map(|failure| failure as _)
+            }
+        }
+    };
+}
+
+/// Why [`try_push`](crate::Queue::try_push) did not push.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TryPushError<T> {
+    /// The queue holds as many items as it may.
+    Full(T),
+    /// The queue is closed: no push will ever succeed again.
+    Closed(T),
+    /// The queue could not take this item, and is as if it had not been tried.
+    Failed(T, Failure),
+}
+
+push_error!(TryPushError, Full => FULL, Closed => CLOSED);
+
+/// Why [`push`](crate::Queue::push) or [`push_async`](crate::Queue::push_async) did not push.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PushError<T> {
+    /// The queue is closed: no push will ever succeed again.
+    Closed(T),
+    /// The queue could not take this item, and is as if it had not been tried.
+    Failed(T, Failure),
+}
+
+push_error!(PushError, Closed => CLOSED);
+
+/// Why [`push_timeout`](crate::Queue::push_timeout) did not push.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PushTimeoutError<T> {
+    /// No place came free in time.
+    Timeout(T),
+    /// The queue is closed: no push will ever succeed again.
+    Closed(T),
+    /// The queue could not take this item, and is as if it had not been tried.
+    Failed(T, Failure),
+}
+
+push_error!(PushTimeoutError, Timeout => TIMEOUT, Closed => CLOSED);
+
+/// Why [`try_pop`](crate::Queue::try_pop) did not pop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TryPopError {
+    /// The queue is open and holds no item.
+    Empty,
+    /// The queue is closed and drained: no item will ever come again.
+    Closed,
+    /// The queue could not give an item.
+    Failed(Failure),
+}
+
+pop_error!(TryPopError, Empty => EMPTY, Closed => CLOSED);
+
+/// Why [`pop`](crate::Queue::pop) or [`pop_async`](crate::Queue::pop_async) did not pop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PopError {
+    /// The queue is closed and drained: no item will ever come again.
+    Closed,
+    /// The queue could not give an item.
+    Failed(Failure),
+}
+
+pop_error!(PopError, Closed => CLOSED);
+
+/// Why [`pop_timeout`](crate::Queue::pop_timeout) did not pop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PopTimeoutError {
+    /// No item came in time.
+    Timeout,
+    /// The queue is closed and drained: no item will ever come again.
+    Closed,
+    /// The queue could not give an item.
+    Failed(Failure),
+}
+
+pop_error!(PopTimeoutError, Timeout => TIMEOUT, Closed => CLOSED);
+
+impl<T> TryPushError<T> {
+    /// Whether the queue was full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+impl<T> PushTimeoutError<T> {
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+}
+
+impl TryPopError {
+    /// Whether the queue was empty and still open.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+impl PopTimeoutError {
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout)
+    }
+}
+
+impl<T> From<PushError<T>> for TryPushError<T> {
+    fn from(error: PushError<T>) -> Self {
+        match error {
+            PushError::Closed(item) => Self::Closed(item),
+            PushError::Failed(item, failure) => Self::Failed(item, failure),
+        }
+    }
+}
+
+impl<T> From<PushError<T>> for PushTimeoutError<T> {
+    fn from(error: PushError<T>) -> Self {
+        match error {
+            PushError::Closed(item) => Self::Closed(item),
+            PushError::Failed(item, failure) => Self::Failed(item, failure),
+        }
+    }
+}
+
+impl From<PopError> for TryPopError {
+    fn from(error: PopError) -> Self {
+        match error {
+            PopError::Closed => Self::Closed,
+            PopError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<PopError> for PopTimeoutError {
+    fn from(error: PopError) -> Self {
+        match error {
+            PopError::Closed => Self::Closed,
+            PopError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}

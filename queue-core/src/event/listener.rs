@@ -1,0 +1,112 @@
+//! [`Listener`]: one who waits for an [`Event`], and [`Listen`]: what all listeners can do.
+
+use super::Event;
+use super::list::Wake;
+use crate::sync::{Deadline, thread};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Waiting for an event once, as a thread or as a future.
+///
+/// As a future it is ready when it is worth trying again. Dropping a listener that was
+/// notified passes the notification on to the next one.
+pub trait Listen: Future<Output = ()> + Send + Unpin {
+    /// Sleeps until it is worth trying again (true) or the deadline passes (false).
+    fn wait(self, deadline: Deadline) -> bool;
+}
+
+/// Listens to an [`Event`] of this process, from [`Event::listen`].
+#[derive(Debug)]
+#[must_use = "a listener that is not waited on does nothing"]
+pub struct Listener<'a> {
+    event: &'a Event,
+    /// Its place in the event's list, until it has left it.
+    key: Option<usize>,
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn new(event: &'a Event, key: usize) -> Self {
+        Self {
+            event,
+            key: Some(key),
+        }
+    }
+
+    /// Leaves the list if notified; otherwise leaves word how to be woken.
+    fn is_notified_or_sleep(&mut self, wake: Wake) -> bool {
+        let Some(key) = self.key else { return true };
+        let mut list = self.event.list.lock();
+        let notified = list.is_notified(key);
+        // A waker is foreign code: the old one is dropped after the lock is.
+        let old = if notified {
+            list.remove(key);
+            self.key = None;
+            Some(wake)
+        } else {
+            list.sleep(key, wake)
+        };
+        drop(list);
+        drop(old);
+        notified
+    }
+
+    /// Leaves the list: whether it was notified.
+    fn leave(&mut self) -> bool {
+        let Some(key) = self.key.take() else {
+            return false;
+        };
+        let mut list = self.event.list.lock();
+        let (notified, wake) = list.remove(key);
+        self.event.publish(&list);
+        drop(list);
+        drop(wake);
+        notified
+    }
+}
+
+impl Listen for Listener<'_> {
+    fn wait(mut self, deadline: Deadline) -> bool {
+        loop {
+            if self.is_notified_or_sleep(Wake::Thread(thread::current())) {
+                return true;
+            }
+            match deadline.remaining() {
+                None => thread::park(),
+                // Timed out, unless the notification came at the last moment.
+                Some(left) if left.is_zero() => return self.leave(),
+                Some(left) => park_timeout(left),
+            }
+        }
+    }
+}
+
+#[cfg(not(loom))]
+use thread::park_timeout;
+
+/// Not reached: under loom every deadline has passed.
+#[cfg(loom)]
+fn park_timeout(_: std::time::Duration) {
+    thread::park();
+}
+
+impl Future for Listener<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_notified_or_sleep(Wake::Task(cx.waker().clone())) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        if self.leave() {
+            // Notified, but its owner no longer waits: the wake goes to the next.
+            self.event.notify_one(false);
+        }
+    }
+}

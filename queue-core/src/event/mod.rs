@@ -1,0 +1,153 @@
+//! [`Event`]: how somebody who waits learns that it is worth trying again.
+//!
+//! The protocol, the same for a thread and for a future:
+//!
+//! 1. the waiter tries, and fails;
+//! 2. it takes a [`Listener`];
+//! 3. it tries **again**: whatever happened before step 2 it sees now, whatever
+//!    happens later will notify the listener;
+//! 4. it waits on the listener, and goes back to 1.
+//!
+//! A listener that is dropped after it was notified passes the notification on, so a
+//! waiter that is cancelled, times out or panics eats no wake.
+
+mod list;
+mod listener;
+
+pub use listener::{Listen, Listener};
+
+use crate::sync::Lock;
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use list::List;
+
+/// Something that happens and that threads and futures wait for together.
+///
+/// Whoever makes it happen changes the shared state first and calls
+/// [`notify`](Self::notify) after. It costs a fence and a load when nobody waits.
+///
+/// ```
+/// use queue_core::event::{Event, Listen};
+/// use queue_core::sync::Deadline;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// let (flag, event) = (AtomicBool::new(false), Event::new());
+/// std::thread::scope(|s| {
+///     s.spawn(|| {
+///         flag.store(true, Ordering::Release);
+///         event.notify();
+///     });
+///     while !flag.load(Ordering::Acquire) {
+///         let listener = event.listen();
+///         if !flag.load(Ordering::Acquire) {
+///             listener.wait(Deadline::NEVER);
+///         }
+///     }
+/// });
+/// ```
+#[derive(Debug)]
+pub struct Event {
+    /// How many listeners stand in the list unnotified: written under the list's lock,
+    /// read without it.
+    waiting: AtomicUsize,
+    list: Lock<List>,
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Event {
+    /// An event that nobody listens to yet.
+    pub fn new() -> Self {
+        Self {
+            waiting: AtomicUsize::new(0),
+            list: Lock::new(List::new()),
+        }
+    }
+
+    /// Registers a listener. Try again after this and before waiting on it.
+    pub fn listen(&self) -> Listener<'_> {
+        let mut list = self.list.lock();
+        let key = list.insert();
+        self.publish(&list);
+        drop(list);
+        // Pairs with the fence in `notify` and `notify_all`: either they see this listener, or its
+        // owner, trying again, sees what they announce.
+        fence(Ordering::SeqCst);
+        Listener::new(self, key)
+    }
+
+    /// Wakes the listener that has waited longest and is not yet notified, if any.
+    ///
+    /// Call it after the change is visible, once for each change.
+    #[inline]
+    pub fn notify(&self) {
+        // Pairs with the fence in `listen`.
+        fence(Ordering::SeqCst);
+        if self.has_waiting() {
+            self.notify_one(false);
+        }
+    }
+
+    /// As [`notify`](Self::notify), but wakes nobody while a listener that was notified
+    /// earlier is still on its way.
+    ///
+    /// For a queue whose successful `try_` verbs notify onward when there is more to
+    /// take: a burst then costs one wake, and who is woken wakes the next one.
+    #[inline]
+    pub fn notify_unless_pending(&self) {
+        // Pairs with the fence in `listen`.
+        fence(Ordering::SeqCst);
+        if self.has_waiting() {
+            self.notify_one(true);
+        }
+    }
+
+    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence and the
+    /// check, for whoever has asked [`has_waiting`](Self::has_waiting) under a lock
+    /// that every listener holds while it registers.
+    #[cold]
+    pub fn notify_under_lock_unless_pending(&self) {
+        self.notify_one(true);
+    }
+
+    /// Whether a listener waits that is not yet notified. Without a lock that listeners
+    /// hold while they register, or a fence, the answer may be out of date.
+    #[inline(always)]
+    pub fn has_waiting(&self) -> bool {
+        // Relaxed: ordered by the caller's fence or lock.
+        self.waiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// Wakes every listener that is registered now.
+    pub fn notify_all(&self) {
+        // Pairs with the fence in `listen`.
+        fence(Ordering::SeqCst);
+        let mut list = self.list.lock();
+        let wakes = list.notify_all();
+        self.publish(&list);
+        drop(list);
+        wakes.into_iter().for_each(list::Wake::wake);
+    }
+
+    #[cold]
+    fn notify_one(&self, unless_pending: bool) {
+        let mut list = self.list.lock();
+        if unless_pending && list.has_pending() {
+            return;
+        }
+        let wake = list.notify_first();
+        self.publish(&list);
+        drop(list);
+        if let Some(wake) = wake {
+            wake.wake();
+        }
+    }
+
+    fn publish(&self, list: &List) {
+        // Relaxed: see `has_waiting`.
+        self.waiting.store(list.waiting(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,151 @@
+//! [`Failure`]: what went wrong outside the queue's own rules.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// The class of a [`Failure`], for code that reacts to it.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// An item could not be turned into bytes, or bytes not into an item.
+    Codec,
+    /// An item, or a capacity, is over the limit of this queue.
+    TooLarge,
+    /// The operating system refused: memory, descriptors, a broken file.
+    Io,
+    /// The process at the other end, or the one that hosts the queue, is gone.
+    PeerGone,
+    /// What was found is not what this queue writes: another item type, codec or
+    /// version, or bytes that somebody damaged or forged.
+    Corrupt,
+    /// This handle, or this user, may not do that.
+    Denied,
+    /// This kind, or this system, cannot do that.
+    Unsupported,
+    /// A remote queue does not answer.
+    Unavailable,
+    /// A remote queue may or may not have carried out the operation.
+    Ambiguous,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Codec => "codec",
+            Self::TooLarge => "too large",
+            Self::Io => "i/o",
+            Self::PeerGone => "peer gone",
+            Self::Corrupt => "corrupt",
+            Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
+            Self::Unavailable => "unavailable",
+            Self::Ambiguous => "ambiguous",
+        })
+    }
+}
+
+struct Inner {
+    kind: FailureKind,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Why a queue could not do what it was asked, beyond `Full`, `Empty`, `Closed`
+/// and `Timeout`.
+///
+/// One concrete type for every kind, so that code which handles it survives a swap
+/// of kinds. In-process kinds never produce one. It is one pointer wide and cheap
+/// to clone. Two failures are equal when their kind and message are.
+///
+/// ```
+/// use queue_core::{Failure, FailureKind};
+/// let failure = Failure::new(FailureKind::TooLarge, "item of 9 bytes, limit is 8");
+/// assert_eq!(failure.kind(), FailureKind::TooLarge);
+/// assert_eq!(failure.to_string(), "too large: item of 9 bytes, limit is 8");
+/// ```
+#[derive(Clone)]
+pub struct Failure(Arc<Inner>);
+
+impl Failure {
+    /// A failure of `kind` without an underlying error.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+        }))
+    }
+
+    /// A failure of `kind` caused by `source`, which [`Error::source`] gives back.
+    ///
+    /// ```
+    /// use queue_core::{Failure, FailureKind};
+    /// use std::error::Error;
+    /// let io = std::io::Error::other("disk on fire");
+    /// let failure = Failure::caused(FailureKind::Io, "cannot map the ring", io);
+    /// assert_eq!(failure.source().unwrap().to_string(), "disk on fire");
+    /// ```
+    pub fn caused(
+        kind: FailureKind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            source: Some(source.into()),
+        }))
+    }
+
+    /// The class of this failure.
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind, self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|e| e as _)
+    }
+}
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kind == other.0.kind && self.0.message == other.0.message
+    }
+}
+
+impl Eq for Failure {}
+
+impl From<std::io::Error> for Failure {
+    /// An operating system error: [`FailureKind::Denied`] where permission was
+    /// refused, else [`FailureKind::Io`].
+    fn from(error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => FailureKind::Denied,
+            _ => FailureKind::Io,
+        };
+        Self::caused(kind, "the operating system refused", error)
+    }
+}

@@ -1,0 +1,50 @@
+//! One trait for a FIFO queue, between threads, processes and async tasks.
+//!
+//! [`Queue`] is what programs are written against; a *kind* is a type that implements
+//! it. Code that compiles against one kind compiles against every kind, and does the
+//! same thing:
+//!
+//! | kind | crate | between |
+//! |---|---|---|
+//! | `ThreadQueue`, `LockFreeQueue` | `queue-thread` | threads |
+//! | `AsyncQueue` | `queue-async` | tasks |
+//! | `PipeQueue`, `ShmQueue`, `IpcQueue` | `queue-process` | processes |
+//!
+//! # When to use this crate directly
+//!
+//! * To write code that works with any kind: bound it by [`Queue`], and by [`Create`]
+//!   if it builds queues too.
+//! * To choose a kind at run time: [`dynamic::DynQueue`].
+//! * To write a kind: [`Queue`] says how, [`event`] has the waiting, and the module
+//!   `contract` (feature `contract`) shows that it keeps the promises.
+//!
+//! To just use a queue take the kind's own crate; it exports what you need from here.
+//!
+//! # When not
+//!
+//! A one-shot reply, a broadcast to all consumers, a priority queue: these are other
+//! primitives, and none of the kinds is one.
+
+#![deny(unsafe_code)]
+
+mod create;
+pub mod dynamic;
+mod ends;
+mod error;
+pub mod event;
+mod failure;
+pub mod iter;
+mod queue;
+mod stream;
+#[allow(unsafe_code)] // In `lock.rs` alone.
+pub mod sync;
+mod wait;
+
+pub use create::{Bound, Create};
+pub use ends::{Consumer, Ends, Producer, Side};
+pub use error::{
+    PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
+};
+pub use failure::{Failure, FailureKind};
+pub use queue::Queue;
+pub use stream::Stream;

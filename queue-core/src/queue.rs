@@ -1,0 +1,489 @@
+//! [`Queue`]: the one trait.
+
+use crate::event::Listen;
+use crate::iter::{Iter, TryIter};
+use crate::stream::Stream;
+use crate::sync::Deadline;
+use crate::{
+    Consumer, Ends, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side,
+    TryPopError, TryPushError, wait,
+};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// A bounded or unbounded FIFO queue with any number of producers and consumers.
+///
+/// A value of a kind is a *handle*: its clones are the same queue. Dropping the last
+/// handle drops what is left inside.
+///
+/// # Using one
+///
+/// Every verb exists three times: `try_` never waits, the plain one blocks the thread,
+/// `_async` is a future. Threads and futures may wait on the same queue together.
+///
+/// ```
+/// use queue_core::{PopError, Queue};
+/// fn worker<Q: Queue<u32>>(jobs: &Q, results: &Q) {
+///     while let Ok(job) = jobs.pop() {
+///         if results.push(job * 2).is_err() {
+///             break;
+///         }
+///     }
+/// }
+/// ```
+///
+/// # What every kind promises
+///
+/// * Order: if one push returned before another began, in any thread or process, its
+///   item is popped first.
+/// * An accepted item is popped exactly once, or comes back from
+///   [`close_now`](Self::close_now), or is dropped with the last handle.
+/// * A failed push returns the item, and the queue is as if it had not been tried.
+/// * After [`close`](Self::close) every push is `Closed`, and pops drain what is left,
+///   then are `Closed`. `Closed` wins over `Full`, `Empty` and `Timeout`.
+/// * A waiter goes on as soon as it can; one that is cancelled, times out or dies
+///   leaves its wake to another. After a millisecond of waiting it uses no CPU.
+/// * Dropping the future of a pop loses no item; dropping that of a push leaves the
+///   item in the queue whole or not at all.
+///
+/// These are the clauses C1 to C15 of the `contract` module (behind the feature
+/// of that name), which any kind can be put through.
+///
+/// # Writing one
+///
+/// A kind gives what has no default below: the two verbs that never wait, its
+/// state and close, its two events, and a place to count its ends. Everything
+/// else is built from those; override it only for speed.
+///
+/// ```
+/// use queue_core::event::{Event, Listener};
+/// use queue_core::{Ends, Queue, TryPopError, TryPushError};
+/// use std::collections::VecDeque;
+/// use std::sync::{Arc, Mutex};
+///
+/// #[derive(Default)]
+/// struct Shared<T> {
+///     state: Mutex<(VecDeque<T>, bool)>,
+///     items: Event,
+///     places: Event,
+///     ends: Ends,
+/// }
+///
+/// struct Simple<T>(Arc<Shared<T>>, usize);
+///
+/// impl<T> Clone for Simple<T> {
+///     fn clone(&self) -> Self {
+///         Self(self.0.clone(), self.1)
+///     }
+/// }
+///
+/// impl<T: Send> Queue<T> for Simple<T> {
+///     type Listener<'a> = Listener<'a> where Self: 'a;
+///
+///     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+///         let mut state = self.0.state.lock().unwrap();
+///         if state.1 {
+///             return Err(TryPushError::Closed(item));
+///         }
+///         if state.0.len() == self.1 {
+///             return Err(TryPushError::Full(item));
+///         }
+///         state.0.push_back(item);
+///         drop(state);
+///         self.0.items.notify();
+///         Ok(())
+///     }
+///
+///     fn try_pop(&self) -> Result<T, TryPopError> {
+///         let mut state = self.0.state.lock().unwrap();
+///         match state.0.pop_front() {
+///             Some(item) => {
+///                 drop(state);
+///                 self.0.places.notify();
+///                 Ok(item)
+///             }
+///             None if state.1 => Err(TryPopError::Closed),
+///             None => Err(TryPopError::Empty),
+///         }
+///     }
+///
+///     fn listen_items(&self) -> Listener<'_> { self.0.items.listen() }
+///     fn listen_places(&self) -> Listener<'_> { self.0.places.listen() }
+///     fn ends(&self) -> &Ends { &self.0.ends }
+///     fn len(&self) -> usize { self.0.state.lock().unwrap().0.len() }
+///     fn capacity(&self) -> Option<usize> { Some(self.1) }
+///     fn is_closed(&self) -> bool { self.0.state.lock().unwrap().1 }
+///
+///     fn close(&self) -> bool {
+///         let was = std::mem::replace(&mut self.0.state.lock().unwrap().1, true);
+///         self.0.items.notify_all();
+///         self.0.places.notify_all();
+///         !was
+///     }
+/// }
+///
+/// let queue = Simple(Arc::default(), 2);
+/// let other = queue.clone();
+/// let consumer = std::thread::spawn(move || other.iter().sum::<u32>());
+/// for n in 1..=100 {
+///     queue.push(n).unwrap();
+/// }
+/// queue.close();
+/// assert_eq!(consumer.join().unwrap(), 5050);
+/// ```
+pub trait Queue<T: Send>: Send + Sync {
+    /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
+    /// that uses the family's [`Event`](crate::event::Event).
+    type Listener<'a>: Listen
+    where
+        Self: 'a;
+
+    // What a kind gives.
+
+    /// Pushes `item` if there is a place, and never waits for another party to act.
+    ///
+    /// # Errors
+    /// `Full`, `Closed`, or `Failed`, each with the item.
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>>;
+
+    /// Pops the oldest item if there is one, and never waits for another party to act.
+    ///
+    /// # Errors
+    /// `Empty`; `Closed` once the queue is closed and drained; `Failed`.
+    fn try_pop(&self) -> Result<T, TryPopError>;
+
+    /// "An item came": a listener that is notified when it is worth trying to pop
+    /// again, also because the queue was closed.
+    fn listen_items(&self) -> Self::Listener<'_>;
+
+    /// "A place came": a listener that is notified when it is worth trying to push
+    /// again, also because the queue was closed.
+    fn listen_places(&self) -> Self::Listener<'_>;
+
+    /// Where this queue counts its [`Producer`]s and [`Consumer`]s.
+    fn ends(&self) -> &Ends;
+
+    /// How many items are inside. Never above the capacity; exact when nobody else
+    /// acts, else a snapshot that may be out of date when it is read.
+    fn len(&self) -> usize;
+
+    /// How many items the queue takes, or `None` without a bound.
+    fn capacity(&self) -> Option<usize>;
+
+    /// Closes the queue for all its handles: pushes fail from now on, pops drain what
+    /// is left, every waiter wakes. True for the call that closed it.
+    fn close(&self) -> bool;
+
+    /// Whether the queue was closed. It may still hold items.
+    fn is_closed(&self) -> bool;
+
+    // State.
+
+    /// Whether no item is inside; as exact as [`len`](Self::len).
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no place is left; as exact as [`len`](Self::len). Never true without a
+    /// bound.
+    fn is_full(&self) -> bool {
+        self.capacity()
+            .is_some_and(|capacity| self.len() >= capacity)
+    }
+
+    // Pushing.
+
+    /// Pushes `item`, waiting for a place as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed` or `Failed`, each with the item.
+    #[inline]
+    fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.push_until(item, Deadline::NEVER) {
+            Ok(()) => Ok(()),
+            Err(PushTimeoutError::Closed(item)) => Err(PushError::Closed(item)),
+            Err(PushTimeoutError::Failed(item, failure)) => Err(PushError::Failed(item, failure)),
+            Err(PushTimeoutError::Timeout(_)) => unreachable!("never has not come"),
+        }
+    }
+
+    /// Pushes `item`, waiting up to `timeout` for a place. Tries once before it looks
+    /// at the clock, so a zero timeout is one try; one too long to be represented
+    /// waits as long as it takes.
+    ///
+    /// # Errors
+    /// `Timeout`, `Closed` or `Failed`, each with the item.
+    fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+        match self.try_push(item) {
+            Ok(()) => Ok(()),
+            Err(TryPushError::Full(item)) if timeout.is_zero() => {
+                Err(PushTimeoutError::Timeout(item))
+            }
+            Err(TryPushError::Full(item)) => self.push_until(item, Deadline::after(timeout)),
+            Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
+            Err(TryPushError::Failed(item, failure)) => {
+                Err(PushTimeoutError::Failed(item, failure))
+            }
+        }
+    }
+
+    /// Pushes `item`, waiting until `deadline` for a place. A deadline that has passed
+    /// is one try.
+    ///
+    /// # Errors
+    /// `Timeout`, `Closed` or `Failed`, each with the item.
+    fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
+        self.push_until(item, Deadline::at(deadline))
+    }
+
+    /// Pushes `item`, waiting until `deadline` or as long as it takes: what the
+    /// blocking verbs of pushing come down to. Tries once before it looks at the clock.
+    ///
+    /// # Errors
+    /// `Timeout`, `Closed` or `Failed`, each with the item.
+    #[inline]
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        match self.try_push(item) {
+            Ok(()) => Ok(()),
+            Err(TryPushError::Full(item)) => wait::push_until(self, item, deadline),
+            Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
+            Err(TryPushError::Failed(item, failure)) => {
+                Err(PushTimeoutError::Failed(item, failure))
+            }
+        }
+    }
+
+    /// Pushes `item` as soon as there is a place.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the item in the queue whole, or drops it with the
+    /// future and leaves the queue as it was; a wake meant for it goes to another.
+    ///
+    /// # Errors
+    /// `Closed` or `Failed`, each with the item.
+    fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+        wait::push_async(self, item)
+    }
+
+    /// Pushes from the front of `items` what finds a place, and never waits: how many
+    /// it pushed, at least one unless `items` is empty.
+    ///
+    /// # Errors
+    /// `Full` if there is no place at all, `Closed`, or `Failed` if the first item
+    /// failed; what did not go in stays in `items`.
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        let mut pushed = 0;
+        while let Some(item) = items.pop_front() {
+            if let Err(error) = self.try_push(item) {
+                let error = error.map(|item| items.push_front(item));
+                return if pushed == 0 { Err(error) } else { Ok(pushed) };
+            }
+            pushed += 1;
+        }
+        Ok(pushed)
+    }
+
+    /// Pushes all of `items` in order, waiting for places. Other producers' items may
+    /// come in between.
+    ///
+    /// # Errors
+    /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
+    /// `items`.
+    fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        wait::push_many(self, items)
+    }
+
+    /// [`push_many`](Self::push_many) as a future.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves in `items` exactly what did not go in.
+    ///
+    /// # Errors
+    /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
+    /// `items`.
+    fn push_many_async(
+        &self,
+        items: &mut VecDeque<T>,
+    ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
+        wait::push_many_async(self, items)
+    }
+
+    // Popping.
+
+    /// Pops the oldest item, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    #[inline]
+    fn pop(&self) -> Result<T, PopError> {
+        match self.pop_until(Deadline::NEVER) {
+            Ok(item) => Ok(item),
+            Err(PopTimeoutError::Closed) => Err(PopError::Closed),
+            Err(PopTimeoutError::Failed(failure)) => Err(PopError::Failed(failure)),
+            Err(PopTimeoutError::Timeout) => unreachable!("never has not come"),
+        }
+    }
+
+    /// Pops the oldest item, waiting up to `timeout` for one. Tries once before it
+    /// looks at the clock, so a zero timeout is one try; one too long to be
+    /// represented waits as long as it takes.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+        match self.try_pop() {
+            Ok(item) => Ok(item),
+            Err(TryPopError::Empty) if timeout.is_zero() => Err(PopTimeoutError::Timeout),
+            Err(TryPopError::Empty) => self.pop_until(Deadline::after(timeout)),
+            Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
+            Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
+        }
+    }
+
+    /// Pops the oldest item, waiting until `deadline` for one. A deadline that has
+    /// passed is one try.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
+        self.pop_until(Deadline::at(deadline))
+    }
+
+    /// Pops the oldest item, waiting until `deadline` or as long as it takes: what the
+    /// blocking verbs of popping come down to. Tries once before it looks at the clock.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[inline]
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        match self.try_pop() {
+            Ok(item) => Ok(item),
+            Err(TryPopError::Empty) => wait::pop_until(self, deadline),
+            Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
+            Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
+        }
+    }
+
+    /// Pops the oldest item as soon as there is one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no item, and a wake meant for it goes to another.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+        wait::pop_async(self)
+    }
+
+    /// Pops up to `max` items at once into `into`, and never waits: how many it
+    /// popped, at least one unless `max` is zero.
+    ///
+    /// # Errors
+    /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first
+    /// item failed.
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        for popped in 0..max {
+            match self.try_pop() {
+                Ok(item) => into.push(item),
+                Err(error) if popped == 0 => return Err(error),
+                Err(_) => return Ok(popped),
+            }
+        }
+        Ok(max)
+    }
+
+    /// Waits for one item, and takes up to `max` at once, appending them to `into`: how
+    /// many. A `max` of zero is `Ok(0)` at once.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        match wait::pop_many_until(self, into, max, Deadline::NEVER) {
+            Ok(count) => Ok(count),
+            Err(PopTimeoutError::Closed) => Err(PopError::Closed),
+            Err(PopTimeoutError::Failed(failure)) => Err(PopError::Failed(failure)),
+            Err(PopTimeoutError::Timeout) => unreachable!("never has not come"),
+        }
+    }
+
+    /// [`pop_many`](Self::pop_many) as a future.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no item: those popped are in `into`.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    fn pop_many_async(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+    ) -> impl Future<Output = Result<usize, PopError>> + Send {
+        wait::pop_many_async(self, into, max)
+    }
+
+    // The end.
+
+    /// Closes the queue and takes what is left, in order. An item that fails to come
+    /// out (a process kind whose bytes were damaged) is skipped.
+    fn close_now(&self) -> Vec<T> {
+        self.close();
+        let mut left = Vec::new();
+        loop {
+            let before = self.len();
+            match self.try_pop() {
+                Ok(item) => left.push(item),
+                // A push that was under way when the queue closed is about to end.
+                Err(TryPopError::Empty) => crate::sync::thread::yield_now(),
+                Err(TryPopError::Failed(_)) if self.len() < before => {}
+                Err(TryPopError::Closed | TryPopError::Failed(_)) => return left,
+            }
+        }
+    }
+
+    /// Called when the last end of `side` was dropped: closes the queue.
+    ///
+    /// A kind whose ends live in several processes closes it when the last one of all
+    /// processes has gone.
+    fn retire(&self, side: Side) {
+        let _ = side;
+        self.close();
+    }
+
+    /// Two halves, each cloneable, that close the queue when the last one of a side is
+    /// dropped: pops then drain and are `Closed`, pushes are `Closed` at once.
+    ///
+    /// Halves made by several calls on handles of one queue are counted together.
+    fn into_ends(self) -> (Producer<T, Self>, Consumer<T, Self>)
+    where
+        Self: Sized + Clone,
+    {
+        (Producer::new(self.clone()), Consumer::new(self))
+    }
+
+    // Iteration.
+
+    /// Pops until the queue is closed and drained, blocking in between.
+    fn iter(&self) -> Iter<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        Iter::new(self)
+    }
+
+    /// Pops what is inside, and ends where popping would wait.
+    fn try_iter(&self) -> TryIter<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        TryIter::new(self)
+    }
+
+    /// Pops until the queue is closed and drained, as a [`futures_core::Stream`].
+    fn stream(&self) -> Stream<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        Stream::new(self)
+    }
+}

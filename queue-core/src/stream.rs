@@ -1,0 +1,81 @@
+//! [`Stream`]: popping as a stream.
+
+use crate::{Failure, Queue, TryPopError};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Pops until the queue is closed and drained, from [`Queue::stream`].
+///
+/// It also ends where popping failed; [`failure`](Self::failure) then says why.
+/// Dropping it between two items loses neither an item nor a wake.
+pub struct Stream<'a, T: Send, Q: Queue<T> + 'a> {
+    queue: &'a Q,
+    listener: Option<Q::Listener<'a>>,
+    failure: Option<Failure>,
+    items: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Send, Q: Queue<T>> Stream<'a, T, Q> {
+    pub(crate) fn new(queue: &'a Q) -> Self {
+        Self {
+            queue,
+            listener: None,
+            failure: None,
+            items: PhantomData,
+        }
+    }
+
+    /// What ended the stream, if it was not the queue's own end.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+}
+
+impl<T: Send, Q: Queue<T>> fmt::Debug for Stream<'_, T, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send, Q: Queue<T>> futures_core::Stream for Stream<'_, T, Q> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if let Some(listener) = &mut self.listener {
+                ready!(Pin::new(listener).poll(cx));
+                self.listener = None;
+            }
+            match self.queue.try_pop() {
+                Ok(item) => return Poll::Ready(Some(item)),
+                Err(TryPopError::Closed) => return Poll::Ready(None),
+                Err(TryPopError::Failed(failure)) => {
+                    self.failure = Some(failure);
+                    return Poll::Ready(None);
+                }
+                Err(TryPopError::Empty) => {}
+            }
+            // Listen, and try once more before waiting.
+            self.listener = Some(self.queue.listen_items());
+            match self.queue.try_pop() {
+                Err(TryPopError::Empty) => {}
+                tried => {
+                    self.listener = None;
+                    return Poll::Ready(match tried {
+                        Ok(item) => Some(item),
+                        Err(TryPopError::Failed(failure)) => {
+                            self.failure = Some(failure);
+                            None
+                        }
+                        Err(_) => None,
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The shim over std's and loom's shared-memory primitives.
+//!
+//! Everything in the family that waits or shares goes through here, so that one
+//! `--cfg loom` turns it all into models. The switch is `cfg(loom)` alone, never
+//! `all(test, loom)`: a downstream crate that builds its own model with
+//! `RUSTFLAGS="--cfg loom"` gets our in-process queues inside it.
+//!
+//! What loom has no notion of stays out of its sight: time ([`Deadline`] has always
+//! run out under loom), spinning (skipped), and `crossbeam-queue` (a stand-in).
+
+mod deadline;
+mod lock;
+pub mod spin;
+
+pub use deadline::Deadline;
+pub use lock::{Lock, LockGuard};
+
+#[cfg(loom)]
+pub use loom::{
+    cell::UnsafeCell,
+    sync::{Arc, atomic},
+    thread,
+};
+#[cfg(not(loom))]
+pub use std::{
+    sync::{Arc, atomic},
+    thread,
+};
+
+#[cfg(not(loom))]
+pub use cell::UnsafeCell;
+
+/// loom's access-checked cell, as a plain one.
+#[cfg(not(loom))]
+mod cell {
+    /// `std::cell::UnsafeCell` with loom's interface.
+    #[derive(Debug, Default)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// A cell that holds `value`.
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with a pointer for reading.
+        #[inline(always)]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer for writing.
+        #[inline(always)]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// The value of a cell that nobody shares any more.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+}
+
+/// Keeps `value` on cache lines of its own, so that writes to its neighbours do not
+/// slow its readers. 128 bytes, for processors fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct CachePadded<T>(pub T);
+
+impl<T> std::ops::Deref for CachePadded<T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

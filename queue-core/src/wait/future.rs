@@ -1,0 +1,89 @@
+//! Waiting as a future. No future holds an item that its owner could not get back
+//! other than the one it was given, and none holds an item that it took.
+
+use crate::{PopError, PushError, Queue, TryPopError, TryPushError};
+use std::collections::VecDeque;
+
+pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
+    queue: &Q,
+    item: T,
+) -> Result<(), PushError<T>> {
+    let mut listener = None;
+    let mut item = item;
+    loop {
+        item = match queue.try_push(item) {
+            Ok(()) => return Ok(()),
+            Err(TryPushError::Full(item)) => item,
+            Err(TryPushError::Closed(item)) => return Err(PushError::Closed(item)),
+            Err(TryPushError::Failed(item, failure)) => {
+                return Err(PushError::Failed(item, failure));
+            }
+        };
+        match listener.take() {
+            None => listener = Some(queue.listen_places()),
+            Some(listener) => listener.await,
+        }
+    }
+}
+
+pub(crate) async fn pop_async<T: Send, Q: Queue<T> + ?Sized>(queue: &Q) -> Result<T, PopError> {
+    let mut listener = None;
+    loop {
+        match queue.try_pop() {
+            Ok(item) => return Ok(item),
+            Err(TryPopError::Empty) => {}
+            Err(TryPopError::Closed) => return Err(PopError::Closed),
+            Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
+        }
+        match listener.take() {
+            None => listener = Some(queue.listen_items()),
+            Some(listener) => listener.await,
+        }
+    }
+}
+
+pub(crate) async fn push_many_async<T: Send, Q: Queue<T> + ?Sized>(
+    queue: &Q,
+    items: &mut VecDeque<T>,
+) -> Result<(), PushError<()>> {
+    let mut listener = None;
+    while !items.is_empty() {
+        match queue.try_push_many(items) {
+            Ok(_) => {
+                listener = None;
+                continue;
+            }
+            Err(TryPushError::Full(())) => {}
+            Err(TryPushError::Closed(())) => return Err(PushError::Closed(())),
+            Err(TryPushError::Failed((), failure)) => return Err(PushError::Failed((), failure)),
+        }
+        match listener.take() {
+            None => listener = Some(queue.listen_places()),
+            Some(listener) => listener.await,
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn pop_many_async<T: Send, Q: Queue<T> + ?Sized>(
+    queue: &Q,
+    into: &mut Vec<T>,
+    max: usize,
+) -> Result<usize, PopError> {
+    if max == 0 {
+        return Ok(0);
+    }
+    let mut listener = None;
+    loop {
+        match queue.try_pop_many(into, max) {
+            Ok(count) => return Ok(count),
+            Err(TryPopError::Empty) => {}
+            Err(TryPopError::Closed) => return Err(PopError::Closed),
+            Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
+        }
+        match listener.take() {
+            None => listener = Some(queue.listen_items()),
+            Some(listener) => listener.await,
+        }
+    }
+}
