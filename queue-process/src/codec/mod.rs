@@ -1,0 +1,87 @@
+//! [`Codec`]: how the items of a process queue become bytes, and bytes items.
+
+#[cfg(feature = "bincode")]
+mod bincode;
+mod postcard;
+mod raw;
+
+#[cfg(feature = "bincode")]
+pub use self::bincode::Bincode;
+pub use self::postcard::Postcard;
+pub use self::raw::Raw;
+
+use queue_core::Failure;
+
+/// Turns items of type `T` into bytes and back.
+///
+/// A codec is a type without a value: it is the type parameter `C` of
+/// `PipeQueue<T, C>` and its siblings, and its functions are called in whichever thread
+/// pushes or pops.
+///
+/// | codec | items | take it when |
+/// |---|---|---|
+/// | [`Postcard`] | serde | always, unless you know better: small, maintained |
+/// | `Bincode` (feature `bincode`) | serde | others already speak its (frozen) format |
+/// | [`Raw`] | `Vec<u8>` | the items are bytes already |
+///
+/// # Writing one
+///
+/// ```
+/// use queue_process::codec::Codec;
+/// use queue_process::{Failure, FailureKind};
+///
+/// /// Big-endian numbers.
+/// enum Network {}
+///
+/// impl Codec<u32> for Network {
+///     const NAME: &'static str = "network";
+///
+///     fn encode(item: &u32, into: &mut Vec<u8>) -> Result<(), Failure> {
+///         into.extend(item.to_be_bytes());
+///         Ok(())
+///     }
+///
+///     fn decode(bytes: &[u8]) -> Result<u32, Failure> {
+///         let bytes = bytes
+///             .try_into()
+///             .map_err(|e| Failure::caused(FailureKind::Codec, "not four bytes", e))?;
+///         Ok(u32::from_be_bytes(bytes))
+///     }
+/// }
+///
+/// let mut bytes = Vec::new();
+/// Network::encode(&7, &mut bytes)?;
+/// assert_eq!(bytes, [0, 0, 0, 7]);
+/// assert_eq!(Network::decode(&bytes)?, 7);
+/// # Ok::<(), Failure>(())
+/// ```
+pub trait Codec<T>: Send + Sync + 'static {
+    /// Its name. Two processes that share a queue must agree on it; a process that opens
+    /// the queue with a codec of another name is refused.
+    const NAME: &'static str;
+
+    /// Appends the bytes of `item` to `into`, whatever it already holds.
+    ///
+    /// # Errors
+    /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if the item has no bytes;
+    /// what `into` then holds beyond what it held before means nothing.
+    fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure>;
+
+    /// The item whose bytes these are, all of them.
+    ///
+    /// The bytes may come from a broken or a hostile process. A codec answers any bytes
+    /// with an item or a failure: it does not panic, and it allocates in proportion to
+    /// the bytes that are there, whatever lengths they claim.
+    ///
+    /// # Errors
+    /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if they are not those of an
+    /// item, also if some are left over.
+    fn decode(bytes: &[u8]) -> Result<T, Failure>;
+}
+
+/// The failure of bytes that hold an item and then some.
+#[cold]
+fn left_over(count: usize) -> Failure {
+    let message = format!("{count} bytes left over behind the item");
+    Failure::new(queue_core::FailureKind::Codec, message)
+}

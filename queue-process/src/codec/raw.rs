@@ -1,0 +1,31 @@
+//! [`Raw`]: bytes as they are.
+
+use super::Codec;
+use queue_core::Failure;
+
+/// Moves `Vec<u8>` untouched: what was pushed is what lies in the queue.
+///
+/// ```
+/// use queue_process::codec::{Codec, Raw};
+/// let mut bytes = b"already here, ".to_vec();
+/// Raw::encode(&b"appended".to_vec(), &mut bytes)?;
+/// assert_eq!(bytes, b"already here, appended");
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum Raw {}
+
+impl Codec<Vec<u8>> for Raw {
+    const NAME: &'static str = "raw";
+
+    #[inline]
+    fn encode(item: &Vec<u8>, into: &mut Vec<u8>) -> Result<(), Failure> {
+        into.extend_from_slice(item);
+        Ok(())
+    }
+
+    #[inline]
+    fn decode(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+        Ok(bytes.to_vec())
+    }
+}
