@@ -1,1 +1,22 @@
-//! x
+//! What concerns the whole family, and is not published: the swap, the main program's
+//! real processes, tidiness, and the two tools that run the models:
+//!
+//! * `cargo loom` runs every model and requires each to have completed ([`models`]);
+//! * `cargo mutate` weakens the sources one place at a time and asks the models and
+//!   tests which of them notices ([`mutation`]).
+
+#![forbid(unsafe_code)]
+
+pub mod models;
+
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+///
+/// # Panics
+/// If this package was moved out of the workspace.
+pub fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    root.expect("tests/ lies in the workspace").to_path_buf()
+}

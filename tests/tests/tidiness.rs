@@ -1,0 +1,201 @@
+//! What the project promises of its own text: size, unsafe code, arrows, nothing unfinished.
+
+use std::path::Path;
+
+/// The files that may hold unsafe code. Each block argues for itself.
+const MAY_BE_UNSAFE: &[&str] = &[
+    "queue-core/src/sync/lock.rs",
+    "queue-process/src/sys/",
+    "queue-process/src/shared/",
+];
+
+/// Crates that promise to hold no unsafe code at all.
+const FORBID_UNSAFE: &[&str] = &[
+    "queue-thread/src/lib.rs",
+    "queue-async/src/lib.rs",
+    "tests/src/lib.rs",
+    "examples/pipeline/main.rs",
+];
+
+/// Lines of a file that are not documentation.
+const LIMIT: usize = 400;
+
+/// A file below the root of the repository.
+struct File {
+    /// Relative to the root, with `/`.
+    path: String,
+    text: String,
+}
+
+/// Every text file of the repository, but what is built or locked.
+fn files() -> Vec<File> {
+    let root = family_tests::root();
+    let (mut directories, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy();
+            if matches!(&*name, "target" | ".git" | "Cargo.lock" | "node_modules") {
+                continue;
+            }
+            if path.is_dir() {
+                directories.push(path);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                files.push(File {
+                    path: relative(&root, &path),
+                    text,
+                });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(files.len() > 20, "the repository was not found");
+    files
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap();
+    path.to_string_lossy().replace('\\', "/")
+}
+
+fn rust_files() -> impl Iterator<Item = File> {
+    files().into_iter().filter(|f| f.path.ends_with(".rs"))
+}
+
+/// Lines outside of comments, numbered from 1.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(n, line)| (n + 1, line.split("//").next().unwrap_or(line)))
+}
+
+/// Fails with all of `faults` at once.
+#[track_caller]
+fn none(faults: Vec<String>) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn a_file_holds_one_concept() {
+    let faults = rust_files().filter_map(|file| {
+        let is_documentation = |line: &&str| {
+            let line = line.trim_start();
+            line.starts_with("///") || line.starts_with("//!")
+        };
+        let lines = file.text.lines().filter(|l| !is_documentation(l)).count();
+        (lines > LIMIT).then(|| format!("{}: {lines} lines, limit {LIMIT}", file.path))
+    });
+    none(faults.collect());
+}
+
+#[test]
+fn unsafe_code_stays_where_it_is_argued() {
+    let mut faults = Vec::new();
+    for file in rust_files() {
+        if MAY_BE_UNSAFE.iter().any(|may| file.path.starts_with(may)) {
+            continue;
+        }
+        for (n, line) in code(&file.text) {
+            let says_unsafe = line
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe");
+            if says_unsafe && !line.contains('"') {
+                faults.push(format!("{}:{n}: {}", file.path, line.trim()));
+            }
+        }
+    }
+    for path in FORBID_UNSAFE {
+        let text = std::fs::read_to_string(family_tests::root().join(path)).unwrap_or_default();
+        if !text.contains("#![forbid(unsafe_code)]") {
+            faults.push(format!("{path}: does not forbid unsafe code"));
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn nothing_is_unfinished_or_switched_off() {
+    // In two halves, so that this file does not find itself.
+    let signs = [
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("dbg", "!("),
+        concat!("#[", "ignore"),
+        concat!("FIX", "ME"),
+        concat!("TO", "DO"),
+        concat!("X", "XX"),
+    ];
+    none(found(&signs));
+}
+
+#[test]
+fn the_text_speaks_of_no_machine() {
+    let signs = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/tmp", "/wt"),
+        concat!("crates", ".io"),
+        concat!("pypi", ".org"),
+    ];
+    none(found(&signs));
+}
+
+/// Where any of `signs` stands.
+fn found(signs: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files() {
+        for (n, line) in file.text.lines().enumerate() {
+            if let Some(sign) = signs.iter().find(|sign| line.contains(*sign)) {
+                found.push(format!("{}:{}: {sign}", file.path, n + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_arrows_point_to_the_core_alone() {
+    let published = ["queue-core", "queue-thread", "queue-async", "queue-process"];
+    let mut faults = Vec::new();
+    for package in published {
+        let manifest = format!("{package}/Cargo.toml");
+        let text = std::fs::read_to_string(family_tests::root().join(&manifest)).unwrap();
+        let own = text.lines().filter(|line| !line.starts_with("name"));
+        for line in own {
+            for sibling in published {
+                let allowed = sibling == "queue-core" || sibling == package;
+                if line.starts_with(sibling) && !allowed {
+                    faults.push(format!("{manifest}: depends on its sibling {sibling}"));
+                }
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn every_member_inherits_the_shared_settings() {
+    let mut faults = Vec::new();
+    for package in [
+        "queue-core",
+        "queue-thread",
+        "queue-async",
+        "queue-process",
+        "tests",
+    ] {
+        let manifest = format!("{package}/Cargo.toml");
+        let text = std::fs::read_to_string(family_tests::root().join(&manifest)).unwrap();
+        for wanted in [
+            "version.workspace = true",
+            "edition.workspace = true",
+            "rust-version.workspace = true",
+            "license.workspace = true",
+            "[lints]\nworkspace = true",
+        ] {
+            if !text.contains(wanted) {
+                faults.push(format!("{manifest}: without {wanted:?}"));
+            }
+        }
+    }
+    none(faults);
+}
