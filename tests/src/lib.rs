@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod models;
-
+pub mod mutation;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,172 @@
+//! `cargo mutate`: weakens the sources one place at a time, and reports who noticed.
+
+#![forbid(unsafe_code)]
+
+use family_tests::mutation::list::{self, List};
+use family_tests::mutation::run::{Bench, Fate};
+use family_tests::mutation::table::{self, Fates};
+use family_tests::mutation::{Mutation, scan};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "\
+Weakens the sources one place at a time and asks the models and tests who notices. Takes
+hours for everything; works in target/mutate, and writes MUTATIONS.md after each change, so
+it can be ended at any time.
+
+Usage: cargo mutate [--list] [--new] [--limit SECONDS] [FILTER]
+
+  --list           only name the places
+  --new            only those of which MUTATIONS.md does not say who noticed
+  --limit SECONDS  how long one suite may take, with its build [default: 240]
+  FILTER           only places whose name contains this, e.g. queue-thread/ or fence
+
+Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";
+
+/// Whose sources are weakened.
+const PACKAGES: &[&str] = &["queue-core", "queue-thread", "queue-async", "queue-process"];
+
+struct Options {
+    only_list: bool,
+    only_new: bool,
+    limit: Duration,
+    filter: String,
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("cargo mutate: {wrong}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo mutate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Option<Options>, String> {
+    let mut options = Options {
+        only_list: false,
+        only_new: false,
+        limit: Duration::from_secs(240),
+        filter: String::new(),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-h" | "--help" => return Ok(None),
+            "--list" => options.only_list = true,
+            "--new" => options.only_new = true,
+            "--limit" => {
+                let seconds = arguments.next().and_then(|s| s.parse().ok());
+                options.limit = Duration::from_secs(seconds.ok_or("--limit takes seconds")?);
+            }
+            _ if argument.starts_with('-') || !options.filter.is_empty() => {
+                return Err(format!("unexpected argument {argument:?}"));
+            }
+            _ => options.filter = argument,
+        }
+    }
+    Ok(Some(options))
+}
+
+/// Tries the mutations: whether somebody noticed each, or it is argued for.
+fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
+    let root = family_tests::root();
+    let kept = std::fs::read_to_string(root.join("tests/mutations.txt"))?;
+    let list = list::read(&kept, &root)?;
+    let all = mutations(&root, &list)?;
+    for (id, _) in &list.argued {
+        if !all.iter().any(|mutation| mutation.id == *id) {
+            return Err(format!("tests/mutations.txt argues for what is not there: {id}").into());
+        }
+    }
+    let report = root.join("MUTATIONS.md");
+    let known = table::read(&std::fs::read_to_string(&report).unwrap_or_default());
+    let chosen: Vec<_> = all
+        .iter()
+        .filter(|m| m.id.contains(&options.filter))
+        .filter(|m| !options.only_new || !known.contains_key(&m.id))
+        .collect();
+    if options.only_list {
+        chosen
+            .iter()
+            .for_each(|mutation| println!("{}", mutation.id));
+        println!("{} places", chosen.len());
+        return Ok(true);
+    }
+
+    let bench = Bench::new(&root, options.limit)?;
+    for package in PACKAGES {
+        if chosen.iter().any(|m| m.package() == *package) {
+            bench.check_baseline(&bench.suites(package)?)?;
+        }
+    }
+    // What is argued for and not tried now keeps its place in the table.
+    let argued = list
+        .argued
+        .iter()
+        .map(|(id, _)| (id.clone(), Fate::Survived));
+    let mut fates: Fates = argued.chain(known.clone()).collect();
+    let mut open = 0;
+    for (n, mutation) in chosen.iter().enumerate() {
+        let started = Instant::now();
+        let hint = match known.get(&mutation.id) {
+            Some(Fate::Caught(suite, test)) => Some((suite.clone(), test.clone())),
+            _ => None,
+        };
+        let fate = bench.try_out(mutation, &bench.suites(mutation.package())?, hint.as_ref())?;
+        let is_argued = list.argued.iter().any(|(id, _)| *id == mutation.id);
+        open += usize::from(match fate {
+            Fate::Caught(..) | Fate::Hung(_) => false,
+            Fate::Survived => !is_argued,
+            Fate::NotBuilt => true,
+        });
+        println!(
+            "{:>4}/{} {:>4} s  {}: {fate:?}",
+            n + 1,
+            chosen.len(),
+            started.elapsed().as_secs(),
+            mutation.id
+        );
+        fates.insert(mutation.id.clone(), fate);
+        std::fs::write(&report, table::write(&all, &list, &fates))?;
+    }
+    println!("{} tried, {open} open", chosen.len());
+    Ok(open == 0)
+}
+
+/// All mutations: those found in the sources, and those of the kept list.
+fn mutations(root: &Path, list: &List) -> std::io::Result<Vec<Mutation>> {
+    let mut all = list.mutations.clone();
+    for package in PACKAGES {
+        let mut directories = vec![root.join(package).join("src")];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if path.extension().is_some_and(|e| e == "rs") {
+                    let file = path.strip_prefix(root).unwrap_or(&path);
+                    let text = std::fs::read_to_string(&path)?;
+                    all.extend(scan(&file.to_string_lossy(), &text));
+                }
+            }
+        }
+    }
+    // Stable: within a file, the order of its lines.
+    all.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(all)
+}

@@ -1,0 +1,278 @@
+//! Trying a mutation: in a copy of the sources, against the models and tests that could
+//! notice, until one does.
+
+use super::Mutation;
+use crate::models::{self, Depth, ModelFile};
+use std::fmt;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Tests that are run together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// One file of loom models.
+    Models(ModelFile),
+    /// All other tests of a package.
+    Tests(String),
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Models(file) => file.fmt(f),
+            Self::Tests(package) => f.write_str(package),
+        }
+    }
+}
+
+/// What became of a mutation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A test noticed: its suite, and its name.
+    Caught(String, String),
+    /// A suite ran over its time, as a hung test does.
+    Hung(String),
+    /// Every suite passed.
+    Survived,
+    /// The change is not a program.
+    NotBuilt,
+}
+
+/// How a suite ended.
+enum End {
+    Passed,
+    Failed(String),
+    OutOfTime,
+    NotBuilt,
+}
+
+/// A copy of the sources, with build directories of its own.
+#[derive(Debug)]
+pub struct Bench {
+    root: PathBuf,
+    tree: PathBuf,
+    builds: PathBuf,
+    limit: Duration,
+}
+
+impl Bench {
+    /// Copies the sources of `root` to where they can be changed. A suite that takes
+    /// longer than `limit` is ended.
+    ///
+    /// # Errors
+    /// If they cannot be copied.
+    pub fn new(root: &Path, limit: Duration) -> io::Result<Self> {
+        let builds = root.join("target/mutate");
+        let bench = Self {
+            root: root.to_path_buf(),
+            tree: builds.join("tree"),
+            builds,
+            limit,
+        };
+        copy(&bench.root, &bench.tree)?;
+        Ok(bench)
+    }
+
+    /// The suites that could notice a change in `package`, those nearest to it first.
+    ///
+    /// # Errors
+    /// If the models cannot be listed.
+    pub fn suites(&self, package: &str) -> io::Result<Vec<Suite>> {
+        let everything = package == "queue-core";
+        let mut models = models::find(&self.root)?;
+        models.retain(|file| everything || file.package == package);
+        // Stable: the package's own first.
+        models.sort_by_key(|file| file.package != package);
+        let tests: &[&str] = match everything {
+            true => &["queue-core", "queue-thread", "queue-async"],
+            false => &[package],
+        };
+        let tests = tests
+            .iter()
+            .map(|package| Suite::Tests((*package).to_string()));
+        Ok(models.into_iter().map(Suite::Models).chain(tests).collect())
+    }
+
+    /// Makes the change, runs `suites` until one notices, and takes it back. The test
+    /// `hint` that noticed before is asked first.
+    ///
+    /// # Errors
+    /// If the sources cannot be changed or cargo cannot be run.
+    pub fn try_out(
+        &self,
+        mutation: &Mutation,
+        suites: &[Suite],
+        hint: Option<&(String, String)>,
+    ) -> io::Result<Fate> {
+        let file = self.tree.join(&mutation.file);
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, mutation.apply(&text))?;
+        let fate = self.judge(suites, hint);
+        std::fs::write(&file, text)?;
+        fate
+    }
+
+    fn judge(&self, suites: &[Suite], hint: Option<&(String, String)>) -> io::Result<Fate> {
+        let hinted = hint.and_then(|(suite, test)| {
+            let suite = suites.iter().find(|s| s.to_string() == *suite)?;
+            Some((suite, Some(test.as_str())))
+        });
+        let all = suites.iter().map(|suite| (suite, None));
+        let mut over_time = None;
+        for (suite, test) in hinted.into_iter().chain(all) {
+            match self.run(suite, test)? {
+                End::Passed => {}
+                End::Failed(test) => return Ok(Fate::Caught(suite.to_string(), test)),
+                End::NotBuilt => return Ok(Fate::NotBuilt),
+                End::OutOfTime => {
+                    over_time.get_or_insert_with(|| suite.to_string());
+                }
+            }
+        }
+        Ok(over_time.map_or(Fate::Survived, Fate::Hung))
+    }
+
+    /// Runs the unchanged sources: what does not pass now cannot notice anything.
+    ///
+    /// # Errors
+    /// In words, if a suite does not pass.
+    pub fn check_baseline(&self, suites: &[Suite]) -> Result<(), String> {
+        for suite in suites {
+            let started = Instant::now();
+            match self.run(suite, None) {
+                Ok(End::Passed) => {}
+                Ok(End::Failed(test)) => return Err(format!("{suite}: {test} fails unchanged")),
+                Ok(End::OutOfTime) => return Err(format!("{suite} runs over its time unchanged")),
+                Ok(End::NotBuilt) => return Err(format!("{suite} does not build unchanged")),
+                Err(error) => return Err(format!("{suite}: {error}")),
+            }
+            println!(
+                "unchanged: {suite} passes, {} s with its build",
+                started.elapsed().as_secs()
+            );
+        }
+        Ok(())
+    }
+
+    fn run(&self, suite: &Suite, test: Option<&str>) -> io::Result<End> {
+        let mut command = match suite {
+            Suite::Models(file) => {
+                let mut command =
+                    models::cargo_test(&self.tree, &self.builds.join("loom"), Depth::Bounded);
+                command.args(["-p", &file.package, "--test", &file.target]);
+                command
+            }
+            Suite::Tests(package) => {
+                let mut command = Command::new(env_cargo());
+                command
+                    .args(["test", "-p", package, "--all-features"])
+                    .current_dir(&self.tree)
+                    .env("CARGO_TARGET_DIR", self.builds.join("std"));
+                command
+            }
+        };
+        // Each change is a new build: the faster the better.
+        command.env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+        if let Some(test) = test {
+            command.args(["--", "--exact", test]);
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        Group(child).end(self.limit)
+    }
+}
+
+/// A running suite: cargo, and the tests below it.
+struct Group(Child);
+
+impl Group {
+    /// Waits for the suite to pass, or for the first sign that it will not.
+    fn end(mut self, limit: Duration) -> io::Result<End> {
+        let output = self.0.stdout.take().expect("it is piped");
+        let (lines, incoming) = mpsc::channel();
+        std::thread::spawn(move || {
+            BufReader::new(output)
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| lines.send(line))
+        });
+        let deadline = Instant::now() + limit;
+        let mut was_built = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match incoming.recv_timeout(left) {
+                Ok(line) if line.starts_with("running ") => was_built = true,
+                Ok(line) => {
+                    if let Some(test) = failed_test(&line) {
+                        return Ok(End::Failed(test.to_string()));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(End::OutOfTime),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Ok(match (self.0.wait()?.success(), was_built) {
+            (true, _) => End::Passed,
+            (false, true) => End::Failed("aborted".to_string()),
+            (false, false) => End::NotBuilt,
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The whole group: a test may have started processes that outlive it. Killing what
+        // has ended already is no error.
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.0.wait();
+    }
+}
+
+/// The name in `test NAME ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(name.trim_end_matches(" - should panic"))
+}
+
+fn env_cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Makes `to` a copy of the sources in `from`, and leaves alone what is the same, so that
+/// it is not built anew.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let (source, copied) = (entry.path(), to.join(&name));
+        if matches!(name.to_str(), Some("target" | ".git" | "bench")) {
+            continue;
+        }
+        if kind.is_dir() {
+            copy(&source, &copied)?;
+        } else if kind.is_file() {
+            let content = std::fs::read(&source)?;
+            if std::fs::read(&copied).ok().as_ref() != Some(&content) {
+                std::fs::write(&copied, content)?;
+            }
+        }
+    }
+    // What is gone from the sources goes from the copy.
+    for entry in std::fs::read_dir(to)? {
+        let entry = entry?;
+        if !from.join(entry.file_name()).exists() && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
