@@ -10,6 +10,7 @@ use crate::{
 };
 use std::collections::VecDeque;
 use std::future::Future;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// A bounded or unbounded FIFO queue with any number of producers and consumers.
@@ -374,6 +375,21 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed` once the queue is closed and drained; `Failed`.
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         wait::pop_async(self)
+    }
+
+    /// Pops the oldest item, or arranges that the task is woken when it is worth polling
+    /// again: what [`stream`](Self::stream) comes down to, for futures written by hand.
+    /// `listener` starts as `None` and belongs to this method from poll to poll; dropping
+    /// it gives the waiting up.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    fn poll_pop<'a>(
+        &'a self,
+        listener: &mut Option<Self::Listener<'a>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, PopError>> {
+        wait::poll_pop(self, listener, cx)
     }
 
     /// Pops up to `max` items at once into `into`, and never waits: how many it

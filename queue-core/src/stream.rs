@@ -1,8 +1,7 @@
 //! [`Stream`]: popping as a stream.
 
-use crate::{Failure, Queue, TryPopError};
+use crate::{Failure, PopError, Queue};
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -46,36 +45,17 @@ impl<T: Send, Q: Queue<T>> futures_core::Stream for Stream<'_, T, Q> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        loop {
-            if let Some(listener) = &mut self.listener {
-                ready!(Pin::new(listener).poll(cx));
-                self.listener = None;
+        let Self {
+            queue, listener, ..
+        } = &mut *self;
+        let popped = ready!(queue.poll_pop(listener, cx));
+        Poll::Ready(match popped {
+            Ok(item) => Some(item),
+            Err(PopError::Closed) => None,
+            Err(PopError::Failed(failure)) => {
+                self.failure = Some(failure);
+                None
             }
-            match self.queue.try_pop() {
-                Ok(item) => return Poll::Ready(Some(item)),
-                Err(TryPopError::Closed) => return Poll::Ready(None),
-                Err(TryPopError::Failed(failure)) => {
-                    self.failure = Some(failure);
-                    return Poll::Ready(None);
-                }
-                Err(TryPopError::Empty) => {}
-            }
-            // Listen, and try once more before waiting.
-            self.listener = Some(self.queue.listen_items());
-            match self.queue.try_pop() {
-                Err(TryPopError::Empty) => {}
-                tried => {
-                    self.listener = None;
-                    return Poll::Ready(match tried {
-                        Ok(item) => Some(item),
-                        Err(TryPopError::Failed(failure)) => {
-                            self.failure = Some(failure);
-                            None
-                        }
-                        Err(_) => None,
-                    });
-                }
-            }
-        }
+        })
     }
 }

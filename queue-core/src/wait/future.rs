@@ -3,6 +3,9 @@
 
 use crate::{PopError, PushError, Queue, TryPopError, TryPushError};
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
@@ -38,6 +41,53 @@ pub(crate) async fn pop_async<T: Send, Q: Queue<T> + ?Sized>(queue: &Q) -> Resul
         match listener.take() {
             None => listener = Some(queue.listen_items()),
             Some(listener) => listener.await,
+        }
+    }
+}
+
+/// [`pop_async`], for who keeps the listener from poll to poll.
+pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
+    queue: &'a Q,
+    listener: &mut Option<Q::Listener<'a>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, PopError>> {
+    loop {
+        let listening = match listener {
+            Some(listener) => {
+                ready!(Pin::new(listener).poll(cx));
+                true
+            }
+            None => false,
+        };
+        let tried = queue.try_pop();
+        if listening {
+            // Only now: who leaves before it has tried gives its wake away.
+            *listener = None;
+        }
+        match tried {
+            Ok(item) => return Poll::Ready(Ok(item)),
+            Err(TryPopError::Closed) => return Poll::Ready(Err(PopError::Closed)),
+            Err(TryPopError::Failed(failure)) => {
+                return Poll::Ready(Err(PopError::Failed(failure)));
+            }
+            Err(TryPopError::Empty) => {}
+        }
+        // Listen, and try once more before waiting.
+        *listener = Some(queue.listen_items());
+        match queue.try_pop() {
+            Err(TryPopError::Empty) => continue,
+            Ok(item) => {
+                *listener = None;
+                return Poll::Ready(Ok(item));
+            }
+            Err(TryPopError::Closed) => {
+                *listener = None;
+                return Poll::Ready(Err(PopError::Closed));
+            }
+            Err(TryPopError::Failed(failure)) => {
+                *listener = None;
+                return Poll::Ready(Err(PopError::Failed(failure)));
+            }
         }
     }
 }

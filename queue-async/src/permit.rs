@@ -1,0 +1,49 @@
+//! [`Permit`]: a place that is held before there is an item for it.
+
+use crate::shared::Shared;
+use queue_core::PushError;
+use std::{fmt, mem};
+
+/// A place in an [`AsyncQueue`](crate::AsyncQueue), from
+/// [`reserve_async`](crate::AsyncQueue::reserve_async).
+///
+/// Its place counts as taken (the queue may be full of permits) but not as an item:
+/// `len` does not count it. The item goes to the end of the queue when it is pushed, not
+/// where the queue's end was when the place was reserved. Dropping a permit gives its
+/// place to the next who waits for one.
+#[must_use = "a permit that is dropped gives its place back"]
+pub struct Permit<'a, T> {
+    shared: &'a Shared<T>,
+}
+
+impl<'a, T> Permit<'a, T> {
+    /// For a place that has been reserved.
+    pub(crate) fn new(shared: &'a Shared<T>) -> Self {
+        Self { shared }
+    }
+
+    /// Fills the place with `item`; never waits.
+    ///
+    /// # Errors
+    /// `Closed`, with the item, if the queue was closed since.
+    pub fn push(self, item: T) -> Result<(), PushError<T>> {
+        let pushed = self.shared.change(|state| {
+            state.unreserve();
+            state.push(item)
+        });
+        mem::forget(self);
+        pushed.map_err(PushError::Closed)
+    }
+}
+
+impl<T> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        self.shared.change(|state| state.unreserve());
+    }
+}
+
+impl<T> fmt::Debug for Permit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit(..)")
+    }
+}

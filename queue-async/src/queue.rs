@@ -1,0 +1,396 @@
+//! [`AsyncQueue`]: the kind, and every verb of it.
+
+use crate::permit::Permit;
+use crate::shared::Shared;
+use crate::state::{Closed, State, Want};
+use crate::turn::Turn;
+use queue_core::sync::{Arc, Deadline};
+use queue_core::{
+    Bound, Create, Ends, Failure, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue,
+    TryPopError, TryPushError,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A fair queue between async tasks, on any executor; threads may use it as well.
+///
+/// A value is a handle: its clones are the same queue. The verbs are those of
+/// [`Queue`]; the crate's page says how they are served.
+///
+/// ```
+/// use queue_async::{AsyncQueue, Queue};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let jobs = AsyncQueue::bounded(64);
+/// let worker = {
+///     let jobs = jobs.clone();
+///     tokio::spawn(async move {
+///         let mut sum = 0;
+///         while let Ok(job) = jobs.pop_async().await {
+///             sum += job;
+///         }
+///         sum
+///     })
+/// };
+/// for job in 1..=1000 {
+///     jobs.push_async(job).await.unwrap();
+/// }
+/// jobs.close();
+/// assert_eq!(worker.await.unwrap(), 500_500);
+/// # });
+/// ```
+pub struct AsyncQueue<T> {
+    shared: Arc<Shared<T>>,
+    capacity: Option<usize>,
+}
+
+impl<T> AsyncQueue<T> {
+    /// A queue that holds up to `capacity` items.
+    ///
+    /// # Panics
+    /// If `capacity` is zero.
+    #[track_caller]
+    pub fn bounded(capacity: usize) -> Self {
+        Self::new(Bound::items(capacity))
+    }
+
+    /// A queue without a bound: pushing never waits.
+    pub fn unbounded() -> Self {
+        Self::new(Bound::Unbounded)
+    }
+
+    fn new(bound: Bound) -> Self {
+        let capacity = bound.capacity();
+        Self {
+            shared: Arc::new(Shared::new(capacity.unwrap_or(usize::MAX))),
+            capacity,
+        }
+    }
+
+    /// A place in the queue, held until the [`Permit`] is used or dropped. Waits in the
+    /// same line as pushes do.
+    ///
+    /// A producer that makes its item only once it has a place loses nothing when it is
+    /// cancelled while it waits.
+    ///
+    /// ```
+    /// use queue_async::{AsyncQueue, Queue};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let queue = AsyncQueue::bounded(1);
+    /// let permit = queue.reserve_async().await.unwrap();
+    /// assert!(queue.is_full() && queue.is_empty());
+    /// permit.push("made to order").unwrap();
+    /// assert_eq!(queue.pop_async().await.unwrap(), "made to order");
+    /// # });
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up its place in line, and its turn goes to the next.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn reserve_async(&self) -> impl Future<Output = Result<Permit<'_, T>, PushError<()>>> + Send
+    where
+        T: Send,
+    {
+        let mut turn = None;
+        poll_fn(move |cx| self.poll_reserve(&mut turn, cx))
+    }
+
+    /// [`reserve_async`](Self::reserve_async), blocking the thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn reserve(&self) -> Result<Permit<'_, T>, PushError<()>> {
+        let never = || Deadline::NEVER;
+        match (self.shared).wait_turn(Want::Place, never, |state| state.reserve()) {
+            Some(Ok(())) => Ok(Permit::new(&self.shared)),
+            Some(Err(Closed)) => Err(PushError::Closed(())),
+            None => unreachable!("never has not come"),
+        }
+    }
+
+    /// [`reserve_async`](Self::reserve_async) without waiting.
+    ///
+    /// # Errors
+    /// `Full` or `Closed`.
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TryPushError<()>> {
+        match self.shared.try_turn(Want::Place, |state| state.reserve()) {
+            Some(Ok(())) => Ok(Permit::new(&self.shared)),
+            Some(Err(Closed)) => Err(TryPushError::Closed(())),
+            None => Err(TryPushError::Full(())),
+        }
+    }
+
+    pub(crate) fn poll_reserve<'a>(
+        &'a self,
+        turn: &mut Option<Turn<'a, T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit<'a, T>, PushError<()>>> {
+        (self.shared)
+            .poll_turn(Want::Place, turn, cx, |state| state.reserve())
+            .map(|reserved| match reserved {
+                Ok(()) => Ok(Permit::new(&self.shared)),
+                Err(Closed) => Err(PushError::Closed(())),
+            })
+    }
+
+    fn listen(&self, want: Want) -> Turn<'_, T> {
+        let key = self.shared.change(|state| state.line_mut(want).join(None));
+        Turn::new(&self.shared, want, key)
+    }
+}
+
+impl<T> Clone for AsyncQueue<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            capacity: self.capacity,
+        }
+    }
+}
+
+impl<T> fmt::Debug for AsyncQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (len, closed) = {
+            let state = self.shared.lock();
+            (state.len(), state.is_closed())
+        };
+        f.debug_struct("AsyncQueue")
+            .field("len", &len)
+            .field("capacity", &self.capacity)
+            .field("closed", &closed)
+            .finish()
+    }
+}
+
+impl<T: Send> Create for AsyncQueue<T> {
+    fn create(bound: Bound) -> Result<Self, Failure> {
+        Ok(Self::new(bound))
+    }
+}
+
+/// Whoever gets its turn pushes the item, and takes it out of its slot.
+const HELD: &str = "an item is pushed once";
+
+impl<T: Send> Queue<T> for AsyncQueue<T> {
+    type Listener<'a>
+        = Turn<'a, T>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let mut item = Some(item);
+        let push = self
+            .shared
+            .try_turn(Want::Place, |state| state.push(item.take().expect(HELD)));
+        match push {
+            Some(Ok(())) => Ok(()),
+            Some(Err(item)) => Err(TryPushError::Closed(item)),
+            None => Err(TryPushError::Full(item.expect(HELD))),
+        }
+    }
+
+    #[inline]
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        match self.shared.try_turn(Want::Item, |state| state.pop()) {
+            Some(Ok(item)) => Ok(item),
+            Some(Err(Closed)) => Err(TryPopError::Closed),
+            None => Err(TryPopError::Empty),
+        }
+    }
+
+    fn listen_items(&self) -> Turn<'_, T> {
+        self.listen(Want::Item)
+    }
+
+    fn listen_places(&self) -> Turn<'_, T> {
+        self.listen(Want::Place)
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.shared.ends
+    }
+
+    fn len(&self) -> usize {
+        self.shared.lock().len()
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    fn close(&self) -> bool {
+        self.shared.change(|state| state.close())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.shared.lock().is_closed()
+    }
+
+    /// Whether no place is left: those that a [`Permit`] holds count as taken.
+    fn is_full(&self) -> bool {
+        self.shared.lock().is_full()
+    }
+
+    fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+        push_until(self, item, || Deadline::after(timeout))
+    }
+
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        push_until(self, item, || deadline)
+    }
+
+    fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+        let mut turn = None;
+        let mut item = Some(item);
+        poll_fn(move |cx| {
+            let push = self.shared.poll_turn(Want::Place, &mut turn, cx, |state| {
+                state.push(item.take().expect(HELD))
+            });
+            push.map_err(PushError::Closed)
+        })
+    }
+
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let push = |state: &mut State<T>| state.push_many(items, true);
+        match self.shared.try_turn(Want::Place, push) {
+            Some(Ok(count)) => Ok(count),
+            Some(Err(Closed)) => Err(TryPushError::Closed(())),
+            None => Err(TryPushError::Full(())),
+        }
+    }
+
+    fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        while !items.is_empty() {
+            let never = || Deadline::NEVER;
+            let push = |state: &mut State<T>| state.push_many(items, false);
+            if let Some(Err(Closed)) = self.shared.wait_turn(Want::Place, never, push) {
+                return Err(PushError::Closed(()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn push_many_async(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        while !items.is_empty() {
+            let mut turn = None;
+            let pushed = poll_fn(|cx| {
+                (self.shared).poll_turn(Want::Place, &mut turn, cx, |state| {
+                    state.push_many(items, false)
+                })
+            });
+            if let Err(Closed) = pushed.await {
+                return Err(PushError::Closed(()));
+            }
+        }
+        Ok(())
+    }
+
+    fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+        pop_until(self, || Deadline::after(timeout))
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        pop_until(self, || deadline)
+    }
+
+    fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+        let mut turn = None;
+        poll_fn(move |cx| self.poll_pop(&mut turn, cx))
+    }
+
+    #[inline]
+    fn poll_pop<'a>(
+        &'a self,
+        turn: &mut Option<Turn<'a, T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, PopError>> {
+        (self.shared)
+            .poll_turn(Want::Item, turn, cx, |state| state.pop())
+            .map_err(|Closed| PopError::Closed)
+    }
+
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let pop = |state: &mut State<T>| state.pop_many(into, max, true);
+        match self.shared.try_turn(Want::Item, pop) {
+            Some(Ok(count)) => Ok(count),
+            Some(Err(Closed)) => Err(TryPopError::Closed),
+            None => Err(TryPopError::Empty),
+        }
+    }
+
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let pop = |state: &mut State<T>| state.pop_many(into, max, false);
+        match self.shared.wait_turn(Want::Item, || Deadline::NEVER, pop) {
+            Some(Ok(count)) => Ok(count),
+            Some(Err(Closed)) => Err(PopError::Closed),
+            None => unreachable!("never has not come"),
+        }
+    }
+
+    fn pop_many_async(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+    ) -> impl Future<Output = Result<usize, PopError>> + Send {
+        let mut turn = None;
+        poll_fn(move |cx| {
+            if max == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            (self.shared)
+                .poll_turn(Want::Item, &mut turn, cx, |state| {
+                    state.pop_many(into, max, false)
+                })
+                .map_err(|Closed| PopError::Closed)
+        })
+    }
+
+    fn close_now(&self) -> Vec<T> {
+        let left = self.shared.change(|state| {
+            state.close();
+            state.take_all()
+        });
+        left.into()
+    }
+}
+
+fn push_until<T>(
+    queue: &AsyncQueue<T>,
+    item: T,
+    deadline: impl FnOnce() -> Deadline,
+) -> Result<(), PushTimeoutError<T>> {
+    let mut item = Some(item);
+    let push = queue.shared.wait_turn(Want::Place, deadline, |state| {
+        state.push(item.take().expect(HELD))
+    });
+    match push {
+        Some(Ok(())) => Ok(()),
+        Some(Err(item)) => Err(PushTimeoutError::Closed(item)),
+        None => Err(PushTimeoutError::Timeout(item.expect(HELD))),
+    }
+}
+
+fn pop_until<T>(
+    queue: &AsyncQueue<T>,
+    deadline: impl FnOnce() -> Deadline,
+) -> Result<T, PopTimeoutError> {
+    match (queue.shared).wait_turn(Want::Item, deadline, |state| state.pop()) {
+        Some(Ok(item)) => Ok(item),
+        Some(Err(Closed)) => Err(PopTimeoutError::Closed),
+        None => Err(PopTimeoutError::Timeout),
+    }
+}

@@ -1,0 +1,303 @@
+//! The line: who is served when, and what a waiter that leaves it passes on.
+//!
+//! Futures are polled by hand, so that each step stands where the test says.
+
+use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Counts how often a future is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A future, polled only when the test says so.
+struct Task<'a, R> {
+    future: Option<Pin<Box<dyn Future<Output = R> + Send + 'a>>>,
+    wakes: Arc<Wakes>,
+}
+
+impl<'a, R> Task<'a, R> {
+    fn new(future: impl Future<Output = R> + Send + 'a) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            wakes: Arc::default(),
+        }
+    }
+
+    /// One that has been polled once, and waits.
+    fn waiting(future: impl Future<Output = R> + Send + 'a) -> Self {
+        let mut task = Self::new(future);
+        assert!(task.poll().is_pending());
+        task
+    }
+
+    fn poll(&mut self) -> Poll<R> {
+        let waker = Waker::from(self.wakes.clone());
+        let future = self.future.as_mut().expect("not cancelled");
+        future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    fn ready(&mut self) -> R {
+        match self.poll() {
+            Poll::Ready(result) => result,
+            Poll::Pending => panic!("still waiting"),
+        }
+    }
+
+    fn woken(&self) -> usize {
+        self.wakes.0.load(Ordering::Relaxed)
+    }
+
+    fn cancel(&mut self) {
+        self.future = None;
+    }
+}
+
+#[test]
+fn poppers_are_served_in_the_order_they_came() {
+    let queue = AsyncQueue::unbounded();
+    let mut tasks: Vec<_> = (0..5).map(|_| Task::waiting(queue.pop_async())).collect();
+    for n in 0..3 {
+        queue.try_push(n).unwrap();
+    }
+    let woken: Vec<_> = tasks.iter().map(Task::woken).collect();
+    assert_eq!(woken, [1, 1, 1, 0, 0]);
+    // The later of the woken may come first: each finds an item.
+    for n in [2, 0, 1] {
+        assert!(tasks[n].ready().is_ok());
+    }
+    assert!(tasks[3].poll().is_pending());
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn pushers_are_served_in_the_order_they_came() {
+    let queue = AsyncQueue::bounded(1);
+    queue.try_push(0).unwrap();
+    let mut tasks: Vec<_> = (1..4).map(|n| Task::waiting(queue.push_async(n))).collect();
+    for n in 0..3 {
+        assert_eq!(queue.try_pop(), Ok(n));
+        let woken: Vec<_> = tasks.iter().map(Task::woken).collect();
+        assert_eq!(woken.iter().sum::<usize>(), n + 1);
+        assert_eq!(woken[n], 1, "{n} is next");
+        tasks[n].ready().unwrap();
+    }
+}
+
+#[test]
+fn a_newcomer_lines_up_behind_those_who_wait() {
+    let queue = AsyncQueue::unbounded();
+    let mut first = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    // The item is spoken for, though it is still inside.
+    let mut second = Task::waiting(queue.pop_async());
+    assert_eq!(
+        queue.pop_timeout(std::time::Duration::from_millis(1)).ok(),
+        None
+    );
+    assert_eq!(queue.len(), 1);
+    queue.try_push(2).unwrap();
+    // With one to spare beyond the two who wait, a newcomer does not convoy.
+    queue.try_push(3).unwrap();
+    assert_eq!(Task::new(queue.pop_async()).ready(), Ok(1));
+    assert_eq!(first.ready(), Ok(2));
+    assert_eq!(second.ready(), Ok(3));
+}
+
+#[test]
+fn one_who_was_passed_over_keeps_its_place() {
+    let queue = AsyncQueue::unbounded();
+    let mut first = Task::waiting(queue.pop_async());
+    let mut second = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    assert_eq!(queue.try_pop(), Ok(1), "a try never lines up");
+    assert!(first.poll().is_pending());
+    queue.try_push(2).unwrap();
+    assert_eq!((first.woken(), second.woken()), (2, 0));
+    assert!(second.poll().is_pending());
+    assert_eq!(first.ready(), Ok(2));
+}
+
+#[test]
+fn one_who_is_passed_over_awake_is_not_woken_twice() {
+    let queue = AsyncQueue::unbounded();
+    let mut task = Task::waiting(queue.pop_async());
+    for n in 0..10 {
+        queue.try_push(n).unwrap();
+        queue.try_pop().unwrap();
+    }
+    assert_eq!(task.woken(), 1);
+    queue.try_push(10).unwrap();
+    assert_eq!(task.ready(), Ok(10));
+}
+
+#[test]
+fn a_woken_waiter_that_is_cancelled_passes_its_turn_on() {
+    let queue = AsyncQueue::bounded(1);
+    let mut first = Task::waiting(queue.pop_async());
+    let mut second = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    first.cancel();
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.ready(), Ok(1));
+
+    queue.try_push(2).unwrap();
+    let mut first = Task::waiting(queue.push_async(3));
+    let mut second = Task::waiting(queue.push_async(4));
+    assert_eq!(queue.try_pop(), Ok(2));
+    first.cancel();
+    assert_eq!(second.woken(), 1);
+    second.ready().unwrap();
+    assert_eq!(queue.try_pop(), Ok(4));
+}
+
+#[test]
+fn waiters_may_leave_from_anywhere_in_the_line() {
+    for leaver in 0..4 {
+        for items in 0..4 {
+            let queue = AsyncQueue::unbounded();
+            let mut tasks: Vec<_> = (0..4).map(|_| Task::waiting(queue.pop_async())).collect();
+            for n in 0..items {
+                queue.try_push(n).unwrap();
+            }
+            tasks.remove(leaver).cancel();
+            let woken: Vec<_> = tasks.iter().map(|task| task.woken() == 1).collect();
+            let expected: Vec<_> = (0..3).map(|n| n < items).collect();
+            assert_eq!(woken, expected, "{leaver} left, {items} items");
+            for (n, task) in tasks.iter_mut().enumerate() {
+                assert_eq!(task.poll().is_ready(), n < items);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_try_takes_a_place_that_others_wait_for() {
+    let queue = AsyncQueue::bounded(1);
+    queue.try_push(0).unwrap();
+    let mut task = Task::waiting(queue.push_async(1));
+    queue.try_pop().unwrap();
+    queue.try_push(2).unwrap();
+    assert!(task.poll().is_pending());
+    assert!(matches!(queue.try_push(3), Err(TryPushError::Full(3))));
+    queue.try_pop().unwrap();
+    task.ready().unwrap();
+    assert_eq!(queue.try_pop(), Ok(1));
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+    let queue = AsyncQueue::unbounded();
+    let mut task = Task::waiting(queue.pop_async());
+    let old = std::mem::take(&mut task.wakes);
+    assert!(task.poll().is_pending());
+    queue.try_push(1).unwrap();
+    assert_eq!((old.0.load(Ordering::Relaxed), task.woken()), (0, 1));
+}
+
+#[test]
+fn close_wakes_everybody() {
+    let queue = AsyncQueue::bounded(1);
+    let mut poppers: Vec<_> = (0..3).map(|_| Task::waiting(queue.pop_async())).collect();
+    queue.try_push(7).unwrap();
+    let mut pushers: Vec<_> = (0..3).map(|n| Task::waiting(queue.push_async(n))).collect();
+    let mut reserver = Task::waiting(queue.reserve_async());
+    assert!(queue.close());
+    assert!(!queue.close());
+    for (n, task) in pushers.iter_mut().enumerate() {
+        assert_eq!(task.woken(), 1);
+        assert_eq!(task.ready().unwrap_err().into_item(), n);
+    }
+    assert!(reserver.ready().is_err());
+    // The item that was accepted comes out before `Closed` does.
+    assert_eq!(poppers[1].ready(), Ok(7));
+    assert!(poppers[0].ready().is_err());
+    assert!(poppers[2].ready().is_err());
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+#[test]
+fn a_batch_leaves_one_to_each_whose_turn_has_come() {
+    let queue = AsyncQueue::unbounded();
+    let mut waiting: Vec<_> = (0..2).map(|_| Task::waiting(queue.pop_async())).collect();
+    for n in 0..10 {
+        queue.try_push(n).unwrap();
+    }
+    let mut batch = Vec::new();
+    {
+        let mut batcher = Task::new(queue.pop_many_async(&mut batch, 100));
+        assert_eq!(batcher.ready(), Ok(8));
+    }
+    assert_eq!(batch, (0..8).collect::<Vec<_>>());
+    for task in &mut waiting {
+        task.ready().unwrap();
+    }
+    // One that tries takes all.
+    let mut waiting = Task::waiting(queue.pop_async());
+    queue.try_push(0).unwrap();
+    assert_eq!(queue.try_pop_many(&mut batch, 100), Ok(1));
+    assert!(waiting.poll().is_pending());
+}
+
+#[test]
+fn a_batch_of_pushes_goes_in_as_places_come() {
+    let queue = AsyncQueue::bounded(2);
+    let mut items = (0..5).collect();
+    {
+        let mut task = Task::waiting(queue.push_many_async(&mut items));
+        assert_eq!(queue.try_pop(), Ok(0));
+        assert!(task.poll().is_pending());
+        task.cancel();
+    }
+    assert_eq!(items, [3, 4]);
+    assert_eq!(queue.close_now(), [1, 2]);
+}
+
+#[test]
+fn a_stream_keeps_its_place_in_line() {
+    use futures::Stream as _;
+    let queue = AsyncQueue::unbounded();
+    let mut stream = pin!(queue.stream());
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let cx = &mut Context::from_waker(&waker);
+    assert!(stream.as_mut().poll_next(cx).is_pending());
+    let mut later = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    assert!(later.poll().is_pending());
+    assert_eq!(stream.as_mut().poll_next(cx), Poll::Ready(Some(1)));
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(later.woken(), 0);
+}
+
+#[test]
+fn ten_thousand_waiters_cost_no_more_each() {
+    const CROWD: usize = 10_000;
+    let queue = AsyncQueue::unbounded();
+    let mut tasks: Vec<_> = (0..CROWD)
+        .map(|_| Task::waiting(queue.pop_async()))
+        .collect();
+    // Every second one leaves, from the middle.
+    for task in tasks.iter_mut().skip(1).step_by(2) {
+        task.cancel();
+    }
+    let started = std::time::Instant::now();
+    for n in 0..CROWD / 2 {
+        queue.try_push(n).unwrap();
+    }
+    for (n, task) in tasks.iter_mut().step_by(2).enumerate() {
+        assert_eq!(task.ready(), Ok(n));
+        assert_eq!(task.woken(), 1);
+    }
+    // Anything quadratic takes far longer than this.
+    assert!(started.elapsed() < std::time::Duration::from_secs(2));
+}
