@@ -34,6 +34,8 @@ mod error;
 pub mod event;
 mod failure;
 pub mod iter;
+#[cfg(loom)]
+pub mod model;
 mod queue;
 mod stream;
 #[allow(unsafe_code)] // In `lock.rs` alone.

@@ -1,4 +1,4 @@
-//! [`Lock`]: the mutual exclusion under every in-process queue.
+//! [`ByteLock`]: the mutual exclusion under every in-process queue.
 //!
 //! Its sections are a few dozen instructions and never call foreign code, so it is a
 //! byte that one atomic operation takes and one plain store gives back: half the price
@@ -12,18 +12,18 @@ use std::ops::{Deref, DerefMut};
 
 /// A value that one thread at a time may touch. It is not poisoned by a panic.
 #[derive(Debug)]
-pub struct Lock<T> {
+pub struct ByteLock<T> {
     held: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the lock hands out the value to one thread at a time, so sharing the lock
 // is no more than sending the value to and fro.
-unsafe impl<T: Send> Sync for Lock<T> {}
+unsafe impl<T: Send> Sync for ByteLock<T> {}
 // SAFETY: the lock owns its value; whoever owns the lock owns it.
-unsafe impl<T: Send> Send for Lock<T> {}
+unsafe impl<T: Send> Send for ByteLock<T> {}
 
-impl<T> Lock<T> {
+impl<T> ByteLock<T> {
     /// A free lock around `value`.
     pub fn new(value: T) -> Self {
         Self {
@@ -34,11 +34,11 @@ impl<T> Lock<T> {
 
     /// Waits until nobody holds the lock, and holds it.
     #[inline]
-    pub fn lock(&self) -> LockGuard<'_, T> {
+    pub fn lock(&self) -> ByteGuard<'_, T> {
         if !self.acquire() {
             self.contended();
         }
-        LockGuard { lock: self }
+        ByteGuard { lock: self }
     }
 
     #[inline]
@@ -72,16 +72,16 @@ impl<T> Lock<T> {
     }
 }
 
-/// Holds a [`Lock`] and gives it back when dropped.
+/// Holds a [`ByteLock`] and gives it back when dropped.
 #[derive(Debug)]
-pub struct LockGuard<'a, T> {
-    lock: &'a Lock<T>,
+pub struct ByteGuard<'a, T> {
+    lock: &'a ByteLock<T>,
 }
 
 // SAFETY: a shared guard gives out `&T` alone, which may be shared when `T: Sync`.
-unsafe impl<T: Sync> Sync for LockGuard<'_, T> {}
+unsafe impl<T: Sync> Sync for ByteGuard<'_, T> {}
 
-impl<T> Deref for LockGuard<'_, T> {
+impl<T> Deref for ByteGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -91,7 +91,7 @@ impl<T> Deref for LockGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for LockGuard<'_, T> {
+impl<T> DerefMut for ByteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard exists, so this thread holds the lock and nobody else has
@@ -100,7 +100,7 @@ impl<T> DerefMut for LockGuard<'_, T> {
     }
 }
 
-impl<T> Drop for LockGuard<'_, T> {
+impl<T> Drop for ByteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // Release: pairs with the Acquire in `acquire`.

@@ -13,7 +13,14 @@ mod lock;
 pub mod spin;
 
 pub use deadline::Deadline;
-pub use lock::{Lock, LockGuard};
+pub use lock::{ByteGuard, ByteLock};
+
+#[cfg(not(loom))]
+pub use lock::{ByteGuard as LockGuard, ByteLock as Lock};
+#[cfg(loom)]
+pub use modelled::{Lock, LockGuard};
+#[cfg(loom)]
+mod modelled;
 
 #[cfg(loom)]
 pub use loom::{

@@ -1,0 +1,42 @@
+//! The lock that models of everything else use: loom blocks on it, where it would have
+//! to explore every turn of the real one's waiting. The real one has models of its own.
+
+use std::ops::{Deref, DerefMut};
+
+/// Stands for `ByteLock`, with the same interface.
+#[derive(Debug)]
+pub struct Lock<T>(loom::sync::Mutex<T>);
+
+impl<T> Lock<T> {
+    /// A free lock around `value`.
+    pub fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    /// Waits until nobody holds the lock, and holds it.
+    pub fn lock(&self) -> LockGuard<'_, T> {
+        LockGuard(self.0.lock().expect("no section panics"))
+    }
+
+    /// The value of a lock that nobody shares any more.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().expect("no section panics")
+    }
+}
+
+/// Holds a [`Lock`] and gives it back when dropped.
+#[derive(Debug)]
+pub struct LockGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
+
+impl<T> Deref for LockGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for LockGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
