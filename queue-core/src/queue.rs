@@ -193,6 +193,17 @@ pub trait Queue<T: Send>: Send + Sync {
             .is_some_and(|capacity| self.len() >= capacity)
     }
 
+    /// Whether it looks as if a try of `side` would not be `Full` or `Empty`: what a
+    /// thread that is about to sleep asks many times in a row, so it must be cheap. A
+    /// kind where looking costs as much as trying answers false.
+    fn seems_ready(&self, side: Side) -> bool {
+        let nothing = match side {
+            Side::Producers => self.is_full(),
+            Side::Consumers => self.is_empty(),
+        };
+        !nothing || self.is_closed()
+    }
+
     // Pushing.
 
     /// Pushes `item`, waiting for a place as long as it takes.

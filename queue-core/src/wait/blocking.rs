@@ -3,7 +3,7 @@
 use crate::event::Listen;
 use crate::sync::{Deadline, spin};
 use crate::{
-    PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
+    PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 
@@ -72,7 +72,7 @@ pub(crate) fn push_until<T: Send, Q: Queue<T> + ?Sized>(
     item: T,
     deadline: Deadline,
 ) -> Result<(), PushTimeoutError<T>> {
-    let hint = || !queue.is_full() || queue.is_closed();
+    let hint = || queue.seems_ready(Side::Producers);
     let listen = || queue.listen_places();
     match retry(item, deadline, hint, listen, |item| try_push(queue, item)) {
         Ok(done) => Ok(done?),
@@ -86,7 +86,7 @@ pub(crate) fn pop_until<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     deadline: Deadline,
 ) -> Result<T, PopTimeoutError> {
-    let hint = || !queue.is_empty() || queue.is_closed();
+    let hint = || queue.seems_ready(Side::Consumers);
     let listen = || queue.listen_items();
     match retry((), deadline, hint, listen, |()| ended(queue.try_pop())) {
         Ok(done) => Ok(done?),
@@ -99,7 +99,7 @@ pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
-    let hint = || !queue.is_full() || queue.is_closed();
+    let hint = || queue.seems_ready(Side::Producers);
     let listen = || queue.listen_places();
     while !items.is_empty() {
         let attempt = |()| match queue.try_push_many(items) {
@@ -125,7 +125,7 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
     if max == 0 {
         return Ok(0);
     }
-    let hint = || !queue.is_empty() || queue.is_closed();
+    let hint = || queue.seems_ready(Side::Consumers);
     let listen = || queue.listen_items();
     let attempt = |()| ended(queue.try_pop_many(into, max));
     match first_then_retry(attempt, deadline, hint, listen) {
