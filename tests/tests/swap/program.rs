@@ -1,0 +1,223 @@
+//! The program. It is compiled once for each kind and knows it only by the name `Kind`.
+
+use super::Kind;
+use pollster::block_on;
+use queue_core::dynamic::DynQueue;
+use queue_core::{Bound, Consumer, Create, Failure, Producer, Queue};
+use queue_core::{PopError, PopTimeoutError, PushError, PushTimeoutError};
+use queue_core::{TryPopError, TryPushError};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// An item like a program's own: nested, of any size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Job {
+    Rest,
+    Sum { of: Vec<u64>, name: String },
+}
+
+impl Job {
+    fn sum(of: impl IntoIterator<Item = u64>, name: &str) -> Self {
+        Self::Sum {
+            of: of.into_iter().collect(),
+            name: name.to_string(),
+        }
+    }
+}
+
+/// What was seen, in order.
+struct Transcript(Vec<String>);
+
+impl Transcript {
+    fn see(&mut self, what: &str, seen: impl std::fmt::Debug) {
+        self.0.push(format!("{what}: {seen:?}"));
+    }
+}
+
+/// A queue of `n` places: the one way to get one that every kind has.
+fn bounded<T: Send>(n: usize) -> Kind<T>
+where
+    Kind<T>: Queue<T> + Create,
+{
+    Kind::create(Bound::items(n)).expect("a queue can be made")
+}
+
+/// Does everything once, and says what it saw.
+pub(crate) fn program() -> Vec<String> {
+    let mut seen = Transcript(Vec::new());
+    trying(&mut seen).expect("no kind fails here");
+    waiting(&mut seen);
+    futures(&mut seen);
+    batches(&mut seen);
+    ends(&mut seen);
+    many(&mut seen);
+    seen.see("dynamic", dynamic(DynQueue::new(bounded(2))));
+    seen.0
+}
+
+fn trying(seen: &mut Transcript) -> Result<(), Failure> {
+    let queue = bounded::<Job>(2);
+    let other: Kind<Job> = queue.clone();
+    seen.see(
+        "capacity",
+        (queue.capacity(), queue.len(), queue.is_empty()),
+    );
+    seen.see("pop of nothing", queue.try_pop());
+    seen.see("push", queue.try_push(Job::Rest));
+    seen.see("push", other.try_push(Job::sum([1, 2], "three")));
+    seen.see("state", (queue.len(), queue.is_full(), other.is_full()));
+    match queue.try_push(Job::sum(0..20, "large")) {
+        Err(TryPushError::Full(job)) => seen.see("handed back", job),
+        other => seen.see("wrong", other),
+    }
+    seen.see("pop", other.try_pop());
+    seen.see("close", (queue.close(), other.close(), queue.is_closed()));
+    match queue.try_push(Job::Rest) {
+        Err(TryPushError::Closed(job)) => seen.see("handed back", job),
+        other => seen.see("wrong", other),
+    }
+    seen.see("drain", queue.try_iter().collect::<Vec<_>>());
+    match queue.try_pop() {
+        Err(TryPopError::Closed) => seen.see("closed", ()),
+        other => seen.see("wrong", other),
+    }
+
+    let unbounded = Kind::<u64>::create(Bound::Unbounded)?;
+    let pushed = (0..1000).filter(|n| unbounded.try_push(*n).is_ok()).count();
+    seen.see(
+        "unbounded",
+        (pushed, unbounded.capacity(), unbounded.is_full()),
+    );
+    let left = unbounded.close_now();
+    seen.see("close now", (left.len(), left.is_sorted(), unbounded.len()));
+    Ok(())
+}
+
+fn waiting(seen: &mut Transcript) {
+    let queue = bounded::<u64>(1);
+    let short = Duration::from_millis(20);
+    let begun = Instant::now();
+    match queue.pop_timeout(short) {
+        Err(PopTimeoutError::Timeout) => seen.see("timeout not early", begun.elapsed() >= short),
+        other => seen.see("wrong", other),
+    }
+    seen.see("push", queue.push_timeout(1, Duration::ZERO));
+    match queue.push_deadline(2, Instant::now() + short) {
+        Err(PushTimeoutError::Timeout(item)) => seen.see("handed back", item),
+        other => seen.see("wrong", other),
+    }
+    thread::scope(|scope| {
+        let pusher = scope.spawn(|| queue.push(3));
+        seen.see("pop", (queue.pop(), queue.pop_timeout(Duration::MAX)));
+        seen.see("waited for a place", pusher.join().unwrap());
+        let popper = scope.spawn(|| queue.pop());
+        queue.push(4).unwrap();
+        seen.see("waited for an item", popper.join().unwrap());
+        let popper = scope.spawn(|| queue.pop());
+        queue.close();
+        match popper.join().unwrap() {
+            Err(PopError::Closed) => seen.see("waited for the end", ()),
+            other => seen.see("wrong", other),
+        }
+    });
+    match queue.push(5) {
+        Err(PushError::Closed(item)) => seen.see("handed back", item),
+        other => seen.see("wrong", other),
+    }
+}
+
+fn futures(seen: &mut Transcript) {
+    let queue = bounded::<String>(1);
+    let mut nothing = Context::from_waker(Waker::noop());
+    {
+        let mut pop = pin!(queue.pop_async());
+        let pending = pop.as_mut().poll(&mut nothing).is_pending();
+        seen.see("a pop that is dropped waited", pending);
+    }
+    seen.see("push", block_on(queue.push_async("a".to_string())));
+    {
+        let mut push = pin!(queue.push_async("dropped".to_string()));
+        let pending = push.as_mut().poll(&mut nothing).is_pending();
+        seen.see("a push that is dropped waited", pending);
+    }
+    thread::scope(|scope| {
+        let pusher = scope.spawn(|| block_on(queue.push_async("b".to_string())));
+        seen.see("pop", block_on(queue.pop_async()));
+        seen.see("push", pusher.join().unwrap());
+    });
+    seen.see("a thread pops what a future pushed", queue.pop());
+    seen.see("nothing else is inside", queue.is_empty());
+}
+
+fn batches(seen: &mut Transcript) {
+    let queue = bounded::<u64>(4);
+    let mut items: VecDeque<u64> = (0..6).collect();
+    seen.see("pushed many", queue.try_push_many(&mut items));
+    seen.see("left", &items);
+    let mut taken = Vec::new();
+    seen.see("popped many", queue.pop_many(&mut taken, 3));
+    seen.see("pushed many", queue.push_many(&mut items));
+    seen.see("popped many", queue.pop_many(&mut taken, 100));
+    seen.see("taken", (&taken, &items));
+    seen.see("popped none", queue.pop_many(&mut taken, 0));
+    queue.close();
+    items.push_back(7);
+    seen.see("closed", queue.push_many(&mut items));
+    seen.see("kept", items);
+}
+
+fn ends(seen: &mut Transcript) {
+    let (producer, consumer): (Producer<u64, Kind<u64>>, Consumer<u64, _>) = bounded(4).into_ends();
+    let second = producer.clone();
+    drop(producer);
+    second.push(1).unwrap();
+    drop(second);
+    seen.see("last producer gone", consumer.iter().collect::<Vec<_>>());
+    let (producer, consumer) = bounded::<u64>(4).into_ends();
+    drop(consumer);
+    match producer.push(2) {
+        Err(PushError::Closed(item)) => seen.see("last consumer gone", item),
+        other => seen.see("wrong", other),
+    }
+}
+
+/// Four producers and four consumers.
+fn many(seen: &mut Transcript) {
+    const EACH: u64 = 500;
+    let queue = bounded::<(u64, u64)>(3);
+    let (producer, consumer) = queue.into_ends();
+    let taken: Vec<Vec<(u64, u64)>> = thread::scope(|scope| {
+        for who in 0..4 {
+            let producer = producer.clone();
+            scope.spawn(move || (0..EACH).for_each(|n| producer.push((who, n)).unwrap()));
+        }
+        drop(producer);
+        let consumers = [(); 4].map(|()| {
+            let consumer = consumer.clone();
+            scope.spawn(move || consumer.iter().collect())
+        });
+        consumers.map(|c| c.join().unwrap()).into()
+    });
+    let in_order = taken.iter().all(|taken| {
+        let mut last = HashMap::new();
+        taken.iter().all(|(who, n)| last.insert(who, n) < Some(n))
+    });
+    let mut all: Vec<_> = taken.into_iter().flatten().collect();
+    all.sort_unstable();
+    let expected: Vec<_> = (0..4)
+        .flat_map(|who| (0..EACH).map(move |n| (who, n)))
+        .collect();
+    seen.see("each once, in order", (all == expected, in_order));
+}
+
+/// The same again, through the kind that is chosen at run time.
+fn dynamic(queue: DynQueue<u64>) -> Vec<Result<u64, TryPopError>> {
+    queue.push(1).unwrap();
+    block_on(queue.push_async(2)).unwrap();
+    queue.close();
+    vec![queue.try_pop(), queue.try_pop(), queue.try_pop()]
+}
