@@ -27,6 +27,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "contract", not(loom)))]
+pub mod contract;
 mod create;
 pub mod dynamic;
 mod ends;

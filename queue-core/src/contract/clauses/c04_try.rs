@@ -1,0 +1,79 @@
+use super::*;
+
+/// **C4 try**: a `try_` verb never waits for another party to act.
+///
+/// Tried on empty, full, half-full and closed queues, alone and while others wait on
+/// the same queue. Each call is repeated, and the quickest counts, so that a busy
+/// machine does not look like waiting.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c4_try<S: Subject>() {
+    run(Clause::C4, |crew| {
+        crew.step("an empty queue");
+        pops_are_quick::<S>(&bounded::<S>(1));
+        crew.step("an unbounded, empty queue");
+        pops_are_quick::<S>(&unbounded::<S>());
+        crew.step("a full queue");
+        pushes_are_quick::<S>(&full::<S>(2));
+
+        crew.step("an empty queue with waiting poppers, a thread and a future");
+        let queue = bounded::<S>(1);
+        let mut future = Hand::new(queue.pop_async());
+        assert!(future.poll().is_none(), "an item from nowhere");
+        let waiting = queue.clone();
+        let popper = crew.spawn(move || waiting.pop().is_err());
+        settle();
+        pops_are_quick::<S>(&queue);
+        queue.close();
+        assert!(popper.join(), "an item from nowhere");
+
+        crew.step("a full queue with waiting pushers, a thread and a future");
+        let queue = full::<S>(1);
+        let mut future = Hand::new(queue.push_async(item::<S>(1)));
+        assert!(future.poll().is_none(), "a place from nowhere");
+        let waiting = queue.clone();
+        let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_err());
+        settle();
+        pushes_are_quick::<S>(&queue);
+        queue.close();
+        assert!(pusher.join(), "a place from nowhere");
+
+        crew.step("a closed queue with an item");
+        pushes_are_quick::<S>(&queue);
+        assert_eq!(drain(&queue), [0], "the item");
+        crew.step("a closed and drained queue");
+        pushes_are_quick::<S>(&queue);
+        pops_are_quick::<S>(&queue);
+    });
+}
+
+fn pops_are_quick<S: Subject>(queue: &S::Queue) {
+    quick("try_pop", || queue.try_pop().is_err());
+    quick("try_pop_many", || {
+        queue.try_pop_many(&mut Vec::new(), 3).is_err()
+    });
+    quick("try_iter", || queue.try_iter().next().is_none());
+}
+
+fn pushes_are_quick<S: Subject>(queue: &S::Queue) {
+    quick("try_push", || queue.try_push(item::<S>(9)).is_err());
+    quick("try_push_many", || {
+        queue
+            .try_push_many(&mut VecDeque::from([item::<S>(9)]))
+            .is_err()
+    });
+}
+
+fn quick(verb: &str, mut refused: impl FnMut() -> bool) {
+    let took = (0..5).map(|_| {
+        let start = Instant::now();
+        assert!(refused(), "{verb} succeeded where it could not");
+        start.elapsed()
+    });
+    let quickest = took.min().expect("five");
+    assert!(
+        quickest < Duration::from_millis(5),
+        "{verb} waited for {quickest:?}"
+    );
+}

@@ -1,0 +1,234 @@
+use super::*;
+
+/// **C5 wake**: no lost wake-up: whoever waits goes on as soon as it can, also when the
+/// waiter that was woken is cancelled or times out.
+///
+/// Tried with every waiting verb against every verb that can end the waiting, with
+/// several waiters and several wakes, with futures polled by hand that are dropped
+/// after they were woken, and with timeouts that run out as the item comes. A lost wake
+/// shows as a hang, which the suite's patience ends. (That a waiter may be *killed* is
+/// for a process kind's own tests.)
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c5_wake<S: Subject>() {
+    run(Clause::C5, |crew| {
+        for pop in Pop::WAITING {
+            for push in [Push::Try, Push::Plain, Push::Future] {
+                crew.step(format!("{push:?} wakes {pop:?}"));
+                item_wakes::<S>(crew, pop, push);
+            }
+        }
+        for push in Push::WAITING {
+            for pop in [Pop::Try, Pop::Plain, Pop::Future] {
+                crew.step(format!("{pop:?} wakes {push:?}"));
+                place_wakes::<S>(crew, push, pop);
+            }
+        }
+        crew.step("four items wake four poppers");
+        several_items::<S>(crew);
+        crew.step("four places wake four pushers");
+        several_places::<S>(crew);
+        crew.step("a cancelled pop passes its wake on");
+        cancelled_pops::<S>(crew);
+        crew.step("a cancelled push passes its wake on");
+        cancelled_pushes::<S>(crew);
+        crew.step("the waker of the last poll is woken");
+        replaced_wakers::<S>();
+        crew.step("a pop that times out passes its wake on");
+        timed_out_pops::<S>(crew);
+        crew.step("a push that times out passes its wake on");
+        timed_out_pushes::<S>(crew);
+        for capacity in [1, 2] {
+            crew.step(format!("six against six through a queue of {capacity}"));
+            let crowd = Storm {
+                producers: 6,
+                consumers: 6,
+                each: 200,
+                cancel: true,
+                ..Storm::PLAIN
+            };
+            crowd.rage::<S>(crew, &bounded::<S>(capacity));
+        }
+    });
+}
+
+fn item_wakes<S: Subject>(crew: &Crew, pop: Pop, push: Push) {
+    let queue = bounded::<S>(1);
+    let waiting = queue.clone();
+    let popper = crew.spawn(move || pop.run(&waiting).map(|item| item.number()));
+    asleep();
+    assert!(push.run(&queue, item::<S>(5)).is_ok(), "a place was left");
+    let popped = popper.join();
+    assert!(matches!(popped, Ok(5)), "it came to {popped:?}");
+}
+
+fn place_wakes<S: Subject>(crew: &Crew, push: Push, pop: Pop) {
+    let queue = full::<S>(1);
+    let waiting = queue.clone();
+    let pusher = crew.spawn(move || push.run(&waiting, item::<S>(1)).is_ok());
+    asleep();
+    assert!(pop.run(&queue).is_ok(), "an item was inside");
+    assert!(pusher.join(), "a waiting push was refused");
+    assert_eq!(drain(&queue), [1], "what the waiter pushed");
+}
+
+/// Shorter than [`settle`], for there are many of these.
+fn asleep() {
+    std::thread::sleep(Duration::from_millis(3));
+}
+
+fn several_items<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(8);
+    let poppers: Vec<_> = (0..4)
+        .map(|_| {
+            let queue = queue.clone();
+            crew.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
+        })
+        .collect();
+    settle();
+    for number in 0..4 {
+        assert!(
+            queue.try_push(item::<S>(number)).is_ok(),
+            "a place was left"
+        );
+    }
+    poppers.into_iter().for_each(|popper| popper.join());
+}
+
+fn several_places<S: Subject>(crew: &Crew) {
+    let queue = full::<S>(4);
+    let pushers: Vec<_> = (0..4)
+        .map(|number| {
+            let queue = queue.clone();
+            crew.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "the queue is open"))
+        })
+        .collect();
+    settle();
+    for _ in 0..4 {
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+    }
+    pushers.into_iter().for_each(|pusher| pusher.join());
+}
+
+/// Two futures wait, one item comes, one future is dropped: the other gets it. Then
+/// the same where the other is a thread.
+fn cancelled_pops<S: Subject>(crew: &Crew) {
+    for first_dies in [true, false] {
+        let queue = bounded::<S>(2);
+        let mut first = Hand::new(queue.pop_async());
+        let mut second = Hand::new(queue.pop_async());
+        assert!(
+            first.poll().is_none() && second.poll().is_none(),
+            "no item yet"
+        );
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        let (dies, lives) = if first_dies {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        drop(dies);
+        let popped = lives.finish("the other of two waiting pops");
+        assert_eq!(popped.map(|item| item.number()), Ok(1));
+    }
+    let queue = bounded::<S>(2);
+    let mut dies = Hand::new(queue.pop_async());
+    assert!(dies.poll().is_none(), "no item yet");
+    let waiting = queue.clone();
+    let popper = crew.spawn(move || waiting.pop().map(|item| item.number()));
+    settle();
+    assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+    drop(dies);
+    assert_eq!(popper.join(), Ok(2));
+}
+
+fn cancelled_pushes<S: Subject>(crew: &Crew) {
+    for first_dies in [true, false] {
+        let queue = full::<S>(1);
+        let mut first = Hand::new(queue.push_async(item::<S>(1)));
+        let mut second = Hand::new(queue.push_async(item::<S>(2)));
+        assert!(
+            first.poll().is_none() && second.poll().is_none(),
+            "no place yet"
+        );
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+        let (dies, lives) = if first_dies {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        drop(dies);
+        // The dead one may have gone in whole as the place came; then make room again.
+        if queue.is_full() && lives.wakes() == 0 {
+            assert!(queue.try_pop().is_ok(), "an item was inside");
+        }
+        let pushed = lives.finish("the other of two waiting pushes");
+        assert!(pushed.is_ok(), "it came to {pushed:?}");
+    }
+    let queue = full::<S>(1);
+    let mut dies = Hand::new(queue.push_async(item::<S>(1)));
+    assert!(dies.poll().is_none(), "no place yet");
+    let waiting = queue.clone();
+    let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_ok());
+    settle();
+    assert!(queue.try_pop().is_ok(), "an item was inside");
+    drop(dies);
+    settle();
+    if !pusher.is_finished() && queue.is_full() {
+        // As above.
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+    }
+    assert!(pusher.join(), "a waiting push was refused");
+}
+
+fn replaced_wakers<S: Subject>() {
+    let queue = bounded::<S>(1);
+    let mut pop = Hand::new(queue.pop_async());
+    assert!(pop.poll().is_none() && pop.poll().is_none(), "no item yet");
+    assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+    let popped = pop.finish("a pop that was polled twice");
+    assert_eq!(popped.map(|item| item.number()), Ok(1));
+    assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+    let mut push = Hand::new(queue.push_async(item::<S>(3)));
+    assert!(
+        push.poll().is_none() && push.poll().is_none(),
+        "no place yet"
+    );
+    assert!(queue.try_pop().is_ok(), "an item was inside");
+    assert!(push.finish("a push that was polled twice").is_ok());
+}
+
+/// One waits with a timeout and one without; an item comes as the timeout runs out.
+fn timed_out_pops<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(2);
+    for round in 0..40 {
+        let (brief, patient) = (queue.clone(), queue.clone());
+        let timeout = Duration::from_micros(800 + 20 * round);
+        let brief = crew.spawn(move || brief.pop_timeout(timeout).is_ok());
+        let patient = crew.spawn(move || patient.pop().is_ok());
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(queue.push(item::<S>(round)).is_ok(), "the queue is open");
+        if brief.join() {
+            // The item was the brief one's, so the patient one gets another.
+            assert!(queue.push(item::<S>(round)).is_ok(), "the queue is open");
+        }
+        assert!(patient.join(), "the queue is open");
+    }
+}
+
+fn timed_out_pushes<S: Subject>(crew: &Crew) {
+    let queue = full::<S>(1);
+    for round in 0..40 {
+        let (brief, patient) = (queue.clone(), queue.clone());
+        let timeout = Duration::from_micros(800 + 20 * round);
+        let brief = crew.spawn(move || brief.push_timeout(item::<S>(1), timeout).is_ok());
+        let patient = crew.spawn(move || patient.push(item::<S>(2)).is_ok());
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(queue.pop().is_ok(), "the queue is open");
+        if brief.join() {
+            assert!(queue.pop().is_ok(), "the queue is open");
+        }
+        assert!(patient.join(), "the queue is open");
+    }
+}

@@ -1,0 +1,137 @@
+use super::*;
+
+/// **C6 time**: a verb with a timeout tries once before it looks at the clock; it is
+/// never `Timeout` early; a zero or past deadline is one try; a huge one does not
+/// overflow.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c6_time<S: Subject>() {
+    run(Clause::C6, |crew| {
+        crew.step("a zero and a past deadline are one try");
+        let queue = bounded::<S>(1);
+        for (push, pop) in [(Push::Zero, Pop::Past), (Push::Past, Pop::Zero)] {
+            let pushed = push.run(&queue, item::<S>(1));
+            assert!(
+                pushed.is_ok(),
+                "{push:?} with a place: {:?}",
+                pushed.map_err(|e| e.1)
+            );
+            let again = push
+                .run(&queue, item::<S>(2))
+                .map_err(|(_, refusal)| refusal);
+            assert!(
+                matches!(again, Err(Refusal::Timeout)),
+                "{push:?} into full: {again:?}"
+            );
+            let popped = pop.run(&queue).map(|item| item.number());
+            assert!(matches!(popped, Ok(1)), "{pop:?} with an item: {popped:?}");
+            let again = pop.run(&queue).map(|item| item.number());
+            assert!(
+                matches!(again, Err(Refusal::Timeout)),
+                "{pop:?} from empty: {again:?}"
+            );
+        }
+        for timeout in [1, 1_000, 1_000_000, 20_000_000].map(Duration::from_nanos) {
+            crew.step(format!("not before {timeout:?}"));
+            let empty = bounded::<S>(1);
+            not_early(timeout, || {
+                let popped = empty.pop_timeout(timeout);
+                matches!(popped, Err(PopTimeoutError::Timeout))
+            });
+            not_early(timeout, || {
+                let popped = empty.pop_deadline(Instant::now() + timeout);
+                matches!(popped, Err(PopTimeoutError::Timeout))
+            });
+            let full = full::<S>(1);
+            not_early(timeout, || {
+                let pushed = full.push_timeout(item::<S>(1), timeout);
+                matches!(pushed, Err(PushTimeoutError::Timeout(_)))
+            });
+            not_early(timeout, || {
+                let pushed = full.push_deadline(item::<S>(1), Instant::now() + timeout);
+                matches!(pushed, Err(PushTimeoutError::Timeout(_)))
+            });
+        }
+        crew.step("a huge timeout waits");
+        for timeout in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX / 4),
+            LONG * 24 * 365 * 100,
+        ] {
+            huge::<S>(crew, timeout);
+        }
+        crew.step("a timeout ends, and not early, while items pass by");
+        busy::<S>(crew);
+    });
+}
+
+fn not_early(timeout: Duration, timed_out: impl FnOnce() -> bool) {
+    let start = Instant::now();
+    assert!(timed_out(), "it did not time out");
+    let took = start.elapsed();
+    assert!(
+        took >= timeout,
+        "timed out after {took:?}, before {timeout:?}"
+    );
+    assert!(
+        took < timeout + Duration::from_secs(5),
+        "timed out only after {took:?}"
+    );
+}
+
+fn huge<S: Subject>(crew: &Crew, timeout: Duration) {
+    let queue = bounded::<S>(1);
+    let waiting = queue.clone();
+    let popper = crew.spawn(move || waiting.pop_timeout(timeout).map(|item| item.number()));
+    settle();
+    assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+    let popped = popper.join();
+    assert_eq!(popped, Ok(1), "a pop within {timeout:?}");
+    assert!(
+        queue.push_timeout(item::<S>(2), timeout).is_ok(),
+        "a place was left"
+    );
+    let waiting = queue.clone();
+    let pusher = crew.spawn(move || waiting.push_timeout(item::<S>(3), timeout).is_ok());
+    settle();
+    assert!(queue.pop_timeout(timeout).is_ok(), "an item was inside");
+    assert!(pusher.join(), "a push within {timeout:?} failed");
+    let Some(far) = Instant::now().checked_add(timeout) else {
+        return;
+    };
+    assert!(queue.pop_deadline(far).is_ok(), "an item was inside");
+}
+
+fn busy<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(1);
+    let timeout = Duration::from_millis(30);
+    let waiters: Vec<_> = (0..3)
+        .map(|_| {
+            let queue = queue.clone();
+            crew.spawn(move || {
+                let mut timeouts = 0;
+                while timeouts < 2 {
+                    let start = Instant::now();
+                    match queue.pop_timeout(timeout) {
+                        Ok(_) => {}
+                        Err(PopTimeoutError::Timeout) => {
+                            let took = start.elapsed();
+                            assert!(took >= timeout, "timed out after {took:?}");
+                            timeouts += 1;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    // Wakes that lead to nothing: whoever is woken often finds the item gone.
+    let start = Instant::now();
+    while start.elapsed() < timeout * 3 {
+        let _ = queue.try_push(item::<S>(1));
+        let _ = queue.try_pop();
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    waiters.into_iter().for_each(|waiter| waiter.join());
+}

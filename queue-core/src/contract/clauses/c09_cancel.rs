@@ -1,0 +1,123 @@
+use super::*;
+
+/// **C9 cancel**: a dropped `pop_async` loses no item and no wake; a dropped
+/// `push_async` leaves the item in the queue whole or not at all.
+///
+/// Tried with futures that were never polled, are pending, or were already woken, with
+/// batches and streams, and by a crowd that cancels at random. (The wakes are
+/// [C5](c5_wake)'s.)
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c9_cancel<S: Subject>() {
+    run(Clause::C9, |crew| {
+        crew.step("futures that were never polled");
+        let queue = bounded::<S>(2);
+        drop(queue.push_async(item::<S>(1)));
+        assert_eq!(queue.len(), 0, "a push that was never polled went in");
+        assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+        drop(queue.pop_async());
+        assert_eq!(drain(&queue), [2], "after a pop that was never polled");
+
+        crew.step("pops that are pending");
+        drop_pops::<S>(|queue| drop(pending(queue.pop_async())));
+        drop_pops::<S>(|queue| drop(pending(queue.pop_many_async(&mut Vec::new(), 2))));
+        crew.step("pops that were woken");
+        for many in [false, true] {
+            let queue = bounded::<S>(2);
+            let mut into = Vec::new();
+            if many {
+                let pop = pending(queue.pop_many_async(&mut into, 2));
+                assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+                drop(pop);
+            } else {
+                let pop = pending(queue.pop_async());
+                assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+                drop(pop);
+            }
+            let mut left: Vec<u64> = into.iter().map(S::Item::number).collect();
+            left.extend(drain(&queue));
+            assert_eq!(left, [1], "the item after a cancelled pop");
+            refill(&queue, 2);
+        }
+        crew.step("a stream");
+        let queue = bounded::<S>(2);
+        let mut stream = Box::pin(queue.stream());
+        let next = std::future::poll_fn(|cx| futures_core::Stream::poll_next(stream.as_mut(), cx));
+        drop(pending(next));
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        drop(stream);
+        assert_eq!(drain(&queue), [1], "the item after a dropped stream");
+
+        crew.step("pushes that are pending");
+        let queue = full::<S>(3);
+        drop(pending(queue.push_async(item::<S>(9))));
+        assert_eq!(drain(&queue), [0, 1, 2], "after a cancelled push");
+        refill(&queue, 3);
+        crew.step("pushes that were woken");
+        let push = pending(queue.push_async(item::<S>(9)));
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+        drop(push);
+        let left = drain(&queue);
+        assert!(
+            left == [1, 2] || left == [1, 2, 9],
+            "after a cancelled push: {left:?}"
+        );
+        refill(&queue, 3);
+        crew.step("batches that are half in");
+        let mut batch: VecDeque<S::Item> = (3..6).map(S::Item::new).collect();
+        let mut push = pending(queue.push_many_async(&mut batch));
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+        assert!(push.poll().is_none(), "three do not fit into one place");
+        drop(push);
+        let mut all = drain(&queue);
+        all.extend(batch.iter().map(S::Item::number));
+        assert_eq!(all, [1, 2, 3, 4, 5], "inside, and what did not go in");
+        refill(&queue, 3);
+        for capacity in [1, 4] {
+            crew.step(format!("a crowd that cancels, capacity {capacity}"));
+            let queue = bounded::<S>(capacity);
+            let crowd = Storm {
+                cancel: true,
+                each: 600,
+                ..Storm::PLAIN
+            };
+            let history = crowd.rage::<S>(crew, &queue);
+            check(&history, |violation| {
+                use Violation::{Fresh, Lost, Repeated};
+                matches!(violation, Fresh(_) | Lost(_) | Repeated(_))
+            });
+        }
+    });
+}
+
+/// A future that was polled once and is pending.
+fn pending<'a, R>(future: impl Future<Output = R> + Send + 'a) -> Hand<'a, R> {
+    let mut hand = Hand::new(future);
+    assert!(hand.poll().is_none(), "ready where it had to wait");
+    hand
+}
+
+/// Drops pops before and between items, and wants every item.
+fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
+    let queue = bounded::<S>(2);
+    for number in 0..10 {
+        cancelled(&queue);
+        cancelled(&queue);
+        assert!(
+            queue.try_push(item::<S>(number)).is_ok(),
+            "a place was left"
+        );
+        assert_eq!(drain(&queue), [number], "the item after cancelled pops");
+    }
+    refill(&queue, 2);
+}
+
+/// Fails unless exactly `n` go in; leaves them inside, numbered from 0.
+fn refill<T: Item, Q: Queue<T>>(queue: &Q, n: u64) {
+    assert_eq!(queue.len(), 0, "len() of a drained queue");
+    for number in 0..n {
+        assert!(queue.try_push(T::new(number)).is_ok(), "a place was lost");
+    }
+    assert!(queue.try_push(T::new(n)).is_err(), "a place was won");
+}

@@ -1,0 +1,108 @@
+use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// **C10 count**: `len` never exceeds the capacity, and is exact when nobody else acts.
+///
+/// Tried after every step alone, by two observers during a storm, and after it.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c10_count<S: Subject>() {
+    run(Clause::C10, |crew| {
+        crew.step("alone");
+        let queue = bounded::<S>(3);
+        counts(&queue, 0);
+        for number in 0..3 {
+            assert!(
+                queue.try_push(item::<S>(number)).is_ok(),
+                "a place was left"
+            );
+            counts(&queue, number as usize + 1);
+        }
+        assert!(queue.try_push(item::<S>(3)).is_err(), "the queue is full");
+        counts(&queue, 3);
+        for left in [2, 1, 0] {
+            assert!(queue.try_pop().is_ok(), "an item was inside");
+            counts(&queue, left);
+        }
+        assert!(queue.try_pop().is_err(), "the queue is empty");
+        counts(&queue, 0);
+        for round in 0..50 {
+            for push in [Push::Plain, Push::Future, Push::Many] {
+                assert!(
+                    push.run(&queue, item::<S>(round)).is_ok(),
+                    "a place was left"
+                );
+            }
+            counts(&queue, 3);
+            for (left, pop) in [(2, Pop::Plain), (1, Pop::Future), (0, Pop::Many)] {
+                assert!(pop.run(&queue).is_ok(), "an item was inside");
+                counts(&queue, left);
+            }
+        }
+        crew.step("alone, without a bound");
+        let queue = unbounded::<S>();
+        for number in 0..100 {
+            assert!(
+                queue.try_push(item::<S>(number)).is_ok(),
+                "there is no bound"
+            );
+            assert_eq!(queue.len(), number as usize + 1, "len()");
+        }
+        assert!(
+            !queue.is_full() && !queue.is_empty(),
+            "is_full(), is_empty()"
+        );
+        crew.step("after close");
+        queue.close();
+        assert_eq!(queue.len(), 100, "len() after close");
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+        assert_eq!(queue.len(), 99, "len() after close and a pop");
+        queue.close_now();
+        assert_eq!(queue.len(), 0, "len() after close_now");
+        for capacity in [1, 2, 6] {
+            crew.step(format!("watched during a storm, capacity {capacity}"));
+            watched::<S>(crew, capacity);
+        }
+    });
+}
+
+fn counts<T: Item, Q: Queue<T>>(queue: &Q, n: usize) {
+    assert_eq!(queue.len(), n, "len()");
+    assert_eq!(queue.is_empty(), n == 0, "is_empty() with {n} items");
+    let capacity = queue.capacity().expect("bounded");
+    assert_eq!(
+        queue.is_full(),
+        n == capacity,
+        "is_full() with {n} of {capacity}"
+    );
+}
+
+fn watched<S: Subject>(crew: &Crew, capacity: usize) {
+    let queue = bounded::<S>(capacity);
+    let over = Arc::new(AtomicBool::new(false));
+    let observers: Vec<_> = (0..2)
+        .map(|_| {
+            let (queue, over) = (queue.clone(), over.clone());
+            crew.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    for _ in 0..200 {
+                        let len = queue.len();
+                        assert!(len <= capacity, "len() is {len} of {capacity}");
+                    }
+                    std::thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    let storm = Storm {
+        producers: 3,
+        consumers: 2,
+        cancel: true,
+        ..Storm::PLAIN
+    };
+    storm.rage::<S>(crew, &queue);
+    over.store(true, Ordering::Relaxed);
+    observers.into_iter().for_each(|observer| observer.join());
+    assert_eq!(queue.len(), 0, "len() of the drained queue");
+}

@@ -1,0 +1,168 @@
+use super::*;
+use crate::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// **C11 drop**: dropping the last handle drops what is left once; a panic in `T`'s own
+/// code leaves the queue usable.
+///
+/// For all kinds: handles go in any order and thread, a queue begins empty after
+/// another was dropped full, and where the [`Subject`] has an explosive item, its panic
+/// passes through the push and changes nothing. What can be counted only inside a
+/// process is in [`c11_drop_any_item`].
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c11_drop<S: Subject>() {
+    run(Clause::C11, |crew| {
+        crew.step("handles of a queue that holds items go one after another");
+        for bound in [Bound::items(3), Bound::Unbounded] {
+            for _ in 0..20 {
+                let queue = S::create(bound).expect("a queue");
+                assert_eq!(queue.len(), 0, "a new queue holds items");
+                for number in 0..3 {
+                    assert!(
+                        queue.try_push(item::<S>(number)).is_ok(),
+                        "a place was left"
+                    );
+                }
+                let other = queue.clone();
+                drop(queue);
+                assert_eq!(
+                    other.len(),
+                    3,
+                    "items, after one of two handles was dropped"
+                );
+                assert!(
+                    other.try_pop().is_ok(),
+                    "after one of two handles was dropped"
+                );
+                crew.spawn(move || drop(other)).join();
+            }
+        }
+        for verb in Push::all() {
+            crew.step(format!("an item that panics in {verb:?}"));
+            let queue = bounded::<S>(2);
+            let Some(explosive) = S::explosive() else {
+                break;
+            };
+            assert!(queue.try_push(item::<S>(0)).is_ok(), "a place was left");
+            let pushed = catch_unwind(AssertUnwindSafe(|| verb.run(&queue, explosive).is_ok()));
+            assert!(pushed.is_err(), "the panic was swallowed: {pushed:?}");
+            assert_eq!(queue.len(), 1, "len() after the panic");
+            assert!(queue.try_push(item::<S>(1)).is_ok(), "the place was lost");
+            assert!(queue.try_push(item::<S>(2)).is_err(), "a place was won");
+            assert_eq!(drain(&queue), [0, 1], "the items after the panic");
+        }
+    });
+}
+
+/// **C11 drop**, for kinds that carry any item: every item is dropped exactly once, in
+/// the queue or by who popped it, and an item that panics in its drop does no harm.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c11_drop_any_item<S: Subject<Item = Probe>>() {
+    run(Clause::C11, |crew| {
+        for bound in [
+            Bound::items(1),
+            Bound::items(5),
+            Bound::items(64),
+            Bound::Unbounded,
+        ] {
+            for popped in [0, 1, 3] {
+                crew.step(format!("{bound:?}, {popped} popped, the rest left inside"));
+                let ledger = Arc::new(Ledger::default());
+                let queue = S::create(bound).expect("a queue");
+                // First round and round, so that the items inside wrap.
+                for _ in 0..3 {
+                    drop(queue.try_push(ledger.probe()));
+                    drop(queue.try_pop());
+                }
+                for _ in 0..40 {
+                    drop(queue.try_push(ledger.probe()));
+                }
+                (0..popped).for_each(|_| drop(queue.try_pop()));
+                let (inside, dropped) = (queue.len(), ledger.dropped());
+                let other = queue.clone();
+                drop(queue);
+                assert_eq!(ledger.dropped(), dropped, "with the first of two handles");
+                drop(other);
+                assert_eq!(ledger.dropped(), dropped + inside, "with the last handle");
+                ledger.check("after the last handle");
+            }
+        }
+        crew.step("close_now, refused pushes, batches and futures");
+        let ledger = Arc::new(Ledger::default());
+        every_way::<S>(&ledger);
+        ledger.check("in the end");
+        crew.step("an item that panics in its drop");
+        explosions::<S>();
+    });
+}
+
+fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
+    let queue = bounded::<S>(4);
+    for (push, pop) in Push::all().zip(Pop::all()) {
+        assert!(push.run(&queue, ledger.probe()).is_ok(), "a place was left");
+        assert!(pop.run(&queue).is_ok(), "an item was inside");
+    }
+    let mut batch: VecDeque<Probe> = (0..6).map(|_| ledger.probe()).collect();
+    assert!(
+        matches!(queue.try_push_many(&mut batch), Ok(4)),
+        "four places"
+    );
+    drop(batch);
+    let mut into = Vec::new();
+    assert!(
+        matches!(queue.try_pop_many(&mut into, 3), Ok(3)),
+        "three items"
+    );
+    drop(into);
+    for _ in 0..3 {
+        assert!(queue.try_push(ledger.probe()).is_ok(), "a place was left");
+    }
+    // A push that waits, cancelled before and after a place came.
+    for woken in [false, true] {
+        let mut push = Hand::new(queue.push_async(ledger.probe()));
+        assert!(push.poll().is_none(), "the queue is full");
+        if woken {
+            drop(queue.try_pop());
+        }
+    }
+    let mut push = Hand::new(queue.push_async(ledger.probe()));
+    let _ = push.poll();
+    drop(queue.try_push(ledger.probe()));
+    drop(queue.close_now());
+    drop(push);
+    drop(queue.try_push(ledger.probe()));
+    drop(queue.push(ledger.probe()));
+}
+
+/// Items that panic as they are dropped: by who popped them, and inside the queue.
+fn explosions<S: Subject<Item = Probe>>() {
+    let ledger = Arc::new(Ledger::default());
+    let queue = bounded::<S>(3);
+    assert!(queue.try_push(ledger.bomb()).is_ok(), "a place was left");
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_pop())));
+    assert!(dropped.is_err(), "the panic was swallowed");
+    // A push that fails, whose item its owner drops.
+    (0..3).for_each(|_| assert!(queue.try_push(ledger.probe()).is_ok(), "a place was left"));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_push(ledger.bomb()))));
+    assert!(dropped.is_err(), "the panic was swallowed");
+    let mut push = Hand::new(queue.push_async(ledger.bomb()));
+    assert!(push.poll().is_none(), "the queue is full");
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(push)));
+    assert!(dropped.is_err(), "the panic was swallowed");
+    assert_eq!(queue.len(), 3, "len() after the panics");
+    assert!(queue.try_push(ledger.probe()).is_err(), "the queue is full");
+    drop(queue.try_pop());
+    assert!(queue.try_push(ledger.bomb()).is_ok(), "the place was lost");
+    assert!(
+        queue.try_pop().is_ok() && queue.try_pop().is_ok(),
+        "items were inside"
+    );
+    // The last one inside explodes in the hands of the last handle.
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue)));
+    assert!(dropped.is_err(), "the panic was swallowed");
+    ledger.check("though some panicked");
+}

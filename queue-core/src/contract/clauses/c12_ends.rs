@@ -1,0 +1,145 @@
+use super::*;
+use crate::{Consumer, Producer};
+
+/// **C12 ends**: when the last producer has gone, pops drain and are then `Closed`; when
+/// the last consumer has gone, pushes are `Closed(item)`.
+///
+/// Tried with clones that go one by one, with ends in other threads, and with waiting
+/// threads and futures on the other side. (Ends in other processes, and their death, are
+/// for a process kind's own tests.)
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c12_ends<S: Subject>() {
+    run(Clause::C12, |crew| {
+        crew.step("the last producer goes");
+        let (producer, consumer) = ends::<S>(4);
+        let other = producer.clone();
+        assert!(producer.try_push(item::<S>(0)).is_ok(), "a place was left");
+        drop(producer);
+        assert!(!consumer.is_closed(), "closed while a producer is left");
+        assert!(
+            other.try_push(item::<S>(1)).is_ok(),
+            "by the producer that is left"
+        );
+        drop(other);
+        assert!(consumer.is_closed(), "open after the last producer");
+        let rest: Vec<u64> = consumer.iter().map(|item| item.number()).collect();
+        assert_eq!(rest, [0, 1], "pops drain");
+        assert!(
+            consumer.try_pop().is_err_and(|e| e.is_closed()),
+            "and then are closed"
+        );
+
+        crew.step("the last consumer goes");
+        let (producer, consumer) = ends::<S>(4);
+        let other = consumer.clone();
+        drop(consumer);
+        assert!(
+            producer.try_push(item::<S>(0)).is_ok(),
+            "a consumer is left"
+        );
+        drop(other);
+        match producer.try_push(item::<S>(1)) {
+            Err(error) if error.is_closed() => {
+                assert_eq!(error.into_item().number(), 1, "the item");
+            }
+            other => panic!("a push without consumers came to {other:?}"),
+        }
+
+        crew.step("ends made by several calls count together");
+        let queue = bounded::<S>(4);
+        let first = queue.clone().into_ends();
+        let second = queue.clone().into_ends();
+        drop(first);
+        assert!(!queue.is_closed(), "closed while ends are left");
+        drop(second.0);
+        assert!(queue.is_closed(), "open after the last producer");
+
+        crew.step("waiting poppers wake as the last producer goes");
+        poppers_wake::<S>(crew);
+        crew.step("waiting pushers wake as the last consumer goes");
+        pushers_wake::<S>(crew);
+        crew.step("traffic that ends by its ends alone");
+        traffic::<S>(crew);
+    });
+}
+
+type Ends<S> = (
+    Producer<<S as Subject>::Item, <S as Subject>::Queue>,
+    Consumer<<S as Subject>::Item, <S as Subject>::Queue>,
+);
+
+fn ends<S: Subject>(capacity: usize) -> Ends<S> {
+    bounded::<S>(capacity).into_ends()
+}
+
+fn poppers_wake<S: Subject>(crew: &Crew) {
+    let (producer, consumer) = ends::<S>(1);
+    let poppers: Vec<_> = (0..2)
+        .map(|_| {
+            let consumer = consumer.clone();
+            crew.spawn(move || assert!(consumer.pop().is_err(), "an item from nowhere"))
+        })
+        .collect();
+    let mut pop = Hand::new(consumer.pop_async());
+    assert!(pop.poll().is_none(), "no item yet");
+    settle();
+    crew.spawn(move || drop(producer)).join();
+    poppers.into_iter().for_each(|popper| popper.join());
+    assert!(
+        pop.finish("a waiting future").is_err(),
+        "an item from nowhere"
+    );
+}
+
+fn pushers_wake<S: Subject>(crew: &Crew) {
+    let (producer, consumer) = ends::<S>(1);
+    assert!(producer.try_push(item::<S>(0)).is_ok(), "a place was left");
+    let pushers: Vec<_> = (1..3)
+        .map(|number| {
+            let producer = producer.clone();
+            crew.spawn(move || match producer.push(item::<S>(number)) {
+                Err(PushError::Closed(item)) => assert_eq!(item.number(), number, "the item"),
+                other => panic!("it came to {other:?}"),
+            })
+        })
+        .collect();
+    let mut push = Hand::new(producer.push_async(item::<S>(3)));
+    assert!(push.poll().is_none(), "no place yet");
+    settle();
+    crew.spawn(move || drop(consumer)).join();
+    pushers.into_iter().for_each(|pusher| pusher.join());
+    match push.finish("a waiting future") {
+        Err(PushError::Closed(item)) => assert_eq!(item.number(), 3, "the item"),
+        other => panic!("it came to {other:?}"),
+    }
+}
+
+fn traffic<S: Subject>(crew: &Crew) {
+    let (producer, consumer) = ends::<S>(3);
+    let producers: Vec<_> = (0..3)
+        .map(|_| {
+            let producer = producer.clone();
+            crew.spawn(move || {
+                for number in 0..200 {
+                    assert!(
+                        producer.push(item::<S>(number)).is_ok(),
+                        "a consumer is left"
+                    );
+                }
+            })
+        })
+        .collect();
+    drop(producer);
+    let consumers: Vec<_> = (0..3)
+        .map(|_| {
+            let consumer = consumer.clone();
+            crew.spawn(move || consumer.iter().count())
+        })
+        .collect();
+    drop(consumer);
+    producers.into_iter().for_each(|producer| producer.join());
+    let popped: usize = consumers.into_iter().map(|consumer| consumer.join()).sum();
+    assert_eq!(popped, 600, "so many came out");
+}

@@ -1,0 +1,72 @@
+use super::super::cpu::ThreadClock;
+use super::*;
+use std::sync::mpsc::channel;
+
+/// How long the waiters are watched.
+const WATCH: Duration = Duration::from_millis(400);
+/// The processor time that each may use meanwhile: a tenth of a percent, and a little.
+const LIMIT: Duration = Duration::from_micros(1000);
+/// How often each may run meanwhile: a net that looks every 100 ms is no polling.
+const RUNS: u64 = 8;
+
+/// **C14 calm**: who has waited a millisecond uses no CPU.
+///
+/// Threads in every waiting verb, on an empty and on a full queue, are watched for 0.4
+/// seconds. What counts is the processor time that the system says each of them has
+/// used, and how often each was put on a processor, not wall time. Futures must not be
+/// woken. Without Linux's `/proc` only the futures are watched.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c14_calm<S: Subject>() {
+    run(Clause::C14, |crew| {
+        crew.step("every waiting verb");
+        let (empty, full) = (bounded::<S>(1), full::<S>(1));
+        let (sender, clocks) = channel();
+        let mut waiters = Vec::new();
+        for verb in Pop::WAITING {
+            let (queue, clocks) = (empty.clone(), sender.clone());
+            waiters.push(crew.spawn(move || {
+                let _ = clocks.send((format!("{verb:?} popping"), ThreadClock::current()));
+                assert!(verb.run(&queue).is_err(), "an item from nowhere");
+            }));
+        }
+        for verb in Push::WAITING {
+            let (queue, clocks) = (full.clone(), sender.clone());
+            waiters.push(crew.spawn(move || {
+                let _ = clocks.send((format!("{verb:?} pushing"), ThreadClock::current()));
+                assert!(
+                    verb.run(&queue, item::<S>(1)).is_err(),
+                    "a place from nowhere"
+                );
+            }));
+        }
+        let mut pop = Hand::new(empty.pop_async());
+        let mut push = Hand::new(full.push_async(item::<S>(2)));
+        assert!(
+            pop.poll().is_none() && push.poll().is_none(),
+            "nothing came yet"
+        );
+        let clocks = clocks.iter().take(waiters.len());
+        let clocks: Vec<_> = clocks
+            .filter_map(|(name, clock)| Some((name, clock?)))
+            .collect();
+        // Each was given its millisecond.
+        std::thread::sleep(Duration::from_millis(50));
+        let before: Vec<_> = clocks.iter().map(|(_, clock)| clock.read()).collect();
+        std::thread::sleep(WATCH);
+        for ((name, clock), before) in clocks.iter().zip(before) {
+            let (Some(before), Some(after)) = (before, clock.read()) else {
+                continue;
+            };
+            let (time, runs) = (after.time - before.time, after.runs - before.runs);
+            assert!(time < LIMIT, "{name} used {time:?} of CPU in {WATCH:?}");
+            assert!(runs < RUNS, "{name} ran {runs} times in {WATCH:?}");
+        }
+        let wakes = pop.wakes() + push.wakes();
+        assert_eq!(wakes, 0, "futures were woken for nothing");
+        empty.close();
+        full.close();
+        waiters.into_iter().for_each(|waiter| waiter.join());
+    });
+}

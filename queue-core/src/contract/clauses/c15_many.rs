@@ -1,0 +1,310 @@
+use super::*;
+
+/// **C15 many**: batches keep C1 to C9, item by item.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn c15_many<S: Subject>() {
+    run(Clause::C15, |crew| {
+        crew.step("batches of every size in and out");
+        sizes::<S>();
+        crew.step("nothing to push and nothing wanted");
+        nothing::<S>();
+        crew.step("a batch longer than the queue");
+        longer::<S>(crew);
+        crew.step("a batch wakes as many as it serves");
+        wakes::<S>(crew);
+        crew.step("close wakes batches that wait");
+        close_wakes::<S>(crew);
+        crew.step("batches and close");
+        closed::<S>();
+        crew.step("cancelled batches");
+        cancelled::<S>();
+        for capacity in [Some(1), Some(4), Some(30), None] {
+            crew.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
+            let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
+            let storm = Storm {
+                batches: true,
+                ..Storm::PLAIN
+            };
+            check(&storm.rage::<S>(crew, &queue), |_| true);
+        }
+    });
+}
+
+fn batch<T: Item>(numbers: std::ops::Range<u64>) -> VecDeque<T> {
+    numbers.map(T::new).collect()
+}
+
+fn numbers<T: Item>(items: &[T]) -> Vec<u64> {
+    items.iter().map(T::number).collect()
+}
+
+fn sizes<S: Subject>() {
+    for size in [1, 2, 3, 7, 8] {
+        let queue = bounded::<S>(8);
+        let mut into = Vec::new();
+        for round in 0..5 {
+            let range = round * size..(round + 1) * size;
+            let mut items = batch(range.clone());
+            let pushed = match round % 3 {
+                0 => queue.push_many(&mut items).map(|()| size as usize).ok(),
+                1 => queue.try_push_many(&mut items).ok(),
+                _ => block_on(queue.push_many_async(&mut items))
+                    .map(|()| size as usize)
+                    .ok(),
+            };
+            assert_eq!(
+                pushed,
+                Some(size as usize),
+                "pushed, of {size} with room for 8"
+            );
+            assert!(items.is_empty(), "what went in is still outside");
+            assert_eq!(queue.len() as u64, size, "len() after a batch of {size}");
+            let popped = match round % 3 {
+                0 => queue.pop_many(&mut into, 100).ok(),
+                1 => queue.try_pop_many(&mut into, size as usize).ok(),
+                _ => block_on(queue.pop_many_async(&mut into, 100)).ok(),
+            };
+            assert_eq!(popped, Some(size as usize), "popped, of {size} inside");
+        }
+        // Batches are appended, so all of them are there, in order.
+        assert!(
+            numbers(&into).into_iter().eq(0..5 * size),
+            "in order: {:?}",
+            numbers(&into)
+        );
+    }
+    let queue = full::<S>(8);
+    let mut into = Vec::new();
+    assert_eq!(
+        queue.pop_many(&mut into, 3),
+        Ok(3),
+        "pop_many takes what is there, up to 3"
+    );
+    assert_eq!(
+        queue.try_pop_many(&mut into, 2),
+        Ok(2),
+        "try_pop_many takes up to 2"
+    );
+    assert_eq!(
+        block_on(queue.pop_many_async(&mut into, 9)),
+        Ok(3),
+        "pop_many_async, up to 9"
+    );
+    assert!(
+        numbers(&into).into_iter().eq(0..8),
+        "in order: {:?}",
+        numbers(&into)
+    );
+}
+
+fn nothing<S: Subject>() {
+    let queue = full::<S>(1);
+    assert!(
+        queue.push_many(&mut VecDeque::new()).is_ok(),
+        "an empty batch needs no place"
+    );
+    assert!(
+        block_on(queue.push_many_async(&mut VecDeque::new())).is_ok(),
+        "nor as a future"
+    );
+    let queue = bounded::<S>(1);
+    assert_eq!(
+        queue.pop_many(&mut Vec::new(), 0),
+        Ok(0),
+        "a max of zero waits for nothing"
+    );
+    assert_eq!(
+        block_on(queue.pop_many_async(&mut Vec::new(), 0)),
+        Ok(0),
+        "nor as a future"
+    );
+    assert!(
+        queue
+            .try_pop_many(&mut Vec::new(), 5)
+            .is_err_and(|e| e.is_empty()),
+        "empty"
+    );
+}
+
+fn longer<S: Subject>(crew: &Crew) {
+    for future in [false, true] {
+        let queue = bounded::<S>(3);
+        let pushing = queue.clone();
+        let pusher = crew.spawn(move || {
+            let mut items = batch(0..50);
+            let pushed = match future {
+                true => block_on(pushing.push_many_async(&mut items)),
+                false => pushing.push_many(&mut items),
+            };
+            assert!(pushed.is_ok() && items.is_empty(), "the queue is open");
+        });
+        let mut into = Vec::new();
+        while into.len() < 50 {
+            let count = queue.pop_many(&mut into, 2).expect("the queue is open");
+            assert!((1..=2).contains(&count), "pop_many of up to 2 took {count}");
+            assert!(queue.len() <= 3, "len() above the capacity");
+        }
+        pusher.join();
+        assert!(
+            numbers(&into).into_iter().eq(0..50),
+            "in order: {:?}",
+            numbers(&into)
+        );
+    }
+}
+
+fn wakes<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(3);
+    let poppers: Vec<_> = (0..3)
+        .map(|_| {
+            let queue = queue.clone();
+            crew.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
+        })
+        .collect();
+    settle();
+    assert!(
+        queue.push_many(&mut batch(0..3)).is_ok(),
+        "the queue is open"
+    );
+    poppers.into_iter().for_each(|popper| popper.join());
+    let queue = full::<S>(3);
+    let pushers: Vec<_> = (0..3)
+        .map(|number| {
+            let queue = queue.clone();
+            crew.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "open"))
+        })
+        .collect();
+    settle();
+    assert_eq!(queue.pop_many(&mut Vec::new(), 3), Ok(3), "it was full");
+    pushers.into_iter().for_each(|pusher| pusher.join());
+}
+
+fn close_wakes<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(2);
+    let popping = queue.clone();
+    let popper = crew.spawn(move || popping.pop_many(&mut Vec::new(), 4));
+    let mut pop_into = Vec::new();
+    let mut pop = Hand::new(queue.pop_many_async(&mut pop_into, 4));
+    assert!(pop.poll().is_none(), "no item yet");
+    settle();
+    queue.close();
+    assert_eq!(popper.join(), Err(PopError::Closed));
+    assert_eq!(
+        pop.finish("a waiting pop_many_async"),
+        Err(PopError::Closed)
+    );
+
+    let queue = full::<S>(2);
+    let pushing = queue.clone();
+    let pusher = crew.spawn(move || {
+        let mut items = batch::<S::Item>(2..5);
+        let pushed = pushing.push_many(&mut items);
+        (pushed, items.len())
+    });
+    let mut items = batch(5..7);
+    let mut push = Hand::new(queue.push_many_async(&mut items));
+    assert!(push.poll().is_none(), "no place yet");
+    settle();
+    queue.close();
+    let (pushed, left) = pusher.join();
+    assert_eq!(pushed, Err(PushError::Closed(())));
+    assert_eq!(left, 3, "what did not go in stays");
+    assert_eq!(
+        push.finish("a waiting push_many_async"),
+        Err(PushError::Closed(()))
+    );
+    assert_eq!(items.len(), 2, "what did not go in stays");
+}
+
+fn closed<S: Subject>() {
+    let queue = full::<S>(5);
+    queue.close();
+    let mut items = batch(9..11);
+    assert_eq!(queue.push_many(&mut items), Err(PushError::Closed(())));
+    assert_eq!(
+        block_on(queue.push_many_async(&mut items)),
+        Err(PushError::Closed(()))
+    );
+    assert!(
+        queue
+            .try_push_many(&mut items)
+            .is_err_and(|e| e.is_closed()),
+        "closed wins over full"
+    );
+    assert_eq!(items.len(), 2, "what did not go in stays");
+    let mut into = Vec::new();
+    assert_eq!(queue.pop_many(&mut into, 2), Ok(2), "a closed queue drains");
+    assert_eq!(
+        queue.try_pop_many(&mut into, 2),
+        Ok(2),
+        "a closed queue drains"
+    );
+    assert_eq!(
+        block_on(queue.pop_many_async(&mut into, 2)),
+        Ok(1),
+        "to the last item"
+    );
+    assert!(
+        numbers(&into).into_iter().eq(0..5),
+        "in order: {:?}",
+        numbers(&into)
+    );
+    assert_eq!(queue.pop_many(&mut into, 2), Err(PopError::Closed));
+    assert_eq!(
+        block_on(queue.pop_many_async(&mut into, 2)),
+        Err(PopError::Closed)
+    );
+    assert!(
+        queue
+            .try_pop_many(&mut into, 2)
+            .is_err_and(|e| e.is_closed()),
+        "closed wins over empty"
+    );
+}
+
+fn cancelled<S: Subject>() {
+    let queue = bounded::<S>(4);
+    let mut into = Vec::new();
+    let mut first = Hand::new(queue.pop_many_async(&mut into, 4));
+    let mut second = Hand::new(queue.pop_async());
+    assert!(
+        first.poll().is_none() && second.poll().is_none(),
+        "no item yet"
+    );
+    assert_eq!(
+        queue.try_push_many(&mut batch(0..1)),
+        Ok(1),
+        "four places were left"
+    );
+    drop(first);
+    assert!(into.is_empty(), "an item for one who was not polled");
+    let popped = second.finish("who waits behind a cancelled pop_many_async");
+    assert_eq!(popped.map(|item| item.number()), Ok(0));
+    let queue = full::<S>(1);
+    let mut items = batch(1..4);
+    let mut first = Hand::new(queue.push_many_async(&mut items));
+    let mut second = Hand::new(queue.push_async(item::<S>(9)));
+    assert!(
+        first.poll().is_none() && second.poll().is_none(),
+        "no place yet"
+    );
+    assert!(queue.try_pop().is_ok(), "an item was inside");
+    drop(first);
+    let left = numbers(items.make_contiguous());
+    assert!(
+        left == [1, 2, 3] || left == [2, 3],
+        "what did not go in: {left:?}"
+    );
+    if left.len() == 2 {
+        // The first of the batch went in whole as the place came.
+        let popped = queue.try_pop().map(|item| item.number());
+        assert_eq!(popped, Ok(1), "what went in");
+    }
+    assert!(
+        second
+            .finish("who waits behind a cancelled push_many_async")
+            .is_ok()
+    );
+}

@@ -1,0 +1,140 @@
+//! The futures' side: blocking on one, polling one by hand, and running many.
+
+use super::crew::patience;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{Thread, current, park};
+
+/// Runs `future` to its end, sleeping while it is pending.
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => park(),
+        }
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+}
+
+/// A future that is polled by hand, each time with a waker of its own.
+pub(super) struct Hand<'a, R> {
+    future: Pin<Box<dyn Future<Output = R> + Send + 'a>>,
+    bell: Arc<Bell>,
+}
+
+impl<'a, R> Hand<'a, R> {
+    pub(super) fn new(future: impl Future<Output = R> + Send + 'a) -> Self {
+        Self {
+            future: Box::pin(future),
+            bell: Arc::default(),
+        }
+    }
+
+    /// Polls once. The wakers of earlier polls no longer count.
+    pub(super) fn poll(&mut self) -> Option<R> {
+        self.bell = Arc::default();
+        let waker = Waker::from(self.bell.clone());
+        match self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+
+    /// How often the waker of the last poll was woken.
+    pub(super) fn wakes(&self) -> usize {
+        *self
+            .bell
+            .rung
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls when woken, and never else, until it is ready. Fails if no wake comes.
+    pub(super) fn finish(mut self, what: &str) -> R {
+        loop {
+            let rung = self
+                .bell
+                .rung
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let wait = self
+                .bell
+                .changed
+                .wait_timeout_while(rung, patience() / 3, |rung| *rung == 0);
+            let woken = *wait.unwrap_or_else(PoisonError::into_inner).0 > 0;
+            assert!(woken, "{what} was not woken");
+            if let Some(result) = self.poll() {
+                return result;
+            }
+        }
+    }
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs all of `tasks` to their end on this thread, polling each only when woken.
+pub(super) fn run_tasks(tasks: Vec<Task>) {
+    #[derive(Default)]
+    struct Ready {
+        tasks: Mutex<VecDeque<usize>>,
+        changed: Condvar,
+    }
+    struct Rouse(usize, Arc<Ready>);
+    impl Wake for Rouse {
+        fn wake(self: Arc<Self>) {
+            let mut tasks = self.1.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            if !tasks.contains(&self.0) {
+                tasks.push_back(self.0);
+            }
+            drop(tasks);
+            self.1.changed.notify_one();
+        }
+    }
+    let ready = Arc::new(Ready::default());
+    let mut tasks: Vec<_> = tasks
+        .into_iter()
+        .enumerate()
+        .map(|(id, task)| (Some(task), Waker::from(Arc::new(Rouse(id, ready.clone())))))
+        .collect();
+    tasks.iter().for_each(|(_, waker)| waker.wake_by_ref());
+    let mut left = tasks.len();
+    while left > 0 {
+        let queue = ready.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = ready.changed.wait_while(queue, |queue| queue.is_empty());
+        let id = queue.unwrap_or_else(PoisonError::into_inner).pop_front();
+        let (task, waker) = &mut tasks[id.expect("not empty")];
+        let Some(future) = task else { continue };
+        if future
+            .as_mut()
+            .poll(&mut Context::from_waker(waker))
+            .is_ready()
+        {
+            *task = None;
+            left -= 1;
+        }
+    }
+}

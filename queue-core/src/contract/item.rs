@@ -1,0 +1,148 @@
+//! [`Item`]: what the suite sends through a queue, and [`Probe`]: an item that counts
+//! how often it is dropped.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A number in a form that a queue can carry: all that the suite needs of its items.
+///
+/// Implement it for a type of your own to run the suite with items that are special to
+/// your kind.
+pub trait Item: Send + 'static {
+    /// The item that stands for `number`.
+    fn new(number: u64) -> Self;
+
+    /// The number it stands for.
+    fn number(&self) -> u64;
+}
+
+impl Item for u64 {
+    fn new(number: u64) -> Self {
+        number
+    }
+    fn number(&self) -> u64 {
+        *self
+    }
+}
+
+impl Item for (u32, u32) {
+    fn new(number: u64) -> Self {
+        ((number >> 32) as u32, number as u32)
+    }
+    fn number(&self) -> u64 {
+        (u64::from(self.0) << 32) | u64::from(self.1)
+    }
+}
+
+impl Item for String {
+    fn new(number: u64) -> Self {
+        number.to_string()
+    }
+    fn number(&self) -> u64 {
+        self.parse().expect("a number as it was pushed")
+    }
+}
+
+impl Item for Box<u64> {
+    fn new(number: u64) -> Self {
+        Self::new(number)
+    }
+    fn number(&self) -> u64 {
+        **self
+    }
+}
+
+/// Eight bytes of number and a tail of 0 to 499 bytes that follows from it, so that
+/// torn and mixed items are noticed.
+impl Item for Vec<u8> {
+    fn new(number: u64) -> Self {
+        let mut bytes = number.to_le_bytes().to_vec();
+        bytes.resize(8 + (number % 500) as usize, number as u8);
+        bytes
+    }
+    fn number(&self) -> u64 {
+        let head = self.first_chunk().expect("eight bytes at least");
+        let number = u64::from_le_bytes(*head);
+        assert!(
+            *self == <Self as Item>::new(number),
+            "item {number} is torn"
+        );
+        number
+    }
+}
+
+/// An item that counts its drops, and that can panic in its drop: for kinds that carry
+/// any type.
+#[derive(Debug)]
+pub struct Probe {
+    number: u64,
+    ledger: Option<Arc<Ledger>>,
+    explodes: bool,
+}
+
+impl Item for Probe {
+    fn new(number: u64) -> Self {
+        Self {
+            number,
+            ledger: None,
+            explodes: false,
+        }
+    }
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if let Some(ledger) = &self.ledger {
+            let mut drops = ledger.drops.lock().unwrap_or_else(|e| e.into_inner());
+            drops[self.number as usize] += 1;
+        }
+        if self.explodes && !std::thread::panicking() {
+            std::panic::resume_unwind(Box::new("an item panicked in its drop"));
+        }
+    }
+}
+
+/// How often each [`Probe`] was dropped.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    made: AtomicUsize,
+    drops: Mutex<Vec<u32>>,
+}
+
+impl Ledger {
+    /// The next probe: 0, 1, 2, ...
+    pub(super) fn probe(self: &Arc<Self>) -> Probe {
+        let mut drops = self.drops.lock().unwrap_or_else(|e| e.into_inner());
+        drops.push(0);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        Probe {
+            number: drops.len() as u64 - 1,
+            ledger: Some(self.clone()),
+            explodes: false,
+        }
+    }
+
+    /// The next probe, one that panics when it is dropped.
+    pub(super) fn bomb(self: &Arc<Self>) -> Probe {
+        let mut probe = self.probe();
+        probe.explodes = true;
+        probe
+    }
+
+    /// How many were dropped so far.
+    pub(super) fn dropped(&self) -> usize {
+        let drops = self.drops.lock().unwrap_or_else(|e| e.into_inner());
+        drops.iter().filter(|&&times| times > 0).count()
+    }
+
+    /// Fails unless every probe was dropped exactly once.
+    pub(super) fn check(&self, when: &str) {
+        let drops = self.drops.lock().unwrap_or_else(|e| e.into_inner());
+        for (number, &times) in drops.iter().enumerate() {
+            assert_eq!(times, 1, "item {number} was dropped {times} times {when}");
+        }
+    }
+}
