@@ -1,1 +1,40 @@
-//! TODO
+//! FIFO queues between threads, for blocking code and futures alike.
+//!
+//! | kind | is | take it |
+//! |---|---|---|
+//! | [`ThreadQueue`] | two locks and two deques | by default |
+//! | [`LockFreeQueue`] | `crossbeam-queue` under the family's waiting | where no thread may ever wait for another that was preempted in the middle of a push or pop |
+//!
+//! Both are bounded or unbounded, for any number of producers and consumers, and keep
+//! every promise of [`Queue`]. Neither contains `unsafe` code.
+//!
+//! ```
+//! use queue_thread::{Queue, ThreadQueue};
+//!
+//! let jobs = ThreadQueue::bounded(64);
+//! let (producer, consumer) = jobs.into_ends();
+//! let worker = std::thread::spawn(move || consumer.iter().sum::<u64>());
+//! for n in 1..=1000 {
+//!     producer.push(n).unwrap();
+//! }
+//! drop(producer); // the last producer: the queue closes, the worker drains it
+//! assert_eq!(worker.join().unwrap(), 500_500);
+//! ```
+//!
+//! # When not
+//!
+//! * Thousands of *tasks* that wait on one queue and must be served in turn:
+//!   `AsyncQueue` of `queue-async`. (A few tasks are fine here.)
+//! * Other processes: `queue-process`. Moving there is a change of one line.
+
+#![forbid(unsafe_code)]
+
+mod lock_free;
+mod thread;
+
+pub use lock_free::LockFreeQueue;
+pub use queue_core::{
+    Bound, Consumer, Create, Failure, FailureKind, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, TryPopError, TryPushError,
+};
+pub use thread::ThreadQueue;

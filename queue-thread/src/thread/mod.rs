@@ -1,0 +1,131 @@
+//! [`ThreadQueue`]: the handle, and the verbs of the trait on the storage in `sides`.
+
+mod sides;
+
+use queue_core::event::Listener;
+use queue_core::sync::Arc;
+use queue_core::{Bound, Create, Ends, Failure, Queue, TryPopError, TryPushError};
+use sides::Sides;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// The default queue between threads: two locks, two deques, no `unsafe`.
+///
+/// Producers append to one deque under one lock, consumers take from another under
+/// another, and a consumer that finds its deque empty swaps the two. So the two sides
+/// meet once per batch, not once per item, and an operation costs one atomic
+/// read-modify-write. Order, capacity, `Full` and `Empty` are exact.
+///
+/// Handles are clones of one `Arc`. Threads and futures wait together; waiters are
+/// not served in turn: whoever comes first takes.
+///
+/// # Cost
+///
+/// A push or a pop that finds what it needs takes some 10 ns. Waiting looks around for
+/// some microseconds before it sleeps. Memory: two deques that grow to what was really
+/// inside, and give it back after a burst.
+///
+/// ```
+/// use queue_thread::{Queue, ThreadQueue, TryPushError};
+/// let queue = ThreadQueue::bounded(1);
+/// queue.push("a").unwrap();
+/// assert_eq!(queue.try_push("b"), Err(TryPushError::Full("b")));
+/// assert_eq!(queue.pop(), Ok("a"));
+/// ```
+pub struct ThreadQueue<T>(Arc<Sides<T>>);
+
+impl<T> ThreadQueue<T> {
+    /// An empty queue for exactly `n` items.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[track_caller]
+    pub fn bounded(n: usize) -> Self {
+        Self::new(Bound::items(n))
+    }
+
+    /// An empty queue without a bound.
+    pub fn unbounded() -> Self {
+        Self::new(Bound::Unbounded)
+    }
+
+    fn new(bound: Bound) -> Self {
+        Self(Arc::new(Sides::new(bound.capacity())))
+    }
+}
+
+impl<T> Create for ThreadQueue<T> {
+    /// Never fails.
+    fn create(bound: Bound) -> Result<Self, Failure> {
+        Ok(Self::new(bound))
+    }
+}
+
+impl<T> Clone for ThreadQueue<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for ThreadQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadQueue")
+            .field("len", &self.0.len())
+            .field("capacity", &self.0.capacity())
+            .field("closed", &self.0.is_closed())
+            .finish()
+    }
+}
+
+impl<T: Send> Queue<T> for ThreadQueue<T> {
+    type Listener<'a>
+        = Listener<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        self.0.try_push(item)
+    }
+
+    #[inline]
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        self.0.try_pop()
+    }
+
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        self.0.try_push_many(items)
+    }
+
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        self.0.try_pop_many(into, max)
+    }
+
+    fn listen_items(&self) -> Listener<'_> {
+        self.0.listen_items()
+    }
+
+    fn listen_places(&self) -> Listener<'_> {
+        self.0.listen_places()
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.0.ends
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.0.capacity()
+    }
+
+    fn close(&self) -> bool {
+        self.0.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}

@@ -1,0 +1,209 @@
+//! Models of both kinds, whole: every waiting verb against everything that may happen
+//! to it. A lost wake is a deadlock, which loom reports.
+//!
+//! What a model catches was tried by taking the named line away.
+#![cfg(loom)]
+
+use loom::future::block_on;
+use queue_core::model::check;
+use queue_core::sync::thread;
+use queue_thread::{
+    LockFreeQueue, PopError, PopTimeoutError, PushError, Queue, ThreadQueue, TryPopError,
+    TryPushError,
+};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+trait Kind: Queue<u32> + Clone + 'static {}
+impl<Q: Queue<u32> + Clone + 'static> Kind for Q {}
+
+/// Two producers and two consumers of one item each, over one place.
+/// Catches: a notify dropped on either side, `listen_*` not holding the lock of those
+/// who notify, `Release` of either count weakened.
+fn two_by_two<Q: Kind>(queue: Q) {
+    let producers = [1, 2].map(|item| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.push(item).unwrap())
+    });
+    let other = queue.clone();
+    let consumer = thread::spawn(move || other.pop().unwrap());
+    let mut got = [queue.pop().unwrap(), consumer.join().unwrap()];
+    producers
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    got.sort_unstable();
+    assert_eq!(got, [1, 2]);
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+}
+
+/// Two sleepers, and a burst of two items that wakes one at a time.
+/// Catches: the wake not passed on after a pop that leaves items behind.
+fn burst<Q: Kind>(queue: Q) {
+    let consumers = [0, 1].map(|_| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.pop().unwrap())
+    });
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    let got: u32 = consumers
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    assert_eq!(got, 3);
+}
+
+/// Two sleeping producers, and one consumer that takes two at once.
+/// Catches: the wake not passed on after a push that leaves places free.
+fn drain<Q: Kind>(queue: Q) {
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    let producers = [3, 4].map(|item| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.push(item).unwrap())
+    });
+    let mut got = Vec::new();
+    while got.len() < 4 {
+        queue.pop_many(&mut got, 2).unwrap();
+    }
+    producers
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    assert_eq!(got[..2], [1, 2]);
+}
+
+/// Everybody who waits sees the close, and no item is left behind it.
+/// Catches: `notify_all` in `close` dropped, `closed` asked after the count in `refill`
+/// or after the pop in `LockFreeQueue`, the gate not waiting for pushes under way.
+fn close<Q: Kind>(queue: Q) {
+    let other = queue.clone();
+    let producer = thread::spawn(move || [1, 2].map(|item| other.push(item).is_ok()));
+    let other = queue.clone();
+    let closer = thread::spawn(move || assert!(other.close()));
+    let mut got = Vec::new();
+    let end = loop {
+        match queue.pop() {
+            Ok(item) => got.push(item),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(end, PopError::Closed);
+    closer.join().unwrap();
+    let pushed = producer.join().unwrap();
+    let pushed = pushed.into_iter().filter(|pushed| *pushed).count();
+    assert_eq!(got.len(), pushed, "Closed while an accepted item remained");
+    assert!(got.is_sorted());
+}
+
+/// Two sleep, and the queue closes.
+fn close_wakes_all<Q: Kind>(queue: Q) {
+    let sleepers = [0, 1].map(|_| {
+        let queue = queue.clone();
+        thread::spawn(move || assert_eq!(queue.pop(), Err(PopError::Closed)))
+    });
+    queue.close();
+    sleepers
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}
+
+/// A producer waits for a place that never comes: the queue closes instead.
+fn close_wakes_producer<Q: Kind>(queue: Q) {
+    while queue.try_push(1).is_ok() {}
+    let other = queue.clone();
+    let producer = thread::spawn(move || assert_eq!(other.push(2), Err(PushError::Closed(2))));
+    queue.close();
+    producer.join().unwrap();
+}
+
+/// One of two waiters times out; the only item must reach one of them.
+/// Catches: the pass-on in the listener's `Drop`, the last look after a timeout.
+fn timeout<Q: Kind>(queue: Q) {
+    let other = queue.clone();
+    let impatient = thread::spawn(move || match other.pop_timeout(Duration::from_nanos(1)) {
+        Ok(item) => other.push(item).unwrap(),
+        Err(error) => assert_eq!(error, PopTimeoutError::Timeout),
+    });
+    let other = queue.clone();
+    let patient = thread::spawn(move || assert_eq!(other.pop(), Ok(1)));
+    queue.push(1).unwrap();
+    impatient.join().unwrap();
+    patient.join().unwrap();
+}
+
+/// A future is polled once and dropped, while another waits for the only item.
+fn cancel<Q: Kind>(queue: Q) {
+    let other = queue.clone();
+    let quitter = thread::spawn(move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(item) = pin!(other.pop_async()).poll(&mut cx) {
+            other.push(item.unwrap()).unwrap();
+        }
+    });
+    let other = queue.clone();
+    let producer = thread::spawn(move || other.push(1).unwrap());
+    assert_eq!(block_on(queue.pop_async()), Ok(1));
+    quitter.join().unwrap();
+    producer.join().unwrap();
+}
+
+/// The last producer goes, while a consumer waits: it drains, and is told.
+fn ends<Q: Kind>(queue: Q) {
+    let (producer, consumer) = queue.into_ends();
+    let second = producer.clone();
+    let threads = [(producer, 1), (second, 2)]
+        .map(|(producer, item)| thread::spawn(move || producer.push(item).unwrap()));
+    let got: u32 = consumer.iter().sum();
+    assert_eq!(got, 3);
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}
+
+/// `try_` verbs, alone on each side: order, exact capacity, nothing lost.
+/// Catches: the Release or Acquire of either count weakened.
+fn one_to_one<Q: Kind>(queue: Q) {
+    let capacity = queue.capacity().unwrap();
+    let other = queue.clone();
+    let producer = thread::spawn(move || {
+        for item in 0..3 {
+            if let Err(error) = other.try_push(item) {
+                assert_eq!(error, TryPushError::Full(item));
+                return item;
+            }
+        }
+        3
+    });
+    let mut got = Vec::new();
+    for _ in 0..2 {
+        assert!(queue.len() <= capacity);
+        got.extend(queue.try_pop().ok());
+    }
+    let pushed = producer.join().unwrap();
+    got.extend(queue.try_iter());
+    assert_eq!(got, (0..pushed).collect::<Vec<_>>());
+    assert!(pushed >= capacity as u32);
+}
+
+/// Writes the tests: `model(capacity, preemption bound)` for each kind. The bound is the
+/// largest that keeps a model within seconds; four threads explode above two.
+macro_rules! models {
+    ($($kind:ident as $module:ident: $($model:ident($capacity:expr, $bound:expr)),+;)+) => {$(
+        mod $module {
+            use super::*;
+            $(#[test]
+            fn $model() {
+                let name = concat!(stringify!($module), "_", stringify!($model));
+                check(name, Some($bound), || super::$model($kind::bounded($capacity)));
+            })+
+        }
+    )+};
+}
+
+models! {
+    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
+        close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
+        ends(2, 2), one_to_one(2, 3);
+    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
+        close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
+        ends(2, 2), one_to_one(2, 3);
+}
