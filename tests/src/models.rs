@@ -4,6 +4,7 @@
 //! pass to the test harness. So each model says at its end how many interleavings it
 //! completed, and [`judge`] asks that of every test.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -54,8 +55,15 @@ pub fn find(root: &Path) -> std::io::Result<Vec<ModelFile>> {
 pub enum Depth {
     /// Within the preemption bounds that each model states: minutes in all.
     Bounded,
-    /// With larger bounds or none, as each model states: hours.
+    /// With one preemption more than that: an hour or so.
     Long,
+    /// Every interleaving there is. Not every model comes to its end.
+    All,
+}
+
+/// The cargo that runs this program.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// `cargo test` for models in the workspace at `root`, which builds into `target_dir`.
@@ -63,16 +71,17 @@ pub enum Depth {
 /// What a user's environment holds of loom's own settings is taken out: some of them
 /// end a run early, with success.
 pub fn cargo_test(root: &Path, target_dir: &Path, depth: Depth) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(cargo());
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("LOOM_") || name.starts_with("QUEUE_LOOM_") {
             command.env_remove(name.as_ref());
         }
     }
-    if depth == Depth::Long {
-        command.env("QUEUE_LOOM_LONG", "1");
+    match depth {
+        Depth::Bounded => {}
+        Depth::Long => _ = command.env("QUEUE_LOOM_LONG", "1"),
+        Depth::All => _ = command.env("QUEUE_LOOM_LONG", "all"),
     }
     command
         .arg("test")

@@ -73,8 +73,8 @@ impl Event {
         let key = list.insert();
         self.publish(&list);
         drop(list);
-        // Pairs with the fence in `notify` and `notify_all`: either they see this listener, or its
-        // owner, trying again, sees what they announce.
+        // Pairs with the fence in `notify`: either that sees this listener, or its owner,
+        // trying again, sees what is announced.
         fence(Ordering::SeqCst);
         Listener::new(self, key)
     }
@@ -123,8 +123,8 @@ impl Event {
 
     /// Wakes every listener that is registered now.
     pub fn notify_all(&self) {
-        // Pairs with the fence in `listen`.
-        fence(Ordering::SeqCst);
+        // No fence: whoever listens took this lock before (and is notified) or takes it
+        // after (and sees what is announced).
         let mut list = self.list.lock();
         let wakes = list.notify_all();
         self.publish(&list);

@@ -12,9 +12,10 @@ use std::time::Instant;
 const HELP: &str = "\
 Runs every loom model of the workspace and requires each to have completed.
 
-Usage: cargo loom [--long] [FILTER]
+Usage: cargo loom [--long | --all] [FILTER]
 
-  --long   without preemption bounds, or with larger ones, as each model states: hours
+  --long   with one preemption more than each model states: an hour or so
+  --all    without preemption bounds; not every model comes to its end
   FILTER   only files of models whose path contains this, e.g. queue-thread or loom_event";
 
 fn main() -> ExitCode {
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--long" => depth = Depth::Long,
+            "--all" => depth = Depth::All,
             "-h" | "--help" => {
                 println!("{HELP}");
                 return ExitCode::SUCCESS;

@@ -167,7 +167,7 @@ impl Bench {
                 command
             }
             Suite::Tests(package) => {
-                let mut command = Command::new(env_cargo());
+                let mut command = Command::new(models::cargo());
                 command
                     .args(["test", "-p", package, "--all-features"])
                     .current_dir(&self.tree)
@@ -241,10 +241,6 @@ impl Drop for Group {
 fn failed_test(line: &str) -> Option<&str> {
     let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
     Some(name.trim_end_matches(" - should panic"))
-}
-
-fn env_cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Makes `to` a copy of the sources in `from`, and leaves alone what is the same, so that

@@ -3,9 +3,9 @@
 use super::places::{Line, closing, is_word, lines, receiver};
 use super::{Mutation, number_repeated};
 
-/// Whether a call of this name wakes somebody.
+/// Whether a call of this name wakes somebody; `settle` is how `AsyncQueue` does.
 fn is_wake(called: &str) -> bool {
-    matches!(called, "wake" | "unpark")
+    matches!(called, "wake" | "unpark" | "settle")
         || called.starts_with("notify")
         || called.starts_with("wake_")
 }
