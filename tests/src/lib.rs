@@ -10,6 +10,11 @@
 pub mod models;
 pub mod mutation;
 
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.

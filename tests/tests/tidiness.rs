@@ -7,6 +7,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-core/src/sync/lock.rs",
     "queue-process/src/sys/",
     "queue-process/src/shared/",
+    // An allocator that watches how much decoding asks for.
+    "queue-process/tests/codec.rs",
 ];
 
 /// Crates that promise to hold no unsafe code at all.
@@ -115,6 +117,8 @@ fn unsafe_code_stays_where_it_is_argued() {
 
 #[test]
 fn nothing_is_unfinished_or_switched_off() {
+    // Where the contract lets a kind opt out of a clause, visibly.
+    const MAY_IGNORE: &str = "queue-core/src/contract/macros.rs";
     // In two halves, so that this file does not find itself.
     let signs = [
         concat!("todo", "!("),
@@ -125,7 +129,9 @@ fn nothing_is_unfinished_or_switched_off() {
         concat!("TO", "DO"),
         concat!("X", "XX"),
     ];
-    none(found(&signs));
+    let mut faults = found(&signs);
+    faults.retain(|fault| !fault.starts_with(MAY_IGNORE));
+    none(faults);
 }
 
 #[test]

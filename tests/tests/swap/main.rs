@@ -2,8 +2,11 @@
 //! here names its type, and that is all the difference there is.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::duplicate_mod)] // That is what this shows.
 
 mod async_queue;
+mod lock_free_queue;
+mod thread_queue;
 
 /// What the program must see over every kind, line by line.
 const EXPECTED: &str = include_str!("expected.txt");
@@ -19,4 +22,4 @@ macro_rules! sees_the_same {
     )*};
 }
 
-sees_the_same! { async_queue }
+sees_the_same! { thread_queue lock_free_queue async_queue }

@@ -1,0 +1,83 @@
+//! Feeder and collector: one run over one kind of queue.
+
+use crate::report::Progress;
+use crate::tally::{Tally, count};
+use crate::worlds::World;
+use queue_core::{Bound, Create, Queue};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What is to be done.
+pub(crate) struct Plan {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) workers: usize,
+    pub(crate) capacity: usize,
+}
+
+/// What it came to.
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    /// Paths and parts that went through the queues.
+    pub(crate) items: usize,
+    pub(crate) time: Duration,
+}
+
+/// Why a run gave no outcome.
+pub(crate) type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// Counts with the workers of `W`, whatever its kind of queue.
+///
+/// Nobody says "stop": the feeder drops the last producer of paths, so the workers drain
+/// what is left and end; the workers drop the last producers of parts, so the collector
+/// drains what is left and ends.
+pub(crate) fn over<W: World>(name: &'static str, plan: &Plan) -> Result<Outcome, Trouble> {
+    let started = Instant::now();
+    let bound = Bound::items(plan.capacity);
+    let (feed, jobs) = W::Jobs::create(bound)?.into_ends();
+    let (parts, collected) = W::Parts::create(bound)?.into_ends();
+    let workers = W::start(plan.workers, jobs, parts)?;
+
+    let progress = Progress::new(name, plan.files.len());
+    let (mut tally, mut items) = (Tally::default(), plan.files.len());
+    std::thread::scope(|scope| {
+        let feeder = scope.spawn(move || {
+            for file in &plan.files {
+                if let Err(error) = feed.push(file.clone()) {
+                    return Err(Trouble::from(error.to_string()));
+                }
+            }
+            Ok(())
+        });
+        let mut incoming = collected.iter();
+        for part in incoming.by_ref() {
+            progress.show(&part);
+            tally.add(part);
+            items += 1;
+        }
+        if let Some(failure) = incoming.failure() {
+            return Err(failure.clone().into());
+        }
+        feeder.join().expect("the feeder does not panic")
+    })?;
+    workers.join()?;
+    Ok(Outcome {
+        tally,
+        items,
+        time: started.elapsed(),
+    })
+}
+
+/// Counts in a plain loop: what every kind must agree with.
+pub(crate) fn without_queue(plan: &Plan) -> Outcome {
+    let started = Instant::now();
+    let (mut tally, mut items) = (Tally::default(), plan.files.len());
+    for part in plan.files.iter().flat_map(|file| count(file)) {
+        tally.add(part);
+        items += 1;
+    }
+    Outcome {
+        tally,
+        items,
+        time: started.elapsed(),
+    }
+}
