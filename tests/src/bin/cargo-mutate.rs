@@ -2,11 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use family_tests::mutation::list::{self, List};
+use family_tests::mutation;
 use family_tests::mutation::run::{Bench, Fate};
 use family_tests::mutation::table::{self, Fates};
-use family_tests::mutation::{Mutation, scan};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -23,9 +21,6 @@ Usage: cargo mutate [--list] [--new] [--limit SECONDS] [FILTER]
   FILTER           only places whose name contains this, e.g. queue-thread/ or fence
 
 Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";
-
-/// Whose sources are weakened.
-const PACKAGES: &[&str] = &["queue-core", "queue-thread", "queue-async", "queue-process"];
 
 struct Options {
     only_list: bool,
@@ -85,14 +80,7 @@ fn options() -> Result<Option<Options>, String> {
 /// Tries the mutations: whether somebody noticed each, or it is argued for.
 fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let root = family_tests::root();
-    let kept = std::fs::read_to_string(root.join("tests/mutations.txt"))?;
-    let list = list::read(&kept, &root)?;
-    let all = mutations(&root, &list)?;
-    for (id, _) in &list.argued {
-        if !all.iter().any(|mutation| mutation.id == *id) {
-            return Err(format!("tests/mutations.txt argues for what is not there: {id}").into());
-        }
-    }
+    let (all, list) = mutation::all(&root)?;
     let report = root.join("MUTATIONS.md");
     let known = table::read(&std::fs::read_to_string(&report).unwrap_or_default());
     let chosen: Vec<_> = all
@@ -109,7 +97,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     }
 
     let bench = Bench::new(&root, options.limit)?;
-    for package in PACKAGES {
+    for package in mutation::PACKAGES {
         if chosen.iter().any(|m| m.package() == *package) {
             bench.check_baseline(&bench.suites(package)?)?;
         }
@@ -146,27 +134,4 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     }
     println!("{} tried, {open} open", chosen.len());
     Ok(open == 0)
-}
-
-/// All mutations: those found in the sources, and those of the kept list.
-fn mutations(root: &Path, list: &List) -> std::io::Result<Vec<Mutation>> {
-    let mut all = list.mutations.clone();
-    for package in PACKAGES {
-        let mut directories = vec![root.join(package).join("src")];
-        while let Some(directory) = directories.pop() {
-            for entry in std::fs::read_dir(directory)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    directories.push(path);
-                } else if path.extension().is_some_and(|e| e == "rs") {
-                    let file = path.strip_prefix(root).unwrap_or(&path);
-                    let text = std::fs::read_to_string(&path)?;
-                    all.extend(scan(&file.to_string_lossy(), &text));
-                }
-            }
-        }
-    }
-    // Stable: within a file, the order of its lines.
-    all.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(all)
 }

@@ -1,6 +1,6 @@
 //! Weakening the sources one place at a time, to see which test notices.
 //!
-//! [`scan`](self::scan()) finds every memory ordering, fence and notification by itself;
+//! A scan finds every memory ordering, fence and notification by itself;
 //! what it cannot find (a re-check after registering, a wake that is passed on, a look at
 //! the closed flag) stands in a kept list, `tests/mutations.txt`, read by [`list`]. That
 //! list also argues for the mutations that no test can notice.
@@ -11,9 +11,14 @@ pub mod run;
 mod scan;
 pub mod table;
 
-pub use scan::scan;
-
+use list::List;
+use scan::scan;
+use std::io;
 use std::ops::Range;
+use std::path::Path;
+
+/// Whose sources are weakened.
+pub const PACKAGES: &[&str] = &["queue-core", "queue-thread", "queue-async", "queue-process"];
 
 /// One change of one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +44,35 @@ impl Mutation {
         let Range { start, end } = self.place;
         format!("{}{}{}", &text[..start], self.replacement, &text[end..])
     }
+}
+
+/// All mutations of the sources below `root`, in the order of their files: those found by
+/// reading them, and those of the kept list; and that list.
+///
+/// # Errors
+/// If a source cannot be read, or the list does not fit them.
+pub fn all(root: &Path) -> io::Result<(Vec<Mutation>, List)> {
+    let kept = std::fs::read_to_string(root.join("tests/mutations.txt"))?;
+    let list = list::read(&kept, root).map_err(io::Error::other)?;
+    let mut all = list.mutations.clone();
+    for package in PACKAGES {
+        let mut directories = vec![root.join(package).join("src")];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if path.extension().is_some_and(|e| e == "rs") {
+                    let file = path.strip_prefix(root).unwrap_or(&path);
+                    let text = std::fs::read_to_string(&path)?;
+                    all.extend(scan(&file.to_string_lossy(), &text));
+                }
+            }
+        }
+    }
+    // Stable: within a file, first the list's, then those of its lines.
+    all.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok((all, list))
 }
 
 /// Numbers those mutations that would have the same name.

@@ -11,7 +11,7 @@ fn is_wake(called: &str) -> bool {
 }
 
 /// Every mutation of `file` that can be found by reading its `text`.
-pub fn scan(file: &str, text: &str) -> Vec<Mutation> {
+pub(super) fn scan(file: &str, text: &str) -> Vec<Mutation> {
     let mut mutations = Vec::new();
     for line in lines(text) {
         for (place, change, replacement) in orderings(text, &line).into_iter().chain(wakes(&line)) {
