@@ -71,12 +71,17 @@
 mod coop;
 mod line;
 mod permit;
+mod poppers;
+mod popping;
+mod pushers;
+mod pushing;
 mod queue;
 mod shared;
 #[cfg(feature = "sink")]
 mod sink;
 mod state;
 mod turn;
+mod wake;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;

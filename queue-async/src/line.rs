@@ -1,134 +1,85 @@
-//! [`Line`]: those who wait for one thing, in the order they came.
+//! [`Line`]: waiters in the order they came.
 //!
-//! Nobody is ever handed an item. Who stands at the front is *granted*: its turn has
-//! come, and it takes what it came for itself, and only then leaves the line. So an
-//! item stays in the queue, in order, until the moment it is popped, and a waiter that
-//! is cancelled, granted or not, has nothing to give back.
-//!
-//! The granted are always a prefix of the line, as long as there is something for each
-//! of them. A slab of nodes in a doubly linked list: joining, granting and leaving are
-//! each O(1), with ten thousand waiters too, and allocate nothing once the slab has
-//! grown.
+//! A slab of nodes, those who wait in a doubly linked list: joining and leaving are O(1)
+//! wherever one stands, and allocate nothing once the slab has grown.
 
-use queue_core::sync::thread::Thread;
-use std::task::Waker;
+use std::ops::{Index, IndexMut};
 
-const NONE: usize = usize::MAX;
+/// No node.
+pub(crate) const NONE: usize = usize::MAX;
 
-/// How many nodes a line keeps when it has emptied.
+/// How many nodes are kept once all have left.
 const KEEP: usize = 64;
 
-/// How to wake one who sleeps.
-#[derive(Debug)]
-pub(crate) enum Wake {
-    Thread(Thread),
-    Task(Waker),
-}
-
-/// Those who are to be woken once the lock is released: that is what dropping this does,
-/// so declare it before taking the lock.
-#[derive(Debug, Default)]
-pub(crate) struct Wakes {
-    first: Option<Wake>,
-    more: Vec<Wake>,
-}
-
-impl Wakes {
-    fn push(&mut self, wake: Wake) {
-        if self.first.is_none() {
-            self.first = Some(wake);
-        } else {
-            self.more.push(wake);
-        }
-    }
-}
-
-impl Drop for Wakes {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(first) = self.first.take() {
-            for wake in std::iter::once(first).chain(self.more.drain(..)) {
-                match wake {
-                    Wake::Thread(thread) => thread.unpark(),
-                    Wake::Task(waker) => waker.wake(),
-                }
-            }
-        }
-    }
-}
-
-/// Names a waiter from `join` to `leave`.
+/// Names a waiter from [`Line::join`] to [`Line::remove`].
 pub(crate) type Key = usize;
 
-#[derive(Debug)]
-struct Node {
-    /// Its turn has come.
-    granted: bool,
-    /// Set while it sleeps: who is granted awake comes back by itself.
-    wake: Option<Wake>,
+struct Node<W> {
+    /// `None`: not in use.
+    waiter: Option<W>,
     prev: usize,
-    /// The next in line; chains the vacant nodes as well.
+    /// The next in line; chains the unused nodes as well.
     next: usize,
 }
 
 /// See the module's page.
-#[derive(Debug)]
-pub(crate) struct Line {
-    nodes: Vec<Node>,
-    vacant: usize,
+pub(crate) struct Line<W> {
+    nodes: Vec<Node<W>>,
+    unused: usize,
     first: usize,
     last: usize,
-    /// The first that is not granted.
-    ungranted: usize,
+    /// How many nodes are in use, and how many of those stand in line.
+    used: usize,
     waiting: usize,
-    granted: usize,
 }
 
-impl Line {
+impl<W> Line<W> {
     pub(crate) fn new() -> Self {
         Self {
             nodes: Vec::new(),
-            vacant: NONE,
+            unused: NONE,
             first: NONE,
             last: NONE,
-            ungranted: NONE,
+            used: 0,
             waiting: 0,
-            granted: 0,
         }
     }
 
-    /// How many stand in line, granted or not.
+    /// How many stand in line.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many of them are granted.
-    #[inline]
-    pub(crate) fn granted(&self) -> usize {
-        self.granted
+    pub(crate) fn first(&self) -> usize {
+        self.first
     }
 
-    /// Whether the turn of `key` has come.
-    #[inline]
-    pub(crate) fn is_granted(&self, key: Key) -> bool {
-        self.nodes[key].granted
+    pub(crate) fn last(&self) -> usize {
+        self.last
     }
 
-    /// A new waiter, behind all others; grant it by [`settle`](Self::settle).
-    pub(crate) fn join(&mut self, wake: Option<Wake>) -> Key {
+    pub(crate) fn next(&self, key: Key) -> usize {
+        self.nodes[key].next
+    }
+
+    pub(crate) fn prev(&self, key: Key) -> usize {
+        self.nodes[key].prev
+    }
+
+    /// A new waiter, behind all others.
+    pub(crate) fn join(&mut self, waiter: W) -> Key {
         let node = Node {
-            granted: false,
-            wake,
+            waiter: Some(waiter),
             prev: self.last,
             next: NONE,
         };
-        let key = self.vacant;
+        let key = self.unused;
         let key = if key == NONE {
             self.nodes.push(node);
             self.nodes.len() - 1
         } else {
-            self.vacant = self.nodes[key].next;
+            self.unused = self.nodes[key].next;
             self.nodes[key] = node;
             key
         };
@@ -137,39 +88,14 @@ impl Line {
             last => self.nodes[last].next = key,
         }
         self.last = key;
-        if self.ungranted == NONE {
-            self.ungranted = key;
-        }
+        self.used += 1;
         self.waiting += 1;
         key
     }
 
-    /// Whether `key` sleeps and is woken by `waker`.
-    pub(crate) fn sleeps_on(&self, key: Key, waker: &Waker) -> bool {
-        matches!(&self.nodes[key].wake, Some(Wake::Task(mine)) if mine.will_wake(waker))
-    }
-
-    /// Says how to wake `key`, which is not granted. Gives back how it was before, to be
-    /// dropped after the lock: a waker is foreign code.
-    #[must_use]
-    pub(crate) fn sleep(&mut self, key: Key, wake: Wake) -> Option<Wake> {
-        self.nodes[key].wake.replace(wake)
-    }
-
-    /// Takes `key` out of the line, wherever it stands. The wake is to be dropped after
-    /// the lock; who was granted has none.
-    #[must_use]
-    pub(crate) fn leave(&mut self, key: Key) -> Option<Wake> {
-        let node = &mut self.nodes[key];
-        let wake = node.wake.take();
-        let (prev, next) = (node.prev, node.next);
-        if node.granted {
-            self.granted -= 1;
-        } else if self.ungranted == key {
-            self.ungranted = next;
-        }
-        node.next = self.vacant;
-        self.vacant = key;
+    /// Takes one who stands in line out of it; its node stays until it is removed.
+    pub(crate) fn unlink(&mut self, key: Key) {
+        let Node { prev, next, .. } = self.nodes[key];
         match prev {
             NONE => self.first = next,
             prev => self.nodes[prev].next = next,
@@ -179,36 +105,38 @@ impl Line {
             next => self.nodes[next].prev = prev,
         }
         self.waiting -= 1;
-        if self.waiting == 0 {
+    }
+
+    /// Removes one who does not stand in line any more.
+    pub(crate) fn remove(&mut self, key: Key) -> W {
+        let node = &mut self.nodes[key];
+        node.next = self.unused;
+        self.unused = key;
+        let waiter = node.waiter.take().expect(IN_USE);
+        self.used -= 1;
+        if self.used == 0 {
             // A crowd that has gone gives its memory back.
-            self.vacant = NONE;
+            self.unused = NONE;
             self.nodes.clear();
             self.nodes.shrink_to(KEEP);
         }
-        wake
+        waiter
     }
+}
 
-    /// Makes the granted as many as there is something for: grants those next in line,
-    /// or takes back the grants of the last (whose wake, if it had one, is on its way:
-    /// it comes, finds that somebody was faster, and sleeps again in its place).
-    pub(crate) fn settle(&mut self, available: usize, wakes: &mut Wakes) {
-        while self.granted < available && self.ungranted != NONE {
-            let node = &mut self.nodes[self.ungranted];
-            node.granted = true;
-            self.ungranted = node.next;
-            self.granted += 1;
-            if let Some(wake) = node.wake.take() {
-                wakes.push(wake);
-            }
-        }
-        while self.granted > available {
-            let last = match self.ungranted {
-                NONE => self.last,
-                key => self.nodes[key].prev,
-            };
-            self.nodes[last].granted = false;
-            self.ungranted = last;
-            self.granted -= 1;
-        }
+const IN_USE: &str = "a key is used until its waiter is removed";
+
+impl<W> Index<Key> for Line<W> {
+    type Output = W;
+    #[inline]
+    fn index(&self, key: Key) -> &W {
+        self.nodes[key].waiter.as_ref().expect(IN_USE)
+    }
+}
+
+impl<W> IndexMut<Key> for Line<W> {
+    #[inline]
+    fn index_mut(&mut self, key: Key) -> &mut W {
+        self.nodes[key].waiter.as_mut().expect(IN_USE)
     }
 }

@@ -27,18 +27,25 @@ impl<'a, T> Permit<'a, T> {
     /// # Errors
     /// `Closed`, with the item, if the queue was closed since.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
-        let pushed = self.shared.change(|state| {
-            state.unreserve();
-            state.push(item)
+        let refused = self.shared.change(|state| {
+            state.unhold();
+            if state.is_closed() {
+                return Some(item);
+            }
+            state.push(item);
+            None
         });
         mem::forget(self);
-        pushed.map_err(PushError::Closed)
+        match refused {
+            None => Ok(()),
+            Some(item) => Err(PushError::Closed(item)),
+        }
     }
 }
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        self.shared.change(|state| state.unreserve());
+        self.shared.change(|state| state.unhold());
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`AsyncQueue`]: the kind, and every verb of it.
 
 use crate::permit::Permit;
+use crate::pushers::Wish;
 use crate::shared::Shared;
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
@@ -104,11 +105,9 @@ impl<T> AsyncQueue<T> {
     /// # Errors
     /// `Closed`.
     pub fn reserve(&self) -> Result<Permit<'_, T>, PushError<()>> {
-        let never = || Deadline::NEVER;
-        match (self.shared).wait_turn(Want::Place, never, |state| state.reserve()) {
-            Some(Ok(())) => Ok(Permit::new(&self.shared)),
-            Some(Err(Closed)) => Err(PushError::Closed(())),
-            None => unreachable!("never has not come"),
+        match self.shared.wait_placing(State::hold) {
+            Ok(()) => Ok(Permit::new(&self.shared)),
+            Err(Closed) => Err(PushError::Closed(())),
         }
     }
 
@@ -117,7 +116,7 @@ impl<T> AsyncQueue<T> {
     /// # Errors
     /// `Full` or `Closed`.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TryPushError<()>> {
-        match self.shared.try_turn(Want::Place, |state| state.reserve()) {
+        match self.shared.try_placing(State::hold) {
             Some(Ok(())) => Ok(Permit::new(&self.shared)),
             Some(Err(Closed)) => Err(TryPushError::Closed(())),
             None => Err(TryPushError::Full(())),
@@ -130,16 +129,11 @@ impl<T> AsyncQueue<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Permit<'a, T>, PushError<()>>> {
         (self.shared)
-            .poll_turn(Want::Place, turn, cx, |state| state.reserve())
-            .map(|reserved| match reserved {
+            .poll_placing(turn, cx, State::hold)
+            .map(|held| match held {
                 Ok(()) => Ok(Permit::new(&self.shared)),
                 Err(Closed) => Err(PushError::Closed(())),
             })
-    }
-
-    fn listen(&self, want: Want) -> Turn<'_, T> {
-        let key = self.shared.change(|state| state.line_mut(want).join(None));
-        Turn::new(&self.shared, want, key)
     }
 }
 
@@ -172,9 +166,6 @@ impl<T: Send> Create for AsyncQueue<T> {
     }
 }
 
-/// Whoever gets its turn pushes the item, and takes it out of its slot.
-const HELD: &str = "an item is pushed once";
-
 impl<T: Send> Queue<T> for AsyncQueue<T> {
     type Listener<'a>
         = Turn<'a, T>
@@ -183,20 +174,12 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     #[inline]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        let mut item = Some(item);
-        let push = self
-            .shared
-            .try_turn(Want::Place, |state| state.push(item.take().expect(HELD)));
-        match push {
-            Some(Ok(())) => Ok(()),
-            Some(Err(item)) => Err(TryPushError::Closed(item)),
-            None => Err(TryPushError::Full(item.expect(HELD))),
-        }
+        self.shared.try_push(item)
     }
 
     #[inline]
     fn try_pop(&self) -> Result<T, TryPopError> {
-        match self.shared.try_turn(Want::Item, |state| state.pop()) {
+        match self.shared.try_popping(State::pop) {
             Some(Ok(item)) => Ok(item),
             Some(Err(Closed)) => Err(TryPopError::Closed),
             None => Err(TryPopError::Empty),
@@ -204,11 +187,13 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
     }
 
     fn listen_items(&self) -> Turn<'_, T> {
-        self.listen(Want::Item)
+        let key = self.shared.change(|state| state.join_poppers(None));
+        Turn::new(&self.shared, Want::Item, key)
     }
 
     fn listen_places(&self) -> Turn<'_, T> {
-        self.listen(Want::Place)
+        let join = |state: &mut State<T>| state.join_pushers(Wish::Notice, None);
+        Turn::new(&self.shared, Want::Notice, self.shared.change(join))
     }
 
     fn ends(&self) -> &Ends {
@@ -233,34 +218,30 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     /// Whether no place is left: those that a [`Permit`] holds count as taken.
     fn is_full(&self) -> bool {
-        self.shared.lock().is_full()
+        self.shared.lock().places() == 0
     }
 
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
-        push_until(self, item, || Deadline::after(timeout))
+        self.shared.wait_push(item, || Deadline::after(timeout))
     }
 
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        push_until(self, item, || deadline)
+        self.shared.wait_push(item, || deadline)
     }
 
+    #[inline]
     fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
-        let mut turn = None;
         let mut item = Some(item);
-        poll_fn(move |cx| {
-            let push = self.shared.poll_turn(Want::Place, &mut turn, cx, |state| {
-                state.push(item.take().expect(HELD))
-            });
-            push.map_err(PushError::Closed)
-        })
+        let mut turn = None;
+        poll_fn(move |cx| self.shared.poll_push(&mut item, &mut turn, cx))
     }
 
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
         if items.is_empty() {
             return Ok(0);
         }
-        let push = |state: &mut State<T>| state.push_many(items, true);
-        match self.shared.try_turn(Want::Place, push) {
+        let push = |state: &mut State<T>| state.push_many(items, state.places());
+        match self.shared.try_placing(push) {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(TryPushError::Closed(())),
             None => Err(TryPushError::Full(())),
@@ -269,9 +250,8 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         while !items.is_empty() {
-            let never = || Deadline::NEVER;
-            let push = |state: &mut State<T>| state.push_many(items, false);
-            if let Some(Err(Closed)) = self.shared.wait_turn(Want::Place, never, push) {
+            let push = |state: &mut State<T>| state.push_many(items, state.free().max(1));
+            if let Err(Closed) = self.shared.wait_placing(push) {
                 return Err(PushError::Closed(()));
             }
         }
@@ -282,8 +262,8 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         while !items.is_empty() {
             let mut turn = None;
             let pushed = poll_fn(|cx| {
-                (self.shared).poll_turn(Want::Place, &mut turn, cx, |state| {
-                    state.push_many(items, false)
+                (self.shared).poll_placing(&mut turn, cx, |state| {
+                    state.push_many(items, state.free().max(1))
                 })
             });
             if let Err(Closed) = pushed.await {
@@ -301,6 +281,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         pop_until(self, || deadline)
     }
 
+    #[inline]
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         let mut turn = None;
         poll_fn(move |cx| self.poll_pop(&mut turn, cx))
@@ -313,7 +294,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, PopError>> {
         (self.shared)
-            .poll_turn(Want::Item, turn, cx, |state| state.pop())
+            .poll_popping(turn, cx, State::pop)
             .map_err(|Closed| PopError::Closed)
     }
 
@@ -321,8 +302,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         if max == 0 {
             return Ok(0);
         }
-        let pop = |state: &mut State<T>| state.pop_many(into, max, true);
-        match self.shared.try_turn(Want::Item, pop) {
+        match self.shared.try_popping(|state| state.pop_up_to(into, max)) {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(TryPopError::Closed),
             None => Err(TryPopError::Empty),
@@ -333,8 +313,8 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         if max == 0 {
             return Ok(0);
         }
-        let pop = |state: &mut State<T>| state.pop_many(into, max, false);
-        match self.shared.wait_turn(Want::Item, || Deadline::NEVER, pop) {
+        let never = || Deadline::NEVER;
+        match (self.shared).wait_popping(never, |state| state.pop_many(into, max)) {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(PopError::Closed),
             None => unreachable!("never has not come"),
@@ -352,9 +332,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
                 return Poll::Ready(Ok(0));
             }
             (self.shared)
-                .poll_turn(Want::Item, &mut turn, cx, |state| {
-                    state.pop_many(into, max, false)
-                })
+                .poll_popping(&mut turn, cx, |state| state.pop_many(into, max))
                 .map_err(|Closed| PopError::Closed)
         })
     }
@@ -368,27 +346,11 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
     }
 }
 
-fn push_until<T>(
-    queue: &AsyncQueue<T>,
-    item: T,
-    deadline: impl FnOnce() -> Deadline,
-) -> Result<(), PushTimeoutError<T>> {
-    let mut item = Some(item);
-    let push = queue.shared.wait_turn(Want::Place, deadline, |state| {
-        state.push(item.take().expect(HELD))
-    });
-    match push {
-        Some(Ok(())) => Ok(()),
-        Some(Err(item)) => Err(PushTimeoutError::Closed(item)),
-        None => Err(PushTimeoutError::Timeout(item.expect(HELD))),
-    }
-}
-
 fn pop_until<T>(
     queue: &AsyncQueue<T>,
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<T, PopTimeoutError> {
-    match (queue.shared).wait_turn(Want::Item, deadline, |state| state.pop()) {
+    match queue.shared.wait_popping(deadline, State::pop) {
         Some(Ok(item)) => Ok(item),
         Some(Err(Closed)) => Err(PopTimeoutError::Closed),
         None => Err(PopTimeoutError::Timeout),

@@ -1,14 +1,10 @@
 //! [`State`]: everything under the one lock.
 
-use crate::line::{Line, Wakes};
+use crate::line::Key;
+use crate::poppers::Poppers;
+use crate::pushers::{Pushers, Wish};
+use crate::wake::{Wake, Wakes};
 use std::collections::VecDeque;
-
-/// What somebody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    Item,
-    Place,
-}
 
 /// The queue was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,29 +15,33 @@ const KEEP: usize = 1024;
 
 /// See the module's page.
 ///
-/// Whoever changes it calls [`settle`](Self::settle) before the lock is released. Then
-/// in each line the first are granted, as many as there are items (or places).
-#[derive(Debug)]
+/// Whoever changes it [`settle`](Self::settle)s it before the lock is released. Then no
+/// pusher waits while a place is free, and as many poppers are granted as there are items.
 pub(crate) struct State<T> {
     items: VecDeque<T>,
     /// How many items may be inside; `usize::MAX` without a bound.
     capacity: usize,
-    /// Places held by permits: taken, but empty.
-    reserved: usize,
+    /// Places that are held: taken, but empty.
+    held: usize,
+    /// Pushers who were told of a place and have not come back: one is free for each, if
+    /// nobody took it meanwhile.
+    noticed: usize,
     closed: bool,
-    poppers: Line,
-    pushers: Line,
+    poppers: Poppers,
+    pushers: Pushers<T>,
 }
 
+// What is inside.
 impl<T> State<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             items: VecDeque::new(),
             capacity,
-            reserved: 0,
+            held: 0,
+            noticed: 0,
             closed: false,
-            poppers: Line::new(),
-            pushers: Line::new(),
+            poppers: Poppers::new(),
+            pushers: Pushers::new(),
         }
     }
 
@@ -55,60 +55,114 @@ impl<T> State<T> {
         self.closed
     }
 
+    /// Places that are neither filled nor held.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        self.places() == 0
+    pub(crate) fn places(&self) -> usize {
+        self.capacity - self.items.len() - self.held
     }
 
-    /// How many could be served: once the queue is closed nobody waits any more.
+    /// Places that are not spoken for either: those that one who comes now may take. There
+    /// are none while anybody waits.
     #[inline]
-    pub(crate) fn available(&self, want: Want) -> usize {
-        match want {
-            _ if self.closed => usize::MAX,
-            Want::Item => self.items.len(),
-            Want::Place => self.places(),
-        }
+    pub(crate) fn free(&self) -> usize {
+        self.places().saturating_sub(self.noticed)
     }
 
-    /// Whether one who comes now is served before all who stand in line are.
+    /// Items that are not spoken for.
     #[inline]
-    pub(crate) fn serves_newcomer(&self, want: Want) -> bool {
-        self.available(want) > self.line(want).waiting()
+    pub(crate) fn spare(&self) -> usize {
+        self.items.len().saturating_sub(self.poppers.waiting())
     }
 
+    /// How many poppers may come: all of them once the queue is closed, to take what is
+    /// left or to hear the end.
     #[inline]
-    pub(crate) fn line(&self, want: Want) -> &Line {
-        match want {
-            Want::Item => &self.poppers,
-            Want::Place => &self.pushers,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn line_mut(&mut self, want: Want) -> &mut Line {
-        match want {
-            Want::Item => &mut self.poppers,
-            Want::Place => &mut self.pushers,
-        }
-    }
-
-    /// Free places.
-    #[inline]
-    fn places(&self) -> usize {
-        self.capacity - self.items.len() - self.reserved
-    }
-
-    /// Pushes `item`; there is a place, or the queue is closed.
-    #[inline]
-    pub(crate) fn push(&mut self, item: T) -> Result<(), T> {
+    fn servable(&self) -> usize {
         if self.closed {
-            return Err(item);
+            usize::MAX
+        } else {
+            self.items.len()
         }
-        debug_assert!(self.places() > 0, "whoever pushes has looked for a place");
-        self.items.push_back(item);
-        Ok(())
     }
 
+    /// Closes: true for the call that did it.
+    pub(crate) fn close(&mut self) -> bool {
+        !std::mem::replace(&mut self.closed, true)
+    }
+
+    /// Takes all that is inside.
+    pub(crate) fn take_all(&mut self) -> VecDeque<T> {
+        std::mem::take(&mut self.items)
+    }
+
+    /// Whether [`settle`](Self::settle) has nothing to do.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        let settled = self.pushers.waiting() == 0 || (self.free() == 0 && !self.closed);
+        settled && self.poppers.is_settled(self.servable())
+    }
+
+    /// Serves who can be served now.
+    pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
+        if self.closed {
+            self.pushers.dismiss(wakes);
+        }
+        while self.free() > 0 {
+            match self.pushers.serve_first(wakes) {
+                Some(Wish::Push(item)) => self.items.push_back(item),
+                Some(Wish::Hold) => self.held += 1,
+                Some(Wish::Notice) => self.noticed += 1,
+                Some(Wish::Granted) => unreachable!("who is granted has left the line"),
+                None => break,
+            }
+        }
+        self.poppers.settle(self.servable(), wakes);
+    }
+
+    /// Gives the memory of a burst back, in halves, so that it costs each item O(1).
+    #[inline]
+    fn shrink(&mut self) {
+        let capacity = self.items.capacity();
+        if capacity > KEEP && self.items.len() < capacity / 8 {
+            shrink(&mut self.items);
+        }
+    }
+}
+
+// Pushing.
+impl<T> State<T> {
+    /// Pushes `item` into a place that is there.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) {
+        debug_assert!(self.places() > 0);
+        self.items.push_back(item);
+    }
+
+    /// Pushes from the front of `items` into up to `places` places that are there.
+    pub(crate) fn push_many(&mut self, items: &mut VecDeque<T>, places: usize) -> usize {
+        let count = items.len().min(places);
+        if count == items.len() {
+            self.items.append(items);
+        } else {
+            self.items.extend(items.drain(..count));
+        }
+        count
+    }
+
+    /// Holds a place that is there.
+    pub(crate) fn hold(&mut self) {
+        debug_assert!(self.places() > 0);
+        self.held += 1;
+    }
+
+    /// Gives up a place that was held.
+    pub(crate) fn unhold(&mut self) {
+        self.held -= 1;
+    }
+}
+
+// Popping.
+impl<T> State<T> {
     /// Pops the oldest item; there is one, or the queue is closed.
     #[inline]
     pub(crate) fn pop(&mut self) -> Result<T, Closed> {
@@ -117,16 +171,20 @@ impl<T> State<T> {
         Ok(item)
     }
 
-    /// Moves up to `max` items to the end of `into`; there is one to take, or the queue
-    /// is closed. Leaves one for each waiter whose turn has come, unless it is `barging`.
-    pub(crate) fn pop_many(
-        &mut self,
-        into: &mut Vec<T>,
-        max: usize,
-        barging: bool,
-    ) -> Result<usize, Closed> {
-        let spoken_for = self.spoken_for(Want::Item, barging);
-        let count = max.min(self.items.len() - spoken_for);
+    /// Moves up to `max` items to the end of `into`, but leaves one to each popper that
+    /// is granted. There is one to take, or the queue is closed.
+    pub(crate) fn pop_many(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
+        let granted = if self.closed {
+            0
+        } else {
+            self.poppers.granted()
+        };
+        self.pop_up_to(into, max.min(self.items.len() - granted))
+    }
+
+    /// [`pop_many`](Self::pop_many) that leaves nothing to anybody.
+    pub(crate) fn pop_up_to(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
+        let count = max.min(self.items.len());
         if count == 0 {
             return Err(Closed);
         }
@@ -134,79 +192,68 @@ impl<T> State<T> {
         self.shrink();
         Ok(count)
     }
+}
 
-    /// Moves items from the front of `items` into the queue; there is a place to take, or
-    /// the queue is closed. Leaves one for each waiter whose turn has come, unless it is
-    /// `barging`.
-    pub(crate) fn push_many(
-        &mut self,
-        items: &mut VecDeque<T>,
-        barging: bool,
-    ) -> Result<usize, Closed> {
-        if self.closed {
-            return Err(Closed);
-        }
-        let spoken_for = self.spoken_for(Want::Place, barging);
-        let count = items.len().min(self.places() - spoken_for);
-        if count == items.len() {
-            self.items.append(items);
-        } else {
-            self.items.extend(items.drain(..count));
-        }
-        Ok(count)
+#[cold]
+#[inline(never)]
+fn shrink<T>(items: &mut VecDeque<T>) {
+    items.shrink_to(items.capacity() / 2);
+}
+
+/// What somebody stands in line for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    Item,
+    /// To have an item pushed.
+    Push,
+    /// To hold a place.
+    Hold,
+    /// To be told of a place.
+    Notice,
+}
+
+// Waiting.
+impl<T> State<T> {
+    pub(crate) fn join_poppers(&mut self, wake: Option<Wake>) -> Key {
+        self.poppers.join(wake)
     }
 
-    fn spoken_for(&self, want: Want, barging: bool) -> usize {
-        if barging || self.closed {
-            0
-        } else {
-            self.line(want).granted()
-        }
+    pub(crate) fn join_pushers(&mut self, wish: Wish<T>, wake: Option<Wake>) -> Key {
+        self.pushers.join(wish, wake)
     }
 
-    /// Holds a place without filling it; there is one, or the queue is closed.
-    pub(crate) fn reserve(&mut self) -> Result<(), Closed> {
-        if self.closed {
-            return Err(Closed);
-        }
-        self.reserved += 1;
-        Ok(())
-    }
-
-    /// Gives up a place that was held.
-    pub(crate) fn unreserve(&mut self) {
-        self.reserved -= 1;
-    }
-
-    /// Closes: true for the call that did it.
-    pub(crate) fn close(&mut self) -> bool {
-        !std::mem::replace(&mut self.closed, true)
-    }
-
-    /// All that is inside.
-    pub(crate) fn take_all(&mut self) -> VecDeque<T> {
-        std::mem::take(&mut self.items)
-    }
-
-    /// Lets each line know what there is for it now.
+    /// Whether the turn of `key` has come: it need not wait any more.
     #[inline]
-    pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
-        if self.poppers.waiting() != 0 {
-            let available = self.available(Want::Item);
-            self.poppers.settle(available, wakes);
-        }
-        if self.pushers.waiting() != 0 {
-            let available = self.available(Want::Place);
-            self.pushers.settle(available, wakes);
+    pub(crate) fn is_turn(&self, want: Want, key: Key) -> bool {
+        match want {
+            Want::Item => self.poppers.is_granted(key),
+            _ => self.closed || self.pushers.is_granted(key),
         }
     }
 
-    /// Gives the memory of a burst back, in halves, so that it costs each item O(1).
-    #[inline]
-    fn shrink(&mut self) {
-        let capacity = self.items.capacity();
-        if capacity > KEEP && self.items.len() < capacity / 8 {
-            self.items.shrink_to(capacity / 2);
+    /// How `key`, whose turn has not come, is woken.
+    pub(crate) fn wake_mut(&mut self, want: Want, key: Key) -> &mut Option<Wake> {
+        match want {
+            Want::Item => self.poppers.wake_mut(key),
+            _ => self.pushers.wake_mut(key),
         }
+    }
+
+    /// Takes `key` out, wherever it stands, and frees the place that may be held for it.
+    /// Gives what is to be dropped after the lock: its item, if that was not pushed, and
+    /// its wake.
+    pub(crate) fn leave(&mut self, want: Want, key: Key) -> (Option<T>, Option<Wake>) {
+        if want == Want::Item {
+            return (None, self.poppers.leave(key));
+        }
+        // Whoever is in line when the queue is closed has been sent out of it.
+        let (wish, wake) = self.pushers.leave(key, !self.closed);
+        match (want, wish) {
+            (_, Wish::Push(item)) => return (Some(item), wake),
+            (Want::Hold, Wish::Granted) => self.held -= 1,
+            (Want::Notice, Wish::Granted) => self.noticed -= 1,
+            _ => {}
+        }
+        (None, wake)
     }
 }

@@ -1,22 +1,22 @@
-//! [`Turn`]: a place in line.
+//! [`Turn`]: a place in line, and waiting for it to come up.
 
-use crate::line::{Key, Wake};
+use crate::line::Key;
 use crate::shared::Shared;
 use crate::state::{State, Want};
+use crate::wake::Wake;
 use queue_core::event::Listen;
-use queue_core::sync::{Deadline, spin, thread};
+use queue_core::sync::{Deadline, LockGuard, spin, thread};
 use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-/// A place in the line of those who wait for an item (or for a place) of an
-/// [`AsyncQueue`](crate::AsyncQueue).
+/// A place in the line of those who wait for an item, or for a place, of an
+/// [`AsyncQueue`](crate::AsyncQueue): its [`Listener`](queue_core::Queue::Listener).
 ///
-/// As a future it is ready when its turn has come: then there is something to take, and
-/// unless a `try_` verb is faster, nobody else takes it. It keeps its place in line until
-/// it is dropped; then the next one's turn has come.
+/// As a future it is ready when its turn has come. Dropping it gives the turn, or the
+/// place in line, to the next.
 #[must_use = "a place in line that is dropped is lost"]
 pub struct Turn<'a, T> {
     shared: &'a Shared<T>,
@@ -25,51 +25,55 @@ pub struct Turn<'a, T> {
 }
 
 impl<'a, T> Turn<'a, T> {
+    /// For one who has joined a line.
     pub(crate) fn new(shared: &'a Shared<T>, want: Want, key: Key) -> Self {
         Self { shared, want, key }
     }
 
+    /// Leaves under a lock that is held already: an item that was to be pushed and is
+    /// not. Only for one whose turn has come, or who sleeps on a thread: there is no
+    /// task's waker, whose dropping would run foreign code here.
     #[inline]
-    pub(crate) fn is_granted(&self, state: &State<T>) -> bool {
-        state.line(self.want).is_granted(self.key)
-    }
-
-    pub(crate) fn sleeps_on(&self, state: &State<T>, waker: &Waker) -> bool {
-        state.line(self.want).sleeps_on(self.key, waker)
-    }
-
-    #[must_use]
-    pub(crate) fn sleep(&self, state: &mut State<T>, wake: Wake) -> Option<Wake> {
-        state.line_mut(self.want).sleep(self.key, wake)
-    }
-
-    /// Leaves the line under a lock that is held already, for one who sleeps on nothing
-    /// but its own thread: whether its turn had come.
-    #[inline]
-    pub(crate) fn leave(self, state: &mut State<T>) -> bool {
-        let granted = self.is_granted(state);
-        // Without a task's waker, so no foreign code runs here.
-        drop(state.line_mut(self.want).leave(self.key));
+    pub(crate) fn leave(self, state: &mut State<T>) -> Option<T> {
+        let (item, _) = state.leave(self.want, self.key);
         mem::forget(self);
-        granted
+        item
     }
 
-    /// Sleeps until its turn has come (true) or the deadline passes (false).
-    pub(crate) fn wait_granted(&self, deadline: Deadline) -> bool {
-        if spin::until(deadline, || self.is_granted(&self.shared.lock())) {
-            return true;
+    /// The lock once the turn has come; until then the task sleeps.
+    pub(crate) fn poll_lock(&self, cx: &mut Context<'_>) -> Poll<LockGuard<'a, State<T>>> {
+        let mut state = self.shared.lock();
+        if state.is_turn(self.want, self.key) {
+            return Poll::Ready(state);
         }
+        let wake = state.wake_mut(self.want, self.key);
+        if wake.as_ref().is_some_and(|wake| wake.is(cx.waker())) {
+            return Poll::Pending;
+        }
+        let old = wake.replace(Wake::task(cx));
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// The lock once the turn has come or the deadline passed; until then the thread
+    /// sleeps.
+    pub(crate) fn wait_lock(&self, deadline: Deadline) -> LockGuard<'a, State<T>> {
+        let is_turn = |state: &LockGuard<'_, State<T>>| state.is_turn(self.want, self.key);
+        spin::until(deadline, || is_turn(&self.shared.lock()));
         loop {
             let mut state = self.shared.lock();
-            if self.is_granted(&state) {
-                return true;
+            let left = deadline.remaining();
+            if is_turn(&state) || left.is_some_and(|left| left.is_zero()) {
+                return state;
             }
-            let old = self.sleep(&mut state, Wake::Thread(thread::current()));
+            let wake = state.wake_mut(self.want, self.key);
+            if wake.is_none() {
+                *wake = Some(Wake::Thread(thread::current()));
+            }
             drop(state);
-            drop(old);
-            match deadline.remaining() {
+            match left {
                 None => thread::park(),
-                Some(left) if left.is_zero() => return self.is_granted(&self.shared.lock()),
                 Some(left) => park_timeout(left),
             }
         }
@@ -87,7 +91,7 @@ fn park_timeout(_: std::time::Duration) {
 
 impl<T: Send> Listen for Turn<'_, T> {
     fn wait(self, deadline: Deadline) -> bool {
-        self.wait_granted(deadline)
+        self.wait_lock(deadline).is_turn(self.want, self.key)
     }
 }
 
@@ -95,32 +99,15 @@ impl<T> Future for Turn<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = None;
-        loop {
-            let mut state = self.shared.lock();
-            if self.is_granted(&state) {
-                return Poll::Ready(());
-            }
-            if self.sleeps_on(&state, cx.waker()) {
-                return Poll::Pending;
-            }
-            if let Some(waker) = waker.take() {
-                let old = self.sleep(&mut state, Wake::Task(waker));
-                drop(state);
-                drop(old);
-                return Poll::Pending;
-            }
-            drop(state);
-            waker = Some(cx.waker().clone());
-        }
+        self.poll_lock(cx).map(drop)
     }
 }
 
 impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        let wake = (self.shared).change(|state| state.line_mut(self.want).leave(self.key));
-        // Foreign code, without the lock.
-        drop(wake);
+        let left = (self.shared).change(|state| state.leave(self.want, self.key));
+        // An item and a waker: foreign code, without the lock.
+        drop(left);
     }
 }
 

@@ -150,14 +150,35 @@ fn a_woken_waiter_that_is_cancelled_passes_its_turn_on() {
     assert_eq!(second.woken(), 1);
     assert_eq!(second.ready(), Ok(1));
 
+    // A held place goes to the next as well.
     queue.try_push(2).unwrap();
-    let mut first = Task::waiting(queue.push_async(3));
-    let mut second = Task::waiting(queue.push_async(4));
+    let mut first = Task::waiting(queue.reserve_async());
+    let mut second = Task::waiting(queue.push_async(3));
     assert_eq!(queue.try_pop(), Ok(2));
+    assert_eq!((first.woken(), second.woken()), (1, 0));
     first.cancel();
-    assert_eq!(second.woken(), 1);
     second.ready().unwrap();
-    assert_eq!(queue.try_pop(), Ok(4));
+    assert_eq!(queue.try_pop(), Ok(3));
+}
+
+#[test]
+fn whoever_frees_a_place_pushes_the_item_that_waits_for_it() {
+    let queue = AsyncQueue::bounded(1);
+    queue.try_push(0).unwrap();
+    let mut first = Task::waiting(queue.push_async(1));
+    let mut second = Task::waiting(queue.push_async(2));
+    let mut third = Task::waiting(queue.push_async(3));
+    assert_eq!(queue.len(), 1);
+    // Still in line: it goes with its future.
+    second.cancel();
+    assert_eq!(queue.try_pop(), Ok(0));
+    assert_eq!((first.woken(), third.woken()), (1, 0));
+    // In the queue already: cancelling comes too late.
+    first.cancel();
+    assert_eq!(queue.try_pop(), Ok(1));
+    third.ready().unwrap();
+    assert_eq!(queue.try_pop(), Ok(3));
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
 }
 
 #[test]
@@ -181,15 +202,12 @@ fn waiters_may_leave_from_anywhere_in_the_line() {
 }
 
 #[test]
-fn a_try_takes_a_place_that_others_wait_for() {
+fn a_place_that_others_wait_for_is_never_free() {
     let queue = AsyncQueue::bounded(1);
     queue.try_push(0).unwrap();
     let mut task = Task::waiting(queue.push_async(1));
     queue.try_pop().unwrap();
-    queue.try_push(2).unwrap();
-    assert!(task.poll().is_pending());
-    assert!(matches!(queue.try_push(3), Err(TryPushError::Full(3))));
-    queue.try_pop().unwrap();
+    assert!(matches!(queue.try_push(2), Err(TryPushError::Full(2))));
     task.ready().unwrap();
     assert_eq!(queue.try_pop(), Ok(1));
 }

@@ -1,0 +1,107 @@
+//! Getting one's turn to pop: at once or not at all, blocking the thread, and as a future.
+//!
+//! In each, `act` is what to do then: there is an item, or the queue is closed.
+
+use crate::coop;
+use crate::shared::{Shared, release};
+use crate::state::{State, Want};
+use crate::turn::Turn;
+use crate::wake::Wake;
+use queue_core::sync::{Deadline, LockGuard};
+use std::task::{Context, Poll, ready};
+
+impl<T> Shared<T> {
+    /// Acts past all who wait: `None` if there is nothing.
+    #[inline]
+    pub(crate) fn try_popping<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
+        let mut state = self.lock();
+        if state.len() == 0 && !state.is_closed() {
+            return None;
+        }
+        let result = act(&mut state);
+        release(state);
+        Some(result)
+    }
+
+    /// Blocks until it is this thread's turn, and acts: `None` if the deadline, which is
+    /// asked for after a first try, came first.
+    #[inline]
+    pub(crate) fn wait_popping<R>(
+        &self,
+        deadline: impl FnOnce() -> Deadline,
+        act: impl FnOnce(&mut State<T>) -> R,
+    ) -> Option<R> {
+        let mut state = self.lock();
+        if state.spare() == 0 && !state.is_closed() {
+            let key = state.join_poppers(None);
+            drop(state);
+            let turn = Turn::new(self, Want::Item, key);
+            state = turn.wait_lock(deadline());
+            let come = state.is_turn(Want::Item, key);
+            turn.leave(&mut state);
+            if !come {
+                release(state);
+                return None;
+            }
+        }
+        let result = act(&mut state);
+        release(state);
+        Some(result)
+    }
+
+    /// Acts once it is this task's turn; `turn` is where it stands in line meanwhile.
+    #[inline]
+    pub(crate) fn poll_popping<'a, R>(
+        &'a self,
+        turn: &mut Option<Turn<'a, T>>,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut State<T>) -> R,
+    ) -> Poll<R> {
+        let budget = ready!(coop::poll_proceed(cx));
+        let mut state = None;
+        if turn.is_none() {
+            let mut free = self.lock();
+            if free.spare() > 0 {
+                let result = act(&mut free);
+                release(free);
+                budget.made_progress();
+                return Poll::Ready(result);
+            }
+            state = Some(free);
+        }
+        let polled = self.poll_in_line(turn, cx, state, act);
+        if polled.is_ready() {
+            budget.made_progress();
+        }
+        polled
+    }
+
+    /// [`poll_popping`](Self::poll_popping) where there is nothing to spare: with the lock
+    /// if that was seen just now, without if the task stands in line already.
+    #[cold]
+    #[inline(never)]
+    fn poll_in_line<'a, R>(
+        &'a self,
+        turn: &mut Option<Turn<'a, T>>,
+        cx: &mut Context<'_>,
+        state: Option<LockGuard<'a, State<T>>>,
+        act: impl FnOnce(&mut State<T>) -> R,
+    ) -> Poll<R> {
+        let mut state = match (state, &turn) {
+            (Some(state), _) => state,
+            (None, Some(turn)) => ready!(turn.poll_lock(cx)),
+            (None, None) => self.lock(),
+        };
+        if let Some(turn) = turn.take() {
+            turn.leave(&mut state);
+        } else if state.spare() == 0 && !state.is_closed() {
+            let key = state.join_poppers(Some(Wake::task(cx)));
+            drop(state);
+            *turn = Some(Turn::new(self, Want::Item, key));
+            return Poll::Pending;
+        }
+        let result = act(&mut state);
+        release(state);
+        Poll::Ready(result)
+    }
+}
