@@ -1,0 +1,97 @@
+//! The main program, run as a user runs it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn pipeline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "-p",
+            "family-tests",
+            "--example",
+            "pipeline",
+            "--",
+        ])
+        .args(arguments)
+        .current_dir(family_tests::root())
+        .output()
+        .expect("cargo can be run")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A small tree of files, removed when dropped.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn new(name: &str) -> Self {
+        let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(root.join("below/deeper")).unwrap();
+        let words: String = (0..1000).map(|n| format!("word{n} Again ")).collect();
+        std::fs::write(root.join("many.txt"), words).unwrap();
+        std::fs::write(root.join("below/few.txt"), "again, again: AGAIN!").unwrap();
+        std::fs::write(root.join("below/deeper/empty.txt"), "").unwrap();
+        std::fs::write(root.join("below/deeper/image"), [0xff, 0xfe, 0x00]).unwrap();
+        Self(root)
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn all_kinds_count_the_same() {
+    let tree = Tree::new("pipeline-all");
+    let path = tree.0.to_str().unwrap();
+    for arguments in [&["--workers", "3", path][..], &["--capacity", "1", path]] {
+        let output = pipeline(arguments);
+        let seen = text(&output);
+        assert!(output.status.success(), "{output:?}");
+        assert!(seen.contains("All agree, word for word."), "{seen}");
+        assert!(seen.contains("Most frequent: again 1003, "), "{seen}");
+        assert!(
+            seen.contains("3 files were text, 1 were not, 0 could not be read."),
+            "{seen}"
+        );
+        for kind in ["ThreadQueue", "LockFreeQueue", "AsyncQueue"] {
+            let row = seen.lines().find(|line| line.starts_with(kind));
+            let row = row.unwrap_or_else(|| panic!("no {kind} in {seen}"));
+            assert!(row.contains(" 2003 ") && row.ends_with("the same"), "{row}");
+        }
+    }
+}
+
+#[test]
+fn one_kind_alone() {
+    let tree = Tree::new("pipeline-one");
+    let output = pipeline(&["--queue", "thread", tree.0.to_str().unwrap()]);
+    let seen = text(&output);
+    assert!(
+        output.status.success() && seen.contains("ThreadQueue"),
+        "{output:?}"
+    );
+    assert!(!seen.contains("AsyncQueue"), "{seen}");
+}
+
+#[test]
+fn what_it_cannot_do_it_says() {
+    let output = pipeline(&["does/not/exist"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("does/not/exist"));
+    for wrong in [
+        &["--workers", "0"][..],
+        &["--queue", "none"],
+        &["--capacity", "0"],
+    ] {
+        assert_eq!(pipeline(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let help = pipeline(&["--help"]);
+    assert!(help.status.success() && text(&help).contains("--workers <N>"));
+}
