@@ -1,0 +1,177 @@
+//! The queue family side by side with its peers; see README.md beside this package.
+
+mod cell;
+mod family;
+mod heap;
+mod item;
+mod machine;
+mod processes;
+mod report;
+mod runner;
+mod subject;
+mod tasks;
+mod threads;
+
+use cell::Place;
+use clap::{Args, Parser, Subcommand};
+use runner::Care;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use subject::{Role, Sample};
+
+#[global_allocator]
+static HEAP: heap::Counted = heap::Counted;
+
+/// Measures the queue family side by side with its peers, in one interleaved run.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Queues between threads.
+    Threads(Options),
+    /// Queues between tasks, on tokio with two workers and on its current-thread runtime.
+    Tasks(Options),
+    /// Queues between processes.
+    Processes(Options),
+    /// All of them.
+    All(Options),
+    /// Prints the tables (and draws the chart) of a JSON file that an earlier run wrote.
+    Show {
+        /// The file.
+        file: PathBuf,
+        /// Draw the chart here.
+        #[arg(long)]
+        svg: Option<PathBuf>,
+    },
+    /// One sample: what the harness runs in a child of its own.
+    #[command(hide = true)]
+    Sample { sample: String },
+    /// One producer or consumer of a sample between processes.
+    #[command(hide = true)]
+    Worker { worker: String },
+}
+
+#[derive(Args)]
+struct Options {
+    /// Fewer cells, fewer and shorter runs: under a minute, for orientation only.
+    #[arg(long)]
+    quick: bool,
+    /// Write all samples here.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw the chart here.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Only cells with these parts of their names, such as `4x4+1024+8B,ping-pong`.
+    #[arg(long, value_delimiter = ',')]
+    cells: Vec<String>,
+    /// Only these peers, such as `kanal,crossfire` (`none` for none at all).
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Only these of our own kinds.
+    #[arg(long, value_delimiter = ',')]
+    kinds: Vec<String>,
+    /// How many rounds [default: 5, or 2 with --quick].
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// How long one run lasts, in milliseconds; a sample has three [default: 60, or 5 with --quick].
+    #[arg(long)]
+    run_ms: Option<u64>,
+    /// List the cells and subjects instead of measuring them.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let (places, options) = match Cli::parse().what {
+        What::Threads(options) => (vec![Place::Threads], options),
+        What::Tasks(options) => (vec![Place::Tasks, Place::Local], options),
+        What::Processes(options) => (vec![Place::Processes], options),
+        What::All(options) => (
+            vec![Place::Threads, Place::Tasks, Place::Local, Place::Processes],
+            options,
+        ),
+        What::Show { file, svg } => return finish(show(&file, svg)),
+        What::Sample { sample } => return perform(&sample),
+        What::Worker { worker } => return processes::work(&worker),
+    };
+    finish(bench(&places, &options))
+}
+
+fn finish(result: Result<(), String>) -> ExitCode {
+    result.map_or_else(
+        |error| {
+            eprintln!("family-bench: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+/// In the child: performs the sample, and prints what came of it.
+fn perform(sample: &str) -> ExitCode {
+    let result = serde_json::from_str::<Sample>(sample)
+        .map_err(|error| error.to_string())
+        .and_then(|sample| subject::perform(&sample));
+    println!("{}", serde_json::to_string(&result).expect("plain data"));
+    ExitCode::SUCCESS
+}
+
+fn bench(places: &[Place], options: &Options) -> Result<(), String> {
+    let cells: Vec<_> = places
+        .iter()
+        .flat_map(|&place| cell::cells(place, options.quick))
+        .filter(|cell| cell.fits(&options.cells))
+        .collect();
+    if options.list {
+        for cell in &cells {
+            let names: Vec<_> = subject::subjects(cell.place)
+                .iter()
+                .filter(|subject| (subject.supports)(cell))
+                .map(|subject| subject.name)
+                .collect();
+            println!("{cell}: {}", names.join(", "));
+        }
+        return Ok(());
+    }
+    if cells.is_empty() {
+        return Err("no cell fits --cells; --list shows their names".to_owned());
+    }
+    let named = |names: &[String], name: &str| {
+        names.is_empty() || names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    };
+    let care = Care {
+        rounds: options.rounds.unwrap_or(if options.quick { 2 } else { 5 }),
+        run_ms: options.run_ms.unwrap_or(if options.quick { 5 } else { 60 }),
+        runs: if options.quick { 1 } else { 3 },
+        retakes: if options.quick { 0 } else { 3 },
+        hung_ms: if options.quick { 1_500 } else { 15_000 },
+    };
+    let (rows, quiet) = runner::measure(&cells, &care, |subject| match subject.role {
+        Role::Ours => named(&options.kinds, subject.name),
+        Role::Peer | Role::Ceiling => named(&options.peers, subject.name),
+    });
+    let report = report::Report::new(rows, quiet, care);
+    print!("{}", report.markdown());
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    options
+        .svg
+        .as_ref()
+        .map_or(Ok(()), |file| report.chart(file))
+}
+
+fn show(file: &std::path::Path, svg: Option<PathBuf>) -> Result<(), String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let report: report::Report = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    print!("{}", report.markdown());
+    svg.map_or(Ok(()), |file| report.chart(&file))
+}

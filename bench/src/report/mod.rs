@@ -1,0 +1,59 @@
+//! What a run says: tables for people, JSON for programs, a chart for the README.
+
+mod chart;
+mod stats;
+mod table;
+
+use crate::machine;
+use crate::runner::{Care, Quiet, Row};
+use serde::{Deserialize, Serialize};
+
+/// A whole run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// What it ran on.
+    pub machine: String,
+    /// The peers' versions.
+    pub versions: Vec<String>,
+    /// How thoroughly it measured.
+    pub care: Care,
+    /// How quiet the machine was.
+    pub quiet: Quiet,
+    /// What was measured.
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    /// Of what was measured just now, here.
+    pub fn new(rows: Vec<Row>, quiet: Quiet, care: Care) -> Self {
+        Self {
+            machine: machine::describe(),
+            versions: versions(),
+            care,
+            quiet,
+            rows,
+        }
+    }
+}
+
+/// The peers and their versions, from the lock file that this program was built with.
+fn versions() -> Vec<String> {
+    const LOCK: &str = include_str!("../../Cargo.lock");
+    const MANIFEST: &str = include_str!("../../Cargo.toml");
+    let wanted = |name: &str| {
+        let peers = MANIFEST.split("# The peers").skip(1);
+        peers
+            .flat_map(str::lines)
+            .any(|line| line.split([' ', '=']).next() == Some(name))
+    };
+    LOCK.split("[[package]]")
+        .filter_map(|package| {
+            let field = |key: &str| {
+                let line = package.lines().find(|line| line.starts_with(key))?;
+                line.split('"').nth(1)
+            };
+            let name = field("name = ")?;
+            wanted(name).then(|| format!("{name} {}", field("version = ").unwrap_or("?")))
+        })
+        .collect()
+}

@@ -1,0 +1,170 @@
+//! The peers between tasks: each a few lines over its own API.
+
+use super::channel::{Channel, Rx, Tx};
+use super::{crossfire, subject};
+use crate::cell::Shape;
+use crate::item::Item;
+use crate::subject::{Role::Peer, Subject};
+use crate::threads::copies;
+use futures::{SinkExt, StreamExt};
+
+/// Every peer between tasks.
+pub fn subjects() -> Vec<Subject> {
+    vec![
+        subject::<Tokio>(Peer),
+        subject::<TokioUnbounded>(Peer),
+        subject::<crossfire::Spsc>(Peer),
+        subject::<crossfire::SpscUnbounded>(Peer),
+        subject::<crossfire::Mpsc>(Peer),
+        subject::<crossfire::MpscUnbounded>(Peer),
+        subject::<crossfire::Mpmc>(Peer),
+        subject::<crossfire::MpmcUnbounded>(Peer),
+        subject::<Kanal>(Peer),
+        subject::<Flume>(Peer),
+        subject::<AsyncChannel>(Peer),
+        subject::<Tachyonix>(Peer),
+        subject::<Futures>(Peer),
+        subject::<FuturesUnbounded>(Peer),
+    ]
+}
+
+/// A peer whose halves are `$tx` and `$rx`; `$sides` is how many of each it takes.
+macro_rules! peer {
+    (
+        $(#[$doc:meta])* $kind:ident $name:literal, $sides:ident, $when:expr;
+        $tx:ty: |$t:ident, $item:ident| $send:expr;
+        $rx:ty: |$r:ident| $recv:expr, $try_recv:expr $(, |$into:ident, $max:ident| $recv_many:expr)?;
+        |$shape:ident| $open:expr
+    ) => {
+        $(#[$doc])*
+        pub struct $kind;
+
+        impl<T: Item> Tx<T> for $tx {
+            async fn send(&mut self, $item: T) {
+                let $t = self;
+                assert!($send, "the receivers are gone");
+            }
+        }
+
+        impl<T: Item> Rx<T> for $rx {
+            async fn recv(&mut self) -> Option<T> {
+                let $r = self;
+                $recv
+            }
+
+            fn try_recv(&mut self) -> Option<T> {
+                let $r = self;
+                $try_recv
+            }
+
+            $(async fn recv_many(&mut self, $into: &mut Vec<T>, $max: usize) {
+                let $r = self;
+                $recv_many
+            })?
+        }
+
+        impl Channel for $kind {
+            const NAME: &'static str = $name;
+            type Tx<T: Item> = $tx;
+            type Rx<T: Item> = $rx;
+
+            fn supports(shape: &Shape) -> bool {
+                let when: fn(&Shape) -> bool = $when;
+                peer!(@takes $sides, shape) && when(shape)
+            }
+
+            fn open<T: Item>($shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
+                let (tx, rx) = $open;
+                peer!(@spread $sides, tx, rx, $shape)
+            }
+        }
+    };
+    (@takes many_to_many, $shape:ident) => { true };
+    (@takes many_to_one, $shape:ident) => { $shape.consumers == 1 };
+    (@spread many_to_many, $tx:ident, $rx:ident, $shape:ident) => {
+        (copies($tx, $shape.producers), copies($rx, $shape.consumers))
+    };
+    (@spread many_to_one, $tx:ident, $rx:ident, $shape:ident) => {
+        (copies($tx, $shape.producers), vec![$rx])
+    };
+}
+
+peer! {
+    /// tokio's channel with a bound.
+    Tokio "tokio mpsc", many_to_one, |shape| shape.capacity.is_some();
+    tokio::sync::mpsc::Sender<T>: |tx, item| (*tx).send(item).await.is_ok();
+    tokio::sync::mpsc::Receiver<T>: |rx| rx.recv().await, rx.try_recv().ok(), |into, max| {
+        rx.recv_many(into, max).await;
+    };
+    |shape| tokio::sync::mpsc::channel(shape.capacity.expect("a bound"))
+}
+
+peer! {
+    /// tokio's channel without a bound.
+    TokioUnbounded "tokio mpsc", many_to_one, |shape| shape.capacity.is_none();
+    tokio::sync::mpsc::UnboundedSender<T>: |tx, item| (*tx).send(item).is_ok();
+    tokio::sync::mpsc::UnboundedReceiver<T>: |rx| rx.recv().await, rx.try_recv().ok(), |into, max| {
+        rx.recv_many(into, max).await;
+    };
+    |_shape| tokio::sync::mpsc::unbounded_channel()
+}
+
+peer! {
+    /// kanal.
+    Kanal "kanal", many_to_many, |_| true;
+    kanal::AsyncSender<T>: |tx, item| (*tx).send(item).await.is_ok();
+    kanal::AsyncReceiver<T>: |rx| (*rx).recv().await.ok(), (*rx).try_recv().ok().flatten();
+    |shape| match shape.capacity {
+        Some(capacity) => kanal::bounded_async(capacity),
+        None => kanal::unbounded_async(),
+    }
+}
+
+peer! {
+    /// flume.
+    Flume "flume", many_to_many, |_| true;
+    flume::Sender<T>: |tx, item| tx.send_async(item).await.is_ok();
+    flume::Receiver<T>: |rx| rx.recv_async().await.ok(), (*rx).try_recv().ok();
+    |shape| match shape.capacity {
+        Some(capacity) => flume::bounded(capacity),
+        None => flume::unbounded(),
+    }
+}
+
+peer! {
+    /// async-channel.
+    AsyncChannel "async-channel", many_to_many, |_| true;
+    async_channel::Sender<T>: |tx, item| (*tx).send(item).await.is_ok();
+    async_channel::Receiver<T>: |rx| (*rx).recv().await.ok(), (*rx).try_recv().ok();
+    |shape| match shape.capacity {
+        Some(capacity) => async_channel::bounded(capacity),
+        None => async_channel::unbounded(),
+    }
+}
+
+peer! {
+    /// tachyonix.
+    Tachyonix "tachyonix", many_to_one, |shape| shape.capacity.is_some();
+    tachyonix::Sender<T>: |tx, item| (*tx).send(item).await.is_ok();
+    tachyonix::Receiver<T>: |rx| tachyonix::Receiver::recv(rx).await.ok(),
+        tachyonix::Receiver::try_recv(rx).ok();
+    |shape| tachyonix::channel(shape.capacity.expect("a bound"))
+}
+
+peer! {
+    /// futures' channel with a bound: each sender has a place besides the buffer.
+    Futures "futures mpsc", many_to_one, |shape| shape.capacity.is_some();
+    futures::channel::mpsc::Sender<T>: |tx, item| SinkExt::send(tx, item).await.is_ok();
+    futures::channel::mpsc::Receiver<T>: |rx| rx.next().await, rx.try_recv().ok();
+    |shape| futures::channel::mpsc::channel(
+        shape.capacity.expect("a bound").saturating_sub(shape.producers)
+    )
+}
+
+peer! {
+    /// futures' channel without a bound.
+    FuturesUnbounded "futures mpsc", many_to_one, |shape| shape.capacity.is_none();
+    futures::channel::mpsc::UnboundedSender<T>: |tx, item| tx.unbounded_send(item).is_ok();
+    futures::channel::mpsc::UnboundedReceiver<T>: |rx| rx.next().await, rx.try_recv().ok();
+    |_shape| futures::channel::mpsc::unbounded()
+}

@@ -1,0 +1,32 @@
+//! Queues between threads.
+
+mod channel;
+mod crossfire;
+mod drive;
+mod family;
+mod locks;
+mod peers;
+mod ring;
+
+use crate::cell::Cell;
+use crate::subject::{Role, Subject};
+use channel::Channel;
+
+pub use channel::copies;
+
+/// Ours first, then the peers.
+pub fn subjects() -> Vec<Subject> {
+    let mut all = family::subjects();
+    all.extend(peers::subjects());
+    all
+}
+
+/// A channel as a subject of the harness.
+fn subject<C: Channel>(role: Role) -> Subject {
+    Subject {
+        name: C::NAME,
+        role,
+        supports: |cell: &Cell| C::supports(&cell.shape) && drive::supports::<C>(cell),
+        run: drive::run::<C>,
+    }
+}
