@@ -177,6 +177,7 @@ erased! {
         fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError>;
         fn close_now(&self) -> Vec<T>;
         fn retire(&self, side: Side);
+        fn enlist(&self, side: Side);
     }
     boxed {
         fn push_async(item: T) -> Result<(), PushError<T>>;

@@ -74,6 +74,7 @@ macro_rules! end {
             /// [`into_ends`](Queue::into_ends).
             pub fn new(queue: Q) -> Self {
                 queue.ends().join($side);
+                queue.enlist($side);
                 Self { queue, items: PhantomData }
             }
 

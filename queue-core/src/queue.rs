@@ -477,6 +477,12 @@ pub trait Queue<T: Send>: Send + Sync {
         self.close();
     }
 
+    /// Called when an end of `side` was made. A kind whose ends live in several processes
+    /// counts this process on that side from then on.
+    fn enlist(&self, side: Side) {
+        let _ = side;
+    }
+
     /// Two halves, each cloneable, that close the queue when the last one of a side is
     /// dropped: pops then drain and are `Closed`, pushes are `Closed` at once.
     ///

@@ -72,7 +72,7 @@ mod cell {
 /// Keeps `value` on cache lines of its own, so that writes to its neighbours do not
 /// slow its readers. 128 bytes, for processors fetch lines in pairs.
 #[derive(Debug, Default)]
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub struct CachePadded<T>(pub T);
 
 impl<T> std::ops::Deref for CachePadded<T> {

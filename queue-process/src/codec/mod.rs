@@ -77,6 +77,29 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if they are not those of an
     /// item, also if some are left over.
     fn decode(bytes: &[u8]) -> Result<T, Failure>;
+
+    /// Calls `f` with the bytes of `item`. `buffer` is empty, and here to be written to; a
+    /// codec whose items lie in memory as their bytes need not.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn with_bytes<R>(
+        item: &T,
+        buffer: &mut Vec<u8>,
+        f: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Failure> {
+        Self::encode(item, buffer)?;
+        Ok(f(buffer))
+    }
+
+    /// [`decode`](Self::decode) of bytes that nobody else needs: a codec whose items are
+    /// their bytes may take the vector.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    fn decode_from(bytes: &mut Vec<u8>) -> Result<T, Failure> {
+        Self::decode(bytes)
+    }
 }
 
 /// The failure of bytes that hold an item and then some.

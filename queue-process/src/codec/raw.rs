@@ -28,4 +28,22 @@ impl Codec<Vec<u8>> for Raw {
     fn decode(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
         Ok(bytes.to_vec())
     }
+
+    #[inline]
+    fn with_bytes<R>(
+        item: &Vec<u8>,
+        _: &mut Vec<u8>,
+        f: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Failure> {
+        Ok(f(item))
+    }
+
+    #[inline]
+    fn decode_from(bytes: &mut Vec<u8>) -> Result<Vec<u8>, Failure> {
+        if bytes.capacity() / 2 > bytes.len() {
+            // Grown for others; the item would carry that room along.
+            return Self::decode(bytes);
+        }
+        Ok(std::mem::take(bytes))
+    }
 }

@@ -1,0 +1,442 @@
+//! [`Engine`]: pushing, popping, waiting and closing, over any [`Storage`].
+//!
+//! # Who does what under which lock
+//!
+//! | lock | its holder |
+//! |---|---|
+//! | tail | writes items; lets those go to sleep who wait for items; wakes them |
+//! | head | reads items; lets those go to sleep who wait for places; wakes them |
+//! | both, tail first | closes; repairs; gives memory back |
+//!
+//! So whoever waits says so under the lock of those who will wake it, having looked once
+//! more under that lock: no wake can be missed, and looking for waiters costs a plain
+//! load, without a fence.
+//!
+//! # Waking
+//!
+//! `waiting` is a flag, not a count, for a count would be wrong after a death. Who moves
+//! the end and sees it clears it and wakes *one* sleeper; until that one is back, others
+//! who move the end see no flag and save the wake. Back, it wakes the next at once if
+//! there is more than one thing to take, or sets the flag again: a chain that serves
+//! all who sleep, one wake at a time. If a wake is lost with whoever got it or was to
+//! give it, a sleeper looks again by itself within [`NET`](super::NET).
+//!
+//! Futures listen to a bell, which rings *before* the end moves and is silenced only by
+//! who finds, under the lock, that there is nothing to take: no death can lose that.
+
+use super::layout::{Control, End, Line, Mark};
+use super::lock::{self, Taken};
+use super::platform::Platform;
+use super::storage::{Frames, Opposite, Storage};
+use queue_core::sync::atomic::Ordering;
+use queue_core::{Failure, FailureKind};
+
+/// Why nothing was pushed or popped.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// No place, or no item: it is worth waiting.
+    NotNow,
+    /// The queue is closed (and drained).
+    Closed,
+    /// It failed.
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What came of getting ready to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There is something to take: don't sleep.
+    Ready,
+    /// Sleep while the end's `moved` is this.
+    Asleep(u32),
+}
+
+/// One process's working half of a queue.
+#[derive(Debug)]
+pub(crate) struct Engine<S, P> {
+    storage: S,
+    platform: P,
+    /// How many items it takes, no more than [`MOST`].
+    capacity: u32,
+}
+
+/// The most items a queue can hold: counts are modulo 2^32.
+pub(crate) const MOST: u32 = 1 << 31;
+
+/// Holds the lock of one end.
+struct Held<'a> {
+    line: &'a Line,
+}
+
+impl Drop for Held<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        lock::give_back(&self.line.lock);
+    }
+}
+
+impl<S: Storage, P: Platform> Engine<S, P> {
+    /// The queue of `capacity` items whose words `platform` shares.
+    pub(crate) fn new(storage: S, platform: P, capacity: u32) -> Self {
+        Self {
+            storage,
+            platform,
+            capacity,
+        }
+    }
+
+    /// What it works with.
+    pub(crate) fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// Where its bytes lie.
+    pub(crate) fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    #[inline(always)]
+    fn control(&self) -> &Control {
+        self.platform.control()
+    }
+
+    // Locks.
+
+    #[inline(always)]
+    fn lock(&self, end: End) -> Result<Held<'_>, Failure> {
+        let line = self.control().line(end);
+        let taken = lock::take(&line.lock, &self.platform);
+        // Relaxed: written under this lock, or the other end's and this one.
+        if taken == Taken::Free && line.torn.load(Ordering::Relaxed) == 0 {
+            return Ok(Held { line });
+        }
+        self.lock_torn(line, end, taken)
+    }
+
+    #[cold]
+    fn lock_torn(&self, line: &Line, end: End, taken: Taken) -> Result<Held<'_>, Failure> {
+        if taken == Taken::FromDead {
+            line.torn.store(1, Ordering::Relaxed);
+        }
+        lock::give_back(&line.lock);
+        let (tail, head) = self.lock_both()?;
+        Ok(match end {
+            End::Tail => tail,
+            End::Head => head,
+        })
+    }
+
+    /// Both locks, and nothing torn.
+    fn lock_both(&self) -> Result<(Held<'_>, Held<'_>), Failure> {
+        let take = |end| {
+            let line = self.control().line(end);
+            if lock::take(&line.lock, &self.platform) == Taken::FromDead {
+                line.torn.store(1, Ordering::Relaxed);
+            }
+            Held { line }
+        };
+        let (tail, head) = (take(End::Tail), take(End::Head));
+        let torn = |held: &Held<'_>| held.line.torn.load(Ordering::Relaxed) != 0;
+        if torn(&tail) || torn(&head) {
+            self.storage.repair(tail.line, head.line)?;
+            // The dead may have owed somebody a wake.
+            for (end, held) in [(End::Tail, &tail), (End::Head, &head)] {
+                self.prepare_wake(end, held.line, true);
+                self.platform.wake(&held.line.moved, u32::MAX);
+                held.line.torn.store(0, Ordering::Relaxed);
+            }
+        }
+        Ok((tail, head))
+    }
+
+    // Moving the ends.
+
+    /// Pushes `bytes`.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    #[inline]
+    pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let held = self.lock(End::Tail)?;
+        let (tail, mut head) = self.before_push(&held, 1)?;
+        match self.storage.write(self.control(), tail, &mut head, bytes)? {
+            Some(position) => self.move_end(End::Tail, held, tail.advanced(1, position)),
+            None => return Err(no_room()),
+        }
+        Ok(())
+    }
+
+    /// Pushes as many of `frames`, from the first, as there are places: how many.
+    ///
+    /// # Errors
+    /// [`Refusal`], if there was no place for the first.
+    pub(crate) fn push_many(&self, frames: &Frames) -> Result<usize, Refusal> {
+        let held = self.lock(End::Tail)?;
+        let wanted = u32::try_from(frames.len()).unwrap_or(MOST);
+        let (tail, mut head) = self.before_push(&held, wanted)?;
+        let most = self.places(tail, head.mark).min(wanted);
+        match self
+            .storage
+            .write_many(self.control(), tail, &mut head, frames, most)?
+        {
+            (0, _) => Err(no_room()),
+            (items, position) => {
+                self.move_end(End::Tail, held, tail.advanced(items, position));
+                Ok(items as usize)
+            }
+        }
+    }
+
+    /// Where the ends are, if there is a place; looks at the head itself if the last
+    /// look would not do for `wanted`.
+    #[inline(always)]
+    fn before_push<'a>(
+        &'a self,
+        held: &Held<'a>,
+        wanted: u32,
+    ) -> Result<(Mark, Opposite<'a>), Refusal> {
+        // Relaxed: set under this lock.
+        if self.control().closed.load(Ordering::Relaxed) != 0 {
+            return Err(Refusal::Closed);
+        }
+        let (tail, mut head) = self.ends(End::Tail, held);
+        if self.places(tail, head.mark) < wanted {
+            head.look();
+            if self.places(tail, head.mark) == 0 {
+                return Err(Refusal::NotNow);
+            }
+        }
+        Ok((tail, head))
+    }
+
+    fn places(&self, tail: Mark, head: Mark) -> u32 {
+        self.capacity.saturating_sub(head.items_until(tail))
+    }
+
+    /// The end whose lock is held, and the other one as of the last look.
+    #[inline(always)]
+    fn ends<'a>(&'a self, end: End, held: &Held<'a>) -> (Mark, Opposite<'a>) {
+        // Relaxed, both: written under this lock.
+        let seen = Mark::from_word(held.line.seen.load(Ordering::Relaxed));
+        let other = self.control().line(end.other());
+        let opposite = Opposite {
+            mark: seen,
+            fresh: false,
+            line: held.line,
+            other,
+        };
+        (held.line.mark(Ordering::Relaxed), opposite)
+    }
+
+    /// Appends the bytes of the oldest item to `into`, and pops it.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    #[inline]
+    pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), Refusal> {
+        let held = self.lock(End::Head)?;
+        let (head, tail) = self.before_pop(&held, 1)?;
+        let position = self.storage.read(self.control(), head, tail, into)?;
+        let head = head.advanced(1, position);
+        self.move_end(End::Head, held, head);
+        self.after_pop(head, tail);
+        Ok(())
+    }
+
+    /// Pops up to `max` of the oldest items, at least one.
+    ///
+    /// # Errors
+    /// [`Refusal`], if there was none.
+    pub(crate) fn pop_many(&self, max: u32, into: &mut Frames) -> Result<(), Refusal> {
+        let held = self.lock(End::Head)?;
+        let (head, tail) = self.before_pop(&held, max)?;
+        let max = max.min(head.items_until(tail));
+        let (items, position) = self
+            .storage
+            .read_many(self.control(), head, tail, max, into)?;
+        let head = head.advanced(items, position);
+        self.move_end(End::Head, held, head);
+        self.after_pop(head, tail);
+        Ok(())
+    }
+
+    /// Where the ends are, if there is an item; looks at the tail itself if the
+    /// last look would not do for `wanted`.
+    #[inline(always)]
+    fn before_pop(&self, held: &Held<'_>, wanted: u32) -> Result<(Mark, Mark), Refusal> {
+        let (head, mut tail) = self.ends(End::Head, held);
+        if head.items_until(tail.mark) < wanted {
+            tail.look();
+            if head.count == tail.mark.count {
+                // Relaxed: set under both locks. If it is seen under this one, then all
+                // pushes had ended, and the look at the tail was the last one needed.
+                return Err(match self.control().closed.load(Ordering::Relaxed) {
+                    0 => Refusal::NotNow,
+                    _ => Refusal::Closed,
+                });
+            }
+        }
+        Ok((head, tail.mark))
+    }
+
+    /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
+    #[inline(always)]
+    fn move_end(&self, end: End, held: Held<'_>, mark: Mark) {
+        let line = held.line;
+        let wake = self.prepare_wake(end, line, false);
+        // Release: pairs with the Acquire in `Opposite::look` and in `available`.
+        line.mark.store(mark.word(), Ordering::Release);
+        drop(held);
+        if wake {
+            // After the lock is given back, so that the woken finds it free. If we die
+            // just before, their net catches them.
+            self.platform.wake(&line.moved, 1);
+        }
+    }
+
+    /// Under the lock of `end`: rings if futures listen, and says whether a sleeper is
+    /// to be woken. All is in place for that before the end moves.
+    #[inline(always)]
+    fn prepare_wake(&self, end: End, line: &Line, always: bool) -> bool {
+        // Relaxed, all four words: under this lock only. The kernel orders `moved` for
+        // those who go to sleep.
+        if line.armed.load(Ordering::Relaxed) != 0 {
+            self.platform.ring(end);
+            line.armed.store(0, Ordering::Relaxed);
+        }
+        let wake = always || line.waiting.load(Ordering::Relaxed) != 0;
+        if wake {
+            line.waiting.store(0, Ordering::Relaxed);
+            let moved = line.moved.load(Ordering::Relaxed);
+            line.moved.store(moved.wrapping_add(1), Ordering::Relaxed);
+        }
+        wake
+    }
+
+    /// Gives memory back if that is due.
+    #[inline(always)]
+    fn after_pop(&self, head: Mark, tail: Mark) {
+        // Relaxed: a hint.
+        if head.count == tail.count && self.control().bulky.load(Ordering::Relaxed) != 0 {
+            self.trim();
+        }
+    }
+
+    #[cold]
+    fn trim(&self) {
+        if let Ok((tail, head)) = self.lock_both() {
+            let count = |held: &Held<'_>| held.line.mark(Ordering::Relaxed).count;
+            if count(&tail) == count(&head) {
+                self.storage.trim(self.control());
+            }
+        }
+    }
+
+    // State.
+
+    /// How many items are inside.
+    pub(crate) fn len(&self) -> u32 {
+        // Relaxed: a number, no more. The head first, so that it is not ahead.
+        let head = self.control().head.mark(Ordering::Relaxed);
+        let tail = self.control().tail.mark(Ordering::Relaxed);
+        head.items_until(tail).min(self.capacity)
+    }
+
+    /// How many items it takes.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: says nothing about the items.
+        self.control().closed.load(Ordering::Relaxed) != 0
+    }
+
+    /// Closes the queue and wakes everybody; whether it was open.
+    pub(crate) fn close(&self) -> bool {
+        let Ok((tail, head)) = self.lock_both() else {
+            return false;
+        };
+        if self.is_closed() {
+            return false;
+        }
+        self.prepare_wake(End::Tail, tail.line, true);
+        self.prepare_wake(End::Head, head.line, true);
+        // Relaxed: read under either lock.
+        self.control().closed.store(1, Ordering::Relaxed);
+        let lines = [tail.line, head.line];
+        drop((tail, head));
+        for line in lines {
+            self.platform.wake(&line.moved, u32::MAX);
+        }
+        true
+    }
+
+    // Waiting.
+
+    /// How many there are of what those want who wait for `end`, and whether they need
+    /// not wait for it any more; under its lock.
+    fn available(&self, end: End, held: &Held<'_>) -> u32 {
+        let own = held.line.mark(Ordering::Relaxed);
+        // Acquire: pairs with the Release in `move_end`.
+        let other = self.control().line(end.other()).mark(Ordering::Acquire);
+        match end {
+            End::Tail => other.items_until(own),
+            End::Head => self.places(other, own),
+        }
+    }
+
+    /// Gets ready to sleep until `end` moves. `back` says that the caller has slept
+    /// already, and so may have been woken in the place of others.
+    ///
+    /// # Errors
+    /// If the queue is in need of repair, and that failed.
+    pub(crate) fn stand(&self, end: End, back: bool) -> Result<Standing, Failure> {
+        let held = self.lock(end)?;
+        let line = held.line;
+        let available = self.available(end, &held);
+        if available == 0 && !self.is_closed() {
+            line.waiting.store(1, Ordering::Relaxed);
+            return Ok(Standing::Asleep(line.moved.load(Ordering::Relaxed)));
+        }
+        if back {
+            // Others may sleep still: the next gets its wake now, or with the next move.
+            line.waiting.store(1, Ordering::Relaxed);
+            if available > 1 && self.prepare_wake(end, line, false) {
+                drop(held);
+                self.platform.wake(&line.moved, 1);
+            }
+        }
+        Ok(Standing::Ready)
+    }
+
+    /// Gets ready to wait for the bell of `end`; false if there is no need to.
+    ///
+    /// # Errors
+    /// If the queue is in need of repair, and that failed.
+    pub(crate) fn listen(&self, end: End) -> Result<bool, Failure> {
+        let held = self.lock(end)?;
+        if self.available(end, &held) != 0 || self.is_closed() {
+            return Ok(false);
+        }
+        // First the flag: who dies between the two leaves a bell that rings in vain,
+        // not one that nobody will ring.
+        held.line.armed.store(1, Ordering::Relaxed);
+        self.platform.silence(end);
+        Ok(true)
+    }
+}
+
+/// There is no room in the storage even though there are places.
+#[cold]
+fn no_room() -> Refusal {
+    let message = "the items inside take all the memory that this queue may use";
+    Failure::new(FailureKind::TooLarge, message).into()
+}

@@ -1,0 +1,314 @@
+//! [`Handle`]: one process's opened queue: made, handed over, used, left.
+//!
+//! A kind is a newtype around a handle with its storage. What a queue consists of, to be
+//! handed to another process, is [`Parts`].
+
+use super::NET;
+use super::engine::Engine;
+use super::identity::{self, Limits};
+use super::layout::End;
+use super::linux::{self, Bells, Linux, Page};
+use super::registry::{Claim, Sides};
+use super::storage::{Storage, corrupt};
+use crate::codec::Codec;
+use crate::sys::{self, Mapping};
+use queue_core::{Ends, Failure, FailureKind, Side};
+use std::fmt;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A storage that other processes can open.
+pub(crate) trait Shareable: Storage + Sized + 'static {
+    /// Tells the kinds apart in shared memory.
+    const KIND: u32;
+
+    /// How many descriptors it has of its own.
+    const DESCRIPTORS: usize;
+
+    /// How many bytes of the mapping it uses, behind the page.
+    fn mapped(limits: &Limits) -> Result<usize, Failure>;
+
+    /// An empty storage in a new mapping.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure>;
+
+    /// The storage whose mapping and descriptors these are, as another process gave
+    /// them in [`descriptors`](Self::descriptors).
+    ///
+    /// # Errors
+    /// `Corrupt` if they are not.
+    fn open(mapping: &Arc<Mapping>, limits: &Limits, own: Vec<OwnedFd>) -> Result<Self, Failure>;
+
+    /// Its own descriptors.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
+}
+
+/// The descriptors of a queue: with these, any process can open it. In order:
+///
+/// 0. its memory, whose beginning is the [`Page`];
+/// 1. the bell of the tail, 2. the bell of the head;
+/// 3. what the storage has of its own.
+///
+/// To hand a queue to a child: pass duplicates of these; between fork and exec call
+/// [`Registry::claim_for_exec`](super::registry::Registry::claim_for_exec) on
+/// `Page::of(mapping).registry`, so that the child is counted from then on; in the child
+/// call [`Handle::adopt`]. To hand it to a process that runs already: pass duplicates,
+/// and [`Handle::open`] them there, while somebody keeps the queue alive.
+pub(crate) type Parts = Vec<OwnedFd>;
+
+/// What the clones of a handle share.
+pub(crate) struct Shared<S: Storage> {
+    pub(crate) engine: Engine<S, Linux>,
+    pub(crate) limits: Limits,
+    pub(crate) ends: Ends,
+    /// Which verbs this process may use.
+    pub(super) rights: Sides,
+    /// Guards the counting of this process on the sides of the queue.
+    counting: Mutex<()>,
+    /// When the dead were last looked for, in milliseconds of a coarse clock.
+    patrolled: AtomicI64,
+    /// Failures of items that were popped in a batch with good ones, still to be told.
+    pub(super) owed: Mutex<Vec<Failure>>,
+    pub(super) owes: AtomicBool,
+}
+
+/// An opened queue of items `T`, turned into bytes by `C`, that lie in `S`.
+pub(crate) struct Handle<T, C, S: Storage> {
+    pub(super) shared: Arc<Shared<S>>,
+    types: PhantomData<fn(T) -> (T, C)>,
+}
+
+impl<T, C, S: Storage> Clone for Handle<T, C, S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+    /// A new queue, with this process on both sides.
+    pub(crate) fn create(limits: Limits) -> Result<Self, Failure> {
+        if limits.item > Limits::MAX_ITEM {
+            let message = format!("items of up to {} bytes, 2^30 is the most", limits.item);
+            return Err(Failure::new(FailureKind::TooLarge, message));
+        }
+        if limits
+            .bound
+            .capacity()
+            .is_some_and(|n| n > super::engine::MOST as usize)
+        {
+            let message = "a capacity of more than 2^31 items";
+            return Err(Failure::new(FailureKind::TooLarge, message));
+        }
+        let len = Page::END + S::mapped(&limits)?;
+        let mapping = Arc::new(Mapping::create("queue", len)?);
+        Page::of(&mapping)
+            .identity
+            .write(S::KIND, identity::types::<T>(C::NAME), &limits);
+        let bells = linux::bells()?;
+        let storage = S::create(&mapping, &limits)?;
+        let claim = claim(&mapping, Sides::BOTH)?;
+        Ok(Self::assemble(
+            mapping,
+            bells,
+            storage,
+            claim,
+            limits,
+            Sides::BOTH,
+        ))
+    }
+
+    /// The queue whose parts these are, with this process newly counted on `sides`,
+    /// which are also all it may use.
+    ///
+    /// # Errors
+    /// `Corrupt` if they are not those of such a queue, or what the system says.
+    pub(crate) fn open(parts: Parts, sides: Sides) -> Result<Self, Failure> {
+        Self::open_with(parts, sides, |mapping| claim(mapping, sides))
+    }
+
+    /// [`open`](Self::open) for a process that was counted on `sides` before it was
+    /// started.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn adopt(parts: Parts, sides: Sides) -> Result<Self, Failure> {
+        Self::open_with(parts, sides, |mapping| {
+            Page::of(mapping)
+                .registry
+                .adopt(mapping.file(), sides)
+                .map_err(|e| sys::refused("this process is not expected at the queue", e))
+        })
+    }
+
+    fn open_with(
+        parts: Parts,
+        sides: Sides,
+        claim: impl FnOnce(&Mapping) -> Result<Claim, Failure>,
+    ) -> Result<Self, Failure> {
+        if parts.len() != 3 + S::DESCRIPTORS {
+            return Err(corrupt(
+                "not as many descriptors as a queue of this kind has",
+            ));
+        }
+        let mut parts = parts.into_iter();
+        let mut next = || parts.next().expect("counted above");
+        let mapping = Arc::new(Mapping::open(next())?);
+        let bells: Bells = Arc::new([next(), next()]);
+        if mapping.len() < Page::END {
+            return Err(corrupt("too small to be a queue"));
+        }
+        let limits = Page::of(&mapping)
+            .identity
+            .read(S::KIND, identity::types::<T>(C::NAME))?;
+        if S::mapped(&limits)? > mapping.len() - Page::END {
+            return Err(corrupt("the queue is smaller than it says"));
+        }
+        for bell in bells.iter() {
+            // Else somebody who silences it could hang.
+            rustix::io::ioctl_fionbio(bell, true)
+                .map_err(|_| corrupt("a descriptor of the queue is no event"))?;
+        }
+        let storage = S::open(&mapping, &limits, parts.collect())?;
+        let claim = claim(&mapping)?;
+        Ok(Self::assemble(
+            mapping, bells, storage, claim, limits, sides,
+        ))
+    }
+
+    fn assemble(
+        mapping: Arc<Mapping>,
+        bells: Bells,
+        storage: S,
+        claim: Claim,
+        limits: Limits,
+        rights: Sides,
+    ) -> Self {
+        let platform = Linux::new(mapping, claim, bells);
+        let shared = Shared {
+            engine: Engine::new(storage, platform, limits.capacity()),
+            limits,
+            ends: Ends::new(),
+            rights,
+            counting: Mutex::new(()),
+            patrolled: AtomicI64::new(0),
+            owed: Mutex::default(),
+            owes: AtomicBool::new(false),
+        };
+        Self {
+            shared: Arc::new(shared),
+            types: PhantomData,
+        }
+    }
+
+    /// The parts, to be duplicated for another process: see [`Parts`].
+    pub(crate) fn parts(&self) -> Vec<BorrowedFd<'_>> {
+        let linux = self.shared.engine.platform();
+        let mut parts = vec![linux.mapping().file()];
+        parts.extend(linux.bells().iter().map(AsFd::as_fd));
+        parts.extend(self.shared.engine.storage().descriptors());
+        parts
+    }
+
+    /// The queue's memory, which holds the registry.
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        self.shared.engine.platform().mapping()
+    }
+
+    /// Which verbs this process may use.
+    pub(crate) fn rights(&self) -> Sides {
+        self.shared.rights
+    }
+}
+
+fn claim(mapping: &Mapping, sides: Sides) -> Result<Claim, Failure> {
+    Page::of(mapping)
+        .registry
+        .claim(mapping.file(), sides)
+        .map_err(|e| sys::refused("cannot take part in the queue", e))
+}
+
+impl<S: Storage> Shared<S> {
+    /// Whether it looks as if whoever waits for `end` need not.
+    pub(super) fn seems_ready(&self, end: End) -> bool {
+        let len = self.engine.len();
+        let nothing = match end {
+            End::Tail => len == 0,
+            End::Head => len >= self.engine.capacity(),
+        };
+        !nothing || self.engine.is_closed()
+    }
+
+    /// Looks whether anybody is left on either side, and closes the queue if not.
+    pub(super) fn patrol(&self) {
+        let linux = self.engine.platform();
+        let held = |side| linux.is_held(side);
+        if !self.engine.is_closed() && !(held(Side::Producers) && held(Side::Consumers)) {
+            self.engine.close();
+        }
+    }
+
+    /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and
+    /// again instead of waiting.
+    pub(super) fn patrol_now_and_then(&self) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+        let now = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+        // Relaxed: if two threads look, no harm is done.
+        let last = self.patrolled.load(Ordering::Relaxed);
+        if now - last > NET.as_millis() as i64 / 2 {
+            self.patrolled.store(now, Ordering::Relaxed);
+            self.patrol();
+        }
+    }
+
+    /// The last end of `side` in this process is gone: so is the process, on that side.
+    pub(crate) fn retire(&self, side: Side) {
+        let counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.ends.count(side) == 0 {
+            self.engine.platform().leave(side);
+        }
+        drop(counting);
+        self.patrol();
+    }
+
+    /// There is an end of `side` in this process.
+    pub(crate) fn enlist(&self, side: Side) {
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.rights.contain(side) {
+            self.engine.platform().join(side);
+        }
+    }
+}
+
+impl<S: Storage> Drop for Shared<S> {
+    fn drop(&mut self) {
+        // In this order: while it closes the queue it still has a name in the locks, for
+        // the byte is locked until the claim is dropped.
+        for side in [Side::Producers, Side::Consumers] {
+            self.engine.platform().leave(side);
+        }
+        self.patrol();
+        self.engine.platform().give_back();
+    }
+}
+
+impl<T, C, S: Storage> Handle<T, C, S> {
+    pub(crate) fn shared(&self) -> &Shared<S> {
+        &self.shared
+    }
+
+    /// For the kind of that name to debug itself.
+    pub(crate) fn debug(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(kind)
+            .field("len", &self.shared.engine.len())
+            .field("limits", &self.shared.limits)
+            .field("closed", &self.shared.engine.is_closed())
+            .finish_non_exhaustive()
+    }
+}

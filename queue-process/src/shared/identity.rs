@@ -1,0 +1,118 @@
+//! [`Identity`]: what a queue is, written once when it is created.
+//!
+//! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
+//! never looks at the original again.
+
+use super::engine::MOST;
+use super::storage::corrupt;
+use super::word::Word64;
+use queue_core::sync::atomic::Ordering;
+use queue_core::{Bound, Failure};
+
+const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
+
+/// Changes with the meaning of anything in shared memory.
+const VERSION: u64 = 1;
+
+/// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Identity([Word64; 7]);
+
+/// How much a queue takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many items.
+    pub(crate) bound: Bound,
+    /// How many bytes one item may have.
+    pub(crate) item: u32,
+    /// How many bytes the storage may take.
+    pub(crate) memory: u64,
+}
+
+impl Limits {
+    /// The largest item that can be allowed: 1 GiB.
+    pub(crate) const MAX_ITEM: u32 = 1 << 30;
+
+    /// The capacity as the engine takes it.
+    pub(crate) fn capacity(&self) -> u32 {
+        let capacity = self.bound.capacity().and_then(|n| u32::try_from(n).ok());
+        capacity.unwrap_or(MOST).min(MOST)
+    }
+}
+
+impl Identity {
+    /// Writes what the queue is.
+    pub(crate) fn write(&self, kind: u32, types: u64, limits: &Limits) {
+        let capacity = limits.bound.capacity().map_or(0, |n| n as u64);
+        let words = [
+            MAGIC,
+            VERSION,
+            kind.into(),
+            types,
+            capacity,
+            limits.item.into(),
+            limits.memory,
+        ];
+        for (word, value) in self.0.iter().zip(words) {
+            // Relaxed: nobody else has the file yet.
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Its limits, if it is a queue of that kind and those types.
+    ///
+    /// # Errors
+    /// `Corrupt`, saying what differs.
+    pub(crate) fn read(&self, kind: u32, types: u64) -> Result<Limits, Failure> {
+        // Relaxed: whoever handed us the file wrote it before.
+        let words = self.0.each_ref().map(|word| word.load(Ordering::Relaxed));
+        let [magic, version, its_kind, its_types, capacity, item, memory] = words;
+        if magic != MAGIC {
+            return Err(corrupt(
+                "this is no queue, or one of another machine's layout",
+            ));
+        }
+        if version != VERSION {
+            return Err(corrupt("the queue is of another version"));
+        }
+        if its_kind != u64::from(kind) {
+            return Err(corrupt("the queue is of another kind"));
+        }
+        if its_types != types {
+            return Err(corrupt("the queue is of another item type or codec"));
+        }
+        let item = u32::try_from(item)
+            .ok()
+            .filter(|&item| item <= Limits::MAX_ITEM);
+        let bound = match usize::try_from(capacity) {
+            Ok(0) => Some(Bound::Unbounded),
+            Ok(n) if n <= MOST as usize => Some(Bound::items(n)),
+            _ => None,
+        };
+        let (Some(item), Some(bound)) = (item, bound) else {
+            return Err(corrupt("the limits of the queue make no sense"));
+        };
+        Ok(Limits {
+            bound,
+            item,
+            memory,
+        })
+    }
+}
+
+/// A number that two programs agree on if, as far as we can tell, they mean the same
+/// items by the same bytes: the name of the item type, the codec, the size of a word.
+pub(crate) fn types<T>(codec: &str) -> u64 {
+    let word = size_of::<usize>() as u8;
+    let bytes = std::any::type_name::<T>()
+        .bytes()
+        .chain([0xff])
+        .chain(codec.bytes());
+    // FNV-1a: no secrets here, and the same in every build.
+    bytes
+        .chain([0xff, word])
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}

@@ -1,0 +1,111 @@
+//! [`Control`]: the shared words of a queue, and [`Mark`]: where one of its ends is.
+
+use super::word::{Word32, Word64};
+use queue_core::sync::CachePadded;
+use queue_core::sync::atomic::Ordering;
+
+/// One of the two ends of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Where items go in. Whoever waits for items waits for it to move.
+    Tail,
+    /// Where items come out. Whoever waits for places waits for it to move.
+    Head,
+}
+
+impl End {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Tail => Self::Head,
+            Self::Head => Self::Tail,
+        }
+    }
+}
+
+/// How far one end has come. It is published as one word, so that an item is inside
+/// (or out) with all that belongs to it, or not at all, whenever its pusher is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// How many items have passed, modulo 2^32.
+    pub(crate) count: u32,
+    /// The storage's own idea of the place.
+    pub(crate) position: u32,
+}
+
+impl Mark {
+    pub(crate) fn from_word(word: u64) -> Self {
+        Self {
+            count: word as u32,
+            position: (word >> 32) as u32,
+        }
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        u64::from(self.count) | u64::from(self.position) << 32
+    }
+
+    /// `items` further, at `position`.
+    pub(crate) fn advanced(self, items: u32, position: u32) -> Self {
+        Self {
+            count: self.count.wrapping_add(items),
+            position,
+        }
+    }
+
+    /// How many items lie between this head and `tail`.
+    pub(crate) fn items_until(self, tail: Self) -> u32 {
+        tail.count.wrapping_sub(self.count)
+    }
+}
+
+/// What belongs to one end. All but `mark` is for whoever holds `lock`, and lies on
+/// cache lines that the other end's people leave alone; `mark` is read by them.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Line {
+    /// Who works at this end: see [`lock`](super::lock).
+    pub(crate) lock: Word32,
+    /// Not zero once a holder of the lock died, until what it left is repaired.
+    pub(crate) torn: Word32,
+    /// Not zero when a thread may be asleep until this end moves.
+    pub(crate) waiting: Word32,
+    /// Not zero when a future may be waiting until this end moves.
+    pub(crate) armed: Word32,
+    /// A mark of the other end, as of late: it may only have moved on since.
+    pub(crate) seen: Word64,
+    /// What the storage remembers at this end.
+    pub(crate) notes: [Word64; 4],
+    /// How far this end is. Written under the lock, with Release; read by the other
+    /// end's people, with Acquire: they then see the item, or that it is read.
+    pub(crate) mark: CachePadded<Word64>,
+    /// Changes whenever sleepers are woken: what they sleep on.
+    pub(crate) moved: CachePadded<Word32>,
+}
+
+/// The words that all processes of a queue share, beside its storage.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Control {
+    /// Not zero once the queue is closed. Set under both locks, read under either.
+    pub(crate) closed: Word32,
+    /// Not zero while the storage takes more memory than an empty queue should.
+    pub(crate) bulky: Word32,
+    pub(crate) tail: CachePadded<Line>,
+    pub(crate) head: CachePadded<Line>,
+}
+
+impl Control {
+    pub(crate) fn line(&self, end: End) -> &Line {
+        match end {
+            End::Tail => &self.tail.0,
+            End::Head => &self.head.0,
+        }
+    }
+}
+
+impl Line {
+    #[inline(always)]
+    pub(crate) fn mark(&self, order: Ordering) -> Mark {
+        Mark::from_word(self.mark.load(order))
+    }
+}

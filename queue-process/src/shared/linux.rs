@@ -1,0 +1,156 @@
+//! [`Linux`]: one participant's view of a queue on the real thing; and [`Page`], which
+//! is how the queue's shared memory begins.
+
+use super::identity::Identity;
+use super::layout::{Control, End};
+use super::platform::Platform;
+use super::registry::{Claim, Registry};
+use super::word::Word32;
+use crate::sys::{self, Mapping};
+use queue_core::{Failure, Side};
+use rustix::event::EventfdFlags;
+use rustix::io::Errno;
+use rustix::thread::futex;
+use rustix::time::Timespec;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the shared memory of a queue begins. The storage may use what comes behind.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Page {
+    pub(crate) identity: Identity,
+    pub(crate) control: Control,
+    pub(crate) registry: Registry,
+}
+
+impl Page {
+    /// Where the storage's memory begins: at a page of its own.
+    pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
+
+    /// The page at the beginning of `mapping`, which has [`Page::END`] bytes at least.
+    #[inline(always)]
+    pub(crate) fn of(mapping: &Mapping) -> &Self {
+        mapping.plain(0)
+    }
+}
+
+/// The bells of a queue: for each end a descriptor that is readable while it rings.
+pub(crate) type Bells = Arc<[OwnedFd; 2]>;
+
+/// Two silent bells.
+pub(crate) fn bells() -> Result<Bells, Failure> {
+    let bell = || {
+        rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|e| sys::refused("cannot create an event", e))
+    };
+    Ok(Arc::new([bell()?, bell()?]))
+}
+
+/// The bell of one end.
+pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
+    bells[match end {
+        End::Tail => 0,
+        End::Head => 1,
+    }]
+    .as_fd()
+}
+
+/// One participant.
+#[derive(Debug)]
+pub(crate) struct Linux {
+    mapping: Arc<Mapping>,
+    claim: Claim,
+    bells: Bells,
+}
+
+impl Linux {
+    pub(crate) fn new(mapping: Arc<Mapping>, claim: Claim, bells: Bells) -> Self {
+        Self {
+            mapping,
+            claim,
+            bells,
+        }
+    }
+
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    pub(crate) fn bells(&self) -> &Bells {
+        &self.bells
+    }
+
+    fn registry(&self) -> &Registry {
+        &Page::of(&self.mapping).registry
+    }
+
+    /// Whether somebody alive is counted on `side`.
+    pub(crate) fn is_held(&self, side: Side) -> bool {
+        self.registry().is_held(&self.claim, side)
+    }
+
+    /// No longer counts this participant on `side`.
+    pub(crate) fn leave(&self, side: Side) {
+        self.registry().leave(&self.claim, side);
+    }
+
+    /// Counts this participant on `side` again.
+    pub(crate) fn join(&self, side: Side) {
+        self.registry().join(&self.claim, side);
+    }
+
+    /// No longer takes part.
+    pub(crate) fn give_back(&self) {
+        self.registry().give_back(&self.claim);
+    }
+}
+
+impl Platform for Linux {
+    #[inline(always)]
+    fn control(&self) -> &Control {
+        &Page::of(&self.mapping).control
+    }
+
+    #[inline(always)]
+    fn me(&self) -> u32 {
+        self.claim.owner()
+    }
+
+    fn is_alive(&self, owner: u32) -> bool {
+        self.registry().is_alive(&self.claim, owner)
+    }
+
+    fn pause(&self, round: u32) {
+        match round {
+            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            6..26 => std::thread::yield_now(),
+            _ => std::thread::sleep(Duration::from_micros(50 << (round - 26).min(4))),
+        }
+    }
+
+    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool {
+        let timeout = Timespec::try_from(at_most).ok();
+        // Not `PRIVATE`: it must work across processes.
+        let slept = futex::wait(word.atomic(), futex::Flags::empty(), seen, timeout.as_ref());
+        matches!(slept, Err(Errno::TIMEDOUT))
+    }
+
+    fn wake(&self, word: &Word32, sleepers: u32) {
+        // It fails only for a bad address, which this is not.
+        let sleepers = sleepers.min(i32::MAX as u32);
+        let _ = futex::wake(word.atomic(), futex::Flags::empty(), sleepers);
+    }
+
+    #[cold]
+    fn ring(&self, end: End) {
+        // It fails only when it rings so loudly already that the count would overflow.
+        let _ = rustix::io::write(bell(&self.bells, end), &1u64.to_ne_bytes());
+    }
+
+    fn silence(&self, end: End) {
+        // It fails only when it is silent.
+        let _ = rustix::io::read(bell(&self.bells, end), &mut [0; 8]);
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Listener`]: whoever waits for a queue between processes.
+
+use super::NET;
+use super::engine::Standing;
+use super::handle::Shared;
+use super::layout::End;
+use super::platform::Platform;
+use super::sentinel::{Patrolled, Post};
+use super::storage::Storage;
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A queue, as far as waiting goes.
+trait Awaited: Send + Sync {
+    fn stand(&self, end: End, back: bool) -> Standing;
+    fn sleep(&self, end: End, seen: u32, at_most: Duration);
+    fn arm(&self, end: End) -> bool;
+    fn post(&self, end: End) -> Post;
+    #[cfg(feature = "tokio")]
+    fn bell(&self, end: End) -> std::io::Result<std::os::fd::OwnedFd>;
+}
+
+impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
+    fn stand(&self, end: End, back: bool) -> Standing {
+        // A failure: whoever tries now will meet it.
+        self.engine.stand(end, back).unwrap_or(Standing::Ready)
+    }
+
+    fn sleep(&self, end: End, seen: u32, at_most: Duration) {
+        let platform = self.engine.platform();
+        if platform.sleep(&platform.control().line(end).moved, seen, at_most) {
+            self.patrol();
+        }
+    }
+
+    fn arm(&self, end: End) -> bool {
+        self.engine.listen(end).unwrap_or(false)
+    }
+
+    fn post(&self, end: End) -> Post {
+        let queue: Weak<Shared<S>> = Arc::downgrade(self);
+        Post::new(queue, self.engine.platform().bells().clone(), end)
+    }
+
+    #[cfg(feature = "tokio")]
+    fn bell(&self, end: End) -> std::io::Result<std::os::fd::OwnedFd> {
+        super::linux::bell(self.engine.platform().bells(), end).try_clone_to_owned()
+    }
+}
+
+impl<S: Storage> Patrolled for Shared<S> {
+    fn patrol(&self) {
+        Self::patrol(self);
+    }
+}
+
+/// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
+/// future, served by tokio's reactor (feature `tokio`, inside a tokio runtime, which
+/// must have its I/O driver enabled) or else by a thread of this crate.
+///
+/// It is no party to the queue until it is waited on: it then looks for itself, under
+/// the lock of those who would wake it, before it sleeps. So it holds no wake that could
+/// be lost with it.
+#[must_use = "a listener that is not waited on does nothing"]
+pub struct Listener<'a> {
+    queue: &'a dyn Awaited,
+    end: End,
+    /// While it waits as a future.
+    post: Option<Post>,
+    #[cfg(feature = "tokio")]
+    reactor: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn new<S: Storage + 'static>(queue: &'a Arc<Shared<S>>, end: End) -> Self {
+        Self {
+            queue,
+            end,
+            post: None,
+            #[cfg(feature = "tokio")]
+            reactor: None,
+        }
+    }
+
+    /// Has the task woken when the bell rings; false if it may ring already.
+    fn wait_for_bell(&mut self, cx: &mut Context<'_>) -> bool {
+        let first = self.post.is_none();
+        let post = self.post.get_or_insert_with(|| self.queue.post(self.end));
+        #[cfg(feature = "tokio")]
+        {
+            use tokio::io::{Interest, unix::AsyncFd};
+            if first && tokio::runtime::Handle::try_current().is_ok() {
+                // Without a descriptor to spare the sentinel does it.
+                let bell = self.queue.bell(self.end).ok();
+                self.reactor =
+                    bell.and_then(|bell| AsyncFd::with_interest(bell, Interest::READABLE).ok());
+            }
+            if let Some(reactor) = &self.reactor {
+                return match reactor.poll_read_ready(cx) {
+                    Poll::Pending => true,
+                    Poll::Ready(Ok(mut guard)) => {
+                        // Clears only what has been heard so far.
+                        guard.clear_ready();
+                        false
+                    }
+                    // The runtime is shutting down.
+                    Poll::Ready(Err(_)) => {
+                        self.reactor = None;
+                        false
+                    }
+                };
+            }
+        }
+        let _ = first;
+        post.wake(cx.waker());
+        true
+    }
+}
+
+impl Listen for Listener<'_> {
+    fn wait(self, deadline: Deadline) -> bool {
+        let mut back = false;
+        loop {
+            let Standing::Asleep(seen) = self.queue.stand(self.end, back) else {
+                return true;
+            };
+            let at_most = match deadline.remaining() {
+                None => NET,
+                Some(left) if left.is_zero() => return false,
+                Some(left) => left.min(NET),
+            };
+            self.queue.sleep(self.end, seen, at_most);
+            back = true;
+        }
+    }
+}
+
+impl Future for Listener<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if !self.queue.arm(self.end) {
+                return Poll::Ready(());
+            }
+            if self.wait_for_bell(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Listener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

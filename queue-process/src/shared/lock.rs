@@ -1,0 +1,68 @@
+//! The lock on one end: mutual exclusion that survives its holder.
+//!
+//! The lock word is zero, or says who holds it. Taking it is one compare-and-swap,
+//! giving it back one plain store: there is no bit for sleepers, for nobody sleeps on
+//! it until woken. The sections are a few dozen instructions; who finds the word taken
+//! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
+//! holder for about two milliseconds asks whether it is still alive, and inherits the
+//! lock if not. The heir may die too: its name is in the word then.
+
+use super::platform::Platform;
+use super::word::Word32;
+use queue_core::sync::atomic::Ordering;
+
+/// How the lock was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// From nobody.
+    Free,
+    /// From a holder that died: what it did is half done.
+    FromDead,
+}
+
+/// After how many pauses with one and the same holder it is suspected to be dead: with
+/// the pauses of [`Linux`](super::linux::Linux), two milliseconds.
+pub(crate) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 30 };
+
+/// Takes the lock, whoever must be waited for.
+#[inline(always)]
+pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
+    // Acquire: pairs with the Release in `give_back`.
+    if word.replace(0, platform.me(), Ordering::Acquire) {
+        return Taken::Free;
+    }
+    take_contended(word, platform)
+}
+
+#[cold]
+fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
+    let (mut last, mut unchanged, mut round) = (0, 0, 0);
+    loop {
+        // Relaxed: only says what to try; the exchanges synchronize.
+        let holder = word.load(Ordering::Relaxed);
+        if holder == 0 {
+            if word.replace(0, platform.me(), Ordering::Acquire) {
+                return Taken::Free;
+            }
+        } else if holder != last {
+            (last, unchanged) = (holder, 0);
+        } else if unchanged < SUSPICIOUS {
+            unchanged += 1;
+        } else if !platform.is_alive(holder) {
+            // Acquire: pairs with the Release of whoever held it before the dead; what
+            // the dead itself did is visible since the kernel told of its death.
+            if word.replace(holder, platform.me(), Ordering::Acquire) {
+                return Taken::FromDead;
+            }
+        }
+        platform.pause(round);
+        round += 1;
+    }
+}
+
+/// Gives the lock back.
+#[inline(always)]
+pub(crate) fn give_back(word: &Word32) {
+    // Release: pairs with the Acquire in `take`.
+    word.store(0, Ordering::Release);
+}

@@ -1,0 +1,41 @@
+//! What the two Linux kinds have in common: everything but where the bytes lie.
+//!
+//! A queue is a **control page** in shared memory ([`layout`]) and a **storage** (the
+//! trait [`Storage`]: the ring of `ShmQueue`, the pipe of `PipeQueue`). The
+//! [`engine`] moves items in and out of the storage under two locks ([`lock`]), one for
+//! each end, counts them, makes those wait who must, and closes. It has no notion of
+//! item types: a [`Handle`] puts codec and verbs on top. Who takes part in a queue, and
+//! whether they are alive, is told by the [`registry`].
+//!
+//! All of it survives the death of any participant at any instruction:
+//! * an item is there, or a place free, from the one store on that says so;
+//! * a lock whose holder died is inherited, and what the holder left is repaired;
+//! * no waiter relies on a wake alone: each looks again every [`NET`].
+
+pub(crate) mod engine;
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod platform;
+pub(crate) mod storage;
+pub(crate) mod word;
+
+#[cfg(not(loom))]
+pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod identity;
+#[cfg(not(loom))]
+pub(crate) mod linux;
+#[cfg(not(loom))]
+pub(crate) mod listener;
+#[cfg(not(loom))]
+pub(crate) mod registry;
+#[cfg(not(loom))]
+pub(crate) mod sentinel;
+#[cfg(not(loom))]
+pub(crate) mod verbs;
+
+use std::time::Duration;
+
+/// How long a sleeper sleeps at most before it looks again: half of what a survivor
+/// may need to notice a death.
+pub(crate) const NET: Duration = Duration::from_millis(50);

@@ -1,0 +1,34 @@
+//! [`Platform`]: what the engine needs of the world, so that a model can stand in.
+
+use super::layout::{Control, End};
+use super::word::Word32;
+use std::time::Duration;
+
+/// One participant's view of the world: the shared words, and the system calls.
+pub(crate) trait Platform: Send + Sync {
+    /// The shared words.
+    fn control(&self) -> &Control;
+
+    /// Who I am in a lock word. Never zero, and nobody else's ever, not even after my
+    /// death.
+    fn me(&self) -> u32;
+
+    /// Whether the participant whose word `owner` is may still be alive.
+    fn is_alive(&self, owner: u32) -> bool;
+
+    /// Passes a little time, the more the higher `round` is.
+    fn pause(&self, round: u32);
+
+    /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
+    /// time ran out.
+    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;
+
+    /// Wakes up to `sleepers` of those who sleep on `word`.
+    fn wake(&self, word: &Word32, sleepers: u32);
+
+    /// Makes the bell of `end` ring, until it is silenced: futures hear it.
+    fn ring(&self, end: End);
+
+    /// Makes the bell of `end` silent.
+    fn silence(&self, end: End);
+}

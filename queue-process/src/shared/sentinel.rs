@@ -1,0 +1,185 @@
+//! The sentinel: a thread that waits for bells in the place of futures which no runtime's
+//! reactor serves, and looks for the dead in the place of all futures.
+//!
+//! There is one per process, and only while futures wait. It moves no items.
+
+use super::NET;
+use super::layout::End;
+use super::linux::{Bells, bell};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// What the sentinel patrols.
+pub(crate) trait Patrolled: Send + Sync {
+    fn patrol(&self);
+}
+
+/// One future that waits.
+struct Watch {
+    queue: Weak<dyn Patrolled>,
+    bells: Bells,
+    end: End,
+    /// Woken, once, when the bell rings; `None` if something else sees to that.
+    waker: Option<Waker>,
+}
+
+#[derive(Default)]
+struct State {
+    watches: HashMap<u64, Watch>,
+    next: u64,
+    runs: bool,
+}
+
+struct Sentinel {
+    state: Mutex<State>,
+    /// Makes it look at the watches anew. Without it (no descriptors left) it looks
+    /// every few milliseconds.
+    nudge: Option<OwnedFd>,
+}
+
+static SENTINEL: LazyLock<Sentinel> = LazyLock::new(|| Sentinel {
+    state: Mutex::default(),
+    nudge: rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok(),
+});
+
+/// How long it stays without work before its thread ends.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// A place at the sentinel, given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Post(u64);
+
+impl Post {
+    /// Has `queue` patrolled, from now on.
+    pub(crate) fn new(queue: Weak<dyn Patrolled>, bells: Bells, end: End) -> Self {
+        let mut state = SENTINEL.lock();
+        state.next += 1;
+        let key = state.next;
+        state.watches.insert(
+            key,
+            Watch {
+                queue,
+                bells,
+                end,
+                waker: None,
+            },
+        );
+        if !state.runs {
+            let thread = std::thread::Builder::new().name("queue-sentinel".into());
+            // If no thread can be had, the next who waits tries again.
+            state.runs = thread.spawn(|| SENTINEL.run()).is_ok();
+        }
+        drop(state);
+        SENTINEL.nudge();
+        Self(key)
+    }
+
+    /// Has `waker` woken when the bell rings, if it does not ring already.
+    pub(crate) fn wake(&self, waker: &Waker) {
+        let old = match SENTINEL.lock().watches.get_mut(&self.0) {
+            Some(watch) => watch.waker.replace(waker.clone()),
+            None => None,
+        };
+        // Wakers are foreign code: dropped outside the lock.
+        drop(old);
+        SENTINEL.nudge();
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        let watch = SENTINEL.lock().watches.remove(&self.0);
+        drop(watch);
+    }
+}
+
+impl Sentinel {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nudge(&self) {
+        if let Some(nudge) = &self.nudge {
+            let _ = rustix::io::write(nudge, &1u64.to_ne_bytes());
+        }
+    }
+
+    fn run(&self) {
+        let mut patrolled = Instant::now();
+        let mut busy = Instant::now();
+        loop {
+            let bells: Vec<(u64, Bells, End)> = {
+                let mut state = self.lock();
+                if !state.watches.is_empty() {
+                    busy = Instant::now();
+                } else if busy.elapsed() > IDLE {
+                    state.runs = false;
+                    return;
+                }
+                let waiting = state
+                    .watches
+                    .iter()
+                    .filter(|(_, watch)| watch.waker.is_some());
+                waiting
+                    .map(|(&key, watch)| (key, watch.bells.clone(), watch.end))
+                    .collect()
+            };
+            self.wait(&bells);
+            if patrolled.elapsed() >= NET {
+                self.patrol();
+                patrolled = Instant::now();
+            }
+        }
+    }
+
+    /// Waits until a bell rings or a patrol is due, and wakes who waits for the bell.
+    fn wait(&self, bells: &[(u64, Bells, End)]) {
+        let listen = |bells, end| PollFd::from_borrowed_fd(bell(bells, end), PollFlags::IN);
+        let mut fds: Vec<_> = bells
+            .iter()
+            .map(|(_, bells, end)| listen(bells, *end))
+            .collect();
+        fds.extend(
+            self.nudge
+                .as_ref()
+                .map(|nudge| PollFd::new(nudge, PollFlags::IN)),
+        );
+        let slice = if self.nudge.is_some() { NET } else { NET / 16 };
+        let timeout = Timespec::try_from(slice).ok();
+        if !matches!(poll(&mut fds, timeout.as_ref()), Ok(1..)) {
+            return;
+        }
+        if let Some(nudge) = &self.nudge {
+            let _ = rustix::io::read(nudge, &mut [0; 8]);
+        }
+        let mut rung = Vec::new();
+        let mut state = self.lock();
+        for ((key, ..), fd) in bells.iter().zip(&fds) {
+            if !fd.revents().is_empty()
+                && let Some(watch) = state.watches.get_mut(key)
+            {
+                rung.extend(watch.waker.take());
+            }
+        }
+        drop(state);
+        rung.into_iter().for_each(Waker::wake);
+    }
+
+    fn patrol(&self) {
+        let mut queues: Vec<Weak<dyn Patrolled>> = Vec::new();
+        for watch in self.lock().watches.values() {
+            if !queues.iter().any(|queue| queue.ptr_eq(&watch.queue)) {
+                queues.push(watch.queue.clone());
+            }
+        }
+        queues
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|queue: Arc<_>| queue.patrol());
+    }
+}

@@ -1,0 +1,186 @@
+//! [`Storage`]: where the bytes of the items lie.
+
+use super::layout::{Control, Line, Mark};
+use queue_core::sync::atomic::Ordering;
+use queue_core::{Failure, FailureKind};
+
+/// The other end of the queue, as seen by who holds this end's lock.
+///
+/// The mark is what the last look at it said; the end itself may have moved on since.
+/// A look costs a cache line that the other end's people write to, so it is taken only
+/// where it matters.
+#[derive(Debug)]
+pub(crate) struct Opposite<'a> {
+    pub(crate) mark: Mark,
+    /// Whether this mark is from this very operation.
+    pub(crate) fresh: bool,
+    /// Of the end whose lock is held.
+    pub(crate) line: &'a Line,
+    pub(crate) other: &'a Line,
+}
+
+impl Opposite<'_> {
+    /// Looks where the other end is now.
+    pub(crate) fn look(&mut self) -> Mark {
+        // Acquire: pairs with the Release of the mark in the engine: what the other end
+        // did before it moved there is done.
+        self.mark = self.other.mark(Ordering::Acquire);
+        self.fresh = true;
+        // Relaxed: under the lock of the line.
+        self.line.seen.store(self.mark.word(), Ordering::Relaxed);
+        self.mark
+    }
+}
+
+/// The bytes of several items, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    pub(crate) bytes: Vec<u8>,
+    /// Where each ends.
+    pub(crate) ends: Vec<usize>,
+}
+
+impl Frames {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Ends the item whose bytes were just appended to `bytes`.
+    pub(crate) fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The bytes of item `n`.
+    pub(crate) fn get(&self, n: usize) -> &[u8] {
+        let from = n.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[from..self.ends[n]]
+    }
+}
+
+/// Where the bytes of the items lie, as the [engine](super::engine) uses it.
+///
+/// What is written becomes an item only when the engine then publishes the position
+/// that was returned, and what is read is gone only when it does. It may die in
+/// between, or not publish: the next call then gets the old position again. A storage
+/// whose own state is elsewhere (in a pipe, say) sets things right in
+/// [`repair`](Self::repair).
+///
+/// Everything found in shared memory may be a lie: check it, and answer
+/// [`corrupt`].
+pub(crate) trait Storage: Send + Sync {
+    /// Writes `bytes` at the end of what lies between `head` and `tail`, under the tail
+    /// lock: the new position of the tail, or `None` if there is no room even though
+    /// there is a place. The tail line's notes may be used.
+    ///
+    /// # Errors
+    /// What was found cannot be true, or the system failed. Nothing has happened then.
+    fn write(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        bytes: &[u8],
+    ) -> Result<Option<u32>, Failure>;
+
+    /// Appends to `into` the bytes of the item at `head`, under the head lock: the new
+    /// position of the head. There is one, before `tail`.
+    ///
+    /// # Errors
+    /// What was found cannot be an item, or the system failed.
+    fn read(
+        &self,
+        control: &Control,
+        head: Mark,
+        tail: Mark,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure>;
+
+    /// Writes the first `most` of `frames`, or fewer if there is no room for more: how
+    /// many, and the new position.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), if it could not write the first.
+    fn write_many(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        frames: &Frames,
+        most: u32,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut written, mut at) = (0, tail);
+        while written < most {
+            match self.write(control, at, head, frames.get(written as usize)) {
+                Ok(Some(position)) => at = at.advanced(1, position),
+                Err(failure) if written == 0 => return Err(failure),
+                Ok(None) | Err(_) => break,
+            }
+            written += 1;
+        }
+        Ok((written, at.position))
+    }
+
+    /// Reads up to `max` items, at least one; there are at least `max` up to `tail`: how
+    /// many, and the new position.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), if it could not read the first.
+    fn read_many(
+        &self,
+        control: &Control,
+        head: Mark,
+        tail: Mark,
+        max: u32,
+        into: &mut Frames,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut read, mut at) = (0, head);
+        while read < max && into.bytes.len() < MOST_AT_ONCE {
+            match self.read(control, at, tail, &mut into.bytes) {
+                Ok(position) => at = at.advanced(1, position),
+                Err(failure) if read == 0 => return Err(failure),
+                Err(_) => break,
+            }
+            into.end();
+            read += 1;
+        }
+        Ok((read, at.position))
+    }
+
+    /// Sets right what somebody left who died while holding a lock. Called under both
+    /// locks; it may be killed halfway, and is then called again.
+    ///
+    /// # Errors
+    /// If that is not possible now. Every verb then fails with it, after trying again.
+    fn repair(&self, tail: &Line, head: &Line) -> Result<(), Failure> {
+        let _ = (tail, head);
+        Ok(())
+    }
+
+    /// Gives memory back, for the queue is empty. Called under both locks when the
+    /// control page says [`bulky`](Control::bulky).
+    fn trim(&self, control: &Control) {
+        let _ = control;
+    }
+}
+
+/// How many bytes a batch of pops gathers at most, plus one item.
+const MOST_AT_ONCE: usize = 4 << 20;
+
+/// The failure of bytes that this crate did not write.
+#[cold]
+pub(crate) fn corrupt(what: &str) -> Failure {
+    Failure::new(FailureKind::Corrupt, what)
+}

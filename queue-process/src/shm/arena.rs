@@ -1,0 +1,82 @@
+//! The [`Arena`] of a queue: the part of its mapping behind the page.
+
+use super::ring::Arena;
+use crate::shared::linux::Page;
+use crate::sys::{Mapping, refused};
+use queue_core::Failure;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Memory of a mapping from [`Page::END`] on.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    mapping: Arc<Mapping>,
+    words: usize,
+}
+
+impl Mapped {
+    /// `words` words, which the mapping has.
+    pub(crate) fn new(mapping: Arc<Mapping>, words: usize) -> Self {
+        assert!(words * 8 <= mapping.len() - Page::END);
+        Self { mapping, words }
+    }
+
+    /// The bytes of the file that hold the words.
+    fn bytes(from: usize, to: usize) -> (u64, u64) {
+        ((Page::END + from * 8) as u64, ((to - from) * 8) as u64)
+    }
+}
+
+impl Arena for Mapped {
+    #[inline(always)]
+    fn words(&self) -> usize {
+        self.words
+    }
+
+    #[inline(always)]
+    fn set(&self, at: usize, word: u64) {
+        // Relaxed: published by the mark of the tail.
+        self.mapping
+            .plain::<AtomicU64>(Page::END + at * 8)
+            .store(word, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn get(&self, at: usize) -> u64 {
+        self.mapping
+            .plain::<AtomicU64>(Page::END + at * 8)
+            .load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn write(&self, at: usize, bytes: &[u8]) {
+        self.mapping.write(Page::END + at * 8, bytes);
+    }
+
+    #[inline(always)]
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        self.mapping.read(Page::END + at * 8, len, into);
+    }
+
+    fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {
+        let (offset, len) = Self::bytes(from, to);
+        loop {
+            // Takes the pages now, where their lack is an error, and not on touch, where
+            // it is `SIGBUS`.
+            match rustix::fs::fallocate(self.mapping.file(), FallocateFlags::empty(), offset, len) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(refused("no memory for the item", error)),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    fn shrink(&self, from: usize, to: usize) {
+        let (offset, len) = Self::bytes(from, to);
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // If it fails, the memory is given back another time.
+        let _ = rustix::fs::fallocate(self.mapping.file(), flags, offset, len);
+    }
+}

@@ -1,0 +1,151 @@
+//! [`ShmQueue`]: between processes at memory speed.
+
+mod arena;
+mod options;
+pub(crate) mod ring;
+
+pub use options::ShmOptions;
+
+use crate::codec::{Codec, Postcard};
+use crate::shared::handle::{Handle, Shareable};
+use crate::shared::identity::Limits;
+use crate::shared::linux::Page;
+use crate::shared::storage::corrupt;
+use crate::shared::verbs::kind;
+use crate::sys::Mapping;
+use arena::Mapped;
+use queue_core::{Bound, Failure};
+use ring::Ring;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+type Storage = Ring<Mapped>;
+
+/// A queue between processes on one Linux machine, in memory that they share.
+///
+/// Items lie in a ring inside a sealed memory file that every process has mapped; an
+/// uncontended operation is one atomic exchange and a copy, and no system call.
+/// Whoever must wait spins a moment and then sleeps in the kernel.
+///
+/// # When to take it, and when not
+///
+/// Take it for speed between processes that trust each other: whoever shares the
+/// memory can write anything into it. Such a process can make this one's operations fail
+/// ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or give it forged items, but not
+/// crash it, nor reach any other memory of it. For processes that you trust less take
+/// `PipeQueue`; off Linux, `IpcQueue`.
+///
+/// # Death
+///
+/// Any participant may be killed at any instruction. Its half-written item vanishes;
+/// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
+/// it had pushed stays. When the last process of a side dies, the queue closes within
+/// a tenth of a second.
+///
+/// # Limits
+///
+/// * An item has at most [`max_item_bytes`](ShmOptions::max_item_bytes) bytes, by default
+///   1 MiB.
+/// * An unbounded queue holds at least [`memory_limit`](ShmOptions::memory_limit) bytes of
+///   items, by default 1 GiB; a push beyond fails with
+///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and given
+///   back when the queue is drained; when the system has none, a push fails with
+///   [`Io`](queue_core::FailureKind::Io).
+/// * 256 processes at a time.
+/// * A process that forks without starting a new program shares its place in the queue
+///   with its child; use the queue in one of the two only.
+///
+/// ```
+/// use queue_process::{Queue, ShmQueue};
+/// let jobs = ShmQueue::<(u32, String)>::bounded(64)?;
+/// jobs.push((7, "seven".into())).unwrap();
+/// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
+pub struct ShmQueue<T, C = Postcard>(pub(crate) Handle<T, C, Storage>);
+
+impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
+    /// A queue of up to `n` items.
+    ///
+    /// # Errors
+    /// If the system has no memory or descriptors to give.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[track_caller]
+    pub fn bounded(n: usize) -> Result<Self, Failure> {
+        Self::options().create(Bound::items(n))
+    }
+
+    /// A queue without a bound on the number of items.
+    ///
+    /// # Errors
+    /// If the system has no memory or descriptors to give.
+    pub fn unbounded() -> Result<Self, Failure> {
+        Self::options().create(Bound::Unbounded)
+    }
+
+    /// What can be chosen beyond the bound.
+    ///
+    /// ```
+    /// use queue_process::{Bound, FailureKind, Queue, ShmQueue};
+    /// let queue = ShmQueue::<String>::options().max_item_bytes(8).create(Bound::items(4))?;
+    /// queue.push("small".into()).unwrap();
+    /// let error = queue.push("much too large".into()).unwrap_err();
+    /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
+    /// assert_eq!(error.into_item(), "much too large");
+    /// # Ok::<(), queue_process::Failure>(())
+    /// ```
+    pub fn options() -> ShmOptions<T, C> {
+        ShmOptions::new()
+    }
+}
+
+kind!(ShmQueue, Storage);
+
+/// How many words a nearly empty queue uses: 64 KiB.
+const WINDOW: usize = (64 << 10) / 8;
+
+/// How many words an empty queue keeps: 8 MiB.
+const KEEP: usize = (8 << 20) / 8;
+
+/// The most words that an arena can have, for positions are 32 bits: 16 GiB.
+const MOST: u64 = 1 << 31;
+
+impl Shareable for Storage {
+    const KIND: u32 = 1;
+    const DESCRIPTORS: usize = 0;
+
+    fn mapped(limits: &Limits) -> Result<usize, Failure> {
+        let words = limits.memory / 8;
+        let least = Self::words_for(1, limits.item, WINDOW);
+        if words < least || words > MOST {
+            return Err(corrupt("the memory of the queue makes no sense"));
+        }
+        Ok(words as usize * 8)
+    }
+
+    fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
+        let words = (mapping.len() - Page::END) / 8;
+        Ok(Ring::new(
+            Mapped::new(mapping.clone(), words),
+            limits.item,
+            WINDOW,
+            KEEP,
+        ))
+    }
+
+    fn open(mapping: &Arc<Mapping>, limits: &Limits, _: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let words = Self::mapped(limits)? / 8;
+        Ok(Ring::new(
+            Mapped::new(mapping.clone(), words),
+            limits.item,
+            WINDOW,
+            KEEP,
+        ))
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+}

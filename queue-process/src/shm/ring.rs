@@ -1,0 +1,332 @@
+//! [`Ring`]: records of any size, one behind the other in an arena.
+//!
+//! A record is a header word and the bytes, padded to words; all positions count words.
+//! The live records are a chain from head to tail that runs upwards, except where a
+//! *jump* record sends it elsewhere. It has one of three shapes:
+//!
+//! ```text
+//! plain     ____[head......tail______________        up, within the arena
+//! wrapped   ......tail___[head.......J_______        J jumps to 0
+//! leapt     ....J____[head...J.......|.....tail___   the first J to 0, then one to `base`
+//! ```
+//!
+//! A queue that is nearly empty should stay in the processor's caches, however large its
+//! arena: so the tail wraps as soon as it has left a small *window*, if the front is free
+//! by then. If the backlog outgrows the window, the tail of the wrapped shape runs into
+//! the head; it then leaps over all that is live, to `top`, and goes on upwards from there,
+//! with a larger window. An arena of twice the live bytes (and a little) has room always.
+//!
+//! Pushers keep four words under the tail lock: `base`, where the last leap went, or 0
+//! once wrapped again; `window`; `top`, the upper end of what was live at the last wrap;
+//! `grown`, up to where the arena has memory. All are written before the tail is
+//! published, and mean no harm if it never is: at worst the tail goes on upwards where it
+//! might have wrapped.
+
+use crate::shared::layout::{Control, Mark};
+use crate::shared::storage::{Opposite, Storage, corrupt};
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering;
+
+/// Memory of whole words, shared by those who use the ring. An access outside may panic.
+pub(crate) trait Arena: Send + Sync {
+    /// How many words it has.
+    fn words(&self) -> usize;
+    /// Writes the header word at `at`.
+    fn set(&self, at: usize, word: u64);
+    /// The header word at `at`.
+    fn get(&self, at: usize) -> u64;
+    /// Writes `bytes` from word `at` on.
+    fn write(&self, at: usize, bytes: &[u8]);
+    /// Appends `len` bytes from word `at` on to `into`.
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>);
+    /// Gets memory for the words `from..to`.
+    ///
+    /// # Errors
+    /// If there is none.
+    fn grow(&self, from: usize, to: usize) -> Result<(), Failure>;
+    /// Gives the memory of the words `from..to` back.
+    fn shrink(&self, from: usize, to: usize);
+}
+
+/// The storage of a queue in an [`Arena`].
+#[derive(Debug)]
+pub(crate) struct Ring<A> {
+    arena: A,
+    /// How many bytes an item may have.
+    item: u32,
+    /// How many words a small window has: a queue that is nearly empty uses no more.
+    window: usize,
+    /// How many words an empty queue may keep.
+    keep: usize,
+}
+
+/// Where the notes of the tail line are.
+const BASE: usize = 0;
+const WINDOW: usize = 1;
+const TOP: usize = 2;
+const GROWN: usize = 3;
+
+/// What a header says in its upper half; the lower has a record's length in bytes or a
+/// jump's target. Not zero, so that memory that was given back is no record.
+const RECORD: u64 = 0x7265_636f << 32;
+const JUMP: u64 = 0x6a75_6d70 << 32;
+
+/// How many words a record of `len` bytes takes.
+fn words(len: usize) -> usize {
+    1 + len.div_ceil(8)
+}
+
+impl<A: Arena> Ring<A> {
+    /// The ring in `arena` of items up to `item` bytes.
+    pub(crate) fn new(arena: A, item: u32, window: usize, keep: usize) -> Self {
+        Self {
+            arena,
+            item,
+            window,
+            keep,
+        }
+    }
+
+    /// How many words an arena needs for `items` items of up to `item` bytes with a small
+    /// window of `window` words, so that room never ends before places do.
+    pub(crate) fn words_for(items: u64, item: u32, window: usize) -> u64 {
+        let record = words(item as usize) as u64;
+        items
+            .saturating_add(4)
+            .saturating_mul(2 * record)
+            .saturating_add(2 * window as u64 + 2)
+    }
+
+    /// Records end before this word; beyond, there is always one for a jump.
+    fn end(&self) -> usize {
+        self.arena.words() - 1
+    }
+
+    /// Finds a place for `need` words: where, whether a jump leads there, and whether
+    /// that is a leap.
+    #[inline(always)]
+    fn place(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Place> {
+        let front = head.mark.position as usize;
+        if front <= tail {
+            // Plain or leapt.
+            let window = notes.get(WINDOW).max(self.window);
+            if tail + need <= window {
+                return Some(Place::Here);
+            }
+            return self.beyond_window(notes, tail, head, empty, need, window);
+        }
+        // Wrapped. A word stays free before the head, so that there is room for a jump.
+        if tail + need < front {
+            return Some(Place::Here);
+        }
+        if !head.fresh {
+            head.look();
+            return self.place(notes, tail, head, empty, need);
+        }
+        let top = notes.get(TOP);
+        (top > front && top + need <= self.end()).then_some(Place::Leap(top))
+    }
+
+    #[cold]
+    fn beyond_window(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+        window: usize,
+    ) -> Option<Place> {
+        if !head.fresh {
+            head.look();
+            return self.place(notes, tail, head, empty, need);
+        }
+        let front = head.mark.position as usize;
+        let base = notes.get(BASE);
+        let leapt = front < base && base <= tail;
+        if !leapt && need < front {
+            if empty {
+                // The burst is over.
+                notes.set(WINDOW, 0);
+            }
+            return Some(Place::Front);
+        }
+        // Upwards; not to look again at once, the window grows, but never so far that a
+        // leap over it could fail.
+        let larger = (tail + need + window / 2).min(self.end() / 2);
+        notes.set(WINDOW, larger);
+        (tail + need <= self.end()).then_some(Place::Here)
+    }
+
+    /// Sees to it that there is memory up to word `to`.
+    #[inline(always)]
+    fn grow(&self, control: &Control, notes: &Notes<'_>, to: usize) -> Result<(), Failure> {
+        let grown = notes.get(GROWN);
+        if to <= grown {
+            return Ok(());
+        }
+        self.grow_from(control, notes, grown, to)
+    }
+
+    #[cold]
+    fn grow_from(
+        &self,
+        control: &Control,
+        notes: &Notes<'_>,
+        grown: usize,
+        to: usize,
+    ) -> Result<(), Failure> {
+        // A quarter more than needed, so that this is rare, but no more than asked for
+        // when memory is short.
+        let ample = (to + to / 4).max(self.window).min(self.arena.words());
+        let to = match self.arena.grow(grown, ample) {
+            Ok(()) => ample,
+            Err(_) => self.arena.grow(grown, to).map(|()| to)?,
+        };
+        notes.set(GROWN, to);
+        if to > self.keep {
+            // Relaxed: a hint for who drains the queue.
+            control.bulky.store(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// To the tail.
+    Here,
+    /// To 0, with a jump.
+    Front,
+    /// To there, with a jump, over all that is live.
+    Leap(usize),
+}
+
+/// The notes of the tail line, which hold words of the arena.
+struct Notes<'a> {
+    control: &'a Control,
+}
+
+impl Notes<'_> {
+    // Relaxed, both: under the tail lock.
+    #[inline(always)]
+    fn get(&self, note: usize) -> usize {
+        // Words of the arena: whatever they say, every use is checked against its end.
+        let word = self.control.tail.notes[note].load(Ordering::Relaxed);
+        word.min(u64::from(u32::MAX)) as usize
+    }
+
+    #[inline(always)]
+    fn set(&self, note: usize, word: usize) {
+        self.control.tail.notes[note].store(word as u64, Ordering::Relaxed);
+    }
+}
+
+impl<A: Arena> Storage for Ring<A> {
+    #[inline(always)]
+    fn write(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        bytes: &[u8],
+    ) -> Result<Option<u32>, Failure> {
+        let at = tail.position as usize;
+        if at > self.end() || head.mark.position as usize > self.end() {
+            return Err(corrupt("the queue's ends are outside its memory"));
+        }
+        let notes = Notes { control };
+        let need = words(bytes.len());
+        let empty = head.mark.count == tail.count;
+        let Some(place) = self.place(&notes, at, head, empty, need) else {
+            return Ok(None);
+        };
+        let target = match place {
+            Place::Here => at,
+            Place::Front => 0,
+            Place::Leap(top) => top,
+        };
+        if target + need > self.end() {
+            return Err(corrupt("the notes of the queue's tail are damaged"));
+        }
+        // With the word for the jump that may come behind it.
+        self.grow(control, &notes, (target + need + 1).max(at + 1))?;
+        self.arena.set(target, RECORD | bytes.len() as u64);
+        self.arena.write(target + 1, bytes);
+        match place {
+            Place::Here => {}
+            Place::Front => {
+                notes.set(BASE, 0);
+                notes.set(TOP, at + 1);
+            }
+            Place::Leap(top) => {
+                notes.set(BASE, top);
+                notes.set(WINDOW, (2 * top).min(self.end() / 2));
+            }
+        }
+        if target != at {
+            self.arena.set(at, JUMP | target as u64);
+        }
+        Ok(Some((target + need) as u32))
+    }
+
+    #[inline(always)]
+    fn read(&self, _: &Control, head: Mark, _: Mark, into: &mut Vec<u8>) -> Result<u32, Failure> {
+        let mut at = head.position as usize;
+        // No more than two jumps follow one another: one of a wrap and one of a trim.
+        for _ in 0..3 {
+            if at >= self.end() + 1 {
+                break;
+            }
+            let header = self.arena.get(at);
+            let low = header as u32 as usize;
+            match header & !u64::from(u32::MAX) {
+                RECORD if low <= self.item as usize && at + words(low) <= self.end() => {
+                    self.arena.read(at + 1, low, into);
+                    return Ok((at + words(low)) as u32);
+                }
+                JUMP => at = low,
+                _ => break,
+            }
+        }
+        Err(corrupt("what lies at the queue's head is no item"))
+    }
+
+    fn trim(&self, control: &Control) {
+        let notes = Notes { control };
+        let tail = control.tail.mark(Ordering::Relaxed);
+        let (at, grown) = (
+            tail.position as usize,
+            notes.get(GROWN).min(self.arena.words()),
+        );
+        if at >= grown || grown <= self.keep {
+            control.bulky.store(0, Ordering::Relaxed);
+            return;
+        }
+        // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
+        // jump, and the head after it, as a pop would go.
+        self.arena.set(at, JUMP);
+        let to_front = Mark {
+            count: tail.count,
+            position: 0,
+        };
+        notes.set(BASE, 0);
+        notes.set(WINDOW, 0);
+        notes.set(TOP, at + 1);
+        // Release, both: as every mark.
+        control.tail.mark.store(to_front.word(), Ordering::Release);
+        control.head.mark.store(to_front.word(), Ordering::Release);
+        // Nothing is live now. If we die here, the memory stays until the next time.
+        notes.set(GROWN, self.keep);
+        control.bulky.store(0, Ordering::Relaxed);
+        self.arena.shrink(self.keep, grown);
+    }
+}

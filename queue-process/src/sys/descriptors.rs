@@ -1,0 +1,29 @@
+//! File descriptors that come by number.
+
+use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::{Errno, FdFlags};
+use std::io;
+
+/// The descriptor `raw`, that another process left open for this one across `exec`. It
+/// is close-on-exec from now on.
+///
+/// # Errors
+/// If there is no such descriptor, or if it cannot be one left for us: a standard one, or
+/// one that is close-on-exec, as everything is that a Rust program opens itself.
+pub(crate) fn inherit(raw: RawFd) -> io::Result<OwnedFd> {
+    if raw <= 2 {
+        return Err(Errno::BADF.into());
+    }
+    // SAFETY: only asked whether it is open, and for its flags; the borrow ends before
+    // anybody could close it in reliance on owning it.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(raw) };
+    let flags = rustix::io::fcntl_getfd(borrowed)?;
+    if flags.contains(FdFlags::CLOEXEC) {
+        return Err(Errno::BADF.into());
+    }
+    rustix::io::fcntl_setfd(borrowed, flags | FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, as just seen, and came across `exec`: no object of this program
+    // owns it, for what those own is close-on-exec. It is made so here, hence a second
+    // call for the same number fails, and it gets one owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}

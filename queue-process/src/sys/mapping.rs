@@ -1,0 +1,202 @@
+//! [`Mapping`]: memory that several processes share.
+//!
+//! Other processes may write to it at any moment, hostile ones too. So nothing here
+//! ever makes a reference to its plain bytes: they are only copied in and out, between
+//! checked bounds; and the references it does give out are to atomics, for which any
+//! bits are a value.
+
+use super::{Plain, refused};
+use queue_core::{Failure, FailureKind};
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::mm::{MapFlags, ProtFlags};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+
+/// A whole memory file, mapped for reading and writing.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread; what is reached through it
+// is atomics, or bytes by raw copies whose order is the business of the caller's lock.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+/// The file can never change its size again, so no access can miss its end (`SIGBUS`).
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+impl Mapping {
+    /// Zeroed memory of `len` bytes. Pages that nobody touched take no room.
+    pub(crate) fn create(name: &str, len: usize) -> Result<Self, Failure> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create(name, flags)
+            .map_err(|e| refused("cannot create shared memory", e))?;
+        rustix::fs::ftruncate(&file, len as u64)
+            .map_err(|e| refused("cannot size shared memory", e))?;
+        rustix::fs::fcntl_add_seals(&file, SEALS)
+            .map_err(|e| refused("cannot seal shared memory", e))?;
+        Self::map(file, len)
+    }
+
+    /// Memory that another process created: of whatever size it is, but of one that is
+    /// sealed.
+    pub(crate) fn open(file: OwnedFd) -> Result<Self, Failure> {
+        let corrupt = |what| Failure::new(FailureKind::Corrupt, what);
+        let seals = rustix::fs::fcntl_get_seals(&file)
+            .map_err(|_| corrupt("this descriptor is no shared memory of a queue"))?;
+        if !seals.contains(SEALS) {
+            return Err(corrupt("the shared memory is not sealed"));
+        }
+        let size = rustix::fs::fstat(&file)
+            .map_err(|e| refused("cannot look at shared memory", e))?
+            .st_size;
+        let len = usize::try_from(size).ok().filter(|&len| len != 0);
+        Self::map(
+            file,
+            len.ok_or_else(|| corrupt("the shared memory is empty"))?,
+        )
+    }
+
+    fn map(file: OwnedFd, len: usize) -> Result<Self, Failure> {
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        // SAFETY: a new mapping at a place of the kernel's choice; nothing else knows of
+        // it. Its file is `len` long and sealed, so every page of it stays accessible
+        // until `drop` unmaps it.
+        let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, access, flags, &file, 0) }
+            .map_err(|e| refused("cannot map shared memory", e))?;
+        let base = NonNull::new(base.cast()).expect("a mapping is not at zero");
+        Ok(Self { base, len, file })
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The file itself.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The `T` that lies `at` bytes from the beginning.
+    ///
+    /// # Panics
+    /// If it does not lie wholly inside, or not aligned.
+    #[inline(always)]
+    pub(crate) fn plain<T: Plain>(&self, at: usize) -> &T {
+        let fits = at
+            .checked_add(size_of::<T>())
+            .is_some_and(|end| end <= self.len);
+        assert!(
+            fits && at.is_multiple_of(align_of::<T>()),
+            "outside the mapping"
+        );
+        // SAFETY: inside the mapping and aligned, as just checked (a mapping begins at a
+        // page, and no `T` asks for more); valid and shareable whatever its bits, for it
+        // is `Plain`; mapped as long as `self`.
+        unsafe { self.base.add(at).cast::<T>().as_ref() }
+    }
+
+    /// Copies `bytes` to the place `at` bytes from the beginning.
+    ///
+    /// Who else may read or write there meanwhile is for the caller's lock to say; if
+    /// somebody does all the same, what is read later is garbage, and no more.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    #[inline(always)]
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
+        let fits = at
+            .checked_add(bytes.len())
+            .is_some_and(|end| end <= self.len);
+        assert!(fits, "outside the mapping");
+        // SAFETY: the target is inside the mapping, as just checked, and is no Rust
+        // object: nothing ever refers to these bytes. The source is a slice of this
+        // process, which the mapping cannot overlap.
+        unsafe {
+            self.base
+                .add(at)
+                .as_ptr()
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        }
+    }
+
+    /// Appends to `into` the `len` bytes that lie `at` bytes from the beginning.
+    ///
+    /// # Panics
+    /// If they are not all inside.
+    #[inline(always)]
+    pub(crate) fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        let fits = at.checked_add(len).is_some_and(|end| end <= self.len);
+        assert!(fits, "outside the mapping");
+        into.reserve(len);
+        let end = into.len();
+        // SAFETY: the source is inside the mapping, as just checked, and is no Rust
+        // object; the target is the spare room of a vector, just reserved. Bytes need
+        // no initialisation beyond the copy.
+        unsafe {
+            let target = into.as_mut_ptr().add(end);
+            target.copy_from_nonoverlapping(self.base.add(at).as_ptr(), len);
+            into.set_len(end + len);
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: exactly the mapping that `map` made; every reference into it borrows
+        // `self`, so none is left.
+        let unmapped = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn two_mappings_of_one_file_are_one_memory() {
+        let a = Mapping::create("mapping", 8192).unwrap();
+        let b = Mapping::open(a.file().try_clone_to_owned().unwrap()).unwrap();
+        a.plain::<AtomicU64>(8).store(7, Ordering::Relaxed);
+        assert_eq!(b.plain::<AtomicU64>(8).load(Ordering::Relaxed), 7);
+        a.write(8190, b"ok");
+        let mut bytes = b"> ".to_vec();
+        b.read(8190, 2, &mut bytes);
+        assert_eq!(bytes, b"> ok");
+    }
+
+    #[test]
+    fn a_file_of_another_sort_is_refused() {
+        let plain = rustix::fs::memfd_create("plain", MemfdFlags::ALLOW_SEALING).unwrap();
+        rustix::fs::ftruncate(&plain, 4096).unwrap();
+        let corrupt = |file| Mapping::open(file).unwrap_err().kind() == FailureKind::Corrupt;
+        assert!(corrupt(plain), "not sealed");
+        assert!(
+            corrupt(std::fs::File::open("/proc/self/exe").unwrap().into()),
+            "no memory"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "outside the mapping")]
+    fn an_access_beyond_the_end_panics() {
+        Mapping::create("mapping", 4096).unwrap().write(4095, b"no");
+    }
+
+    #[test]
+    #[should_panic(expected = "outside the mapping")]
+    fn a_misaligned_reference_panics() {
+        Mapping::create("mapping", 4096)
+            .unwrap()
+            .plain::<AtomicU64>(4);
+    }
+}

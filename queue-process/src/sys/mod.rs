@@ -1,0 +1,24 @@
+//! What this crate asks of the operating system, and its only `unsafe` code.
+
+mod descriptors;
+mod locks;
+mod mapping;
+mod plain;
+
+pub(crate) use descriptors::inherit;
+pub(crate) use locks::{is_byte_locked, lock_byte};
+pub(crate) use mapping::Mapping;
+pub(crate) use plain::Plain;
+
+use queue_core::{Failure, FailureKind};
+
+/// A refusal by the operating system, with what was being done.
+#[cold]
+pub(crate) fn refused(doing: &str, error: impl Into<std::io::Error>) -> Failure {
+    let error = error.into();
+    let kind = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => FailureKind::Denied,
+        _ => FailureKind::Io,
+    };
+    Failure::caused(kind, doing, error)
+}
