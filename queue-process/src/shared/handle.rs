@@ -249,9 +249,10 @@ impl<S: Storage> Shared<S> {
     pub(super) fn patrol(&self) {
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
-        if !self.engine.is_closed() && !(held(Side::Producers) && held(Side::Consumers)) {
-            self.engine.close();
+        if self.engine.is_closed() || held(Side::Producers) && held(Side::Consumers) {
+            return;
         }
+        self.engine.close();
     }
 
     /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and

@@ -36,6 +36,6 @@ pub(crate) mod verbs;
 
 use std::time::Duration;
 
-/// How long a sleeper sleeps at most before it looks again: half of what a survivor
-/// may need to notice a death.
-pub(crate) const NET: Duration = Duration::from_millis(50);
+/// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
+/// death within a tenth of a second.
+pub(crate) const NET: Duration = Duration::from_millis(75);

@@ -283,7 +283,7 @@ impl<A: Arena> Storage for Ring<A> {
         let mut at = head.position as usize;
         // No more than two jumps follow one another: one of a wrap and one of a trim.
         for _ in 0..3 {
-            if at >= self.end() + 1 {
+            if at > self.end() {
                 break;
             }
             let header = self.arena.get(at);
