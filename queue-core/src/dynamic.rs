@@ -168,7 +168,7 @@ erased! {
         fn is_closed(&self) -> bool;
         fn is_empty(&self) -> bool;
         fn is_full(&self) -> bool;
-        fn seems_ready(&self, side: Side) -> bool;
+        fn glance(&self, side: Side) -> usize;
         fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>>;
         fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError>;
         fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>>;

@@ -193,15 +193,19 @@ pub trait Queue<T: Send>: Send + Sync {
             .is_some_and(|capacity| self.len() >= capacity)
     }
 
-    /// Whether it looks as if a try of `side` would not be `Full` or `Empty`: what a
-    /// thread that is about to sleep asks many times in a row, so it must be cheap. A
-    /// kind where looking costs as much as trying answers false.
-    fn seems_ready(&self, side: Side) -> bool {
-        let nothing = match side {
-            Side::Producers => self.is_full(),
-            Side::Consumers => self.is_empty(),
-        };
-        !nothing || self.is_closed()
+    /// How much there seems to be for `side` to do: about how many items to pop, or
+    /// places to push to; `usize::MAX` when closed. What a thread that is about to
+    /// sleep asks many times in a row, so it must be cheap. A kind where looking costs
+    /// as much as trying answers zero.
+    fn glance(&self, side: Side) -> usize {
+        match side {
+            _ if self.is_closed() => usize::MAX,
+            Side::Consumers => self.len(),
+            Side::Producers => match self.capacity() {
+                Some(capacity) => capacity.saturating_sub(self.len()),
+                None => usize::MAX,
+            },
+        }
     }
 
     // Pushing.

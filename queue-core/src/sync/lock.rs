@@ -41,6 +41,12 @@ impl<T> ByteLock<T> {
         ByteGuard { lock: self }
     }
 
+    /// Holds the lock if nobody else does.
+    #[inline]
+    pub fn try_lock(&self) -> Option<ByteGuard<'_, T>> {
+        self.acquire().then(|| ByteGuard { lock: self })
+    }
+
     #[inline]
     fn acquire(&self) -> bool {
         // Acquire: sees all that was done before the Release store in `drop`.

@@ -18,6 +18,11 @@ impl<T> Lock<T> {
         LockGuard(self.0.lock().expect("no section panics"))
     }
 
+    /// Holds the lock if nobody else does.
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        self.0.try_lock().ok().map(LockGuard)
+    }
+
     /// The value of a lock that nobody shares any more.
     pub fn into_inner(self) -> T {
         self.0.into_inner().expect("no section panics")

@@ -7,7 +7,10 @@
 
 use super::{Deadline, thread};
 #[cfg(not(loom))]
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 /// Pauses that grow: processor pauses, then yields, then short sleeps.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ impl Patience {
     #[cfg(not(loom))]
     pub(crate) fn pause(&mut self) {
         if self.0 < Self::PAUSES {
-            (0..1 << self.0).for_each(|_| std::hint::spin_loop());
+            pause(1 << self.0);
         } else if self.0 < Self::YIELDS {
             thread::yield_now();
         } else {
@@ -43,38 +46,100 @@ impl Patience {
 
 /// Looks at `ready` again and again for a moment: true as soon as it is, false when
 /// the moment or the deadline is over and sleeping is better.
-#[cfg(not(loom))]
 pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
+    until_some(deadline, || if ready() { usize::MAX } else { 0 })
+}
+
+/// As [`until`], for whoever can tell how much there is: true when `look` says that
+/// there is something, perhaps a little later, when there is more of it. Two threads
+/// that pass each other single items at full speed spend their time on passing; a
+/// burst costs them no more than an item.
+#[cfg(not(loom))]
+pub fn until_some(deadline: Deadline, look: impl Fn() -> usize) -> bool {
     thread_local! {
-        /// How often of late this thread's looking was in vain, 0 to `VAIN`.
-        static IN_VAIN: Cell<u32> = const { Cell::new(0) };
+        static HABIT: Cell<Habit> = const { Cell::new(Habit { in_vain: 0, skip: 0 }) };
     }
-    const VAIN: u32 = 6;
-    let vain = IN_VAIN.get();
-    for round in 0..7 {
-        for _ in 0..1u32 << round {
-            std::hint::spin_loop();
-        }
-        if ready() {
-            return true;
-        }
-    }
-    for _ in 0..48u32 >> vain {
-        if deadline.has_passed() {
-            return false;
-        }
-        thread::yield_now();
-        if ready() {
-            IN_VAIN.set(vain.saturating_sub(1));
-            return true;
-        }
-    }
-    IN_VAIN.set((vain + 1).min(VAIN));
-    false
+    let mut habit = HABIT.get();
+    let found = habit.spin(deadline, &look);
+    HABIT.set(habit);
+    found
 }
 
 /// Under loom nobody spins: the model goes straight to sleep.
 #[cfg(loom)]
-pub fn until(_: Deadline, _: impl Fn() -> bool) -> bool {
+pub fn until_some(_: Deadline, _: impl Fn() -> usize) -> bool {
     false
+}
+
+/// What a thread has learnt from its latest waits.
+#[cfg(not(loom))]
+#[derive(Clone, Copy)]
+struct Habit {
+    /// How many waits in a row ended in sleep.
+    in_vain: u32,
+    /// How many times not to linger, because lingering brought nothing.
+    skip: u32,
+}
+
+#[cfg(not(loom))]
+impl Habit {
+    /// About what falling asleep and being woken costs: to look around for longer
+    /// would never pay, to look around for as long costs at most twice the best.
+    const WORTH: Duration = Duration::from_micros(50);
+
+    fn spin(&mut self, deadline: Deadline, look: &impl Fn() -> usize) -> bool {
+        for round in 0..6 {
+            pause(1 << round);
+            let found = look();
+            if found != 0 {
+                self.in_vain = 0;
+                self.linger(found, look);
+                return true;
+            }
+        }
+        // Who has slept again and again is idle, and looks around for less and less.
+        let worth = Self::WORTH / (1 << (self.in_vain / 4).min(5));
+        let begun = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now - begun >= worth || deadline.instant().is_some_and(|at| at <= now) {
+                self.in_vain = self.in_vain.saturating_add(1);
+                return false;
+            }
+            thread::yield_now();
+            if look() != 0 {
+                self.in_vain = 0;
+                return true;
+            }
+        }
+    }
+
+    /// Waits for more as long as more keeps coming.
+    fn linger(&mut self, mut found: usize, look: &impl Fn() -> usize) {
+        const ENOUGH: usize = 64;
+        if found >= ENOUGH {
+            return;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
+        for round in 3..6 {
+            pause(1 << round);
+            let more = look();
+            if more <= found {
+                self.skip = if round == 3 { 31 } else { 0 };
+                return;
+            }
+            if more >= ENOUGH {
+                return;
+            }
+            found = more;
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn pause(times: u32) {
+    (0..times).for_each(|_| std::hint::spin_loop());
 }

@@ -11,17 +11,17 @@ use std::collections::VecDeque;
 type Attempt<R, E, Again> = Result<Result<R, E>, Again>;
 
 /// Tries until a try ends it or the deadline passes; every try comes before a look at
-/// the clock. `hint` says cheaply whether a try may succeed.
+/// the clock. `look` says cheaply what there seems to be.
 #[cold]
 fn retry<L: Listen, R, E, Again>(
     mut again: Again,
     deadline: Deadline,
-    hint: impl Fn() -> bool,
+    look: impl Fn() -> usize,
     mut listen: impl FnMut() -> L,
     mut attempt: impl FnMut(Again) -> Attempt<R, E, Again>,
 ) -> Attempt<R, E, Again> {
     loop {
-        while spin::until(deadline, &hint) {
+        while spin::until_some(deadline, &look) {
             again = match attempt(again) {
                 Err(again) => again,
                 done => return done,
@@ -72,9 +72,9 @@ pub(crate) fn push_until<T: Send, Q: Queue<T> + ?Sized>(
     item: T,
     deadline: Deadline,
 ) -> Result<(), PushTimeoutError<T>> {
-    let hint = || queue.seems_ready(Side::Producers);
+    let look = || queue.glance(Side::Producers);
     let listen = || queue.listen_places();
-    match retry(item, deadline, hint, listen, |item| try_push(queue, item)) {
+    match retry(item, deadline, look, listen, |item| try_push(queue, item)) {
         Ok(done) => Ok(done?),
         Err(item) => Err(PushTimeoutError::Timeout(item)),
     }
@@ -86,9 +86,9 @@ pub(crate) fn pop_until<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     deadline: Deadline,
 ) -> Result<T, PopTimeoutError> {
-    let hint = || queue.seems_ready(Side::Consumers);
+    let look = || queue.glance(Side::Consumers);
     let listen = || queue.listen_items();
-    match retry((), deadline, hint, listen, |()| ended(queue.try_pop())) {
+    match retry((), deadline, look, listen, |()| ended(queue.try_pop())) {
         Ok(done) => Ok(done?),
         Err(()) => Err(PopTimeoutError::Timeout),
     }
@@ -99,7 +99,7 @@ pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
-    let hint = || queue.seems_ready(Side::Producers);
+    let look = || queue.glance(Side::Producers);
     let listen = || queue.listen_places();
     while !items.is_empty() {
         let attempt = |()| match queue.try_push_many(items) {
@@ -108,7 +108,7 @@ pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
             Err(TryPushError::Closed(())) => Ok(Err(PushError::Closed(()))),
             Err(TryPushError::Failed((), failure)) => Ok(Err(PushError::Failed((), failure))),
         };
-        if let Ok(done) = first_then_retry(attempt, Deadline::NEVER, hint, listen) {
+        if let Ok(done) = first_then_retry(attempt, Deadline::NEVER, look, listen) {
             done?;
         }
     }
@@ -125,10 +125,10 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
     if max == 0 {
         return Ok(0);
     }
-    let hint = || queue.seems_ready(Side::Consumers);
+    let look = || queue.glance(Side::Consumers);
     let listen = || queue.listen_items();
     let attempt = |()| ended(queue.try_pop_many(into, max));
-    match first_then_retry(attempt, deadline, hint, listen) {
+    match first_then_retry(attempt, deadline, look, listen) {
         Ok(done) => Ok(done?),
         Err(()) => Err(PopTimeoutError::Timeout),
     }
@@ -138,11 +138,11 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
 fn first_then_retry<L: Listen, R, E>(
     mut attempt: impl FnMut(()) -> Attempt<R, E, ()>,
     deadline: Deadline,
-    hint: impl Fn() -> bool,
+    look: impl Fn() -> usize,
     listen: impl FnMut() -> L,
 ) -> Attempt<R, E, ()> {
     match attempt(()) {
-        Err(()) => retry((), deadline, hint, listen, attempt),
+        Err(()) => retry((), deadline, look, listen, attempt),
         done => done,
     }
 }

@@ -1,20 +1,21 @@
-//! [`ThreadQueue`]: the handle, and the verbs of the trait on the storage in `sides`.
+//! [`ThreadQueue`]: the handle, and the verbs of the trait on the storage in `store`.
 
-mod sides;
+mod store;
 
 use queue_core::event::Listener;
 use queue_core::sync::Arc;
-use queue_core::{Bound, Create, Ends, Failure, Queue, TryPopError, TryPushError};
-use sides::Sides;
+use queue_core::{Bound, Create, Ends, Failure, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::fmt;
+use store::Store;
 
 /// The default queue between threads: two locks, two deques, no `unsafe`.
 ///
-/// Producers append to one deque under one lock, consumers take from another under
-/// another, and a consumer that finds its deque empty swaps the two. So the two sides
-/// meet once per batch, not once per item, and an operation costs one atomic
-/// read-modify-write. Order, capacity, `Full` and `Empty` are exact.
+/// Producers append to one deque under one lock. A consumer that finds many items there
+/// moves them all, by one swap, to a second deque under a second lock, where consumers
+/// go on. So when there is much to do the two sides meet once per batch, and an
+/// operation costs one atomic read-modify-write. Order, capacity, `Full` and `Empty`
+/// are exact.
 ///
 /// Handles are clones of one `Arc`. Threads and futures wait together; waiters are
 /// not served in turn: whoever comes first takes.
@@ -32,7 +33,7 @@ use std::fmt;
 /// assert_eq!(queue.try_push("b"), Err(TryPushError::Full("b")));
 /// assert_eq!(queue.pop(), Ok("a"));
 /// ```
-pub struct ThreadQueue<T>(Arc<Sides<T>>);
+pub struct ThreadQueue<T>(Arc<Store<T>>);
 
 impl<T> ThreadQueue<T> {
     /// An empty queue for exactly `n` items.
@@ -50,7 +51,7 @@ impl<T> ThreadQueue<T> {
     }
 
     fn new(bound: Bound) -> Self {
-        Self(Arc::new(Sides::new(bound.capacity())))
+        Self(Arc::new(Store::new(bound.capacity())))
     }
 }
 
@@ -107,6 +108,11 @@ impl<T: Send> Queue<T> for ThreadQueue<T> {
 
     fn listen_places(&self) -> Listener<'_> {
         self.0.listen_places()
+    }
+
+    #[inline]
+    fn glance(&self, side: Side) -> usize {
+        self.0.glance(side)
     }
 
     fn ends(&self) -> &Ends {

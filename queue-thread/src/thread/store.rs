@@ -1,0 +1,314 @@
+//! The storage of [`ThreadQueue`](super::ThreadQueue): two deques, each under its own
+//! lock.
+//!
+//! The *inbox* is where producers append. The *outbox* is older than everything in the
+//! inbox: while it holds items consumers take from it and leave producers alone; when
+//! it is empty they take from the inbox, and who finds many there makes it the outbox.
+//!
+//! Rules that everything here rests on:
+//!
+//! * The inbox changes under the tail lock, the outbox under the head lock; the outbox
+//!   *grows* under both. So under the tail lock an outbox seen empty stays empty, and
+//!   one seen with n items has at most n.
+//! * The tail lock may be taken under the head lock. The other way round only tried.
+//! * A listener registers under the locks of those who will notify it, so that they
+//!   need no fence to see it.
+//! * One wake is under way at a time. Who was woken passes it on if there is more, so
+//!   both verbs look, before they unlock, for others who wait for the same.
+//! * Nobody is woken, no memory freed, and no foreign code runs, under a lock.
+
+use queue_core::event::{Event, Listener};
+use queue_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use queue_core::sync::{CachePadded, Lock};
+use queue_core::{Ends, Side, TryPopError, TryPushError};
+use std::collections::VecDeque;
+use std::mem;
+
+/// So many items in the inbox are worth making it the outbox.
+const BATCH: usize = 8;
+
+/// What an empty deque keeps of a burst, in bytes.
+const KEPT: usize = 1 << 20;
+
+/// Where producers append.
+struct Tail<T> {
+    inbox: VecDeque<T>,
+    /// The outbox holds at most so many items.
+    ahead: usize,
+    closed: bool,
+}
+
+/// A lock, and how many items are behind it: stored under the lock, loaded anywhere.
+struct Locked<S> {
+    lock: Lock<S>,
+    count: AtomicUsize,
+}
+
+impl<S> Locked<S> {
+    fn new(state: S) -> CachePadded<Self> {
+        CachePadded(Self {
+            lock: Lock::new(state),
+            count: AtomicUsize::new(0),
+        })
+    }
+}
+
+pub(super) struct Store<T> {
+    tail: CachePadded<Locked<Tail<T>>>,
+    /// The outbox.
+    head: CachePadded<Locked<VecDeque<T>>>,
+    items: CachePadded<Event>,
+    places: CachePadded<Event>,
+    /// A copy of `Tail::closed` for those without its lock.
+    closed: AtomicBool,
+    /// `usize::MAX` without a bound.
+    capacity: usize,
+    pub(super) ends: Ends,
+}
+
+/// Whom to wake once the lock is given back.
+struct Wakes {
+    consumer: bool,
+    producer: bool,
+}
+
+impl<T> Store<T> {
+    pub(super) fn new(capacity: Option<usize>) -> Self {
+        Self {
+            tail: Locked::new(Tail {
+                inbox: VecDeque::new(),
+                ahead: 0,
+                closed: false,
+            }),
+            head: Locked::new(VecDeque::new()),
+            items: CachePadded(Event::new()),
+            places: CachePadded(Event::new()),
+            closed: AtomicBool::new(false),
+            capacity: capacity.unwrap_or(usize::MAX),
+            ends: Ends::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let mut tail = self.tail.lock.lock();
+        if tail.closed {
+            return Err(TryPushError::Closed(item));
+        }
+        if self.room(&mut tail, 1) == 0 {
+            return Err(TryPushError::Full(item));
+        }
+        tail.inbox.push_back(item);
+        let wakes = self.pushed(&mut tail);
+        drop(tail);
+        self.wake(wakes);
+        Ok(())
+    }
+
+    pub(super) fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let mut tail = self.tail.lock.lock();
+        if tail.closed {
+            return Err(TryPushError::Closed(()));
+        }
+        let count = self.room(&mut tail, items.len()).min(items.len());
+        if count == 0 {
+            return Err(TryPushError::Full(()));
+        }
+        tail.inbox.extend(items.drain(..count));
+        let wakes = self.pushed(&mut tail);
+        drop(tail);
+        self.wake(wakes);
+        Ok(count)
+    }
+
+    #[inline]
+    pub(super) fn try_pop(&self) -> Result<T, TryPopError> {
+        self.take(1, |deque, _| deque.pop_front().expect("one was promised"))
+    }
+
+    pub(super) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        // Outside the locks, so that an allocation keeps nobody waiting.
+        into.reserve(max.min(self.len()));
+        self.take(max, |deque, count| {
+            into.extend(deque.drain(..count));
+            count
+        })
+    }
+
+    /// Takes the oldest items, up to `max` of them, from the deque where they are:
+    /// `grab` gets that deque and how many it can give.
+    #[inline]
+    fn take<R>(
+        &self,
+        max: usize,
+        grab: impl FnOnce(&mut VecDeque<T>, usize) -> R,
+    ) -> Result<R, TryPopError> {
+        loop {
+            // Relaxed: a hint where to look.
+            if self.head.count.load(Ordering::Relaxed) != 0 {
+                let mut outbox = self.head.lock.lock();
+                if !outbox.is_empty() {
+                    let count = outbox.len().min(max);
+                    let got = grab(&mut outbox, count);
+                    let left = outbox.len();
+                    // Release: pairs with the Acquire in `room`.
+                    self.head.count.store(left, Ordering::Release);
+                    // No swap while this lock is held: what is not here is in the inbox.
+                    let more = left != 0 || self.tail.count.load(Ordering::Acquire) != 0;
+                    let wakes = self.popped(more);
+                    let spare = spare(&mut outbox);
+                    drop(outbox);
+                    self.wake(wakes);
+                    drop(spare);
+                    return Ok(got);
+                }
+            }
+            let mut tail = self.tail.lock.lock();
+            // Acquire: pairs with the Release in `swap`, as the tail lock does already.
+            if self.head.count.load(Ordering::Acquire) != 0 {
+                continue; // Somebody made the inbox the outbox meanwhile.
+            }
+            let count = tail.inbox.len().min(max);
+            if count == 0 {
+                return Err(if tail.closed {
+                    TryPopError::Closed
+                } else {
+                    TryPopError::Empty
+                });
+            }
+            let got = grab(&mut tail.inbox, count);
+            let wakes = self.popped(!tail.inbox.is_empty());
+            if tail.inbox.len() >= BATCH {
+                self.swap(&mut tail);
+            }
+            // Release: pairs with the Acquire above and in `len`.
+            self.tail.count.store(tail.inbox.len(), Ordering::Release);
+            let spare = spare(&mut tail.inbox);
+            drop(tail);
+            self.wake(wakes);
+            drop(spare);
+            return Ok(got);
+        }
+    }
+
+    /// Makes the inbox the outbox, which is empty, unless somebody is at work there.
+    #[inline]
+    fn swap(&self, tail: &mut Tail<T>) {
+        if let Some(mut outbox) = self.head.lock.try_lock() {
+            mem::swap(&mut *outbox, &mut tail.inbox);
+            tail.ahead = outbox.len();
+            // Release: pairs with the Acquire in `take` and `room`.
+            self.head.count.store(outbox.len(), Ordering::Release);
+        }
+    }
+
+    /// How many more items the queue takes, looked up anew if less than `wanted`.
+    #[inline]
+    fn room(&self, tail: &mut Tail<T>, wanted: usize) -> usize {
+        let room = self.capacity - tail.inbox.len();
+        if room < tail.ahead.saturating_add(wanted) {
+            // Acquire: pairs with the Release in `take`.
+            tail.ahead = self.head.count.load(Ordering::Acquire);
+        }
+        room - tail.ahead
+    }
+
+    /// Announces pushed items, and says whom to wake.
+    #[inline]
+    fn pushed(&self, tail: &mut Tail<T>) -> Wakes {
+        // Release: pairs with the Acquire in `take`.
+        self.tail.count.store(tail.inbox.len(), Ordering::Release);
+        Wakes {
+            consumer: self.items.has_waiting(),
+            // Was this one woken for a place, and is there one more?
+            producer: self.places.has_waiting() && self.room(tail, 1) != 0,
+        }
+    }
+
+    /// Says whom to wake after a pop, given whether there are `more` items.
+    #[inline]
+    fn popped(&self, more: bool) -> Wakes {
+        Wakes {
+            // Was this one woken for an item, and is there one more?
+            consumer: more && self.items.has_waiting(),
+            producer: self.places.has_waiting(),
+        }
+    }
+
+    #[inline]
+    fn wake(&self, wakes: Wakes) {
+        if wakes.consumer {
+            self.items.notify_under_lock_unless_pending();
+        }
+        if wakes.producer {
+            self.places.notify_under_lock_unless_pending();
+        }
+    }
+
+    pub(super) fn listen_items(&self) -> Listener<'_> {
+        // Of those who push.
+        let _tail = self.tail.lock.lock();
+        self.items.listen()
+    }
+
+    pub(super) fn listen_places(&self) -> Listener<'_> {
+        // Of those who pop, from either deque.
+        let _head = self.head.lock.lock();
+        let _tail = self.tail.lock.lock();
+        self.places.listen()
+    }
+
+    pub(super) fn close(&self) -> bool {
+        let mut tail = self.tail.lock.lock();
+        let was_closed = mem::replace(&mut tail.closed, true);
+        // Release: pairs with the Acquire in `is_closed`.
+        self.closed.store(true, Ordering::Release);
+        drop(tail);
+        self.items.notify_all();
+        self.places.notify_all();
+        !was_closed
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// What a waiter looks at, without a lock.
+    #[inline]
+    pub(super) fn glance(&self, side: Side) -> usize {
+        // Relaxed: a hint whether to try.
+        if self.closed.load(Ordering::Relaxed) {
+            return usize::MAX;
+        }
+        let inbox = self.tail.count.load(Ordering::Relaxed);
+        let outbox = self.head.count.load(Ordering::Relaxed);
+        match side {
+            Side::Producers => self.capacity.saturating_sub(inbox + outbox),
+            Side::Consumers => inbox + outbox,
+        }
+    }
+
+    /// Under the lock, for a swap in between would hide or double what it moves.
+    pub(super) fn len(&self) -> usize {
+        let tail = self.tail.lock.lock();
+        // Acquire: pairs with the Release in `take`.
+        tail.inbox.len() + self.head.count.load(Ordering::Acquire)
+    }
+
+    pub(super) fn capacity(&self) -> Option<usize> {
+        (self.capacity != usize::MAX).then_some(self.capacity)
+    }
+}
+
+/// The memory of a deque that is empty after a burst, to be freed without the lock.
+#[inline]
+fn spare<T>(deque: &mut VecDeque<T>) -> Option<VecDeque<T>> {
+    (deque.is_empty() && deque.capacity() * size_of::<T>() > KEPT).then(|| mem::take(deque))
+}
