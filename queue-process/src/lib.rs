@@ -4,8 +4,11 @@
 
 pub mod codec;
 
+#[cfg(not(loom))]
+mod handover;
 #[cfg(all(target_os = "linux", not(loom)))]
-#[allow(dead_code)] // Until queues can be handed over.
+mod pipe;
+#[cfg(all(target_os = "linux", not(loom)))]
 mod shared;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod shm;
@@ -14,6 +17,10 @@ mod shm;
 #[allow(dead_code)]
 mod sys;
 
+#[cfg(not(loom))]
+pub use handover::Handover;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub use pipe::{PipeOptions, PipeQueue};
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use shared::listener::Listener;
 #[cfg(all(target_os = "linux", not(loom)))]

@@ -11,9 +11,11 @@ use super::linux::{self, Bells, Linux, Page};
 use super::registry::{Claim, Sides};
 use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
+use crate::handover::Server;
 use crate::sys::{self, Mapping};
 use queue_core::{Ends, Failure, FailureKind, Side};
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -69,6 +71,8 @@ pub(crate) struct Shared<S: Storage> {
     pub(super) rights: Sides,
     /// Guards the counting of this process on the sides of the queue.
     counting: Mutex<()>,
+    /// Hands the queue to whoever asks for it by name, if it has one.
+    server: Mutex<Option<Server>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
     patrolled: AtomicI64,
     /// Failures of items that were popped in a batch with good ones, still to be told.
@@ -143,7 +147,15 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             Page::of(mapping)
                 .registry
                 .adopt(mapping.file(), sides)
-                .map_err(|e| sys::refused("this process is not expected at the queue", e))
+                .or_else(|error| match error.kind() {
+                    // A process between the parent and this one (a shell, say) is the one
+                    // that was expected, and it let us inherit what it had.
+                    io::ErrorKind::NotFound => {
+                        Page::of(mapping).registry.claim(mapping.file(), sides)
+                    }
+                    _ => Err(error),
+                })
+                .map_err(|e| sys::refused("cannot take part in the queue", e))
         })
     }
 
@@ -197,6 +209,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             ends: Ends::new(),
             rights,
             counting: Mutex::new(()),
+            server: Mutex::default(),
             patrolled: AtomicI64::new(0),
             owed: Mutex::default(),
             owes: AtomicBool::new(false),
@@ -219,6 +232,15 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// The queue's memory, which holds the registry.
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         self.shared.engine.platform().mapping()
+    }
+
+    /// Keeps `server` until the last clone of this handle is dropped.
+    pub(crate) fn host(&self, server: Server) {
+        *self
+            .shared
+            .server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(server);
     }
 
     /// Which verbs this process may use.

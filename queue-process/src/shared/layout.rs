@@ -108,4 +108,10 @@ impl Line {
     pub(crate) fn mark(&self, order: Ordering) -> Mark {
         Mark::from_word(self.mark.load(order))
     }
+
+    /// Says how far this end is, for a repair: under both locks.
+    pub(crate) fn set_mark(&self, mark: Mark) {
+        // Release: pairs with the Acquire loads of the other end's people.
+        self.mark.store(mark.word(), Ordering::Release);
+    }
 }

@@ -177,7 +177,7 @@ pub(crate) trait Storage: Send + Sync {
 }
 
 /// How many bytes a batch of pops gathers at most, plus one item.
-const MOST_AT_ONCE: usize = 4 << 20;
+pub(crate) const MOST_AT_ONCE: usize = 4 << 20;
 
 /// The failure of bytes that this crate did not write.
 #[cold]

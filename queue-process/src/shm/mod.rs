@@ -7,6 +7,7 @@ pub(crate) mod ring;
 pub use options::ShmOptions;
 
 use crate::codec::{Codec, Postcard};
+use crate::handover::handover;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::identity::Limits;
 use crate::shared::linux::Page;
@@ -102,6 +103,7 @@ impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
 }
 
 kind!(ShmQueue, Storage);
+handover!(ShmQueue);
 
 /// How many words a nearly empty queue uses: 64 KiB.
 const WINDOW: usize = (64 << 10) / 8;

@@ -1,11 +1,13 @@
 //! What this crate asks of the operating system, and its only `unsafe` code.
 
 mod descriptors;
+mod inherit;
 mod locks;
 mod mapping;
 mod plain;
 
 pub(crate) use descriptors::inherit;
+pub(crate) use inherit::{Refusal, leave, take};
 pub(crate) use locks::{is_byte_locked, lock_byte};
 pub(crate) use mapping::Mapping;
 pub(crate) use plain::Plain;

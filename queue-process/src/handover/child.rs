@@ -1,0 +1,145 @@
+//! Handing a queue to a child process.
+//!
+//! The child inherits the queue's descriptors; an environment variable says which they
+//! are. Between fork and exec it enters itself among those who take part in the queue,
+//! so that it counts from the moment on in which `spawn` returns, whatever it does
+//! later. The `Command` holds descriptors too, but takes no part.
+
+use super::parcel::{Label, id, illegible};
+use crate::codec::Codec;
+use crate::shared::handle::{Handle, Shareable};
+use crate::shared::registry::Sides;
+use crate::sys::{self, Refusal};
+use queue_core::{Failure, FailureKind, Side};
+use rustix::fd::{BorrowedFd, RawFd};
+use std::env;
+use std::process::Command;
+use std::sync::Arc;
+
+impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+    /// Has the children that `command` starts find `half` of the queue, or all that
+    /// this process has of it, under `name`.
+    pub(crate) fn share_with(
+        &self,
+        half: Option<Side>,
+        command: &mut Command,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let variable = variable(name)?;
+        let half = self.narrowed(half)?;
+        let parts = self.parts();
+        let label = Label {
+            id: id(parts[0])?,
+            half,
+        };
+        let mapping = Arc::clone(self.mapping());
+        let numbers = sys::leave(command, &parts, mapping, sides(half))
+            .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
+        let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
+        command.env(variable, format!("{label} {}", numbers.join(",")));
+        Ok(())
+    }
+
+    /// What the parent of this process shared under `name`, if that has `half`.
+    pub(crate) fn from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
+        let text = match env::var(variable(name)?) {
+            Ok(text) => text,
+            Err(env::VarError::NotPresent) => return Err(not_shared(name)),
+            Err(env::VarError::NotUnicode(_)) => return Err(illegible("it is not text")),
+        };
+        let Some((label, numbers)) = text.rsplit_once(' ') else {
+            return Err(illegible("it is not complete"));
+        };
+        let label: Label = label.parse()?;
+        let numbers: Result<Vec<RawFd>, _> = numbers.split(',').map(str::parse).collect();
+        let numbers = numbers.map_err(|_| illegible("it has no descriptors"))?;
+        if let (Some(half), Some(given)) = (half, label.half)
+            && half != given
+        {
+            return Err(only_half(given));
+        }
+        let adopt = |fds: &[BorrowedFd<'_>]| {
+            if id(fds[0])? != label.id {
+                return Err(not_inherited(name));
+            }
+            let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
+            let parts = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
+            Self::adopt(parts, sides(label.half))
+        };
+        sys::take(&numbers, adopt).map_err(|refusal| match refusal {
+            Refusal::Gone => not_inherited(name),
+            Refusal::Taken => taken(name),
+            Refusal::Theirs(failure) => failure,
+        })
+    }
+
+    /// Takes part once more, on one side alone.
+    pub(crate) fn half(&self, side: Side) -> Result<Self, Failure> {
+        let half = self.narrowed(Some(side))?;
+        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
+        let parts = self
+            .parts()
+            .iter()
+            .map(duplicate)
+            .collect::<Result<_, _>>()?;
+        Self::open(parts, sides(half))
+    }
+
+    /// The half to hand over when `half` was asked for: not more than this process has.
+    pub(super) fn narrowed(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
+        let own = [Side::Producers, Side::Consumers].map(|side| self.rights().contain(side));
+        let own = match own {
+            [true, false] => Some(Side::Producers),
+            [false, true] => Some(Side::Consumers),
+            _ => None,
+        };
+        match (half, own) {
+            (half, None) => Ok(half),
+            (None, own) => Ok(own),
+            (Some(half), Some(own)) if half == own => Ok(Some(half)),
+            (Some(_), Some(own)) => Err(only_half(own)),
+        }
+    }
+}
+
+/// Those who hold that half, or the whole.
+pub(super) fn sides(half: Option<Side>) -> Sides {
+    half.map_or(Sides::BOTH, Sides::of)
+}
+
+/// The environment variable for the queue of that name.
+fn variable(name: &str) -> Result<String, Failure> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let message = format!("not a name for a shared queue: {name:?}");
+        return Err(Failure::new(FailureKind::Unsupported, message));
+    }
+    Ok(format!("QUEUE_PROCESS_{name}"))
+}
+
+#[cold]
+fn not_shared(name: &str) -> Failure {
+    let message = format!("no process that started this one shared a queue {name:?} with it");
+    Failure::new(FailureKind::PeerGone, message)
+}
+
+#[cold]
+fn not_inherited(name: &str) -> Failure {
+    let message = format!("the queue {name:?} was shared with another process than this one");
+    Failure::new(FailureKind::PeerGone, message)
+}
+
+#[cold]
+fn taken(name: &str) -> Failure {
+    let message = format!("this process has taken the queue {name:?} already: clone its handle");
+    Failure::new(FailureKind::Denied, message)
+}
+
+#[cold]
+fn only_half(given: Side) -> Failure {
+    let given = match given {
+        Side::Producers => "producing",
+        Side::Consumers => "consuming",
+    };
+    let message = format!("this process was given the {given} half alone");
+    Failure::new(FailureKind::Denied, message)
+}

@@ -1,0 +1,140 @@
+//! [`Parcel`]: a queue on its way to another process.
+
+use crate::sys::refused;
+use queue_core::{Failure, FailureKind, Side};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::fstat;
+use std::fmt;
+use std::str::FromStr;
+
+/// The most descriptors that a queue is made of.
+pub(crate) const MOST: usize = 8;
+
+/// The descriptors that a queue is made of, memory first, all close-on-exec; and what
+/// they are.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) label: Label,
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+impl Parcel {
+    /// Duplicates of `fds`, as `half` of the queue.
+    pub(crate) fn pack(fds: &[BorrowedFd<'_>], half: Option<Side>) -> Result<Self, Failure> {
+        debug_assert!(fds.len() <= MOST);
+        let label = Label {
+            id: id(fds[0])?,
+            half,
+        };
+        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
+        let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
+        Ok(Self { label, fds })
+    }
+}
+
+/// The number of the queue whose memory this is: while it exists no other has the same.
+pub(crate) fn id(memory: BorrowedFd<'_>) -> Result<u64, Failure> {
+    let status = fstat(memory).map_err(|e| refused("cannot look at a queue's memory", e))?;
+    Ok(status.st_ino)
+}
+
+/// Which queue a parcel holds, and how much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// By this, descriptors that have come to mean something else are recognized.
+    pub(crate) id: u64,
+    /// The half that is handed over, or the whole.
+    pub(crate) half: Option<Side>,
+}
+
+/// What every label begins with: the name and version of this form of handing over.
+const FORM: &str = "queue-process/1";
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let half = match self.half {
+            None => "whole",
+            Some(Side::Producers) => "producer",
+            Some(Side::Consumers) => "consumer",
+        };
+        write!(f, "{FORM} {:016x} {half}", self.id)
+    }
+}
+
+impl FromStr for Label {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        let mut words = text.split(' ');
+        match words.next() {
+            Some(FORM) => {}
+            _ => return Err(illegible("it is of another version")),
+        }
+        let id = words.next().and_then(|id| u64::from_str_radix(id, 16).ok());
+        let half = match words.next() {
+            Some("whole") => Some(None),
+            Some("producer") => Some(Some(Side::Producers)),
+            Some("consumer") => Some(Some(Side::Consumers)),
+            _ => None,
+        };
+        match (id, half, words.next()) {
+            (Some(id), Some(half), None) => Ok(Self { id, half }),
+            _ => Err(illegible("it is not one")),
+        }
+    }
+}
+
+/// The failure of a parcel that cannot be read.
+#[cold]
+pub(crate) fn illegible(why: &str) -> Failure {
+    let message = format!("cannot read the handed over queue: {why}");
+    Failure::new(FailureKind::Corrupt, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::AsFd;
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use rustix::io::{FdFlags, fcntl_getfd};
+
+    #[test]
+    fn a_label_survives_its_text() {
+        for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
+            for id in [0, 7, u64::MAX] {
+                let label = Label { id, half };
+                assert_eq!(label.to_string().parse::<Label>().unwrap(), label);
+            }
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let good = Label { id: 7, half: None }.to_string();
+        for text in [
+            "",
+            "queue-process/1",
+            "queue-process/2 0000000000000007 whole",
+            "queue-process/1 x whole",
+            "queue-process/1 7 half",
+            &good[..good.len() - 1],
+            &format!("{good} "),
+            &format!(" {good}"),
+        ] {
+            let failure = text.parse::<Label>().unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Corrupt, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn packing_keeps_what_it_packs() {
+        let memory = memfd_create("parcel", MemfdFlags::CLOEXEC).unwrap();
+        let parcel = Parcel::pack(&[memory.as_fd(), memory.as_fd()], None).unwrap();
+        assert_eq!(parcel.label.id, id(memory.as_fd()).unwrap());
+        drop(memory);
+        assert_eq!(parcel.fds.len(), 2);
+        for fd in &parcel.fds {
+            assert_eq!(fcntl_getfd(fd).unwrap(), FdFlags::CLOEXEC);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Sending a [`Parcel`] through a socket, between processes of one user.
+
+use super::parcel::{Label, MOST, Parcel, illegible};
+use queue_core::{Failure, FailureKind};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::{IoSlice, IoSliceMut};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
+};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixStream;
+
+/// Longer than any label.
+const TEXT: usize = 128;
+
+/// Refuses the other end of `stream` unless it is a process of this user. The kernel
+/// says whose it is, as of when that end connected or began to listen.
+pub(super) fn same_user(stream: &UnixStream) -> Result<(), Failure> {
+    let theirs = sockopt::socket_peercred(stream).map_err(io::Error::from)?;
+    if theirs.uid == rustix::process::geteuid() {
+        Ok(())
+    } else {
+        let message = format!("the other process belongs to user {}", theirs.uid.as_raw());
+        Err(Failure::new(FailureKind::Denied, message))
+    }
+}
+
+/// Sends `parcel`. It fits any socket's buffer, so this does not wait for the receiver.
+pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
+    let text = parcel.label.to_string();
+    let fds: Vec<BorrowedFd<'_>> = parcel.fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(
+        stream,
+        &[IoSlice::new(text.as_bytes())],
+        &mut control,
+        flags,
+    )?;
+    Ok(())
+}
+
+/// Receives a parcel, or a failure in its place.
+pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
+    let mut text = [0; TEXT];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = loop {
+        let mut slices = [IoSliceMut::new(&mut text)];
+        match recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(no_answer(error.into())),
+            Ok(message) => break message,
+        }
+    };
+    let mut fds = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(some) = message {
+            fds.extend(some);
+        }
+    }
+    if message.bytes == 0 {
+        return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        // Too many of them, or this process may not open so many.
+        let message = "could not receive all descriptors of the queue";
+        return Err(Failure::new(FailureKind::Io, message));
+    }
+    let text = std::str::from_utf8(&text[..message.bytes]);
+    let label: Label = text.map_err(|_| illegible("it is not text"))?.parse()?;
+    if fds.is_empty() {
+        return Err(illegible("it came without descriptors"));
+    }
+    Ok(Parcel { label, fds })
+}
+
+#[cold]
+fn no_answer(error: io::Error) -> Failure {
+    let message = "the process that hosts the queue did not hand it over";
+    Failure::caused(FailureKind::PeerGone, message, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use rustix::io::{FdFlags, fcntl_getfd, pread, pwrite};
+    use std::io::Write;
+
+    fn parcel(count: usize) -> Parcel {
+        let file = memfd_create("socket", MemfdFlags::CLOEXEC).unwrap();
+        Parcel::pack(&vec![file.as_fd(); count], None).unwrap()
+    }
+
+    #[test]
+    fn a_parcel_arrives() {
+        let (here, there) = UnixStream::pair().unwrap();
+        same_user(&here).unwrap();
+        let sent = parcel(4);
+        send(&here, &sent).unwrap();
+        let received = receive(&there).unwrap();
+        assert_eq!(received.label, sent.label);
+        assert_eq!(received.fds.len(), 4);
+        pwrite(&sent.fds[0], b"hello", 0).unwrap();
+        for fd in &received.fds {
+            assert_eq!(fcntl_getfd(fd).unwrap(), FdFlags::CLOEXEC);
+            let mut read = [0; 5];
+            pread(fd, &mut read, 0).unwrap();
+            assert_eq!(&read, b"hello");
+        }
+    }
+
+    #[test]
+    fn what_is_no_parcel_is_refused() {
+        let refused = |bytes: &[u8]| {
+            let (mut here, there) = UnixStream::pair().unwrap();
+            here.write_all(bytes).unwrap();
+            drop(here);
+            receive(&there).unwrap_err().kind()
+        };
+        assert_eq!(refused(b""), FailureKind::PeerGone);
+        assert_eq!(refused(b"nonsense"), FailureKind::Corrupt);
+        assert_eq!(refused(&[0xff; 1000]), FailureKind::Corrupt);
+        let label = Label { id: 9, half: None }.to_string();
+        assert_eq!(refused(label.as_bytes()), FailureKind::Corrupt, "no fds");
+    }
+}

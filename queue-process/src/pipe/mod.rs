@@ -1,0 +1,105 @@
+//! [`PipeQueue`]: the default between processes.
+
+mod hall;
+mod options;
+mod record;
+mod storage;
+mod stretch;
+
+pub use options::PipeOptions;
+
+use crate::codec::{Codec, Postcard};
+use crate::handover::handover;
+use crate::shared::handle::Handle;
+use crate::shared::verbs::kind;
+use queue_core::{Bound, Failure};
+use storage::Pipe;
+
+/// A queue between processes on one Linux machine whose items are in the kernel.
+///
+/// Each item is a record in a kernel pipe, which takes and gives it whole or not at all;
+/// the bytes of an item of more than 56 lie in a file in memory. A push is one system call
+/// then, and so is a pop; a larger item takes one more each, a batch a few in all.
+///
+/// # When to take it, and when not
+///
+/// It is the default between processes. Take [`ShmQueue`](crate::ShmQueue) instead if
+/// a microsecond for each item is too much. Inside one process the in-process kinds of
+/// the family are far faster; off Linux there is [`IpcQueue`](crate::IpcQueue).
+///
+/// # Death
+///
+/// Any participant may be killed at any instruction. Its half-written item vanishes;
+/// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
+/// it had pushed stays. When the last process of a side dies, the queue closes within
+/// a tenth of a second.
+///
+/// # Trust
+///
+/// The items never lie in memory that another process could change while they are read.
+/// Who waits, who holds which end, how many items there are, is in a page of memory that
+/// all participants share: one that writes nonsense there can make the others' operations
+/// fail ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or lose or forge items, but
+/// not crash them, nor reach any other memory of theirs. All belong to one user.
+///
+/// # Limits
+///
+/// * An item has at most [`max_item_bytes`](PipeOptions::max_item_bytes) bytes, by default
+///   16 MiB.
+/// * An unbounded queue holds as many items as fit into
+///   [`memory_limit`](PipeOptions::memory_limit), by default 1 GiB; a push beyond fails with
+///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and
+///   given back when the queue is drained; when the system has none, a push fails with
+///   [`Io`](queue_core::FailureKind::Io).
+/// * 256 processes at a time, and six descriptors in each.
+/// * A process that forks without starting a new program shares its place in the queue
+///   with its child; use the queue in one of the two only.
+///
+/// ```
+/// use queue_process::{PipeQueue, Queue};
+/// let jobs = PipeQueue::<(u32, String)>::bounded(64)?;
+/// jobs.push((7, "seven".into())).unwrap();
+/// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
+pub struct PipeQueue<T, C = Postcard>(pub(crate) Handle<T, C, Pipe>);
+
+impl<T: Send, C: Codec<T>> PipeQueue<T, C> {
+    /// A queue of up to `n` items.
+    ///
+    /// # Errors
+    /// If the system has no memory or descriptors to give.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[track_caller]
+    pub fn bounded(n: usize) -> Result<Self, Failure> {
+        Self::options().create(Bound::items(n))
+    }
+
+    /// A queue without a bound on the number of items.
+    ///
+    /// # Errors
+    /// If the system has no memory or descriptors to give.
+    pub fn unbounded() -> Result<Self, Failure> {
+        Self::options().create(Bound::Unbounded)
+    }
+
+    /// What can be chosen beyond the bound.
+    ///
+    /// ```
+    /// use queue_process::{Bound, FailureKind, PipeQueue, Queue};
+    /// let queue = PipeQueue::<String>::options().max_item_bytes(8).create(Bound::items(4))?;
+    /// queue.push("small".into()).unwrap();
+    /// let error = queue.push("much too large".into()).unwrap_err();
+    /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
+    /// assert_eq!(error.into_item(), "much too large");
+    /// # Ok::<(), queue_process::Failure>(())
+    /// ```
+    pub fn options() -> PipeOptions<T, C> {
+        PipeOptions::new()
+    }
+}
+
+kind!(PipeQueue, Pipe);
+handover!(PipeQueue);

@@ -1,0 +1,185 @@
+//! [`Stretch`]: a part of the queue's file that is written at the front and given back
+//! behind.
+//!
+//! The file is a sparse one in memory (a `memfd`) and is not mapped here: reading and
+//! writing are system calls, so a full memory is an error and never a signal, and no
+//! other process can change bytes under a reference.
+
+use crate::shared::storage::corrupt;
+use crate::sys::refused;
+use queue_core::Failure;
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
+    ftruncate, memfd_create,
+};
+use rustix::io::{Errno, pread, pwrite};
+
+/// What is said when memory is full.
+const NO_ROOM: &str = "there is no memory for another item";
+
+/// The file can never change its size again.
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+/// A file of `len` bytes in memory, which takes room only where it is written.
+pub(super) fn create(len: u64) -> Result<OwnedFd, Failure> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = memfd_create("queue items", flags)
+        .map_err(|e| refused("cannot create a file in memory", e))?;
+    ftruncate(&file, len).map_err(|e| refused("cannot size a file in memory", e))?;
+    fcntl_add_seals(&file, SEALS).map_err(|e| refused("cannot seal a file in memory", e))?;
+    Ok(file)
+}
+
+/// Refuses what is not such a file.
+pub(super) fn check(file: &OwnedFd, len: u64) -> Result<(), Failure> {
+    let sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
+    let sized = fstat(file).is_ok_and(|status| u64::try_from(status.st_size) == Ok(len));
+    if sealed && sized {
+        return Ok(());
+    }
+    Err(corrupt(
+        "a descriptor of the queue is not the file of its items",
+    ))
+}
+
+/// A part of a file, in offsets of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch<'a> {
+    pub(super) file: BorrowedFd<'a>,
+    pub(super) start: u64,
+    pub(super) len: u64,
+}
+
+impl Stretch<'_> {
+    /// Writes all of `bytes` at `at`.
+    pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
+        let mut offset = self.offset(at, bytes.len())?;
+        let mut bytes = bytes;
+        while !bytes.is_empty() {
+            match pwrite(self.file, bytes, offset) {
+                Ok(0) => return Err(refused(NO_ROOM, Errno::NOSPC)),
+                Ok(written) => {
+                    offset += written as u64;
+                    bytes = &bytes[written..];
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(refused(NO_ROOM, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills all of `into` from `at`.
+    pub(super) fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
+        let mut offset = self.offset(at, into.len())?;
+        let mut into = into;
+        while !into.is_empty() {
+            match pread(self.file, &mut *into, offset) {
+                Ok(0) => return Err(corrupt("its file is shorter than it says")),
+                Ok(read) => {
+                    offset += read as u64;
+                    into = &mut into[read..];
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(refused("cannot read an item", error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the memory of `from..to` back; it reads as zeros then. Pages that are only
+    /// partly inside stay.
+    pub(super) fn give_back(&self, from: u64, to: u64) {
+        let Some(len) = to.checked_sub(from).filter(|len| *len > 0) else {
+            return;
+        };
+        let Ok(offset) = self.offset(from, 0) else {
+            return;
+        };
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // A refusal costs memory and nothing else, and it is asked for again later.
+        let _ = fallocate(self.file, flags, offset, len.min(self.len - from));
+    }
+
+    fn offset(&self, at: u64, len: usize) -> Result<u64, Failure> {
+        match at.checked_add(len as u64) {
+            Some(end) if end <= self.len => Ok(self.start + at),
+            _ => Err(corrupt("an item lies outside of its file")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue_core::FailureKind;
+    use rustix::fd::AsFd;
+
+    #[test]
+    fn what_was_written_is_read_and_given_back() {
+        let file = create(1 << 62).unwrap();
+        let stretch = Stretch {
+            file: file.as_fd(),
+            start: 4096,
+            len: 1 << 61,
+        };
+        let bytes: Vec<u8> = (0..3 << 20).map(|n| (n % 251) as u8).collect();
+        stretch.write(1 << 40, &bytes).unwrap();
+        let mut read = vec![0; bytes.len()];
+        stretch.read(1 << 40, &mut read).unwrap();
+        assert!(read == bytes);
+        assert!(fstat(&file).unwrap().st_blocks * 512 >= 3 << 20);
+        stretch.give_back(1 << 40, (1 << 40) + bytes.len() as u64);
+        assert_eq!(fstat(&file).unwrap().st_blocks, 0);
+        stretch.read(1 << 40, &mut read).unwrap();
+        assert!(read.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn nothing_leads_outside() {
+        let file = create(8192).unwrap();
+        let stretch = Stretch {
+            file: file.as_fd(),
+            start: 4096,
+            len: 4096,
+        };
+        for at in [4093, 4097, u64::MAX - 1, u64::MAX] {
+            let failure = stretch.read(at, &mut [0; 4]).unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Corrupt);
+            let failure = stretch.write(at, &[0; 4]).unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Corrupt);
+        }
+        stretch.give_back(4000, u64::MAX);
+        stretch.give_back(5000, 6000);
+        stretch.give_back(100, 50);
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        assert!(check(&create(8192).unwrap(), 8192).is_ok());
+        let corrupt = |file: OwnedFd| check(&file, 8192).unwrap_err().kind();
+        assert_eq!(corrupt(create(4096).unwrap()), FailureKind::Corrupt);
+        assert_eq!(
+            corrupt(std::fs::File::open("/proc/self/exe").unwrap().into()),
+            FailureKind::Corrupt
+        );
+        let open = memfd_create("open", MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&open, 8192).unwrap();
+        assert_eq!(corrupt(open), FailureKind::Corrupt, "not sealed");
+    }
+
+    #[test]
+    fn a_file_cut_short_is_damage() {
+        let file = create(4096).unwrap();
+        let stretch = Stretch {
+            file: file.as_fd(),
+            start: 4096,
+            len: 4096,
+        };
+        let failure = stretch.read(0, &mut [0; 4]).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Corrupt);
+    }
+}

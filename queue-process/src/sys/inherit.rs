@@ -1,0 +1,158 @@
+//! Descriptors that a child process inherits on purpose.
+
+use super::Mapping;
+use crate::shared::linux::Page;
+use crate::shared::registry::Sides;
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Has every child that `command` starts inherit duplicates of `fds`, under the numbers
+/// returned, and take part in the queue whose memory `mapping` is, on `sides`. In this
+/// process the duplicates are close-on-exec, so no other child inherits them, and they
+/// are closed with `command`.
+pub(crate) fn leave(
+    command: &mut Command,
+    fds: &[BorrowedFd<'_>],
+    mapping: Arc<Mapping>,
+    sides: Sides,
+) -> io::Result<Vec<RawFd>> {
+    // The numbers below 3 are the child's standard streams.
+    let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3);
+    let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
+    let numbers = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let hook = move || {
+        Page::of(&mapping)
+            .registry
+            .claim_for_exec(mapping.file(), sides)?;
+        for fd in &fds {
+            fcntl_setfd(fd, FdFlags::empty())?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the child is a copy of one thread of this process:
+    // whatever lock another thread held stays locked for ever. The hook takes none, and
+    // does not allocate, which may take one: it makes system calls, as claiming does
+    // (`claim_for_exec` is made for this place) beside atomic operations on memory that
+    // is shared and mapped in the child as it is here; and an `io::Error` of the system's
+    // code is a number.
+    unsafe { command.pre_exec(hook) };
+    Ok(numbers)
+}
+
+/// Why inherited descriptors could not be taken.
+#[derive(Debug)]
+pub(crate) enum Refusal<E> {
+    /// They are not open, or not different ones.
+    Gone,
+    /// They were taken before.
+    Taken,
+    /// The caller's own reason.
+    Theirs(E),
+}
+
+/// Lets `with` make use of the descriptors that the parent of this process [left](leave)
+/// under these numbers, once: if it does they are closed, if it does not they stay.
+///
+/// A number that comes from outside may be stale, and mean something else by now: `with`
+/// must look whether the first is what it expects.
+pub(crate) fn take<R, E>(
+    numbers: &[RawFd],
+    with: impl FnOnce(&[BorrowedFd<'_>]) -> Result<R, E>,
+) -> Result<R, Refusal<E>> {
+    /// So that of two threads one finds them untaken.
+    static TAKING: Mutex<()> = Mutex::new(());
+    let _taking = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let odd = |at: usize| numbers[at] <= 2 || numbers[..at].contains(&numbers[at]);
+    if numbers.is_empty() || (0..numbers.len()).any(odd) {
+        return Err(Refusal::Gone);
+    }
+    let mut found = Vec::new();
+    for number in numbers {
+        // SAFETY: it is not -1. It is only asked whether it is open and for its flags,
+        // and kept if it came across `exec`: what objects of this program own, and could
+        // close meanwhile, is close-on-exec.
+        let fd = unsafe { BorrowedFd::borrow_raw(*number) };
+        match fcntl_getfd(fd) {
+            Err(_) => return Err(Refusal::Gone),
+            Ok(flags) if flags.contains(FdFlags::CLOEXEC) => return Err(Refusal::Taken),
+            Ok(_) => found.push(fd),
+        }
+    }
+    let made = with(&found).map_err(Refusal::Theirs)?;
+    for number in numbers {
+        // SAFETY: open and not close-on-exec, as seen above, so it came across `exec` and
+        // no object of this program owns it; and `with` knew the first for what `leave`
+        // leaves, always all of them together. Closed here, it is not taken again.
+        drop(unsafe { OwnedFd::from_raw_fd(*number) });
+    }
+    Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::AsFd;
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use std::os::fd::IntoRawFd;
+
+    fn file() -> OwnedFd {
+        memfd_create("left", MemfdFlags::CLOEXEC).unwrap()
+    }
+
+    #[test]
+    fn a_child_inherits_what_was_left_and_nothing_else() {
+        let mut command = Command::new("ls");
+        command.args(["-l", "/proc/self/fd"]);
+        let kept = file();
+        let mapping = Arc::new(Mapping::create("inherit", Page::END).unwrap());
+        let fds = [kept.as_fd(), kept.as_fd()];
+        let numbers = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
+        for fd in &numbers {
+            // SAFETY: owned by the command, which lives.
+            let flags = fcntl_getfd(unsafe { BorrowedFd::borrow_raw(*fd) }).unwrap();
+            assert_eq!(flags, FdFlags::CLOEXEC, "still, in this process");
+        }
+        for _ in 0..2 {
+            let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+            let count = |what: &str| listed.lines().filter(|line| line.contains(what)).count();
+            for fd in &numbers {
+                assert_eq!(count(&format!(" {fd} -> /memfd:left ")), 1, "{listed}");
+            }
+            assert_eq!(count("/memfd:left "), 2, "{listed}");
+            assert_eq!(
+                count("/memfd:inherit "),
+                1,
+                "its place in the registry: {listed}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_is_taken_once() {
+        let left: Vec<OwnedFd> = vec![file(), file()];
+        for fd in &left {
+            fcntl_setfd(fd, FdFlags::empty()).unwrap();
+        }
+        let numbers: Vec<RawFd> = left.into_iter().map(IntoRawFd::into_raw_fd).collect();
+        let refused = take(&numbers, |_| Err::<(), _>("no"));
+        assert!(matches!(refused, Err(Refusal::Theirs("no"))));
+        let took = take(&numbers, |fds| Ok::<_, ()>(fds[1].try_clone_to_owned())).unwrap();
+        assert_eq!(fcntl_getfd(took.unwrap()).unwrap(), FdFlags::CLOEXEC);
+    }
+
+    #[test]
+    fn what_was_not_left_is_not_taken() {
+        let own = file();
+        let refused = take(&[own.as_raw_fd()], |_| Ok::<(), ()>(()));
+        assert!(matches!(refused, Err(Refusal::Taken)));
+        for numbers in [vec![], vec![-1], vec![0], vec![1 << 20], vec![7, 7]] {
+            let refused = take(&numbers, |_| Ok::<(), ()>(()));
+            assert!(matches!(refused, Err(Refusal::Gone)), "{numbers:?}");
+        }
+    }
+}
