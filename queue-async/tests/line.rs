@@ -1,6 +1,7 @@
 //! The line: who is served when, and what a waiter that leaves it passes on.
 //!
 //! Futures are polled by hand, so that each step stands where the test says.
+#![cfg(not(loom))]
 
 use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
 use std::future::Future;

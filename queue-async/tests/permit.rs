@@ -1,4 +1,5 @@
 //! Permits: places that are held before there is an item for them.
+#![cfg(not(loom))]
 
 use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
 use std::thread;

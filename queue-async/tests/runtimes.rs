@@ -1,4 +1,5 @@
 //! The same work on every executor that is at hand, with threads joining in.
+#![cfg(not(loom))]
 
 use queue_async::{AsyncQueue, Queue};
 use std::future::Future;

@@ -1,5 +1,5 @@
 //! The queue as a `Sink`.
-#![cfg(feature = "sink")]
+#![cfg(all(feature = "sink", not(loom)))]
 
 use futures::{Sink, SinkExt, StreamExt, executor::block_on, stream};
 use queue_async::{AsyncQueue, Queue};
