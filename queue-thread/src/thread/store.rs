@@ -10,6 +10,8 @@
 //! * The inbox changes under the tail lock, the outbox under the head lock; the outbox
 //!   *grows* under both. So under the tail lock an outbox seen empty stays empty, and
 //!   one seen with n items has at most n.
+//! * Every atomic here is a number that somebody decides by, never a door to data: what
+//!   data there is lies behind the locks, and those order it. So all are Relaxed.
 //! * The tail lock may be taken under the head lock. The other way round only tried.
 //! * A listener registers under the locks of those who will notify it, so that they
 //!   need no fence to see it.
@@ -151,17 +153,15 @@ impl<T> Store<T> {
         grab: impl FnOnce(&mut VecDeque<T>, usize) -> R,
     ) -> Result<R, TryPopError> {
         loop {
-            // Relaxed: a hint where to look.
             if self.head.count.load(Ordering::Relaxed) != 0 {
                 let mut outbox = self.head.lock.lock();
                 if !outbox.is_empty() {
                     let count = outbox.len().min(max);
                     let got = grab(&mut outbox, count);
                     let left = outbox.len();
-                    // Release: pairs with the Acquire in `room`.
-                    self.head.count.store(left, Ordering::Release);
+                    self.head.count.store(left, Ordering::Relaxed);
                     // No swap while this lock is held: what is not here is in the inbox.
-                    let more = left != 0 || self.tail.count.load(Ordering::Acquire) != 0;
+                    let more = left != 0 || self.tail.count.load(Ordering::Relaxed) != 0;
                     let wakes = self.popped(more);
                     let spare = spare(&mut outbox);
                     drop(outbox);
@@ -171,8 +171,7 @@ impl<T> Store<T> {
                 }
             }
             let mut tail = self.tail.lock.lock();
-            // Acquire: pairs with the Release in `swap`, as the tail lock does already.
-            if self.head.count.load(Ordering::Acquire) != 0 {
+            if self.head.count.load(Ordering::Relaxed) != 0 {
                 continue; // Somebody made the inbox the outbox meanwhile.
             }
             let count = tail.inbox.len().min(max);
@@ -188,8 +187,7 @@ impl<T> Store<T> {
             if tail.inbox.len() >= BATCH {
                 self.swap(&mut tail);
             }
-            // Release: pairs with the Acquire above and in `len`.
-            self.tail.count.store(tail.inbox.len(), Ordering::Release);
+            self.tail.count.store(tail.inbox.len(), Ordering::Relaxed);
             let spare = spare(&mut tail.inbox);
             drop(tail);
             self.wake(wakes);
@@ -204,8 +202,7 @@ impl<T> Store<T> {
         if let Some(mut outbox) = self.head.lock.try_lock() {
             mem::swap(&mut *outbox, &mut tail.inbox);
             tail.ahead = outbox.len();
-            // Release: pairs with the Acquire in `take` and `room`.
-            self.head.count.store(outbox.len(), Ordering::Release);
+            self.head.count.store(outbox.len(), Ordering::Relaxed);
         }
     }
 
@@ -214,8 +211,7 @@ impl<T> Store<T> {
     fn room(&self, tail: &mut Tail<T>, wanted: usize) -> usize {
         let room = self.capacity - tail.inbox.len();
         if room < tail.ahead.saturating_add(wanted) {
-            // Acquire: pairs with the Release in `take`.
-            tail.ahead = self.head.count.load(Ordering::Acquire);
+            tail.ahead = self.head.count.load(Ordering::Relaxed);
         }
         room - tail.ahead
     }
@@ -223,8 +219,7 @@ impl<T> Store<T> {
     /// Announces pushed items, and says whom to wake.
     #[inline]
     fn pushed(&self, tail: &mut Tail<T>) -> Wakes {
-        // Release: pairs with the Acquire in `take`.
-        self.tail.count.store(tail.inbox.len(), Ordering::Release);
+        self.tail.count.store(tail.inbox.len(), Ordering::Relaxed);
         Wakes {
             consumer: self.items.has_waiting(),
             // Was this one woken for a place, and is there one more?
@@ -268,8 +263,7 @@ impl<T> Store<T> {
     pub(super) fn close(&self) -> bool {
         let mut tail = self.tail.lock.lock();
         let was_closed = mem::replace(&mut tail.closed, true);
-        // Release: pairs with the Acquire in `is_closed`.
-        self.closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Relaxed);
         drop(tail);
         self.items.notify_all();
         self.places.notify_all();
@@ -277,14 +271,12 @@ impl<T> Store<T> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        // Acquire: pairs with the Release in `close`.
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// What a waiter looks at, without a lock.
     #[inline]
     pub(super) fn glance(&self, side: Side) -> usize {
-        // Relaxed: a hint whether to try.
         if self.closed.load(Ordering::Relaxed) {
             return usize::MAX;
         }
@@ -299,8 +291,7 @@ impl<T> Store<T> {
     /// Under the lock, for a swap in between would hide or double what it moves.
     pub(super) fn len(&self) -> usize {
         let tail = self.tail.lock.lock();
-        // Acquire: pairs with the Release in `take`.
-        tail.inbox.len() + self.head.count.load(Ordering::Acquire)
+        tail.inbox.len() + self.head.count.load(Ordering::Relaxed)
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
