@@ -57,7 +57,7 @@ pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
 #[cfg(not(loom))]
 pub fn until_some(deadline: Deadline, look: impl Fn() -> usize) -> bool {
     thread_local! {
-        static HABIT: Cell<Habit> = const { Cell::new(Habit { in_vain: 0, skip: 0 }) };
+        static HABIT: Cell<Habit> = const { Cell::new(Habit { in_vain: 0, skip: 0, crowded: 0 }) };
     }
     let mut habit = HABIT.get();
     let found = habit.spin(deadline, &look);
@@ -79,6 +79,9 @@ struct Habit {
     in_vain: u32,
     /// How many times not to linger, because lingering brought nothing.
     skip: u32,
+    /// How often of late a pause brought nothing and making room for others did: they
+    /// share this thread's core, and every pause only keeps them from their work.
+    crowded: u32,
 }
 
 #[cfg(not(loom))]
@@ -86,32 +89,45 @@ impl Habit {
     /// About what falling asleep and being woken costs: to look around for longer
     /// would never pay, to look around for as long costs at most twice the best.
     const WORTH: Duration = Duration::from_micros(50);
+    /// A turn of looking counts for at most this: what took longer was another
+    /// thread's work, that this one made room for.
+    const TURN: Duration = Duration::from_micros(1);
+    /// And in all not longer than this, however the time was spent.
+    const LONGEST: Duration = Duration::from_micros(400);
 
     fn spin(&mut self, deadline: Deadline, look: &impl Fn() -> usize) -> bool {
-        for round in 0..6 {
+        let rounds = if self.crowded < 4 { 6 } else { 2 };
+        for round in 0..rounds {
             pause(1 << round);
             let found = look();
             if found != 0 {
                 self.in_vain = 0;
+                self.crowded /= 2;
                 self.linger(found, look);
                 return true;
             }
         }
         // Who has slept again and again is idle, and looks around for less and less.
         let worth = Self::WORTH / (1 << (self.in_vain / 4).min(5));
+        let mut spent = Duration::ZERO;
         let begun = Instant::now();
-        loop {
-            let now = Instant::now();
-            if now - begun >= worth || deadline.instant().is_some_and(|at| at <= now) {
-                self.in_vain = self.in_vain.saturating_add(1);
-                return false;
-            }
+        let mut now = begun;
+        while spent < worth
+            && now - begun < Self::LONGEST
+            && deadline.instant().is_none_or(|at| now < at)
+        {
             thread::yield_now();
             if look() != 0 {
                 self.in_vain = 0;
+                self.crowded = (self.crowded + 1) % 32;
                 return true;
             }
+            let turn = Instant::now() - now;
+            spent += turn.min(Self::TURN);
+            now += turn;
         }
+        self.in_vain = self.in_vain.saturating_add(1);
+        false
     }
 
     /// Waits for more as long as more keeps coming.
