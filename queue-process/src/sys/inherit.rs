@@ -46,7 +46,7 @@ pub(crate) fn leave(
 /// Why inherited descriptors could not be taken.
 #[derive(Debug)]
 pub(crate) enum Refusal<E> {
-    /// They are not open, or not different ones.
+    /// They are not open, not different ones, or opened by this very program.
     Gone,
     /// They were taken before.
     Taken,
@@ -63,9 +63,12 @@ pub(crate) fn take<R, E>(
     numbers: &[RawFd],
     with: impl FnOnce(&[BorrowedFd<'_>]) -> Result<R, E>,
 ) -> Result<R, Refusal<E>> {
-    /// So that of two threads one finds them untaken.
-    static TAKING: Mutex<()> = Mutex::new(());
-    let _taking = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The first number of each that was taken; what it means since is not ours.
+    static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if numbers.first().is_some_and(|first| taken.contains(first)) {
+        return Err(Refusal::Taken);
+    }
 
     let odd = |at: usize| numbers[at] <= 2 || numbers[..at].contains(&numbers[at]);
     if numbers.is_empty() || (0..numbers.len()).any(odd) {
@@ -78,16 +81,16 @@ pub(crate) fn take<R, E>(
         // close meanwhile, is close-on-exec.
         let fd = unsafe { BorrowedFd::borrow_raw(*number) };
         match fcntl_getfd(fd) {
-            Err(_) => return Err(Refusal::Gone),
-            Ok(flags) if flags.contains(FdFlags::CLOEXEC) => return Err(Refusal::Taken),
-            Ok(_) => found.push(fd),
+            Ok(flags) if !flags.contains(FdFlags::CLOEXEC) => found.push(fd),
+            _ => return Err(Refusal::Gone),
         }
     }
     let made = with(&found).map_err(Refusal::Theirs)?;
+    taken.push(numbers[0]);
     for number in numbers {
         // SAFETY: open and not close-on-exec, as seen above, so it came across `exec` and
         // no object of this program owns it; and `with` knew the first for what `leave`
-        // leaves, always all of them together. Closed here, it is not taken again.
+        // leaves, always all of them together. It is not taken again.
         drop(unsafe { OwnedFd::from_raw_fd(*number) });
     }
     Ok(made)
@@ -143,13 +146,16 @@ mod tests {
         assert!(matches!(refused, Err(Refusal::Theirs("no"))));
         let took = take(&numbers, |fds| Ok::<_, ()>(fds[1].try_clone_to_owned())).unwrap();
         assert_eq!(fcntl_getfd(took.unwrap()).unwrap(), FdFlags::CLOEXEC);
+        let again = take(&numbers, |_| Ok::<(), ()>(()));
+        assert!(matches!(again, Err(Refusal::Taken)));
     }
 
     #[test]
     fn what_was_not_left_is_not_taken() {
         let own = file();
         let refused = take(&[own.as_raw_fd()], |_| Ok::<(), ()>(()));
-        assert!(matches!(refused, Err(Refusal::Taken)));
+        // (Another test may have taken one of that number.)
+        assert!(matches!(refused, Err(Refusal::Gone | Refusal::Taken)));
         for numbers in [vec![], vec![-1], vec![0], vec![1 << 20], vec![7, 7]] {
             let refused = take(&numbers, |_| Ok::<(), ()>(()));
             assert!(matches!(refused, Err(Refusal::Gone)), "{numbers:?}");
