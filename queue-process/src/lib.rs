@@ -6,6 +6,8 @@ pub mod codec;
 
 #[cfg(not(loom))]
 mod handover;
+#[cfg(not(loom))] // Its guests' threads are beyond a model.
+mod ipc;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod pipe;
 #[cfg(all(target_os = "linux", not(loom)))]
@@ -19,6 +21,8 @@ mod sys;
 
 #[cfg(not(loom))]
 pub use handover::Handover;
+#[cfg(not(loom))]
+pub use ipc::IpcQueue;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use pipe::{PipeOptions, PipeQueue};
 #[cfg(all(target_os = "linux", not(loom)))]
@@ -28,5 +32,5 @@ pub use shm::{ShmOptions, ShmQueue};
 
 pub use queue_core::{
     Bound, Consumer, Create, Failure, FailureKind, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, TryPopError, TryPushError,
+    PushTimeoutError, Queue, Side, TryPopError, TryPushError,
 };

@@ -1,0 +1,164 @@
+//! Handing a queue to a child: an invitation that waits for it at a one-shot server,
+//! whose name the child finds in its environment.
+
+use super::IpcQueue;
+use super::wire::{self, Ticket};
+use crate::Handover;
+use crate::codec::Codec;
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
+use queue_core::{Consumer, Failure, FailureKind, Producer, Queue, Side};
+use serde::{Deserialize, Serialize};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{env, io, thread};
+
+/// How long a child has to take up its invitation.
+const VALID: Duration = Duration::from_secs(60);
+
+/// How long a child waits for the answer to its knock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What arrives at the one-shot server.
+#[derive(Serialize, Deserialize)]
+enum Knock {
+    /// A child: its ticket goes there.
+    Child(IpcSender<Ticket>),
+    /// Nobody came in time.
+    TooLate,
+}
+
+impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
+    /// Lets the child that `command` is about to start take this queue by
+    /// [`from_parent`](Self::from_parent) with the same `name`. Several queues can be
+    /// shared with one child under different names. Of a
+    /// [`Producer`](queue_core::Producer) or [`Consumer`](queue_core::Consumer) the half
+    /// alone is shared by [`Handover`], which these implement too.
+    ///
+    /// It is one invitation, for one child, and valid for a minute: share again before
+    /// each `spawn`. As long as it is valid, the child counts as taking part.
+    ///
+    /// ```no_run
+    /// use queue_process::{IpcQueue, Queue};
+    /// use std::process::Command;
+    ///
+    /// let jobs = IpcQueue::<String>::bounded(8)?;
+    /// let mut worker = Command::new("worker");
+    /// jobs.share_with(&mut worker, "JOBS")?;
+    /// let mut worker = worker.spawn()?;
+    /// jobs.push("sweep".into())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` if `name` is empty or contains `=` or a zero byte, `Io` if the
+    /// system refuses a channel or a thread, `PeerGone` if the queue's host is gone.
+    pub fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        let variable = variable(name)?;
+        let doing = "cannot invite a child process";
+        let ticket = self.ticket()?;
+        let (server, address) =
+            IpcOneShotServer::<Knock>::new().map_err(|error| wire::failure(error, doing))?;
+        let (came, too_late) = mpsc::channel::<()>();
+        let porter = address.clone();
+        // The server cannot be waited on for a time, so somebody knocks when it is over.
+        spawn(move || {
+            if too_late.recv_timeout(VALID) == Err(mpsc::RecvTimeoutError::Timeout)
+                && let Ok(server) = IpcSender::connect(porter)
+            {
+                // Fails if the child came at the last moment.
+                let _ = server.send(Knock::TooLate);
+            }
+        })?;
+        spawn(move || {
+            if let Ok((_, Knock::Child(child))) = server.accept() {
+                // If that fails the child is gone, and the ticket is void.
+                let _ = child.send(ticket);
+            }
+            drop(came);
+        })?;
+        command.env(variable, address);
+        Ok(())
+    }
+
+    /// The queue that the parent of this process [shared](Self::share_with) under `name`,
+    /// as much of it as it shared: if that is one half, the verbs of the other are
+    /// `Denied`. Works once for each name; clone the handle for more.
+    ///
+    /// # Errors
+    /// `PeerGone` if nothing was shared with this process under that name, or it was
+    /// taken already, or the parent is gone; `Corrupt` if it is of another item type,
+    /// codec or version; `Io` if the system refuses a channel or a thread.
+    pub fn from_parent(name: &str) -> Result<Self, Failure> {
+        let doing = format!("cannot take the queue {name:?} from the parent process");
+        let gone = |error: &dyn std::fmt::Display| {
+            Failure::new(FailureKind::PeerGone, format!("{doing}: {error}"))
+        };
+        let address = env::var(variable(name)?).map_err(|error| gone(&error))?;
+        let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
+        let failed = |error: io::Error| wire::failure(error, &doing);
+        let (sender, receiver) = ipc::channel().map_err(failed)?;
+        let knock = Knock::Child(sender);
+        server.send(knock).map_err(|error| gone(&error))?;
+        let ticket = receiver.try_recv_timeout(PATIENCE);
+        Self::admit(ticket.map_err(|error| wire::failure(error, &doing))?)
+    }
+
+    /// One half of what the parent shared, and this process takes no part in the other.
+    fn half_from_parent(name: &str, side: Side) -> Result<Self, Failure> {
+        let queue = Self::from_parent(name)?;
+        let half = queue.half(side)?;
+        match side {
+            Side::Producers => queue.retire(Side::Consumers),
+            Side::Consumers => queue.retire(Side::Producers),
+        }
+        Ok(half)
+    }
+}
+
+impl<T: Send, C: Codec<T>> Handover for IpcQueue<T, C> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        self.share_with(command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        Self::from_parent(name)
+    }
+}
+
+impl<T: Send, C: Codec<T>> Handover for Producer<T, IpcQueue<T, C>> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        let half = self.queue().half(Side::Producers)?;
+        half.share_with(command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        IpcQueue::half_from_parent(name, Side::Producers).map(Self::new)
+    }
+}
+
+impl<T: Send, C: Codec<T>> Handover for Consumer<T, IpcQueue<T, C>> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        let half = self.queue().half(Side::Consumers)?;
+        half.share_with(command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        IpcQueue::half_from_parent(name, Side::Consumers).map(Self::new)
+    }
+}
+
+/// The environment variable that stands for `name`.
+fn variable(name: &str) -> Result<String, Failure> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let message = format!("{name:?} cannot be part of an environment variable's name");
+        return Err(Failure::new(FailureKind::Unsupported, message));
+    }
+    Ok(format!("QUEUE_IPC_{name}"))
+}
+
+fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name("queue-invite".into());
+    thread.stack_size(1 << 18).spawn(body)?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! A handle inside a message of `ipc-channel`.
+
+use super::IpcQueue;
+use super::wire::Ticket;
+use crate::codec::Codec;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+/// Only into a message that is sent with `ipc-channel`: a handle has parts that no other
+/// format can carry. Whoever receives it has a handle like this one.
+///
+/// ```
+/// use ipc_channel::ipc;
+/// use queue_process::{IpcQueue, Queue};
+///
+/// let jobs = IpcQueue::<u32>::bounded(8)?;
+/// let (sender, receiver) = ipc::channel()?;
+/// sender.send(jobs.clone())?;
+/// // In this or any other process:
+/// let same: IpcQueue<u32> = receiver.recv()?;
+/// same.push(7)?;
+/// assert_eq!(jobs.pop()?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl<T: Send, C: Codec<T>> Serialize for IpcQueue<T, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ticket = self.ticket().map_err(ser::Error::custom)?;
+        ticket.serialize(serializer)
+    }
+}
+
+/// Only from a message that was sent with `ipc-channel`. Fails if the handle was that
+/// of a queue of another item type, codec or version.
+impl<'de, T: Send, C: Codec<T>> Deserialize<'de> for IpcQueue<T, C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ticket = Ticket::deserialize(deserializer)?;
+        Self::admit(ticket).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,235 @@
+//! [`IpcQueue`]: the portable kind.
+
+mod guest;
+mod hosted;
+mod invitation;
+mod message;
+mod queue;
+mod service;
+mod wire;
+
+use crate::codec::{Codec, Postcard};
+use guest::Guest;
+use hosted::Hosted;
+use queue_core::sync::Lock;
+use queue_core::{Bound, Create, Ends, Failure, Side};
+use service::{Names, open_line};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use wire::{Role, Ticket};
+
+/// A queue between processes that the process which created it hosts, and that all
+/// others speak to over [`ipc-channel`](https://docs.rs/ipc-channel): the analogue of
+/// Python's `Manager().Queue()`.
+///
+/// # When to use it
+///
+/// On a system other than Linux, or where messages of `ipc-channel` go to and fro
+/// already. It runs wherever `ipc-channel` does. On Linux
+/// `PipeQueue` and `ShmQueue` are ten to a hundred times as fast, and outlive the process
+/// that created them.
+///
+/// ```
+/// use queue_process::IpcQueue;
+/// use queue_process::Queue;
+///
+/// let jobs = IpcQueue::<String>::bounded(8)?;
+/// jobs.push("sweep".into())?;
+/// assert_eq!(jobs.pop()?, "sweep");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Handing it over
+///
+/// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent).
+/// * In a message: a handle can be serialized into a message of `ipc-channel` (and
+///   nowhere else), by the host or by any guest.
+/// * One side of it: its `Producer`s and `Consumer`s by [`Handover`](crate::Handover), and
+///   [`half`](Self::half), a handle for pushing or popping alone, in either way.
+///
+/// # Promises
+///
+/// It keeps the family's contract, between processes too. What is its own:
+///
+/// * **The creator hosts.** When that process ends, in whatever way, the queue is gone:
+///   everywhere pushes and pops are `Closed` at once, and who sleeps wakes.
+/// * **A guest's death loses nothing that it was not given.** An item that is on its way
+///   to a guest keeps its place in the count until the guest has confirmed it, and before
+///   the guest's `pop` returns it has. If the guest dies earlier, its items come back to
+///   the front, in their order: nothing is lost, delivered twice, or beyond the capacity,
+///   but consumers that popped in the few microseconds between got later items before them.
+///   Meanwhile a closed queue that is empty otherwise answers `Empty`, not yet `Closed`.
+/// * **Ends.** A process that has a handle counts as a producer and a consumer, until it
+///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has. A handle on its
+///   way (in a message, or shared with a child that has not taken it up yet) counts too. When the
+///   last one of a side has gone, the queue closes. A child that dies before it takes up
+///   what was shared with it is missed after a minute.
+/// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
+///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else.
+///
+/// # Cost
+///
+/// In the host an operation costs an allocation and a lock. A guest's push is one exchange of
+/// messages with the host, its pop two, a batch costs as much as one item; a sleeping guest
+/// adds one message that wakes it. An item may be as large as memory allows. The host
+/// runs one (sleeping) thread for each guest, a guest one in all.
+///
+/// # Trust
+///
+/// As with `ipc-channel` itself, whoever was handed the queue is trusted not to attack it:
+/// a guest that sends nonsense is dropped, and one that claims a huge message may exhaust memory.
+/// Nobody can take part who was not handed a handle; a child's invitation can be taken up
+/// once, by a process of the same user. Opening with another item type, codec
+/// or version is a `Failure` of kind `Corrupt`; types are told apart by their full name.
+pub struct IpcQueue<T, C = Postcard> {
+    place: Place,
+    role: Role,
+    types: PhantomData<fn(T, C) -> T>,
+}
+
+/// Where the queue is.
+#[derive(Clone, Debug)]
+enum Place {
+    Here(Arc<Host>),
+    Elsewhere(Arc<Guest>),
+}
+
+/// This process hosts the queue, and is present as long as it has handles.
+#[derive(Debug)]
+struct Host {
+    hosted: Arc<Hosted>,
+    ends: Ends,
+    /// The sides on which this process still stands.
+    present: Lock<[bool; 2]>,
+}
+
+impl Host {
+    fn retire(&self, side: Side) {
+        let present = std::mem::take(&mut self.present.lock()[side as usize]);
+        if present {
+            self.hosted.leave(side);
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.retire(Side::Producers);
+        self.retire(Side::Consumers);
+    }
+}
+
+impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
+    const NAMES: fn() -> Names = || Names {
+        item: std::any::type_name::<T>(),
+        codec: C::NAME,
+    };
+
+    /// An empty queue of at most `n` items, hosted by this process.
+    ///
+    /// # Errors
+    /// None today: the first channel is made when the queue is handed over. The
+    /// signature is that of all kinds between processes.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[track_caller]
+    pub fn bounded(n: usize) -> Result<Self, Failure> {
+        Self::create(Bound::items(n))
+    }
+
+    /// An empty queue without a bound, hosted by this process.
+    ///
+    /// # Errors
+    /// None today; see [`bounded`](Self::bounded).
+    pub fn unbounded() -> Result<Self, Failure> {
+        Self::create(Bound::Unbounded)
+    }
+
+    /// A handle of the same queue that does no more than one side: the verbs of the other
+    /// fail with `Denied`, here and in any process that it is handed to.
+    ///
+    /// ```
+    /// use queue_process::{FailureKind, IpcQueue, Queue, Side};
+    /// let jobs = IpcQueue::<u32>::unbounded()?;
+    /// let pushing = jobs.half(Side::Producers)?;
+    /// pushing.push(1)?;
+    /// assert_eq!(pushing.pop().unwrap_err().failure().unwrap().kind(), FailureKind::Denied);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Denied` if this handle is for the other side alone.
+    pub fn half(&self, side: Side) -> Result<Self, Failure> {
+        self.allow(side)?;
+        Ok(Self {
+            role: Role::of(side),
+            ..self.clone()
+        })
+    }
+
+    /// Whether this process hosts the queue.
+    pub fn is_host(&self) -> bool {
+        matches!(self.place, Place::Here(_))
+    }
+
+    fn allow(&self, side: Side) -> Result<(), Failure> {
+        match self.role.allows(side) {
+            true => Ok(()),
+            false => Err(guest::denied()),
+        }
+    }
+
+    /// A ticket by which one more process gets a handle like this one.
+    fn ticket(&self) -> Result<Ticket, Failure> {
+        match &self.place {
+            Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
+            Place::Elsewhere(guest) => guest.share(self.role),
+        }
+    }
+
+    /// The handle that `ticket` is for.
+    fn admit(ticket: Ticket) -> Result<Self, Failure> {
+        let Names { item, codec } = Self::NAMES();
+        let guest = Guest::join(ticket, item, codec)?;
+        Ok(Self {
+            role: guest.role(),
+            place: Place::Elsewhere(guest),
+            types: PhantomData,
+        })
+    }
+}
+
+impl<T: Send, C: Codec<T>> Create for IpcQueue<T, C> {
+    fn create(bound: Bound) -> Result<Self, Failure> {
+        Ok(Self {
+            place: Place::Here(Arc::new(Host {
+                hosted: Arc::new(Hosted::new(bound)),
+                ends: Ends::new(),
+                present: Lock::new([true; 2]),
+            })),
+            role: Role::Whole,
+            types: PhantomData,
+        })
+    }
+}
+
+impl<T, C> Clone for IpcQueue<T, C> {
+    fn clone(&self) -> Self {
+        Self {
+            place: self.place.clone(),
+            role: self.role,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<T, C> fmt::Debug for IpcQueue<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IpcQueue")
+            .field("place", &self.place)
+            .field("role", &self.role)
+            .finish()
+    }
+}

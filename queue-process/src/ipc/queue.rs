@@ -1,0 +1,247 @@
+//! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
+
+use super::hosted::{self, Who};
+use super::wire::BATCH_BYTES;
+use super::{IpcQueue, Place, guest};
+use crate::codec::Codec;
+use queue_core::event::Listener;
+use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
+use std::collections::VecDeque;
+use std::{iter, thread};
+
+/// As many items of a batch are serialized at once; some of them in vain where there are fewer places.
+const BATCH_ITEMS: usize = 256;
+
+impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
+    type Listener<'a>
+        = Listener<'a>
+    where
+        Self: 'a;
+
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let refused = match &self.place {
+            // Before it is serialized: who waits for a place tries again and again.
+            Place::Here(host) => host.hosted.refuses(),
+            Place::Elsewhere(_) => None,
+        };
+        let refused = match refused {
+            None => self.push_bytes(&item),
+            Some(refusal) => Err(refusal.into()),
+        };
+        refused.map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPushError::Full(item),
+            guest::Refusal::Closed => TryPushError::Closed(item),
+            guest::Refusal::Failed(failure) => TryPushError::Failed(item, failure),
+        })
+    }
+
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        let mut popped = None;
+        self.pop_bytes(1, |bytes| popped = Some(C::decode(bytes)))?;
+        match popped {
+            Some(item) => item.map_err(TryPopError::Failed),
+            None => Err(TryPopError::Failed(nothing_lent())),
+        }
+    }
+
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let pushed = self.push_some(items).map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPushError::Full(()),
+            guest::Refusal::Closed => TryPushError::Closed(()),
+            guest::Refusal::Failed(failure) => TryPushError::Failed((), failure),
+        })?;
+        items.drain(..pushed);
+        Ok(pushed)
+    }
+
+    /// An item in the middle of a batch that cannot be decoded is skipped.
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let before = into.len();
+        let mut failed = None;
+        self.pop_bytes(max, |bytes| match C::decode(bytes) {
+            Ok(item) => into.push(item),
+            Err(failure) => failed = failed.take().or(Some(failure)),
+        })?;
+        match into.len() - before {
+            0 => Err(TryPopError::Failed(failed.unwrap_or_else(nothing_lent))),
+            popped => Ok(popped),
+        }
+    }
+
+    fn listen_items(&self) -> Listener<'_> {
+        self.listen(Side::Consumers)
+    }
+
+    fn listen_places(&self) -> Listener<'_> {
+        self.listen(Side::Producers)
+    }
+
+    fn ends(&self) -> &Ends {
+        match &self.place {
+            Place::Here(host) => &host.ends,
+            Place::Elsewhere(guest) => guest.ends(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.state().0
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        match &self.place {
+            Place::Here(host) => host.hosted.capacity(),
+            Place::Elsewhere(guest) => guest.capacity(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state().1
+    }
+
+    /// In a guest looking costs as much as trying, so it does not spin.
+    fn glance(&self, side: Side) -> usize {
+        match &self.place {
+            Place::Here(host) => host.hosted.glance(side),
+            Place::Elsewhere(guest) if guest.is_gone() => usize::MAX,
+            Place::Elsewhere(_) => 0,
+        }
+    }
+
+    fn close(&self) -> bool {
+        match &self.place {
+            Place::Here(host) => host.hosted.close(),
+            Place::Elsewhere(guest) => guest.close(),
+        }
+    }
+
+    fn close_now(&self) -> Vec<T> {
+        self.close();
+        let mut left = Vec::new();
+        loop {
+            match self.try_pop_many(&mut left, usize::MAX) {
+                Ok(_) => {}
+                // The last ones are on their way to a guest, and may come back.
+                Err(TryPopError::Empty) => thread::yield_now(),
+                Err(TryPopError::Failed(failure)) if failure.kind() == FailureKind::Codec => {}
+                Err(TryPopError::Closed | TryPopError::Failed(_)) => return left,
+            }
+        }
+    }
+
+    fn retire(&self, side: Side) {
+        match &self.place {
+            Place::Here(host) => host.retire(side),
+            Place::Elsewhere(guest) => guest.retire(side),
+        }
+    }
+}
+
+impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
+    fn push_bytes(&self, item: &T) -> Result<(), guest::Refusal> {
+        self.allow(Side::Producers)?;
+        let mut bytes = Vec::new();
+        C::encode(item, &mut bytes)?;
+        match &self.place {
+            Place::Here(host) => {
+                host.hosted.push(Who::Host, iter::once(bytes))?;
+            }
+            Place::Elsewhere(guest) => {
+                guest.push(iter::once(&bytes[..]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes of `items` from the front what finds a place, and leaves them there.
+    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, guest::Refusal> {
+        self.allow(Side::Producers)?;
+        let room = match &self.place {
+            Place::Here(host) => match host.hosted.refuses() {
+                Some(refusal) => return Err(refusal.into()),
+                None => host.hosted.glance(Side::Producers),
+            },
+            Place::Elsewhere(guest) => guest.capacity().unwrap_or(usize::MAX),
+        };
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        for item in items.iter().take(room.clamp(1, BATCH_ITEMS)) {
+            let before = bytes.len();
+            if let Err(failure) = C::encode(item, &mut bytes) {
+                if ends.is_empty() {
+                    return Err(failure.into());
+                }
+                bytes.truncate(before);
+                break;
+            }
+            ends.push(bytes.len());
+            if bytes.len() >= BATCH_BYTES {
+                break;
+            }
+        }
+        let starts = iter::once(0).chain(ends.iter().copied());
+        let pieces = starts.zip(&ends).map(|(start, &end)| &bytes[start..end]);
+        match &self.place {
+            Place::Here(host) => {
+                let pieces: Vec<_> = pieces.map(<[u8]>::to_vec).collect();
+                Ok(host.hosted.push(Who::Host, pieces.into_iter())?)
+            }
+            Place::Elsewhere(guest) => guest.push(pieces),
+        }
+    }
+
+    /// Pops up to `max` items and gives the bytes of each to `each`.
+    fn pop_bytes(&self, max: usize, mut each: impl FnMut(&[u8])) -> Result<(), TryPopError> {
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        let popped = match &self.place {
+            Place::Here(host) => host
+                .hosted
+                .pop(Who::Host, max)
+                .map(|items| items.iter().for_each(|item| each(item)))
+                .map_err(guest::Refusal::from),
+            Place::Elsewhere(guest) => guest.pop(max, each),
+        };
+        popped.map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPopError::Empty,
+            guest::Refusal::Closed => TryPopError::Closed,
+            guest::Refusal::Failed(failure) => TryPopError::Failed(failure),
+        })
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match &self.place {
+            Place::Here(host) => host.hosted.event(side).listen(),
+            Place::Elsewhere(guest) => guest.event(side).listen(),
+        }
+    }
+
+    fn state(&self) -> (usize, bool) {
+        match &self.place {
+            Place::Here(host) => host.hosted.state(),
+            Place::Elsewhere(guest) => guest.state(),
+        }
+    }
+}
+
+impl From<hosted::Refusal> for guest::Refusal {
+    fn from(refusal: hosted::Refusal) -> Self {
+        match refusal {
+            hosted::Refusal::Wait => Self::Wait,
+            hosted::Refusal::Closed => Self::Closed,
+        }
+    }
+}
+
+/// The failure of a lending of no items.
+#[cold]
+fn nothing_lent() -> Failure {
+    Failure::new(
+        FailureKind::Corrupt,
+        "the host lent nothing and called it items",
+    )
+}

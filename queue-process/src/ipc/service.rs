@@ -1,0 +1,188 @@
+//! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
+
+use super::hosted::{Hosted, Refusal, Who};
+use super::wire::{self, Bytes, Gone, Reply, Request, Role, Ticket, VERSION};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
+use queue_core::{Failure, FailureKind, Side};
+use std::sync::Arc;
+use std::{io, thread};
+
+/// What the items of a queue are, by name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names {
+    pub(super) item: &'static str,
+    pub(super) codec: &'static str,
+}
+
+/// A buffer larger than this is not kept for the next message.
+const KEPT: usize = 1 << 16;
+
+/// Opens a line for one more process, and starts the thread that serves it: the ticket
+/// by which that process takes it up. When the ticket or its taker is gone the thread
+/// ends, and the process counts as present no more.
+pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Result<Ticket, Failure> {
+    let cannot = |error: io::Error| {
+        Failure::caused(
+            FailureKind::Io,
+            "cannot open a line to another process",
+            error,
+        )
+    };
+    let (requests, from_guest) = ipc::bytes_channel().map_err(cannot)?;
+    let (to_guest, replies) = ipc::bytes_channel().map_err(cannot)?;
+    let (caller, calls) = ipc::bytes_channel().map_err(cannot)?;
+    let (tickets_out, tickets) = ipc::channel().map_err(cannot)?;
+    let service = Service {
+        guest: hosted.enroll(caller),
+        present: role.sides().fold([false; 2], |mut present, side| {
+            present[side as usize] = true;
+            present
+        }),
+        hosted: Arc::clone(hosted),
+        names,
+        role,
+        requests: from_guest,
+        replies: to_guest,
+        tickets: tickets_out,
+        lent: Vec::new(),
+    };
+    // Before the thread runs: whoever holds the ticket is present. The service's drop
+    // takes it back, also if there is no thread to run it.
+    hosted.join(role);
+    thread::Builder::new()
+        .name("queue-host".into())
+        .stack_size(1 << 18)
+        .spawn(|| service.run())
+        .map_err(cannot)?;
+    Ok(Ticket {
+        version: VERSION,
+        item: names.item.into(),
+        codec: names.codec.into(),
+        capacity: hosted.capacity().map(|n| n as u64),
+        role,
+        requests,
+        replies,
+        calls,
+        tickets,
+    })
+}
+
+/// One guest, served.
+struct Service {
+    hosted: Arc<Hosted>,
+    names: Names,
+    guest: u64,
+    role: Role,
+    /// The sides on which the guest's process still stands.
+    present: [bool; 2],
+    requests: IpcBytesReceiver,
+    replies: IpcBytesSender,
+    tickets: IpcSender<Ticket>,
+    /// What the guest was sent and has not confirmed.
+    lent: Vec<Vec<u8>>,
+}
+
+impl Service {
+    /// Serves until the guest is gone, or speaks nonsense.
+    fn run(mut self) {
+        let mut buffer = Vec::new();
+        while let Ok(message) = wire::receive(&self.requests)
+            && let Ok(request) = wire::decode(&message)
+            && self.answer(request, &mut buffer).is_ok()
+        {
+            if buffer.capacity() > KEPT {
+                buffer = Vec::new();
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request<'_>, buffer: &mut Vec<u8>) -> Result<(), Gone> {
+        if !matches!(request, Request::Taken) {
+            self.take_back();
+        }
+        let reply = match request {
+            Request::Push { .. } if !self.role.allows(Side::Producers) => Reply::Denied,
+            Request::Pop { .. } if !self.role.allows(Side::Consumers) => Reply::Denied,
+            Request::Push { items, watch } => {
+                let items: Vec<_> = items.iter().map(|item| item.0.to_vec()).collect();
+                let who = Who::Guest(self.guest, watch);
+                match self.hosted.push(who, items.into_iter()) {
+                    Ok(count) => Reply::Pushed(count as u64),
+                    Err(Refusal::Wait) => Reply::Full,
+                    Err(Refusal::Closed) => Reply::Closed,
+                }
+            }
+            Request::Pop { max, watch } => {
+                let max = usize::try_from(max).unwrap_or(usize::MAX);
+                match self.hosted.pop(Who::Guest(self.guest, watch), max) {
+                    Ok(items) => {
+                        self.lent = items;
+                        Reply::Lent(self.lent.iter().map(|item| Bytes(item)).collect())
+                    }
+                    Err(Refusal::Wait) => Reply::Empty,
+                    Err(Refusal::Closed) => Reply::Closed,
+                }
+            }
+            Request::Taken => {
+                self.hosted.settle(std::mem::take(&mut self.lent).len());
+                Reply::Done
+            }
+            Request::Watch { role, heard } => match role.side() {
+                Some(side) => Reply::Came(self.hosted.watch(self.guest, side, heard)),
+                None => return Err(Gone),
+            },
+            Request::State => {
+                let (len, closed) = self.hosted.state();
+                let len = len as u64;
+                Reply::State { len, closed }
+            }
+            Request::Close => Reply::Closing {
+                first: self.hosted.close(),
+            },
+            Request::Retire(role) => {
+                role.sides().for_each(|side| self.retire(side));
+                Reply::Done
+            }
+            Request::Share(role) => match self.share(role) {
+                Ok(reply) => reply,
+                Err(failure) => Reply::Failed(failure.to_string()),
+            },
+        };
+        wire::encode(&reply, buffer);
+        wire::send(&self.replies, buffer)
+    }
+
+    /// Sends a ticket for a third process, if this guest may hand that much on.
+    fn share(&self, role: Role) -> Result<Reply<'static>, Failure> {
+        if !role.sides().all(|side| self.role.allows(side)) {
+            return Ok(Reply::Denied);
+        }
+        let ticket = open_line(&self.hosted, self.names, role)?;
+        self.tickets
+            .send(ticket)
+            .map_err(|error| wire::failure(error, "cannot hand over the queue"))?;
+        Ok(Reply::Done)
+    }
+
+    fn retire(&mut self, side: Side) {
+        if std::mem::take(&mut self.present[side as usize]) {
+            self.hosted.leave(side);
+        }
+    }
+
+    /// Lent items that the guest did not confirm were never its.
+    fn take_back(&mut self) {
+        if !self.lent.is_empty() {
+            self.hosted.take_back(std::mem::take(&mut self.lent));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.take_back();
+        self.hosted.dismiss(self.guest);
+        self.retire(Side::Producers);
+        self.retire(Side::Consumers);
+    }
+}

@@ -1,0 +1,262 @@
+//! What a host and its guests say to each other.
+//!
+//! A guest asks, the host answers, one exchange at a time on a line. A third channel
+//! carries the host's calls ("it is worth trying again"), for who sleeps.
+
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use ipc_channel::{IpcError, TryRecvError};
+use queue_core::{Failure, FailureKind, Side};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::io;
+
+/// The version of all that is defined here.
+pub(super) const VERSION: u32 = 1;
+
+/// As many bytes of items as one message of a batch carries, unless a single item is larger.
+pub(super) const BATCH_BYTES: usize = 1 << 20;
+
+/// What a handle may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Role {
+    Whole,
+    Producer,
+    Consumer,
+}
+
+impl Role {
+    pub(super) fn of(side: Side) -> Self {
+        match side {
+            Side::Producers => Self::Producer,
+            Side::Consumers => Self::Consumer,
+        }
+    }
+
+    /// The side of a role that is not whole.
+    pub(super) fn side(self) -> Option<Side> {
+        match self {
+            Self::Whole => None,
+            Self::Producer => Some(Side::Producers),
+            Self::Consumer => Some(Side::Consumers),
+        }
+    }
+
+    pub(super) fn allows(self, side: Side) -> bool {
+        self == Self::Whole || self == Self::of(side)
+    }
+
+    /// The sides that this role stands on.
+    pub(super) fn sides(self) -> impl Iterator<Item = Side> {
+        let both = [Side::Producers, Side::Consumers];
+        both.into_iter().filter(move |&side| self.allows(side))
+    }
+}
+
+/// Asked by a guest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request<'a> {
+    /// Push these in order, as many as find a place.
+    Push {
+        #[serde(borrow)]
+        items: Vec<Bytes<'a>>,
+        watch: Watch,
+    },
+    /// Lend up to so many of the oldest items.
+    Pop {
+        max: u64,
+        watch: Watch,
+    },
+    /// The items just lent have arrived: they are the guest's now.
+    Taken,
+    /// A call for the side of this role was heard, and somebody still sleeps.
+    Watch {
+        role: Role,
+        heard: u64,
+    },
+    State,
+    Close,
+    /// This process has no ends of these sides any more.
+    Retire(Role),
+    /// Open another line, for a third process: its ticket comes by the tickets' channel.
+    Share(Role),
+}
+
+/// Whether the guest wants to be called when it is worth trying again, if after this
+/// request it no longer is; it has heard so many calls so far.
+pub(super) type Watch = Option<u64>;
+
+/// Answered by the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply<'a> {
+    /// So many went in.
+    Pushed(u64),
+    /// These are lent until the guest says `Taken`.
+    #[serde(borrow)]
+    Lent(Vec<Bytes<'a>>),
+    Full,
+    Empty,
+    Closed,
+    /// This line's role does not allow that.
+    Denied,
+    Done,
+    /// So much has come since the last call.
+    Came(u64),
+    /// It closed the queue, or it had been closed.
+    Closing {
+        first: bool,
+    },
+    State {
+        len: u64,
+        closed: bool,
+    },
+    /// The host's system refused.
+    Failed(String),
+}
+
+/// Called by the host, for who sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// So many items, or places, came for those of this side.
+    Came(Side, u64),
+    /// The queue was closed, or is drained.
+    End,
+}
+
+impl Call {
+    pub(super) fn send(self, to: &IpcBytesSender) -> Result<(), Gone> {
+        let (what, count) = match self {
+            Self::Came(side, count) => (side as u8, count),
+            Self::End => (2, 0),
+        };
+        let mut bytes = [what; 9];
+        bytes[1..].copy_from_slice(&count.to_le_bytes());
+        send(to, &bytes)
+    }
+
+    pub(super) fn receive(from: &IpcBytesReceiver) -> Result<Self, Gone> {
+        let bytes = receive(from)?;
+        let (what, count) = bytes.split_first().ok_or(Gone)?;
+        let count = u64::from_le_bytes(count.try_into().map_err(|_| Gone)?);
+        match what {
+            0 => Ok(Self::Came(Side::Producers, count)),
+            1 => Ok(Self::Came(Side::Consumers, count)),
+            2 => Ok(Self::End),
+            _ => Err(Gone),
+        }
+    }
+}
+
+/// One item, as bytes: serde would take `&[u8]` for a sequence of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(d).map(Self)
+    }
+}
+
+/// What a process needs to become a guest: the guest's ends of a fresh line, and what
+/// the queue is. The host counts it as present from the moment it wrote the ticket until
+/// the ticket, or what was made of it, is gone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ticket {
+    pub(super) version: u32,
+    pub(super) item: String,
+    pub(super) codec: String,
+    pub(super) capacity: Option<u64>,
+    pub(super) role: Role,
+    pub(super) requests: IpcBytesSender,
+    pub(super) replies: IpcBytesReceiver,
+    pub(super) calls: IpcBytesReceiver,
+    pub(super) tickets: IpcReceiver<Ticket>,
+}
+
+/// The bytes of `message`, in `buffer`.
+pub(super) fn encode<M: Serialize>(message: &M, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    // These types always serialize, and a vector takes everything.
+    postcard::to_io(message, buffer).expect("a message of ours serializes");
+}
+
+/// The message whose bytes these are.
+pub(super) fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, Failure> {
+    postcard::from_bytes(bytes).map_err(|error| {
+        let message = "not a message between a queue's host and its guests";
+        Failure::caused(FailureKind::Corrupt, message, error)
+    })
+}
+
+/// The other end of a channel is gone (or the channel is broken, which is the same).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;
+
+/// Sends, also if a signal comes in between.
+pub(super) fn send(channel: &IpcBytesSender, bytes: &[u8]) -> Result<(), Gone> {
+    loop {
+        match channel.send(bytes) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(Gone),
+        }
+    }
+}
+
+/// Receives, also if a signal comes in between.
+pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
+    loop {
+        match channel.recv() {
+            Ok(bytes) => return Ok(bytes),
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(Gone),
+        }
+    }
+}
+
+/// What an error of `ipc-channel` is to our users.
+pub(super) fn failure(error: impl Into<Trouble>, doing: &str) -> Failure {
+    match error.into() {
+        Trouble::Gone => Failure::new(FailureKind::PeerGone, format!("{doing}: it is gone")),
+        Trouble::Late => Failure::new(FailureKind::PeerGone, format!("{doing}: no answer in time")),
+        Trouble::Io(error) => Failure::caused(FailureKind::Io, doing, error),
+        Trouble::Other(error) => Failure::caused(FailureKind::Corrupt, doing, error),
+    }
+}
+
+/// The errors of `ipc-channel`, sorted.
+pub(super) enum Trouble {
+    Gone,
+    Late,
+    Io(io::Error),
+    Other(IpcError),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<IpcError> for Trouble {
+    fn from(error: IpcError) -> Self {
+        match error {
+            IpcError::Disconnected => Self::Gone,
+            IpcError::Io(error) => Self::Io(error),
+            error => Self::Other(error),
+        }
+    }
+}
+
+impl From<TryRecvError> for Trouble {
+    fn from(error: TryRecvError) -> Self {
+        match error {
+            TryRecvError::IpcError(error) => error.into(),
+            TryRecvError::Empty => Self::Late,
+        }
+    }
+}
