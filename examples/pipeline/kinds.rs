@@ -2,11 +2,14 @@
 
 use crate::run::{self, Outcome, Plan, Trouble};
 use crate::tally::Part;
-use crate::worlds::{Tasks, Threads};
+use crate::worlds::{Processes, Tasks, Threads, WORKER};
 use clap::ValueEnum;
 use queue_async::AsyncQueue;
+use queue_core::Failure;
+use queue_process::{PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// What `--queue` takes.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,6 +20,10 @@ pub(crate) enum Choice {
     LockFree,
     /// Worker tasks over `AsyncQueue`
     Async,
+    /// Worker processes over `PipeQueue`
+    Process,
+    /// Worker processes over `ShmQueue`
+    Shm,
     /// Each of these in turn
     All,
 }
@@ -26,23 +33,43 @@ pub(crate) struct Kind {
     choice: Choice,
     name: &'static str,
     run: fn(&'static str, &Plan) -> Result<Outcome, Trouble>,
+    /// What a worker process of this kind does.
+    work: Option<fn() -> Result<(), Failure>>,
 }
+
+type Pipes = Processes<PipeQueue<PathBuf>, PipeQueue<Part>>;
+type Shared = Processes<ShmQueue<PathBuf>, ShmQueue<Part>>;
 
 const KINDS: &[Kind] = &[
     Kind {
         choice: Choice::Thread,
         name: "ThreadQueue",
         run: run::over::<Threads<ThreadQueue<PathBuf>, ThreadQueue<Part>>>,
+        work: None,
     },
     Kind {
         choice: Choice::LockFree,
         name: "LockFreeQueue",
         run: run::over::<Threads<LockFreeQueue<PathBuf>, LockFreeQueue<Part>>>,
+        work: None,
     },
     Kind {
         choice: Choice::Async,
         name: "AsyncQueue",
         run: run::over::<Tasks<AsyncQueue<PathBuf>, AsyncQueue<Part>>>,
+        work: None,
+    },
+    Kind {
+        choice: Choice::Process,
+        name: "PipeQueue",
+        run: run::over::<Pipes>,
+        work: Some(Pipes::work),
+    },
+    Kind {
+        choice: Choice::Shm,
+        name: "ShmQueue",
+        run: run::over::<Shared>,
+        work: Some(Shared::work),
     },
 ];
 
@@ -64,4 +91,19 @@ impl Kind {
     pub(crate) fn run(&self, plan: &Plan) -> Result<Outcome, Trouble> {
         (self.run)(self.name, plan)
     }
+}
+
+/// If this process was started as a worker: works, and says how it ended.
+pub(crate) fn worker_process() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().filter(|argument| argument == WORKER)?;
+    let kind = arguments.next().unwrap_or(name);
+    let work = KINDS.iter().find(|known| known.name == kind)?.work?;
+    Some(match work() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("worker process: {failure}");
+            ExitCode::FAILURE
+        }
+    })
 }

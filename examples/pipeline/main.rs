@@ -50,6 +50,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = kinds::worker_process() {
+        return code;
+    }
     let options = Options::parse();
     match compare(&options) {
         Ok(true) => ExitCode::SUCCESS,

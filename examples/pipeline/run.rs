@@ -35,7 +35,7 @@ pub(crate) fn over<W: World>(name: &'static str, plan: &Plan) -> Result<Outcome,
     let bound = Bound::items(plan.capacity);
     let (feed, jobs) = W::Jobs::create(bound)?.into_ends();
     let (parts, collected) = W::Parts::create(bound)?.into_ends();
-    let workers = W::start(plan.workers, jobs, parts)?;
+    let workers = W::start(name, plan.workers, jobs, parts)?;
 
     let progress = Progress::new(name, plan.files.len());
     let (mut tally, mut items) = (Tally::default(), plan.files.len());

@@ -4,8 +4,10 @@ use crate::run::Trouble;
 use crate::tally::Part;
 use crate::work::work;
 use queue_core::{Consumer, Create, Failure, Producer, Queue};
+use queue_process::Handover;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::process::{Child, Command};
 
 /// A kind of queue together with what its workers run on.
 pub(crate) trait World: Sized {
@@ -14,8 +16,9 @@ pub(crate) trait World: Sized {
     /// Carries what they counted back.
     type Parts: Queue<Part> + Create + Clone + 'static;
 
-    /// Starts the workers; only they hold these ends from then on.
+    /// Starts the workers of the kind called `name`; only they hold these ends from then on.
     fn start(
+        name: &str,
         workers: usize,
         jobs: Consumer<PathBuf, Self::Jobs>,
         parts: Producer<Part, Self::Parts>,
@@ -40,6 +43,7 @@ where
     type Parts = P;
 
     fn start(
+        _: &str,
         workers: usize,
         jobs: Consumer<PathBuf, J>,
         parts: Producer<Part, P>,
@@ -79,6 +83,7 @@ where
     type Parts = P;
 
     fn start(
+        _: &str,
         workers: usize,
         jobs: Consumer<PathBuf, J>,
         parts: Producer<Part, P>,
@@ -99,5 +104,80 @@ where
             self.runtime.block_on(task)??;
         }
         Ok(())
+    }
+}
+
+/// The first argument of a worker process; the second is the name of its kind.
+pub(crate) const WORKER: &str = "--worker-process-of";
+
+/// Each worker is a process: this program, started again.
+pub(crate) struct Processes<J, P> {
+    children: Vec<Child>,
+    queues: PhantomData<(J, P)>,
+}
+
+impl<J, P> Processes<J, P>
+where
+    J: Queue<PathBuf>,
+    P: Queue<Part>,
+    Consumer<PathBuf, J>: Handover,
+    Producer<Part, P>: Handover,
+{
+    /// What a worker process does: it takes the ends that its parent handed to it.
+    pub(crate) fn work() -> Result<(), Failure> {
+        let jobs = Consumer::<PathBuf, J>::from_parent("JOBS")?;
+        let parts = Producer::<Part, P>::from_parent("PARTS")?;
+        pollster::block_on(work(jobs, parts))
+    }
+}
+
+impl<J, P> World for Processes<J, P>
+where
+    J: Queue<PathBuf> + Create + Clone + 'static,
+    P: Queue<Part> + Create + Clone + 'static,
+    Consumer<PathBuf, J>: Handover,
+    Producer<Part, P>: Handover,
+{
+    type Jobs = J;
+    type Parts = P;
+
+    fn start(
+        name: &str,
+        workers: usize,
+        jobs: Consumer<PathBuf, J>,
+        parts: Producer<Part, P>,
+    ) -> Result<Self, Trouble> {
+        let mut started = Self {
+            children: Vec::new(),
+            queues: PhantomData,
+        };
+        for _ in 0..workers {
+            let mut worker = Command::new(std::env::current_exe()?);
+            worker.args([WORKER, name]);
+            jobs.share_with(&mut worker, "JOBS")?;
+            parts.share_with(&mut worker, "PARTS")?;
+            started.children.push(worker.spawn()?);
+        }
+        Ok(started)
+    }
+
+    fn join(mut self) -> Result<(), Trouble> {
+        for child in &mut self.children {
+            let status = child.wait()?;
+            if !status.success() {
+                return Err(format!("a worker process ended with {status}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<J, P> Drop for Processes<J, P> {
+    /// Leaves no process behind where something went wrong.
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

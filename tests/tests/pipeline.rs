@@ -60,7 +60,13 @@ fn all_kinds_count_the_same() {
             seen.contains("3 files were text, 1 were not, 0 could not be read."),
             "{seen}"
         );
-        for kind in ["ThreadQueue", "LockFreeQueue", "AsyncQueue"] {
+        for kind in [
+            "ThreadQueue",
+            "LockFreeQueue",
+            "AsyncQueue",
+            "PipeQueue",
+            "ShmQueue",
+        ] {
             let row = seen.lines().find(|line| line.starts_with(kind));
             let row = row.unwrap_or_else(|| panic!("no {kind} in {seen}"));
             assert!(row.contains(" 2003 ") && row.ends_with("the same"), "{row}");

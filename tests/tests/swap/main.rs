@@ -6,6 +6,8 @@
 
 mod async_queue;
 mod lock_free_queue;
+mod pipe_queue;
+mod shm_queue;
 mod thread_queue;
 
 /// What the program must see over every kind, line by line.
@@ -22,4 +24,4 @@ macro_rules! sees_the_same {
     )*};
 }
 
-sees_the_same! { thread_queue lock_free_queue async_queue }
+sees_the_same! { thread_queue lock_free_queue async_queue pipe_queue shm_queue }
