@@ -131,22 +131,20 @@ impl<T: Send> Queue<T> for LockFreeQueue<T> {
     #[inline]
     fn try_pop(&self) -> Result<T, TryPopError> {
         let shared = &*self.0;
-        // Asked before the storage: whatever was pushed before all was over is seen.
-        let over = shared.gate.is_over();
-        match shared.storage.pop() {
-            Some(item) => {
-                if shared.storage.capacity().is_some() {
-                    shared.places.notify_unless_pending();
-                }
-                // Was this one woken for an item, and is there one more?
-                if shared.items.has_waiting() && !shared.storage.is_empty() {
-                    shared.items.notify_unless_pending();
-                }
-                Ok(item)
-            }
-            None if over => Err(TryPopError::Closed),
-            None => Err(TryPopError::Empty),
+        let item = match shared.storage.pop() {
+            Some(item) => item,
+            None if !shared.gate.is_over() => return Err(TryPopError::Empty),
+            // Asked again: whatever was pushed before all was over is there to see now.
+            None => shared.storage.pop().ok_or(TryPopError::Closed)?,
+        };
+        if shared.storage.capacity().is_some() {
+            shared.places.notify_unless_pending();
         }
+        // Was this one woken for an item, and is there one more?
+        if shared.items.has_waiting() && !shared.storage.is_empty() {
+            shared.items.notify_unless_pending();
+        }
+        Ok(item)
     }
 
     fn listen_items(&self) -> Listener<'_> {
