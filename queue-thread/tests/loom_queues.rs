@@ -203,7 +203,7 @@ models! {
     ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
         close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
         ends(2, 2), one_to_one(2, 3);
-    LockFreeQueue as lock_free: two_by_two(1, 1), burst(2, 2), drain(2, 2), close(2, 2),
+    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
         close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
         ends(2, 2), one_to_one(2, 3);
 }
