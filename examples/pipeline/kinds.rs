@@ -6,7 +6,7 @@ use crate::worlds::{Processes, Tasks, Threads, WORKER};
 use clap::ValueEnum;
 use queue_async::AsyncQueue;
 use queue_core::Failure;
-use queue_process::{PipeQueue, ShmQueue};
+use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +24,8 @@ pub(crate) enum Choice {
     Process,
     /// Worker processes over `ShmQueue`
     Shm,
+    /// Worker processes over `IpcQueue`
+    Ipc,
     /// Each of these in turn
     All,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Kind {
 
 type Pipes = Processes<PipeQueue<PathBuf>, PipeQueue<Part>>;
 type Shared = Processes<ShmQueue<PathBuf>, ShmQueue<Part>>;
+type Hosted = Processes<IpcQueue<PathBuf>, IpcQueue<Part>>;
 
 const KINDS: &[Kind] = &[
     Kind {
@@ -70,6 +73,12 @@ const KINDS: &[Kind] = &[
         name: "ShmQueue",
         run: run::over::<Shared>,
         work: Some(Shared::work),
+    },
+    Kind {
+        choice: Choice::Ipc,
+        name: "IpcQueue",
+        run: run::over::<Hosted>,
+        work: Some(Hosted::work),
     },
 ];
 

@@ -66,6 +66,7 @@ fn all_kinds_count_the_same() {
             "AsyncQueue",
             "PipeQueue",
             "ShmQueue",
+            "IpcQueue",
         ] {
             let row = seen.lines().find(|line| line.starts_with(kind));
             let row = row.unwrap_or_else(|| panic!("no {kind} in {seen}"));

@@ -7,6 +7,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-core/src/sync/lock.rs",
     "queue-process/src/sys/",
     "queue-process/src/shared/",
+    // Never published: it measures memory and processor time.
+    "bench/src/",
     // An allocator that watches how much decoding asks for.
     "queue-process/tests/codec.rs",
 ];

@@ -5,6 +5,7 @@
 #![allow(clippy::duplicate_mod)] // That is what this shows.
 
 mod async_queue;
+mod ipc_queue;
 mod lock_free_queue;
 mod pipe_queue;
 mod shm_queue;
@@ -24,4 +25,4 @@ macro_rules! sees_the_same {
     )*};
 }
 
-sees_the_same! { thread_queue lock_free_queue async_queue pipe_queue shm_queue }
+sees_the_same! { thread_queue lock_free_queue async_queue pipe_queue shm_queue ipc_queue }
