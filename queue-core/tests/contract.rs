@@ -1,10 +1,11 @@
-//! The contract over the smallest possible kind, alone and behind [`DynQueue`].
+//! The contract over the smallest possible kind: alone, behind [`DynQueue`], and with
+//! items as a process kind has them.
 
 #![cfg(not(loom))]
 
 mod common;
 
-use common::Simple;
+use common::{Job, Simple};
 use queue_core::Create;
 use queue_core::dynamic::DynQueue;
 
@@ -17,12 +18,21 @@ queue_core::contract! {
     /// Every verb through a trait object.
     mod dynamic;
     kind: DynQueue;
-    create: |bound| Ok(DynQueue::new(Simple::create(bound)?));
+    create: |bound| Ok(DynQueue::new(Simple::<_>::create(bound)?));
 }
 
 queue_core::contract! {
-    /// Items as a process kind has them.
+    /// Items that can fail to be serialized.
+    mod jobs;
+    kind: Simple;
+    items: Job;
+    refused: Job::bad();
+    explosive: Job::explosive();
+}
+
+queue_core::contract! {
     mod bytes;
     kind: Simple;
     items: Vec<u8>;
+    except C14: "shown to be listed as ignored: the other three modules run it";
 }

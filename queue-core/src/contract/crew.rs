@@ -2,7 +2,7 @@
 //!
 //! A lost wake-up shows as a hang. So a clause runs in a thread of its own, and who
 //! called it waits for its end, for the first panic in any of its threads, or for its
-//! patience to end, and then fails with the clause's name.
+//! patience with one step to end, and then fails with the clause's name.
 
 use super::Clause;
 use std::any::Any;
@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static PATIENCE_MS: AtomicU64 = AtomicU64::new(30_000);
 
-/// How long a clause may take before it counts as hung: 30 seconds unless
+/// How long one step of a clause may take before it counts as hung: 30 seconds unless
 /// [set](set_patience).
 pub fn patience() -> Duration {
     Duration::from_millis(PATIENCE_MS.load(Ordering::Relaxed))
 }
 
-/// Sets how long a clause may take in this process before it counts as hung. A test of
-/// a queue that is known to hang wants less, a run under an emulator more.
+/// Sets how long one step of a clause may take in this process before it counts as hung.
+/// A test of a queue that is known to hang wants less, a run under an emulator more.
 pub fn set_patience(patience: Duration) {
     PATIENCE_MS.store(patience.as_millis() as u64, Ordering::Relaxed);
 }
@@ -43,22 +43,25 @@ pub(super) fn run(clause: Clause, body: impl FnOnce(&Crew) + Send + 'static) {
     let crew = Crew {
         clause,
         report: sender,
-        step: Arc::default(),
+        step: Arc::new(Mutex::new(("at first".to_owned(), Instant::now()))),
     };
     let director = crew.clone();
     let main = crew.spawn(move || {
         body(&director);
         let _ = director.report.send(Ok(()));
     });
-    let verdict = receiver.recv_timeout(patience());
-    let step = crew.step.lock().unwrap_or_else(|e| e.into_inner()).clone();
-    match verdict {
-        Ok(Ok(())) => main.join(),
-        Ok(Err(why)) => panic!("{clause}: {step}: {why}"),
-        Err(RecvTimeoutError::Timeout) => {
-            panic!("{clause}: {step}: still not done after {:?}", patience())
+    let verdict = loop {
+        let (step, since) = crew.now();
+        let left = patience().saturating_sub(since.elapsed());
+        match receiver.recv_timeout(left) {
+            Ok(verdict) => break verdict.map_err(|why| format!("{}: {why}", crew.now().0)),
+            Err(RecvTimeoutError::Timeout) if crew.now().1 != since => {}
+            Err(_) => break Err(format!("{step}: still not done after {:?}", patience())),
         }
-        Err(RecvTimeoutError::Disconnected) => unreachable!("the crew holds a sender"),
+    };
+    match verdict {
+        Ok(()) => main.join(),
+        Err(why) => panic!("{clause}: {why}"),
     }
 }
 
@@ -67,13 +70,20 @@ pub(super) fn run(clause: Clause, body: impl FnOnce(&Crew) + Send + 'static) {
 pub(super) struct Crew {
     clause: Clause,
     report: Sender<Result<(), String>>,
-    step: Arc<Mutex<String>>,
+    /// What is tried, and since when.
+    step: Arc<Mutex<(String, Instant)>>,
 }
 
 impl Crew {
-    /// Says what is tried next, for the message of a failure.
+    /// Says what is tried next, for the message of a failure; the watchdog's patience
+    /// begins anew.
     pub(super) fn step(&self, what: impl Into<String>) {
-        *self.step.lock().unwrap_or_else(|e| e.into_inner()) = what.into();
+        *self.step.lock().unwrap_or_else(|e| e.into_inner()) = (what.into(), Instant::now());
+    }
+
+    fn now(&self) -> (String, Instant) {
+        let step = self.step.lock().unwrap_or_else(|e| e.into_inner());
+        step.clone()
     }
 
     /// Starts a thread, named for the clause.

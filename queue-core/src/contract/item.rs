@@ -73,7 +73,9 @@ impl Item for Vec<u8> {
 
 /// An item that counts its drops, and that can panic in its drop: for kinds that carry
 /// any type.
-#[derive(Debug)]
+///
+/// A clone counts as the same item: whoever clones items drops one twice.
+#[derive(Clone, Debug)]
 pub struct Probe {
     number: u64,
     ledger: Option<Arc<Ledger>>,

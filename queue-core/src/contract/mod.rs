@@ -79,11 +79,13 @@ mod load;
 mod macros;
 mod subject;
 mod verbs;
+mod verdict;
 
 pub use clauses::*;
 pub use crew::{patience, set_patience};
 pub use item::{Item, Probe};
 pub use subject::{Of, Subject};
+pub use verdict::verdict;
 
 /// Writes [`Clause`] and its names.
 macro_rules! clauses {

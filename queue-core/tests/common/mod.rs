@@ -1,112 +1,61 @@
-//! A correct queue with switches, each of which breaks one promise.
+//! A correct queue, the same queue broken in many ways, and an item that can fail.
 
-#![allow(dead_code)] // Each test file uses what it needs.
+#![allow(dead_code, unused_imports)] // Each test file uses what it needs.
 
-use queue_core::event::{Event, Listen, Listener};
-use queue_core::sync::Deadline;
-use queue_core::{Bound, Create, Ends, Failure, Queue, TryPopError, TryPushError};
-use std::collections::VecDeque;
-use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod faults;
+mod simple;
+mod waiter;
 
-struct Shared<T> {
-    state: Mutex<State<T>>,
-    items: Event,
-    places: Event,
-    ends: Ends,
+pub(crate) use faults::*;
+pub(crate) use simple::*;
+pub(crate) use waiter::*;
+
+use queue_core::contract::Item;
+
+/// An item whose serialization can fail, or panic.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    number: u64,
+    bad: bool,
+    explosive: bool,
 }
 
-struct State<T> {
-    inside: VecDeque<T>,
-    closed: bool,
-}
-
-/// Mutex and deque under the family's waiting: the whole of a kind.
-pub struct Simple<T>(Arc<Shared<T>>, Option<usize>);
-
-impl<T> Clone for Simple<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone(), self.1)
-    }
-}
-
-impl<T> Create for Simple<T> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
-        let state = State {
-            inside: VecDeque::new(),
-            closed: false,
-        };
-        let shared = Shared {
-            state: Mutex::new(state),
-            items: Event::new(),
-            places: Event::new(),
-            ends: Ends::new(),
-        };
-        Ok(Self(Arc::new(shared), bound.capacity()))
-    }
-}
-
-impl<T> Simple<T> {
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T: Send> Queue<T> for Simple<T> {
-    type Listener<'a>
-        = Listener<'a>
-    where
-        Self: 'a;
-
-    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        let mut state = self.state();
-        if state.closed {
-            return Err(TryPushError::Closed(item));
-        }
-        if self.1 == Some(state.inside.len()) {
-            return Err(TryPushError::Full(item));
-        }
-        state.inside.push_back(item);
-        drop(state);
-        self.0.items.notify();
-        Ok(())
-    }
-
-    fn try_pop(&self) -> Result<T, TryPopError> {
-        let mut state = self.state();
-        match state.inside.pop_front() {
-            Some(item) => {
-                drop(state);
-                self.0.places.notify();
-                Ok(item)
-            }
-            None if state.closed => Err(TryPopError::Closed),
-            None => Err(TryPopError::Empty),
+impl Job {
+    pub(crate) fn bad() -> Self {
+        Self {
+            bad: true,
+            ..Self::new(99)
         }
     }
 
-    fn listen_items(&self) -> Listener<'_> {
-        self.0.items.listen()
+    pub(crate) fn explosive() -> Self {
+        Self {
+            explosive: true,
+            ..Self::new(98)
+        }
     }
-    fn listen_places(&self) -> Listener<'_> {
-        self.0.places.listen()
+}
+
+impl Item for Job {
+    fn new(number: u64) -> Self {
+        Self {
+            number,
+            bad: false,
+            explosive: false,
+        }
     }
-    fn ends(&self) -> &Ends {
-        &self.0.ends
+    fn number(&self) -> u64 {
+        self.number
     }
-    fn len(&self) -> usize {
-        self.state().inside.len()
+}
+
+impl Sample for Job {
+    fn touch(&self) {
+        if self.explosive {
+            std::panic::resume_unwind(Box::new("an item panicked as it was pushed"));
+        }
     }
-    fn capacity(&self) -> Option<usize> {
-        self.1
-    }
-    fn is_closed(&self) -> bool {
-        self.state().closed
-    }
-    fn close(&self) -> bool {
-        let was = std::mem::replace(&mut self.state().closed, true);
-        self.0.items.notify_all();
-        self.0.places.notify_all();
-        !was
+    fn is_bad(&self) -> bool {
+        self.bad
     }
 }
