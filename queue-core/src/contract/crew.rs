@@ -4,7 +4,6 @@
 //! called it waits for its end, for the first panic in any of its threads, or for its
 //! patience with one step to end, and then fails with the clause's name.
 
-use super::Clause;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,19 +35,25 @@ pub(super) fn settle() {
 /// The panic of one who says only that another has already said it.
 struct Reported;
 
-/// Tries a clause: panics with its name unless `body` ends well.
+/// Tries a clause, or something else with a name: panics with the name unless `body`
+/// ends well.
 #[track_caller]
-pub(super) fn run(clause: Clause, body: impl FnOnce(&Crew) + Send + 'static) {
+pub(super) fn run<R: Send + 'static>(
+    name: impl ToString,
+    body: impl FnOnce(&Crew) -> R + Send + 'static,
+) -> R {
     let (sender, receiver) = channel();
+    let name = name.to_string();
     let crew = Crew {
-        clause,
+        name: name.clone(),
         report: sender,
         step: Arc::new(Mutex::new(("at first".to_owned(), Instant::now()))),
     };
     let director = crew.clone();
     let main = crew.spawn(move || {
-        body(&director);
+        let result = body(&director);
         let _ = director.report.send(Ok(()));
+        result
     });
     let verdict = loop {
         let (step, since) = crew.now();
@@ -61,14 +66,14 @@ pub(super) fn run(clause: Clause, body: impl FnOnce(&Crew) + Send + 'static) {
     };
     match verdict {
         Ok(()) => main.join(),
-        Err(why) => panic!("{clause}: {why}"),
+        Err(why) => panic!("{name}: {why}"),
     }
 }
 
 /// Starts the threads of a clause, and tells the first failure in any of them.
 #[derive(Clone, Debug)]
 pub(super) struct Crew {
-    clause: Clause,
+    name: String,
     report: Sender<Result<(), String>>,
     /// What is tried, and since when.
     step: Arc<Mutex<(String, Instant)>>,
@@ -86,13 +91,13 @@ impl Crew {
         step.clone()
     }
 
-    /// Starts a thread, named for the clause.
+    /// Starts a thread with the crew's name.
     pub(super) fn spawn<R: Send + 'static>(
         &self,
         act: impl FnOnce() -> R + Send + 'static,
     ) -> Worker<R> {
         let report = self.report.clone();
-        let thread = Builder::new().name(self.clause.to_string()).spawn(move || {
+        let thread = Builder::new().name(self.name.clone()).spawn(move || {
             catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
                 if !payload.is::<Reported>() {
                     let _ = report.send(Err(message(&*payload)));

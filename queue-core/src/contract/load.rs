@@ -1,28 +1,27 @@
-//! [`storm`]: many parties on one queue at once, with notes of all they do.
+//! [`Storm`]: many parties on one queue at once, with notes of all they do.
 
 use super::Item;
-use super::crew::{Crew, Worker};
+use super::crew::{Crew, Worker, run};
 use super::executor::Hand;
 use super::history::{History, Recorder, What};
-use super::subject::Subject;
 use super::verbs::{Pop, Push};
 use crate::Queue;
 use std::collections::VecDeque;
-use std::thread::yield_now;
+use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 /// A small generator of pseudo-random numbers (xorshift), so that a storm is varied
 /// and needs no dependency.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     /// 0 to `n` - 1.
-    pub(super) fn roll(&mut self, n: u64) -> u64 {
+    fn roll(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -30,50 +29,83 @@ impl Dice {
     }
 }
 
-/// What goes on in a storm.
+/// Producers and consumers that all go at one queue at once, with every verb there is,
+/// chosen at random, and note what they do.
+///
+/// ```
+/// # fn check<Q: queue_core::Queue<u64> + Clone + 'static>(queue: &Q) {
+/// use queue_core::contract::Storm;
+/// let storm = Storm { seed: 7, cancel: true, ..Storm::PLAIN };
+/// let history = storm.record(queue);
+/// assert_eq!(history.check(), Ok(()), "seed {}", storm.seed);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Storm {
-    pub(super) producers: u64,
-    pub(super) consumers: u64,
-    /// Items that each producer tries to push.
-    pub(super) each: u64,
+pub struct Storm {
+    /// What the choices follow from. (The threads' timing does not, so a seed repeats a
+    /// storm but not always its outcome.)
+    pub seed: u64,
+    /// How many threads push.
+    pub producers: u64,
+    /// How many threads pop.
+    pub consumers: u64,
+    /// How many items each producer tries to push.
+    pub each: u64,
     /// Whether futures are dropped at random.
-    pub(super) cancel: bool,
-    /// Whether items go in batches.
-    pub(super) batches: bool,
+    pub cancel: bool,
+    /// Whether items go in batches; no cancelling then.
+    pub batches: bool,
+    /// Whether parties pause at random, up to a fifth of a millisecond.
+    pub pauses: bool,
     /// Whether the queue is closed in the middle; else after the last push.
-    pub(super) close_early: bool,
+    pub close_early: bool,
 }
 
 impl Storm {
     /// Four against four, every verb for single items.
-    pub(super) const PLAIN: Self = Self {
+    pub const PLAIN: Self = Self {
+        seed: 1,
         producers: 4,
         consumers: 4,
         each: 400,
         cancel: false,
         batches: false,
+        pauses: false,
         close_early: false,
     };
 
-    /// Lets it loose on `queue`, until it is closed and drained.
-    pub(super) fn rage<S: Subject>(self, crew: &Crew, queue: &S::Queue) -> History {
+    /// Lets it loose on `queue`, which is open and empty, until it is closed and
+    /// drained.
+    ///
+    /// # Panics
+    /// If it hangs, or a verb answers what it never may.
+    pub fn record<T: Item, Q: Queue<T> + Clone + 'static>(self, queue: &Q) -> History {
+        let queue = queue.clone();
+        run(format!("{self:?}"), move |crew| self.rage(crew, &queue))
+    }
+
+    /// [`record`](Self::record) as a step of a clause.
+    pub(super) fn rage<T, Q>(self, crew: &Crew, queue: &Q) -> History
+    where
+        T: Item,
+        Q: Queue<T> + Clone + 'static,
+    {
         let epoch = Instant::now();
         let producers: Vec<Worker<Recorder>> = (0..self.producers)
             .map(|id| {
                 let queue = queue.clone();
-                crew.spawn(move || self.produce::<S>(&queue, id, Recorder::new(epoch)))
+                crew.spawn(move || self.produce(&queue, id, Recorder::new(epoch)))
             })
             .collect();
         let consumers: Vec<Worker<Recorder>> = (0..self.consumers)
             .map(|id| {
                 let queue = queue.clone();
-                crew.spawn(move || self.consume::<S>(&queue, id, Recorder::new(epoch)))
+                crew.spawn(move || self.consume(&queue, id, Recorder::new(epoch)))
             })
             .collect();
         let mut history = History::new(queue.capacity());
         if self.close_early {
-            std::thread::sleep(Duration::from_millis(2));
+            sleep(Duration::from_millis(2));
         } else {
             producers
                 .into_iter()
@@ -104,20 +136,26 @@ impl Storm {
         history
     }
 
-    fn produce<S: Subject>(self, queue: &S::Queue, id: u64, mut notes: Recorder) -> Recorder {
-        let mut dice = Dice::new(id + 1);
+    fn pause(self, dice: &mut Dice) {
+        match dice.roll(32) {
+            0 if self.pauses => sleep(Duration::from_micros(dice.roll(200))),
+            0..2 => yield_now(),
+            _ => {}
+        }
+    }
+
+    fn produce<T: Item, Q: Queue<T>>(self, queue: &Q, id: u64, mut notes: Recorder) -> Recorder {
+        let mut dice = Dice::new(self.seed.wrapping_add(id));
         let verbs: Vec<Push> = Push::all()
             .filter(|verb| !matches!(verb, Push::Many | Push::ManyFuture | Push::TryMany))
             .collect();
         let mut next = id * self.each;
         let end = next + self.each;
         while next < end {
-            if dice.roll(16) == 0 {
-                yield_now();
-            }
+            self.pause(&mut dice);
             if self.batches {
                 let count = (1 + dice.roll(7)).min(end - next);
-                let batch = (next..next + count).map(S::Item::new).collect();
+                let batch = (next..next + count).map(T::new).collect();
                 next += count;
                 if push_batch(queue, batch, dice.roll(3), &mut notes) {
                     return notes;
@@ -126,7 +164,7 @@ impl Storm {
             }
             if self.cancel && dice.roll(3) == 0 {
                 let start = notes.now();
-                let mut push = Hand::new(queue.push_async(S::Item::new(next)));
+                let mut push = Hand::new(queue.push_async(T::new(next)));
                 let done = push.poll();
                 drop(push);
                 match done {
@@ -139,7 +177,7 @@ impl Storm {
             }
             let verb = verbs[dice.roll(verbs.len() as u64) as usize];
             let start = notes.now();
-            match verb.run(queue, S::Item::new(next)) {
+            match verb.run(queue, T::new(next)) {
                 Ok(()) => notes.ended(start, What::Pushed(next)),
                 Err((item, refusal)) => {
                     assert_eq!(item.number(), next, "another item came back from {verb:?}");
@@ -158,17 +196,15 @@ impl Storm {
         notes
     }
 
-    fn consume<S: Subject>(self, queue: &S::Queue, id: u64, mut notes: Recorder) -> Recorder {
-        let mut dice = Dice::new(id + 101);
+    fn consume<T: Item, Q: Queue<T>>(self, queue: &Q, id: u64, mut notes: Recorder) -> Recorder {
+        let mut dice = Dice::new(self.seed.wrapping_add(500 + id));
         let verbs: Vec<Pop> = Pop::all()
             .filter(|verb| !matches!(verb, Pop::Many | Pop::ManyFuture | Pop::TryMany))
             .collect();
         // What the notes cannot tell: the order inside a batch.
         let mut seen = vec![None; self.producers as usize];
         loop {
-            if dice.roll(16) == 0 {
-                yield_now();
-            }
+            self.pause(&mut dice);
             if self.cancel && dice.roll(3) == 0 {
                 let mut pop = Hand::new(queue.pop_async());
                 let start = notes.now();

@@ -84,6 +84,7 @@ mod verdict;
 pub use clauses::*;
 pub use crew::{patience, set_patience};
 pub use item::{Item, Probe};
+pub use load::Storm;
 pub use subject::{Of, Subject};
 pub use verdict::verdict;
 

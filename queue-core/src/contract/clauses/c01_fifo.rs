@@ -47,7 +47,7 @@ pub fn c1_fifo<S: Subject>() {
         for capacity in [Some(1), Some(3), Some(64), None] {
             crew.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
             let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-            let history = Storm::PLAIN.rage::<S>(crew, &queue);
+            let history = Storm::PLAIN.rage(crew, &queue);
             check(&history, |violation| {
                 matches!(violation, Violation::Order { .. })
             });

@@ -46,7 +46,7 @@ pub fn c2_once<S: Subject>() {
                     "4 producers, 4 consumers{name}, capacity {capacity:?}"
                 ));
                 let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-                let history = storm.rage::<S>(crew, &queue);
+                let history = storm.rage(crew, &queue);
                 check(&history, is_mine);
             }
         }

@@ -48,7 +48,7 @@ pub fn c5_wake<S: Subject>() {
                 cancel: true,
                 ..Storm::PLAIN
             };
-            crowd.rage::<S>(crew, &bounded::<S>(capacity));
+            crowd.rage(crew, &bounded::<S>(capacity));
         }
     });
 }

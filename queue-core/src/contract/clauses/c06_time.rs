@@ -74,10 +74,6 @@ fn not_early(timeout: Duration, timed_out: impl FnOnce() -> bool) {
         took >= timeout,
         "timed out after {took:?}, before {timeout:?}"
     );
-    assert!(
-        took < timeout + Duration::from_secs(5),
-        "timed out only after {took:?}"
-    );
 }
 
 fn huge<S: Subject>(crew: &Crew, timeout: Duration) {

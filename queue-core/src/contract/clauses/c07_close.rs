@@ -62,7 +62,7 @@ pub fn c7_close<S: Subject>() {
                 close_early: true,
                 ..Storm::PLAIN
             };
-            check(&short.rage::<S>(crew, &queue), is_mine);
+            check(&short.rage(crew, &queue), is_mine);
         }
     });
 }

@@ -82,7 +82,7 @@ pub fn c9_cancel<S: Subject>() {
                 each: 600,
                 ..Storm::PLAIN
             };
-            let history = crowd.rage::<S>(crew, &queue);
+            let history = crowd.rage(crew, &queue);
             check(&history, |violation| {
                 use Violation::{Fresh, Lost, Repeated};
                 matches!(violation, Fresh(_) | Lost(_) | Repeated(_))

@@ -101,7 +101,7 @@ fn watched<S: Subject>(crew: &Crew, capacity: usize) {
         cancel: true,
         ..Storm::PLAIN
     };
-    storm.rage::<S>(crew, &queue);
+    storm.rage(crew, &queue);
     over.store(true, Ordering::Relaxed);
     observers.into_iter().for_each(|observer| observer.join());
     assert_eq!(queue.len(), 0, "len() of the drained queue");

@@ -27,7 +27,7 @@ pub fn c15_many<S: Subject>() {
                 batches: true,
                 ..Storm::PLAIN
             };
-            check(&storm.rage::<S>(crew, &queue), |_| true);
+            check(&storm.rage(crew, &queue), |_| true);
         }
     });
 }
