@@ -94,6 +94,20 @@ fn close<Q: Kind>(queue: Q) {
     assert!(got.is_sorted());
 }
 
+/// A push that finds the queue full ends after the queue was closed and emptied: until
+/// then nobody can say that it is drained, after that everybody must.
+/// Catches: `LockFreeQueue` not waking those who wait for the end of a push.
+fn close_while_full<Q: Kind>(queue: Q) {
+    queue.try_push(0).unwrap();
+    let other = queue.clone();
+    let producer = thread::spawn(move || other.try_push(1).is_ok());
+    let other = queue.clone();
+    let consumer = thread::spawn(move || other.iter().count());
+    queue.close();
+    let pushed = producer.join().unwrap();
+    assert_eq!(consumer.join().unwrap(), 1 + usize::from(pushed));
+}
+
 /// Two sleep, and the queue closes.
 fn close_wakes_all<Q: Kind>(queue: Q) {
     let sleepers = [0, 1].map(|_| {
@@ -201,9 +215,9 @@ macro_rules! models {
 
 models! {
     ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
-        close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
-        ends(2, 2), one_to_one(2, 3);
+        close_while_full(1, 2), close_wakes_all(1, 2), close_wakes_producer(1, 3),
+        timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
-        close_wakes_all(1, 2), close_wakes_producer(1, 3), timeout(1, 2), cancel(1, 2),
-        ends(2, 2), one_to_one(2, 3);
+        close_while_full(1, 2), close_wakes_all(1, 2), close_wakes_producer(1, 3),
+        timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
 }
