@@ -14,6 +14,9 @@ impl<T> Lock<T> {
     }
 
     /// Waits until nobody holds the lock, and holds it.
+    ///
+    /// # Panics
+    /// If the model panicked while it was held.
     pub fn lock(&self) -> LockGuard<'_, T> {
         LockGuard(self.0.lock().expect("no section panics"))
     }
@@ -24,6 +27,9 @@ impl<T> Lock<T> {
     }
 
     /// The value of a lock that nobody shares any more.
+    ///
+    /// # Panics
+    /// If the model panicked while it was held.
     pub fn into_inner(self) -> T {
         self.0.into_inner().expect("no section panics")
     }

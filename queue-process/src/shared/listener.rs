@@ -7,6 +7,8 @@ use super::layout::End;
 use super::platform::Platform;
 use super::sentinel::{Patrolled, Post};
 use super::storage::Storage;
+#[cfg(feature = "tokio")]
+use crate::sys::in_reactor;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use std::fmt;
@@ -94,12 +96,10 @@ impl<'a> Listener<'a> {
         let post = self.post.get_or_insert_with(|| self.queue.post(self.end));
         #[cfg(feature = "tokio")]
         {
-            use tokio::io::{Interest, unix::AsyncFd};
             if first && tokio::runtime::Handle::try_current().is_ok() {
                 // Without a descriptor to spare the sentinel does it.
                 let bell = self.queue.bell(self.end).ok();
-                self.reactor =
-                    bell.and_then(|bell| AsyncFd::with_interest(bell, Interest::READABLE).ok());
+                self.reactor = bell.and_then(|bell| in_reactor(bell).ok());
             }
             if let Some(reactor) = &self.reactor {
                 return match reactor.poll_read_ready(cx) {

@@ -6,6 +6,8 @@ mod locks;
 mod mapping;
 mod plain;
 
+#[cfg(feature = "tokio")]
+pub(crate) use descriptors::in_reactor;
 pub(crate) use descriptors::inherit;
 pub(crate) use inherit::{Refusal, leave, take};
 pub(crate) use locks::{is_byte_locked, lock_byte};
