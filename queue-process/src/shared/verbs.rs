@@ -28,6 +28,8 @@ const BATCH: usize = 256 << 10;
 thread_local! {
     /// Taken while in use, so that an item whose own code uses a queue finds another.
     static FRAMES: Cell<Frames> = const { Cell::new(Frames::new()) };
+    /// How often this thread has pushed.
+    static PUSHES: Cell<u8> = const { Cell::new(0) };
 }
 
 /// Calls `f` with this thread's buffer, empty.
@@ -58,6 +60,17 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         Err(denied(side))
     }
 
+    /// Who pushes always finds a place in a queue that is large enough, and so would never
+    /// learn that all consumers were killed: it looks at some of its pushes.
+    #[inline]
+    fn look_around(&self) {
+        let pushes = PUSHES.get();
+        PUSHES.set(pushes.wrapping_add(1));
+        if pushes.is_multiple_of(16) {
+            self.shared.patrol_now_and_then();
+        }
+    }
+
     /// Calls `push` with the bytes of `item`.
     #[inline]
     fn with_bytes<R>(
@@ -66,6 +79,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         push: impl FnOnce(&[u8]) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
         self.may(Side::Producers)?;
+        self.look_around();
         with_buffer(|frames| {
             C::with_bytes(item, &mut frames.bytes, |bytes| {
                 self.shared.check_size(bytes.len())?;
@@ -202,6 +216,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         }
         self.may(Side::Producers)
             .map_err(|failure| TryPushError::Failed((), failure))?;
+        self.look_around();
         let pushed = with_buffer(|frames| {
             let engine = &self.shared.engine;
             let places = engine.capacity().saturating_sub(engine.len()).max(1) as usize;

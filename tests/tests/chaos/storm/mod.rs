@@ -1,0 +1,123 @@
+//! The storms, kind by kind.
+
+mod crew;
+mod episode;
+mod judge;
+mod kind;
+mod log;
+mod noise;
+mod random;
+mod worker;
+
+use judge::Tally;
+use kind::{Item, Kind};
+use queue_process::{IpcQueue, PipeQueue, ShmQueue};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use std::{env, fs};
+use worker::Orders;
+
+/// So many kills one queue lives through before it is judged.
+const KILLS: u64 = 25;
+
+/// What the command line asks for.
+struct Arguments {
+    kills: u64,
+    kind: Option<String>,
+    seed: Option<u64>,
+}
+
+/// A number that differs from run to run.
+fn any_seed() -> u64 {
+    u64::from(std::process::id()) << 20 ^ log::now()
+}
+
+pub(crate) fn main() -> ExitCode {
+    if let Some((orders, log)) = Orders::read() {
+        match orders.kind.as_str() {
+            <ShmQueue<Item> as Kind>::NAME => worker::run::<ShmQueue<Item>>(&orders, &log),
+            <PipeQueue<Item> as Kind>::NAME => worker::run::<PipeQueue<Item>>(&orders, &log),
+            _ => worker::run::<IpcQueue<Item>>(&orders, &log),
+        }
+        return ExitCode::SUCCESS;
+    }
+    let Some(arguments) = arguments() else {
+        return ExitCode::SUCCESS;
+    };
+    let directory = env::temp_dir().join(format!("family-chaos-{}", std::process::id()));
+    fs::create_dir(&directory).expect("a directory for the notes");
+    let good = storm::<ShmQueue<Item>>(&arguments, &directory)
+        & storm::<PipeQueue<Item>>(&arguments, &directory)
+        & storm::<IpcQueue<Item>>(&arguments, &directory);
+    fs::remove_dir_all(&directory).expect("nobody else is in there");
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Kills until it is enough: whether all was well.
+fn storm<K: Kind>(arguments: &Arguments, directory: &Path) -> bool {
+    if arguments
+        .kind
+        .as_deref()
+        .is_some_and(|kind| kind != K::NAME)
+    {
+        return true;
+    }
+    let start = Instant::now();
+    let first = arguments.seed.unwrap_or_else(any_seed);
+    let mut total = Tally::default();
+    let mut good = true;
+    for run in 0.. {
+        let seed = first.wrapping_add(run);
+        match episode::run::<K>(seed, KILLS, directory) {
+            Ok(tally) => total.add(&tally),
+            Err(why) => {
+                good = false;
+                total.kills += KILLS;
+                println!("chaos {}: {why}", K::NAME);
+                println!("  again: -- --kind {} --seed {seed} --kills 1", K::NAME);
+            }
+        }
+        if total.kills >= arguments.kills {
+            break;
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let verdict = if good { "ok" } else { "FAILED" };
+    println!(
+        "chaos {} (seeds from {first}): {verdict} in {seconds:.1} s: {total}",
+        K::NAME
+    );
+    good
+}
+
+/// Understands its own options, and as much of the test harness's as matters.
+fn arguments() -> Option<Arguments> {
+    let mut arguments = Arguments {
+        kills: 100,
+        kind: None,
+        seed: None,
+    };
+    let mut words = env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || words.next().and_then(|word| word.parse().ok());
+        match word.as_str() {
+            "--kills" => arguments.kills = number().expect("--kills N"),
+            "--seed" => arguments.seed = Some(number().expect("--seed N")),
+            "--kind" => arguments.kind = words.next(),
+            "--list" => {
+                println!("chaos: test");
+                return None;
+            }
+            "--test-threads" | "--format" | "--color" | "--skip" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            filter if "chaos".contains(filter) => {}
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
