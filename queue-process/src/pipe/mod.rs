@@ -1,7 +1,10 @@
 //! [`PipeQueue`]: the default between processes.
 
 mod hall;
+mod notes;
 mod options;
+mod pop;
+mod push;
 mod record;
 mod storage;
 mod stretch;

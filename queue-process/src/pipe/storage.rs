@@ -1,6 +1,6 @@
 //! [`Pipe`]: where the items of a [`PipeQueue`](super::PipeQueue) are.
 //!
-//! Each item is a [`Record`] of 64 bytes in a kernel pipe. Beside the pipe there is a
+//! Each item is a [`Record`](super::record::Record) of 64 bytes in a kernel pipe. Beside the pipe there is a
 //! sparse file in memory with two parts: the *hall*, where the bytes of items lie that
 //! are too large for a record, and the *log*, where records go that find the pipe full.
 //!
@@ -16,8 +16,11 @@
 //! takes or gives a record whole or not at all. So whoever dies leaves at most a count
 //! that the kernel contradicts, and [`repair`](Storage::repair) asks the kernel.
 
-use super::hall::{GRANULE, GRANULES, Lap, granules};
-use super::record::{INLINE, Record, SIZE};
+use super::hall::{GRANULE, GRANULES};
+use super::notes::{Notes, is_from};
+use super::pop::Pop;
+use super::push::Push;
+use super::record::SIZE;
 use super::stretch::{self, Stretch};
 use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
@@ -28,13 +31,13 @@ use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat};
-use rustix::io::{Errno, ioctl_fionread, read, write};
+use rustix::io::ioctl_fionread;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 /// How many records are written or read at once: what the kernel moves as a whole.
-const BATCH: usize = 4096 / SIZE;
+pub(super) const BATCH: usize = 4096 / SIZE;
 
 /// The largest pipe that needs no privilege.
 const LARGEST: usize = 1 << 20;
@@ -42,63 +45,21 @@ const LARGEST: usize = 1 << 20;
 // The parts of the file, each larger than it can ever get.
 const HALL: u64 = 4096;
 const LOG: u64 = 1 << 40;
-const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
+pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
 const FILE: u64 = 1 << 41;
 
 /// So much of the hall is kept when the queue is empty: 4 MiB.
-const KEPT: u32 = (4 << 20) / GRANULE as u32;
+pub(super) const KEPT: u32 = (4 << 20) / GRANULE as u32;
 
 /// The log is given back in chunks of so many records: 1 MiB.
-const CHUNK: u32 = (1 << 20) / SIZE as u32;
+pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
 
 /// The pipe, the file around it, and how much memory they may take.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    pipe: OwnedFd,
+    pub(super) pipe: OwnedFd,
     file: OwnedFd,
-    limits: Limits,
-}
-
-/// What those who push remember at the tail.
-struct Notes<'a>(&'a Line);
-
-// Relaxed in all of these: they are written under the tail lock alone. Those who pop
-// read `spill` too; `Pipe::is_in_log` says why any value that they may see will do.
-impl Notes<'_> {
-    /// The number of the first item that went to the log, while pushes go there.
-    fn spill(&self) -> Option<u32> {
-        let word = self.0.notes[0].load(Relaxed);
-        (word != 0).then_some(word as u32)
-    }
-
-    fn set_spill(&self, spill: Option<u32>) {
-        let word = spill.map_or(0, |number| u64::from(number) | 1 << 32);
-        self.0.notes[0].store(word, Relaxed);
-    }
-
-    /// How far the hall is taken at most, written before the record that takes it is in
-    /// the pipe.
-    fn reach(&self) -> u32 {
-        self.0.notes[1].load(Relaxed) as u32
-    }
-
-    fn set_reach(&self, reach: u32) {
-        self.0.notes[1].store(reach.into(), Relaxed);
-    }
-
-    /// How the items lie in the hall, written before `reach`.
-    fn lap(&self) -> Lap {
-        Lap::from_word(self.0.notes[2].load(Relaxed))
-    }
-
-    fn set_lap(&self, lap: Lap) {
-        self.0.notes[2].store(lap.word(), Relaxed);
-    }
-}
-
-/// Whether the item of that number is behind the one numbered `from`, or that one.
-fn is_from(number: u32, from: u32) -> bool {
-    number.wrapping_sub(from).cast_signed() >= 0
+    pub(super) limits: Limits,
 }
 
 impl Pipe {
@@ -131,7 +92,7 @@ impl Pipe {
         Err(corrupt("a descriptor of the queue is not its pipe"))
     }
 
-    fn hall(&self) -> Stretch<'_> {
+    pub(super) fn hall(&self) -> Stretch<'_> {
         let len = u64::from(GRANULES) * GRANULE;
         Stretch {
             file: self.file.as_fd(),
@@ -140,240 +101,11 @@ impl Pipe {
         }
     }
 
-    fn log(&self) -> Stretch<'_> {
+    pub(super) fn log(&self) -> Stretch<'_> {
         Stretch {
             file: self.file.as_fd(),
             start: LOG,
             len: LOG_LEN,
-        }
-    }
-
-    /// Puts the bytes of an item where they belong: its record, or `None` if there is no
-    /// room. `hall` is where the tail is in the hall and how the items lie there, and is
-    /// moved on.
-    fn place(
-        &self,
-        control: &Control,
-        hall: &mut (u32, Lap),
-        head: Mark,
-        bytes: &[u8],
-    ) -> Result<Option<[u8; SIZE]>, Failure> {
-        if bytes.len() <= INLINE {
-            return Ok(Some(Record::Inside(bytes).encode()));
-        }
-        let (tail, lap) = *hall;
-        let Some(need) = granules(bytes.len()) else {
-            return Ok(None);
-        };
-        let Some((at, lap)) = lap.place(tail, head.position, need) else {
-            return Ok(None);
-        };
-        let reach = at + need;
-        let taken = u64::from(lap.taken(reach, head.position)) * GRANULE;
-        if taken + self.logged(control, head) > self.limits.memory {
-            return Ok(None);
-        }
-        self.hall().write(u64::from(at) * GRANULE, bytes)?;
-        if reach > KEPT {
-            // Relaxed: a hint, and those who empty the queue see it with the item.
-            control.bulky.store(1, Relaxed);
-        }
-        *hall = (reach, lap);
-        Ok(Some(
-            Record::Elsewhere {
-                at,
-                len: bytes.len(),
-            }
-            .encode(),
-        ))
-    }
-
-    /// Writes up to [`BATCH`] items, as many as go: where the tail is then.
-    fn write_some<'a>(
-        &self,
-        control: &Control,
-        tail: Mark,
-        head: Mark,
-        items: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<Mark, Failure> {
-        let notes = Notes(&control.tail);
-        let spilling = self.is_spilling(control, tail, head);
-        let (mut records, mut reaches, mut count) = ([0; BATCH * SIZE], [0; BATCH], 0);
-        let mut hall = (tail.position, notes.lap());
-        for bytes in items {
-            let record = match self.place(control, &mut hall, head, bytes) {
-                Ok(Some(record)) => record,
-                Err(failure) if count == 0 => return Err(failure),
-                Ok(None) | Err(_) => break,
-            };
-            records[count * SIZE..][..SIZE].copy_from_slice(&record);
-            reaches[count] = hall.0;
-            count += 1;
-        }
-        if count == 0 {
-            return Ok(tail);
-        }
-        notes.set_lap(hall.1);
-        notes.set_reach(hall.0);
-        let written = self.append(control, tail.count, &records[..count * SIZE], spilling)?;
-        Ok(tail.advanced(written as u32, reaches[written - 1]))
-    }
-
-    /// How many bytes the log holds.
-    fn logged(&self, control: &Control, head: Mark) -> u64 {
-        let Some(spill) = Notes(&control.tail).spill() else {
-            return 0;
-        };
-        let tail = control.tail.mark(Relaxed);
-        let oldest = if is_from(head.count, spill) {
-            head.count
-        } else {
-            spill
-        };
-        u64::from(tail.count.wrapping_sub(oldest)) * SIZE as u64
-    }
-
-    /// Whether the next record goes to the log; with the head as it is now.
-    fn is_spilling(&self, control: &Control, tail: Mark, head: Mark) -> bool {
-        let notes = Notes(&control.tail);
-        let Some(spill) = notes.spill() else {
-            return false;
-        };
-        if head.count == tail.count {
-            // All is read: back to the pipe.
-            self.log().give_back(0, LOG_LEN);
-            notes.set_spill(None);
-            return false;
-        }
-        if tail.count.wrapping_sub(spill) > 1 << 30 && is_from(head.count, spill) {
-            // Before the numbers have gone round. All that is inside is in the log.
-            notes.set_spill(Some(head.count));
-        }
-        true
-    }
-
-    /// Appends records to the queue whose tail is at the number `tail`: how many of them.
-    fn append(
-        &self,
-        control: &Control,
-        tail: u32,
-        records: &[u8],
-        spilling: bool,
-    ) -> Result<usize, Failure> {
-        let notes = Notes(&control.tail);
-        let mut piped = 0;
-        if !spilling {
-            piped = match write(&self.pipe, records) {
-                Ok(bytes) => bytes / SIZE,
-                Err(Errno::AGAIN | Errno::INTR) => 0,
-                Err(error) => return Err(refused("cannot write to the pipe", error)),
-            };
-            if piped * SIZE == records.len() {
-                return Ok(piped);
-            }
-            control.bulky.store(1, Relaxed);
-        }
-        let first = tail.wrapping_add(piped as u32);
-        if !spilling {
-            // Before the records are: whoever repairs then knows what the pipe holds.
-            notes.set_spill(Some(first));
-        }
-        let records = &records[piped * SIZE..];
-        // Up to the end of the numbers, and the rest another time.
-        let most = (u32::MAX - first) as usize + 1;
-        let logged = (records.len() / SIZE).min(most);
-        match self
-            .log()
-            .write(u64::from(first) * SIZE as u64, &records[..logged * SIZE])
-        {
-            Ok(()) => Ok(piped + logged),
-            Err(failure) => {
-                if !spilling {
-                    notes.set_spill(None);
-                }
-                if piped == 0 { Err(failure) } else { Ok(piped) }
-            }
-        }
-    }
-
-    /// Whether item `head` is in the log rather than in the pipe; under the head lock,
-    /// for an item that is inside.
-    ///
-    /// `spill` was written before that item was published, so at least that value is
-    /// seen. A later one says the same of this item: it is unset when all is read, is
-    /// set to the number of a later item, and moved up only as far as all is read.
-    fn is_in_log(&self, control: &Control, head: u32) -> bool {
-        Notes(&control.tail)
-            .spill()
-            .is_some_and(|spill| is_from(head, spill))
-    }
-
-    /// Reads the records of up to `into.len() / SIZE` items from `head` on, which are
-    /// inside: how many.
-    fn fetch(&self, control: &Control, head: u32, into: &mut [u8]) -> Result<usize, Failure> {
-        let notes = Notes(&control.tail);
-        let wanted = into.len() / SIZE;
-        if self.is_in_log(control, head) {
-            let wanted = wanted.min((u32::MAX - head) as usize + 1);
-            self.log()
-                .read(u64::from(head) * SIZE as u64, &mut into[..wanted * SIZE])?;
-            return Ok(wanted);
-        }
-        // Not beyond what the pipe has.
-        let wanted = match notes.spill() {
-            Some(spill) => wanted.min(spill.wrapping_sub(head) as usize),
-            None => wanted,
-        };
-        loop {
-            match read(&self.pipe, &mut into[..wanted * SIZE]) {
-                Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
-                Err(Errno::INTR) => {}
-                Ok(_) | Err(Errno::AGAIN) => {
-                    return Err(self.damaged(control, "the pipe does not hold what it should"));
-                }
-                Err(error) => return Err(refused("cannot read from the pipe", error)),
-            }
-        }
-    }
-
-    /// Something was taken out of the pipe that is no item: asks for a repair, which
-    /// counts anew what is inside.
-    #[cold]
-    fn damaged(&self, control: &Control, what: &str) -> Failure {
-        control.head.torn.store(1, Relaxed);
-        corrupt(what)
-    }
-
-    /// Gives the part of the log back that was read when `head` begins a new chunk.
-    fn pass(&self, control: &Control, head: u32) {
-        if head.is_multiple_of(CHUNK) && self.is_in_log(control, head) {
-            let end = u64::from(head) * SIZE as u64;
-            let chunk = u64::from(CHUNK) * SIZE as u64;
-            let end = if end == 0 { LOG_LEN } else { end };
-            self.log().give_back(end - chunk, end);
-        }
-    }
-
-    /// Appends to `into` the bytes of the item whose record this is: where the head then
-    /// is in the hall.
-    fn unpack(&self, record: &[u8], head: u32, into: &mut Vec<u8>) -> Result<u32, Failure> {
-        match Record::decode(record) {
-            Some(Record::Inside(bytes)) => {
-                into.extend_from_slice(bytes);
-                Ok(head)
-            }
-            Some(Record::Elsewhere { at, len }) if len <= self.limits.item as usize => {
-                let begin = into.len();
-                into.resize(begin + len, 0);
-                let bytes = &mut into[begin..];
-                if let Err(failure) = self.hall().read(u64::from(at) * GRANULE, bytes) {
-                    into.truncate(begin);
-                    return Err(failure);
-                }
-                let need = granules(len).unwrap_or(0);
-                Ok(at.saturating_add(need))
-            }
-            _ => Err(corrupt("what came out of the pipe is no item")),
         }
     }
 }
@@ -422,18 +154,8 @@ impl Storage for Pipe {
         head: &mut Opposite<'_>,
         bytes: &[u8],
     ) -> Result<Option<u32>, Failure> {
-        // A cache line is nothing beside a system call.
-        let head = head.look();
-        let notes = Notes(&control.tail);
-        let spilling = self.is_spilling(control, tail, head);
-        let mut hall = (tail.position, notes.lap());
-        let Some(record) = self.place(control, &mut hall, head, bytes)? else {
-            return Ok(None);
-        };
-        notes.set_lap(hall.1);
-        notes.set_reach(hall.0);
-        self.append(control, tail.count, &record, spilling)?;
-        Ok(Some(hall.0))
+        let mut push = Push::new(self, control, tail, head);
+        Ok(push.one(bytes)?.then_some(push.tail.position))
     }
 
     fn write_many(
@@ -444,15 +166,14 @@ impl Storage for Pipe {
         frames: &Frames,
         most: u32,
     ) -> Result<(u32, u32), Failure> {
-        let head = head.look();
-        let mut at = tail;
+        let mut push = Push::new(self, control, tail, head);
         loop {
-            let written = at.count.wrapping_sub(tail.count);
+            let written = push.tail.count.wrapping_sub(tail.count);
             let some = written as usize..(written as usize + BATCH).min(most as usize);
-            match self.write_some(control, at, head, some.map(|n| frames.get(n))) {
-                Ok(next) if next != at => at = next,
+            match push.some(some.map(|n| frames.get(n))) {
                 Err(failure) if written == 0 => return Err(failure),
-                _ => return Ok((written, at.position)),
+                Ok(0) | Err(_) => return Ok((written, push.tail.position)),
+                Ok(_) => {}
             }
         }
     }
@@ -464,12 +185,13 @@ impl Storage for Pipe {
         _: Mark,
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure> {
-        let mut record = [0; SIZE];
-        self.pass(control, head.count);
-        self.fetch(control, head.count, &mut record)?;
-        self.unpack(&record, head.position, into).inspect_err(|_| {
-            self.damaged(control, "");
-        })
+        let mut pop = Pop {
+            pipe: self,
+            control,
+            head,
+        };
+        pop.one(into)?;
+        Ok(pop.head.position)
     }
 
     fn read_many(
@@ -480,39 +202,23 @@ impl Storage for Pipe {
         max: u32,
         into: &mut Frames,
     ) -> Result<(u32, u32), Failure> {
-        let mut records = [0; BATCH * SIZE];
-        let mut at = head;
-        while at.count.wrapping_sub(head.count) < max && into.bytes.len() < MOST_AT_ONCE {
-            let left = max - at.count.wrapping_sub(head.count);
-            let wanted = (left as usize).min(BATCH);
-            // Not across a chunk, so that its end is not missed.
-            let wanted = wanted.min((CHUNK - at.count % CHUNK) as usize);
-            self.pass(control, at.count);
-            let fetched = match self.fetch(control, at.count, &mut records[..wanted * SIZE]) {
-                Ok(fetched) => fetched,
-                Err(failure) if at == head => return Err(failure),
-                Err(_) => break,
-            };
-            for record in records[..fetched * SIZE].chunks_exact(SIZE) {
-                match self.unpack(record, at.position, &mut into.bytes) {
-                    Ok(position) => {
-                        at = at.advanced(1, position);
-                        into.end();
-                    }
-                    // The others of this read are out of the pipe, so they are given.
-                    Err(_) => {
-                        self.damaged(control, "");
-                    }
-                }
+        let mut pop = Pop {
+            pipe: self,
+            control,
+            head,
+        };
+        loop {
+            let read = pop.head.count.wrapping_sub(head.count);
+            let some = (max - read).min(BATCH as u32);
+            if some == 0 || into.bytes.len() >= MOST_AT_ONCE {
+                return Ok((read, pop.head.position));
             }
-            if fetched < wanted {
-                break;
+            match pop.some(some as usize, into) {
+                Err(failure) if read == 0 => return Err(failure),
+                Err(_) => return Ok((read, pop.head.position)),
+                Ok(()) => {}
             }
         }
-        if at == head {
-            return Err(corrupt("what came out of the pipe is no item"));
-        }
-        Ok((at.count.wrapping_sub(head.count), at.position))
     }
 
     fn repair(&self, tail_line: &Line, head_line: &Line) -> Result<(), Failure> {
@@ -556,5 +262,246 @@ impl Storage for Pipe {
         self.log().give_back(0, LOG_LEN);
         Notes(&control.tail).set_spill(None);
         control.bulky.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Record;
+    use super::*;
+    use proptest::prelude::*;
+    use queue_core::{Bound, FailureKind};
+    use std::collections::VecDeque;
+
+    /// What the participants do, one after the other, each wholly or up to the moment
+    /// before the engine would have published it.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Push {
+            items: usize,
+            len: usize,
+            dies: bool,
+        },
+        Pop {
+            items: usize,
+            dies: bool,
+        },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let items = || prop_oneof![Just(1usize), 1..150usize];
+        let len = prop_oneof![4 => 8..60usize, 1 => 60..9000usize];
+        prop_oneof![
+            (items(), len, prop::bool::weighted(0.2)).prop_map(|(items, len, dies)| Step::Push {
+                items,
+                len,
+                dies
+            }),
+            (items(), prop::bool::weighted(0.2))
+                .prop_map(|(items, dies)| Step::Pop { items, dies }),
+        ]
+    }
+
+    /// A pipe that is soon full, and the words around it.
+    fn small() -> (Pipe, Control) {
+        let limits = Limits {
+            bound: Bound::items(1),
+            item: 10_000,
+            memory: 1 << 30,
+        };
+        let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+        (Pipe::create(&mapping, &limits).unwrap(), Control::default())
+    }
+
+    fn item(number: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![number as u8; len];
+        bytes[..8].copy_from_slice(&number.to_ne_bytes());
+        bytes
+    }
+
+    fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> Mark {
+        let tail = control.tail.mark(Relaxed);
+        let mark = control.head.mark(Relaxed);
+        let (line, other) = (&control.tail.0, &control.head.0);
+        let mut head = Opposite {
+            mark,
+            fresh: false,
+            line,
+            other,
+        };
+        let most = frames.len() as u32;
+        let (count, position) = match most {
+            1 => (
+                1,
+                pipe.write(control, tail, &mut head, frames.get(0))
+                    .unwrap()
+                    .unwrap(),
+            ),
+            _ => pipe
+                .write_many(control, tail, &mut head, frames, most)
+                .unwrap(),
+        };
+        assert_eq!(count, most);
+        tail.advanced(count, position)
+    }
+
+    fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
+        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        let mut frames = Frames::new();
+        let (count, position) = match max {
+            1 => {
+                let position = pipe.read(control, head, tail, &mut frames.bytes).unwrap();
+                frames.end();
+                (1, position)
+            }
+            _ => pipe
+                .read_many(control, head, tail, max, &mut frames)
+                .unwrap(),
+        };
+        assert_eq!(frames.len(), count as usize);
+        (head.advanced(count, position), frames)
+    }
+
+    proptest! {
+        /// After each death and its repair the count is that of the items which come out
+        /// then: all whose push had ended, in order, each once; of the dead's own push a
+        /// first part; and only what a dead one had taken out of the pipe is missing.
+        #[test]
+        fn a_death_leaves_order_and_count(steps in prop::collection::vec(step(), 1..60)) {
+            let (pipe, control) = small();
+            let mut inside = VecDeque::new();
+            let mut next = 0;
+            for step in steps {
+                match step {
+                    Step::Push { items, len, dies } => {
+                        let mut frames = Frames::new();
+                        let mut pushed = Vec::new();
+                        for _ in 0..items {
+                            pushed.push(item(next, len));
+                            frames.bytes.extend(item(next, len));
+                            frames.end();
+                            next += 1;
+                        }
+                        let tail = write(&pipe, &control, &frames);
+                        let before = inside.len();
+                        inside.extend(pushed);
+                        if dies {
+                            pipe.repair(&control.tail, &control.head).unwrap();
+                            let count = control.head.mark(Relaxed)
+                                .items_until(control.tail.mark(Relaxed)) as usize;
+                            prop_assert!((before..=before + items).contains(&count));
+                            inside.truncate(count);
+                        } else {
+                            control.tail.set_mark(tail);
+                        }
+                    }
+                    Step::Pop { items, dies } if !inside.is_empty() => {
+                        let max = items.min(inside.len());
+                        let (head, frames) = read(&pipe, &control, max as u32);
+                        for (n, expected) in inside.iter().take(frames.len()).enumerate() {
+                            prop_assert_eq!(frames.get(n), expected);
+                        }
+                        if dies {
+                            pipe.repair(&control.tail, &control.head).unwrap();
+                            let count = control.head.mark(Relaxed)
+                                .items_until(control.tail.mark(Relaxed)) as usize;
+                            let lost = inside.len().checked_sub(count);
+                            prop_assert!(lost.is_some_and(|lost| lost <= frames.len()));
+                            inside.drain(..lost.unwrap());
+                        } else {
+                            control.head.set_mark(head);
+                            inside.drain(..frames.len());
+                        }
+                    }
+                    Step::Pop { .. } => {}
+                }
+            }
+            while let Some(expected) = inside.pop_front() {
+                let (head, frames) = read(&pipe, &control, 1);
+                prop_assert_eq!(frames.get(0), expected);
+                control.head.set_mark(head);
+            }
+            pipe.repair(&control.tail, &control.head).unwrap();
+            prop_assert_eq!(control.head.mark(Relaxed).count, control.tail.mark(Relaxed).count);
+        }
+    }
+
+    #[test]
+    fn both_may_have_died() {
+        let (pipe, control) = small();
+        let mut frames = Frames::new();
+        frames.bytes.extend(item(0, 5000));
+        frames.end();
+        control.tail.set_mark(write(&pipe, &control, &frames));
+        // One pushes, one pops, and nobody says so.
+        frames.clear();
+        frames.bytes.extend(item(1, 5000));
+        frames.end();
+        write(&pipe, &control, &frames);
+        read(&pipe, &control, 1);
+        pipe.repair(&control.tail, &control.head).unwrap();
+        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        assert_eq!(head.items_until(tail), 1);
+        // What comes next does not lie where the item inside does.
+        frames.clear();
+        frames.bytes.extend(item(2, 5000));
+        frames.end();
+        control.tail.set_mark(write(&pipe, &control, &frames));
+        for number in [1, 2] {
+            let (head, frames) = read(&pipe, &control, 1);
+            assert_eq!(frames.get(0), item(number, 5000));
+            control.head.set_mark(head);
+        }
+    }
+
+    #[test]
+    fn what_is_no_item_is_counted_out() {
+        let (pipe, control) = small();
+        let forged = Record::Elsewhere {
+            at: 0,
+            len: 1 << 30,
+        }
+        .encode();
+        for record in [[0; SIZE], [0xff; SIZE], forged] {
+            rustix::io::write(&pipe.pipe, &record).unwrap();
+            let tail = control.tail.mark(Relaxed);
+            control.tail.set_mark(tail.advanced(1, tail.position));
+            let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+            let failure = pipe
+                .read(&control, head, tail, &mut Vec::new())
+                .unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Corrupt);
+            assert_ne!(control.head.torn.load(Relaxed), 0);
+            pipe.repair(&control.tail, &control.head).unwrap();
+            let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+            assert_eq!(head.count, tail.count);
+        }
+    }
+
+    #[test]
+    fn strange_descriptors_are_refused() {
+        let limits = Limits {
+            bound: Bound::items(1),
+            item: 8,
+            memory: 1 << 20,
+        };
+        let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+        let pipe = Pipe::create(&mapping, &limits).unwrap();
+        let own = || {
+            pipe.descriptors()
+                .iter()
+                .map(|fd| fd.try_clone_to_owned().unwrap())
+                .collect()
+        };
+        let open = |own| Pipe::open(&mapping, &limits, own);
+        assert!(open(own()).is_ok());
+        let corrupt = |own: Vec<OwnedFd>| {
+            assert_eq!(open(own).unwrap_err().kind(), FailureKind::Corrupt);
+        };
+        corrupt(own().into_iter().rev().collect());
+        corrupt(own().into_iter().take(1).collect());
+        corrupt(vec![]);
+        let (blocking, _) = rustix::pipe::pipe().unwrap();
+        corrupt(vec![blocking, own().pop().unwrap()]);
     }
 }

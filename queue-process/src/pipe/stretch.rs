@@ -72,8 +72,17 @@ impl Stretch<'_> {
         Ok(())
     }
 
+    /// Appends the `len` bytes at `at` to `into`, or nothing.
+    pub(super) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) -> Result<(), Failure> {
+        let begin = into.len();
+        self.offset(at, len)?;
+        into.resize(begin + len, 0);
+        self.fill(at, &mut into[begin..])
+            .inspect_err(|_| into.truncate(begin))
+    }
+
     /// Fills all of `into` from `at`.
-    pub(super) fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
+    pub(super) fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
         let mut offset = self.offset(at, into.len())?;
         let mut into = into;
         while !into.is_empty() {
@@ -129,12 +138,12 @@ mod tests {
         let bytes: Vec<u8> = (0..3 << 20).map(|n| (n % 251) as u8).collect();
         stretch.write(1 << 40, &bytes).unwrap();
         let mut read = vec![0; bytes.len()];
-        stretch.read(1 << 40, &mut read).unwrap();
+        stretch.fill(1 << 40, &mut read).unwrap();
         assert!(read == bytes);
         assert!(fstat(&file).unwrap().st_blocks * 512 >= 3 << 20);
         stretch.give_back(1 << 40, (1 << 40) + bytes.len() as u64);
         assert_eq!(fstat(&file).unwrap().st_blocks, 0);
-        stretch.read(1 << 40, &mut read).unwrap();
+        stretch.fill(1 << 40, &mut read).unwrap();
         assert!(read.iter().all(|byte| *byte == 0));
     }
 
@@ -147,7 +156,7 @@ mod tests {
             len: 4096,
         };
         for at in [4093, 4097, u64::MAX - 1, u64::MAX] {
-            let failure = stretch.read(at, &mut [0; 4]).unwrap_err();
+            let failure = stretch.fill(at, &mut [0; 4]).unwrap_err();
             assert_eq!(failure.kind(), FailureKind::Corrupt);
             let failure = stretch.write(at, &[0; 4]).unwrap_err();
             assert_eq!(failure.kind(), FailureKind::Corrupt);
@@ -179,7 +188,7 @@ mod tests {
             start: 4096,
             len: 4096,
         };
-        let failure = stretch.read(0, &mut [0; 4]).unwrap_err();
+        let failure = stretch.fill(0, &mut [0; 4]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
     }
 }
