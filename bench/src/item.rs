@@ -82,6 +82,11 @@ impl Tally {
         self.last = Some(number);
     }
 
+    /// How many it noted.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Whether the consumers together saw each of `items` once; and, if one producer
     /// sent them, in order.
     pub fn check(tallies: &[Self], items: u64, producers: usize) -> Result<(), String> {

@@ -2,10 +2,12 @@
 
 use crate::cell::Cell;
 use crate::machine::{self, Foreign};
+use crate::processes;
 use crate::subject::{Outcome, Role, Sample, Subject, first_items, subjects};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -202,6 +204,8 @@ fn child(sample: &Sample, care: &Care) -> Result<Outcome, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     own_group(&mut command);
+    let files = Files::new()?;
+    command.env(processes::DIRECTORY, &files.0);
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let patience = Duration::from_millis(care.hung_ms);
     let start = Instant::now();
@@ -239,4 +243,23 @@ fn child(sample: &Sample, care: &Care) -> Result<Outcome, String> {
 fn own_group(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
+}
+
+/// A directory in memory for what a child's queues leave, whatever becomes of the child.
+struct Files(PathBuf);
+
+impl Files {
+    fn new() -> Result<Self, String> {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let path = parent.join(format!("family-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

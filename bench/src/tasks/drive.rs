@@ -35,23 +35,18 @@ pub fn run<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
             .build(),
     }
     .map_err(|error| error.to_string())?;
-    match cell.size {
-        8 => run_with::<C, u64>(&runtime, cell, items),
-        _ => run_with::<C, Block>(&runtime, cell, items),
-    }
-}
-
-fn run_with<C: Channel, T: Item>(rt: &Runtime, cell: &Cell, items: u64) -> Result<Outcome, String> {
-    let shape = cell.shape;
-    match cell.load {
-        Load::Stream => on(rt, stream::<C, T>(shape, items, 1))?,
-        Load::Batch => on(rt, stream::<C, T>(shape, items, BATCH))?,
-        Load::PingPong => on(rt, ping_pong::<C, T>(shape, items)),
-        Load::Alone => on(rt, alone::<C, T>(shape, items))?,
-        Load::Idle => on(rt, idle::<C, T>(shape)),
-        Load::Empty => Ok(empty::<C, T>(&shape, items)),
-        Load::Queued => on(rt, queued::<C, T>(shape, items)),
-        Load::Burst => on(rt, burst::<C, T>(shape, items)),
+    let (rt, shape) = (&runtime, cell.shape);
+    // Only streams come with large items.
+    match (cell.load, cell.size) {
+        (Load::Stream, 8) => on(rt, stream::<C, u64>(shape, items, 1))?,
+        (Load::Stream, _) => on(rt, stream::<C, Block>(shape, items, 1))?,
+        (Load::Batch, _) => on(rt, stream::<C, u64>(shape, items, BATCH))?,
+        (Load::PingPong, _) => on(rt, ping_pong::<C>(shape, items)),
+        (Load::Alone, _) => on(rt, alone::<C>(shape, items))?,
+        (Load::Idle, _) => on(rt, idle::<C>(shape)),
+        (Load::Empty, _) => Ok(empty::<C>(&shape, items)),
+        (Load::Queued, _) => on(rt, queued::<C>(shape, items)),
+        (Load::Burst, _) => on(rt, burst::<C>(shape, items)),
     }
 }
 
@@ -139,15 +134,15 @@ async fn drain<T: Item>(mut rx: impl Rx<T>, batch: usize) -> Tally {
     }
 }
 
-fn one<C: Channel, T: Item>(shape: &Shape) -> (C::Tx<T>, C::Rx<T>) {
-    let (mut txs, mut rxs) = C::open::<T>(shape);
+fn one<C: Channel>(shape: &Shape) -> (C::Tx<u64>, C::Rx<u64>) {
+    let (mut txs, mut rxs) = C::open::<u64>(shape);
     (txs.remove(0), rxs.remove(0))
 }
 
 /// There over one queue and back over another; every trip timed.
-async fn ping_pong<C: Channel, T: Item>(shape: Shape, items: u64) -> Outcome {
-    let (mut ping, mut pinged) = one::<C, T>(&shape);
-    let (mut pong, mut ponged) = one::<C, T>(&shape);
+async fn ping_pong<C: Channel>(shape: Shape, items: u64) -> Outcome {
+    let (mut ping, mut pinged) = one::<C>(&shape);
+    let (mut pong, mut ponged) = one::<C>(&shape);
     tokio::spawn(async move {
         while let Some(item) = pinged.recv().await {
             pong.send(item).await;
@@ -157,7 +152,7 @@ async fn ping_pong<C: Channel, T: Item>(shape: Shape, items: u64) -> Outcome {
     let mut last = begin;
     let mut times = Vec::with_capacity(items as usize);
     for number in 0..items {
-        ping.send(T::new(number)).await;
+        ping.send(number).await;
         black_box(ponged.recv().await);
         let now = Instant::now();
         times.push((now - std::mem::replace(&mut last, now)).as_nanos() as u32);
@@ -166,13 +161,13 @@ async fn ping_pong<C: Channel, T: Item>(shape: Shape, items: u64) -> Outcome {
 }
 
 /// Push and pop with nobody else there.
-async fn alone<C: Channel, T: Item>(shape: Shape, items: u64) -> Result<Outcome, String> {
-    let (mut tx, mut rx) = one::<C, T>(&shape);
+async fn alone<C: Channel>(shape: Shape, items: u64) -> Result<Outcome, String> {
+    let (mut tx, mut rx) = one::<C>(&shape);
     let mut tally = Tally::default();
     let start = Instant::now();
     for number in 0..items {
-        tx.send(black_box(T::new(number))).await;
-        tally.note(rx.recv().await.map_or(u64::MAX, |item| item.number()));
+        tx.send(black_box(number)).await;
+        tally.note(rx.recv().await.map_or(u64::MAX, |item| item));
     }
     let outcome = Outcome::each(items, start.elapsed().as_secs_f64());
     Tally::check(&[tally], items, 1)?;
@@ -180,11 +175,11 @@ async fn alone<C: Channel, T: Item>(shape: Shape, items: u64) -> Result<Outcome,
 }
 
 /// CPU milliseconds that waiters use in a second in which nothing comes.
-async fn idle<C: Channel, T: Item>(shape: Shape) -> Outcome {
+async fn idle<C: Channel>(shape: Shape) -> Outcome {
     let (txs, rxs): (Vec<_>, Vec<_>) = if C::supports(&shape) {
-        C::open::<T>(&shape)
+        C::open::<u64>(&shape)
     } else {
-        (0..shape.consumers).map(|_| one::<C, T>(&IDLE)).unzip()
+        (0..shape.consumers).map(|_| one::<C>(&IDLE)).unzip()
     };
     for mut rx in rxs {
         // They end with the runtime.
@@ -199,29 +194,29 @@ async fn idle<C: Channel, T: Item>(shape: Shape) -> Outcome {
 }
 
 /// Bytes of an empty queue.
-fn empty<C: Channel, T: Item>(shape: &Shape, queues: u64) -> Outcome {
-    drop(one::<C, T>(shape));
+fn empty<C: Channel>(shape: &Shape, queues: u64) -> Outcome {
+    drop(one::<C>(shape));
     let mut all = Vec::with_capacity(queues as usize);
-    let bytes = heap::growth(|| all.extend((0..queues).map(|_| one::<C, T>(shape))));
+    let bytes = heap::growth(|| all.extend((0..queues).map(|_| one::<C>(shape))));
     Outcome::plain(bytes / queues as f64)
 }
 
 /// Bytes per queued item.
-async fn queued<C: Channel, T: Item>(shape: Shape, items: u64) -> Outcome {
-    let (mut tx, _rx) = one::<C, T>(&shape);
+async fn queued<C: Channel>(shape: Shape, items: u64) -> Outcome {
+    let (mut tx, _rx) = one::<C>(&shape);
     let counted = heap::Growth::begin();
     for number in 0..items {
-        tx.send(T::new(number)).await;
+        tx.send(number).await;
     }
     Outcome::plain(counted.end() / items as f64)
 }
 
 /// Bytes that a queue keeps when many items have come and gone.
-async fn burst<C: Channel, T: Item>(shape: Shape, items: u64) -> Outcome {
-    let (mut tx, mut rx) = one::<C, T>(&shape);
+async fn burst<C: Channel>(shape: Shape, items: u64) -> Outcome {
+    let (mut tx, mut rx) = one::<C>(&shape);
     let counted = heap::Growth::begin();
     for number in 0..items {
-        tx.send(T::new(number)).await;
+        tx.send(number).await;
     }
     for _ in 0..items {
         black_box(rx.recv().await);

@@ -23,24 +23,19 @@ pub fn supports<C: Channel>(cell: &Cell) -> bool {
     cell.load != Load::Idle || C::supports(&cell.shape) || C::supports(&IDLE)
 }
 
-/// One run.
+/// One run. Only streams come with large items.
 pub fn run<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
-    match cell.size {
-        8 => run_with::<C, u64>(cell, items),
-        _ => run_with::<C, Block>(cell, items),
-    }
-}
-
-fn run_with<C: Channel, T: Item>(cell: &Cell, items: u64) -> Result<Outcome, String> {
-    match cell.load {
-        Load::Stream => stream::<C, T>(&cell.shape, items, 1),
-        Load::Batch => stream::<C, T>(&cell.shape, items, BATCH),
-        Load::PingPong => Ok(ping_pong::<C, T>(&cell.shape, items)),
-        Load::Alone => alone::<C, T>(&cell.shape, items),
-        Load::Idle => Ok(idle::<C, T>(&cell.shape)),
-        Load::Empty => Ok(empty::<C, T>(&cell.shape, items)),
-        Load::Queued => Ok(queued::<C, T>(&cell.shape, items)),
-        Load::Burst => Ok(burst::<C, T>(&cell.shape, items)),
+    let shape = &cell.shape;
+    match (cell.load, cell.size) {
+        (Load::Stream, 8) => stream::<C, u64>(shape, items, 1),
+        (Load::Stream, _) => stream::<C, Block>(shape, items, 1),
+        (Load::Batch, _) => stream::<C, u64>(shape, items, BATCH),
+        (Load::PingPong, _) => Ok(ping_pong::<C>(shape, items)),
+        (Load::Alone, _) => alone::<C>(shape, items),
+        (Load::Idle, _) => Ok(idle::<C>(shape)),
+        (Load::Empty, _) => Ok(empty::<C>(shape, items)),
+        (Load::Queued, _) => Ok(queued::<C>(shape, items)),
+        (Load::Burst, _) => Ok(burst::<C>(shape, items)),
     }
 }
 
@@ -127,15 +122,15 @@ fn drain_many<T: Item>(mut rx: impl Rx<T>, batch: usize) -> Tally {
     }
 }
 
-fn one<C: Channel, T: Item>(shape: &Shape) -> (C::Tx<T>, C::Rx<T>) {
-    let (mut txs, mut rxs) = C::open::<T>(shape);
+fn one<C: Channel>(shape: &Shape) -> (C::Tx<u64>, C::Rx<u64>) {
+    let (mut txs, mut rxs) = C::open::<u64>(shape);
     (txs.remove(0), rxs.remove(0))
 }
 
 /// There over one queue and back over another; every trip timed.
-fn ping_pong<C: Channel, T: Item>(shape: &Shape, items: u64) -> Outcome {
-    let (mut ping, mut pinged) = one::<C, T>(shape);
-    let (mut pong, mut ponged) = one::<C, T>(shape);
+fn ping_pong<C: Channel>(shape: &Shape, items: u64) -> Outcome {
+    let (mut ping, mut pinged) = one::<C>(shape);
+    let (mut pong, mut ponged) = one::<C>(shape);
     thread::scope(|scope| {
         scope.spawn(move || {
             while let Some(item) = pinged.recv() {
@@ -146,7 +141,7 @@ fn ping_pong<C: Channel, T: Item>(shape: &Shape, items: u64) -> Outcome {
         let mut last = begin;
         let times = (0..items)
             .map(|number| {
-                ping.send(T::new(number));
+                ping.send(number);
                 black_box(ponged.recv());
                 let now = Instant::now();
                 (now - std::mem::replace(&mut last, now)).as_nanos() as u32
@@ -159,13 +154,13 @@ fn ping_pong<C: Channel, T: Item>(shape: &Shape, items: u64) -> Outcome {
 }
 
 /// Push and pop with nobody else there.
-fn alone<C: Channel, T: Item>(shape: &Shape, items: u64) -> Result<Outcome, String> {
-    let (mut tx, mut rx) = one::<C, T>(shape);
+fn alone<C: Channel>(shape: &Shape, items: u64) -> Result<Outcome, String> {
+    let (mut tx, mut rx) = one::<C>(shape);
     let mut tally = Tally::default();
     let start = Instant::now();
     for number in 0..items {
-        tx.send(black_box(T::new(number)));
-        tally.note(rx.recv().map_or(u64::MAX, |item| item.number()));
+        tx.send(black_box(number));
+        tally.note(rx.recv().map_or(u64::MAX, |item| item));
     }
     let outcome = Outcome::each(items, start.elapsed().as_secs_f64());
     Tally::check(&[tally], items, 1)?;
@@ -173,11 +168,11 @@ fn alone<C: Channel, T: Item>(shape: &Shape, items: u64) -> Result<Outcome, Stri
 }
 
 /// CPU milliseconds that waiters use in a second in which nothing comes.
-fn idle<C: Channel, T: Item>(shape: &Shape) -> Outcome {
+fn idle<C: Channel>(shape: &Shape) -> Outcome {
     let (_txs, rxs): (Vec<_>, Vec<_>) = if C::supports(shape) {
-        C::open::<T>(shape)
+        C::open::<u64>(shape)
     } else {
-        (0..shape.consumers).map(|_| one::<C, T>(&IDLE)).unzip()
+        (0..shape.consumers).map(|_| one::<C>(&IDLE)).unzip()
     };
     for mut rx in rxs {
         // They end with the process.
@@ -192,25 +187,25 @@ fn idle<C: Channel, T: Item>(shape: &Shape) -> Outcome {
 }
 
 /// Bytes of an empty queue.
-fn empty<C: Channel, T: Item>(shape: &Shape, queues: u64) -> Outcome {
-    drop(one::<C, T>(shape));
+fn empty<C: Channel>(shape: &Shape, queues: u64) -> Outcome {
+    drop(one::<C>(shape));
     let mut all = Vec::with_capacity(queues as usize);
-    let bytes = heap::growth(|| all.extend((0..queues).map(|_| one::<C, T>(shape))));
+    let bytes = heap::growth(|| all.extend((0..queues).map(|_| one::<C>(shape))));
     Outcome::plain(bytes / queues as f64)
 }
 
 /// Bytes per queued item.
-fn queued<C: Channel, T: Item>(shape: &Shape, items: u64) -> Outcome {
-    let (mut tx, _rx) = one::<C, T>(shape);
-    let bytes = heap::growth(|| (0..items).for_each(|number| tx.send(T::new(number))));
+fn queued<C: Channel>(shape: &Shape, items: u64) -> Outcome {
+    let (mut tx, _rx) = one::<C>(shape);
+    let bytes = heap::growth(|| (0..items).for_each(|number| tx.send(number)));
     Outcome::plain(bytes / items as f64)
 }
 
 /// Bytes that a queue keeps when many items have come and gone.
-fn burst<C: Channel, T: Item>(shape: &Shape, items: u64) -> Outcome {
-    let (mut tx, mut rx) = one::<C, T>(shape);
+fn burst<C: Channel>(shape: &Shape, items: u64) -> Outcome {
+    let (mut tx, mut rx) = one::<C>(shape);
     let bytes = heap::growth(|| {
-        (0..items).for_each(|number| tx.send(T::new(number)));
+        (0..items).for_each(|number| tx.send(number));
         (0..items).for_each(|_| _ = black_box(rx.recv()));
     });
     Outcome::plain(bytes)

@@ -11,7 +11,11 @@ use std::collections::VecDeque;
 
 /// Every kind of ours that threads use.
 pub fn subjects() -> Vec<Subject> {
-    vec![subject::<AsyncKind>(Role::Ours)]
+    vec![
+        subject::<ThreadKind>(Role::Ours),
+        subject::<LockFreeKind>(Role::Ours),
+        subject::<AsyncKind>(Role::Ours),
+    ]
 }
 
 impl<T: Item, Q: Queue<T> + 'static> Tx<T> for Producer<T, Q> {
@@ -42,4 +46,6 @@ impl<T: Item, Q: Queue<T> + 'static> Rx<T> for Consumer<T, Q> {
     }
 }
 
+kind!(ThreadKind, "ThreadQueue", queue_thread::ThreadQueue);
+kind!(LockFreeKind, "LockFreeQueue", queue_thread::LockFreeQueue);
 kind!(AsyncKind, "AsyncQueue", queue_async::AsyncQueue);
