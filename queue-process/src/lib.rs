@@ -1,4 +1,52 @@
-//! FIFO queues between processes.
+//! FIFO queues between processes, with the verbs, errors and promises of the queues
+//! between threads and tasks: moving a worker into a process changes one line.
+//!
+//! | kind | runs on | items are | take it |
+//! |---|---|---|---|
+//! | [`PipeQueue`] | Linux | in a kernel pipe | by default |
+//! | [`ShmQueue`] | Linux | in shared memory | when a microsecond for each item is too much |
+//! | [`IpcQueue`] | wherever `ipc-channel` runs | in the process that made it | elsewhere than on Linux, or where one process should own all state |
+//!
+//! Any number of producers and consumers in any number of processes, bounded or not;
+//! first in, first out, over all of them. An item must be serializable, and `push`
+//! serializes it, in the caller: what does not serialize, or is too large, comes back.
+//! The format is a [`codec`], the second type parameter: [`Postcard`] unless
+//! said otherwise, [`Raw`] for bytes that are bytes already.
+//!
+//! # Handing a queue over
+//!
+//! ```no_run
+//! use queue_process::{PipeQueue, Queue};
+//! use std::process::Command;
+//!
+//! let jobs = PipeQueue::<u64>::bounded(64)?;
+//! let mut worker = Command::new("worker");
+//! jobs.share_with(&mut worker, "JOBS")?; // in the worker: PipeQueue::<u64>::from_parent("JOBS")?
+//! worker.spawn()?;
+//! jobs.push(7)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! One half alone goes the same way ([`Handover`]), a queue also goes by name
+//! (`create_named`, `open_named`) and inside a message of `ipc-channel`.
+//!
+//! # When somebody dies
+//!
+//! A process may be killed at any instruction: nobody hangs, no item is torn or comes
+//! twice, and what was pushed stays, but for the item in the hands of who was killed.
+//! When the last process of a side is gone, the queue closes. Each kind's page says what
+//! its own deaths mean and whom it trusts.
+//!
+//! | | whom it trusts | what a hostile participant can do |
+//! |---|---|---|
+//! | [`PipeQueue`] | its participants, who all belong to one user | make operations of others fail or wait, lose or forge items; not crash them, nor read other memory |
+//! | [`ShmQueue`] | the same | the same |
+//! | [`IpcQueue`] | its host | send the host nonsense, which is refused; take items |
+//!
+//! # When not
+//!
+//! Inside one process `queue-thread` and `queue-async` are 10 to 100 times faster. Between
+//! machines, or for items that must outlive all processes, take a message broker.
 
 #![deny(unsafe_code)]
 
@@ -19,6 +67,9 @@ mod shm;
 #[allow(dead_code)]
 mod sys;
 
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+pub use codec::{Codec, Postcard, Raw};
 #[cfg(not(loom))]
 pub use handover::Handover;
 #[cfg(not(loom))]
