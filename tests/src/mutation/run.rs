@@ -4,7 +4,7 @@
 use super::Mutation;
 use crate::models::{self, Depth, ModelFile};
 use std::fmt;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -178,12 +178,18 @@ impl Bench {
         // Each change is a new build: the faster the better.
         command.env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+        command.arg("--");
         if let Some(test) = test {
-            command.args(["--", "--exact", test]);
+            command.args(["--exact", test]);
         }
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
-        Group(child).end(self.limit)
+        let models = matches!(suite, Suite::Models(_));
+        if models {
+            // A model that panics does so for good, and says so at once.
+            command.arg("--nocapture");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).process_group(0);
+        Group(command.spawn()?).end(self.limit, models)
     }
 }
 
@@ -191,16 +197,13 @@ impl Bench {
 struct Group(Child);
 
 impl Group {
-    /// Waits for the suite to pass, or for the first sign that it will not.
-    fn end(mut self, limit: Duration) -> io::Result<End> {
-        let output = self.0.stdout.take().expect("it is piped");
+    /// Waits for the suite to pass, or for the first sign that it will not: a test that
+    /// failed or, among `models`, one that panicked.
+    fn end(mut self, limit: Duration, models: bool) -> io::Result<End> {
         let (lines, incoming) = mpsc::channel();
-        std::thread::spawn(move || {
-            BufReader::new(output)
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| lines.send(line))
-        });
+        follow(self.0.stdout.take(), &lines);
+        follow(self.0.stderr.take(), &lines);
+        drop(lines);
         let deadline = Instant::now() + limit;
         let mut was_built = false;
         loop {
@@ -208,7 +211,8 @@ impl Group {
             match incoming.recv_timeout(left) {
                 Ok(line) if line.starts_with("running ") => was_built = true,
                 Ok(line) => {
-                    if let Some(test) = failed_test(&line) {
+                    let panicked = panicked_test(&line).filter(|_| models);
+                    if let Some(test) = failed_test(&line).or(panicked) {
                         return Ok(End::Failed(test.to_string()));
                     }
                 }
@@ -235,6 +239,23 @@ impl Drop for Group {
             .status();
         let _ = self.0.wait();
     }
+}
+
+/// Sends what comes out of `pipe`, line by line.
+fn follow(pipe: Option<impl Read + Send + 'static>, lines: &mpsc::Sender<String>) {
+    let (pipe, lines) = (pipe.expect("it is piped"), lines.clone());
+    std::thread::spawn(move || {
+        BufReader::new(pipe)
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| lines.send(line))
+    });
+}
+
+/// The name in `thread 'NAME' (..) panicked at`.
+fn panicked_test(line: &str) -> Option<&str> {
+    let (name, rest) = line.strip_prefix("thread '")?.split_once('\'')?;
+    rest.contains(" panicked at ").then_some(name)
 }
 
 /// The name in `test NAME ... FAILED`.
