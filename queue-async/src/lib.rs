@@ -69,6 +69,7 @@
 #![forbid(unsafe_code)]
 
 mod coop;
+mod future;
 mod line;
 mod permit;
 mod poppers;

@@ -23,14 +23,15 @@ struct Node<W> {
 }
 
 /// See the module's page.
+#[repr(C)] // What every push and pop looks at stands first.
 pub(crate) struct Line<W> {
+    /// How many nodes stand in line, and how many are in use at all.
+    waiting: usize,
+    used: usize,
     nodes: Vec<Node<W>>,
     unused: usize,
     first: usize,
     last: usize,
-    /// How many nodes are in use, and how many of those stand in line.
-    used: usize,
-    waiting: usize,
 }
 
 impl<W> Line<W> {
@@ -114,7 +115,7 @@ impl<W> Line<W> {
         self.unused = key;
         let waiter = node.waiter.take().expect(IN_USE);
         self.used -= 1;
-        if self.used == 0 {
+        if self.used == 0 && self.nodes.len() > KEEP {
             // A crowd that has gone gives its memory back.
             self.unused = NONE;
             self.nodes.clear();

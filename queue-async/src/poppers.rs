@@ -17,9 +17,10 @@ struct Popper {
 }
 
 /// See the module's page.
+#[repr(C)] // See `State`.
 pub(crate) struct Poppers {
-    line: Line<Popper>,
     granted: usize,
+    line: Line<Popper>,
     /// The first that is not granted.
     ungranted: usize,
 }

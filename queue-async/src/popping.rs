@@ -3,7 +3,7 @@
 //! In each, `act` is what to do then: there is an item, or the queue is closed.
 
 use crate::coop;
-use crate::shared::{Shared, release};
+use crate::shared::{Shared, release, release_newcomer};
 use crate::state::{State, Want};
 use crate::turn::Turn;
 use crate::wake::Wake;
@@ -50,7 +50,7 @@ impl<T> Shared<T> {
     }
 
     /// Acts once it is this task's turn; `turn` is where it stands in line meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_popping<'a, R>(
         &'a self,
         turn: &mut Option<Turn<'a, T>>,
@@ -63,7 +63,7 @@ impl<T> Shared<T> {
             let mut free = self.lock();
             if free.spare() > 0 {
                 let result = act(&mut free);
-                release(free);
+                release_newcomer(free);
                 budget.made_progress();
                 return Poll::Ready(result);
             }

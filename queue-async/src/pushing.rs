@@ -4,7 +4,7 @@
 
 use crate::coop;
 use crate::pushers::Wish;
-use crate::shared::{Shared, release};
+use crate::shared::{Shared, release, release_newcomer};
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
 use crate::wake::Wake;
@@ -62,7 +62,7 @@ impl<T> Shared<T> {
 
     /// Pushes what is in `item` once it is this task's turn, by itself or by whoever
     /// frees the place; `turn` is where it stands in line meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_push<'a>(
         &'a self,
         item: &mut Option<T>,
@@ -75,7 +75,7 @@ impl<T> Shared<T> {
             let mut free = self.lock();
             if free.free() > 0 && !free.is_closed() {
                 free.push(item.take().expect(HELD));
-                release(free);
+                release_newcomer(free);
                 budget.made_progress();
                 return Poll::Ready(Ok(()));
             }

@@ -1,5 +1,6 @@
 //! [`AsyncQueue`]: the kind, and every verb of it.
 
+use crate::future::{Pop, Push};
 use crate::permit::Permit;
 use crate::pushers::Wish;
 use crate::shared::Shared;
@@ -231,9 +232,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     #[inline]
     fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
-        let mut item = Some(item);
-        let mut turn = None;
-        poll_fn(move |cx| self.shared.poll_push(&mut item, &mut turn, cx))
+        Push::new(&self.shared, item)
     }
 
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
@@ -283,8 +282,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     #[inline]
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
-        let mut turn = None;
-        poll_fn(move |cx| self.poll_pop(&mut turn, cx))
+        Pop::new(&self.shared)
     }
 
     #[inline]

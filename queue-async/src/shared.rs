@@ -41,6 +41,14 @@ pub(crate) fn release<T>(state: LockGuard<'_, State<T>>) {
     }
 }
 
+/// [`release`] after a push or pop by one who came new and found enough.
+#[inline]
+pub(crate) fn release_newcomer<T>(state: LockGuard<'_, State<T>>) {
+    if !state.is_quiet() {
+        settle(state);
+    }
+}
+
 #[inline(never)]
 fn settle<T>(mut state: LockGuard<'_, State<T>>) {
     let mut wakes = Wakes::default();

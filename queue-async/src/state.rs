@@ -17,6 +17,7 @@ const KEEP: usize = 1024;
 ///
 /// Whoever changes it [`settle`](Self::settle)s it before the lock is released. Then no
 /// pusher waits while a place is free, and as many poppers are granted as there are items.
+#[repr(C)] // What every push and pop looks at stands together, at the front.
 pub(crate) struct State<T> {
     items: VecDeque<T>,
     /// How many items may be inside; `usize::MAX` without a bound.
@@ -100,6 +101,14 @@ impl<T> State<T> {
     pub(crate) fn is_settled(&self) -> bool {
         let settled = self.pushers.waiting() == 0 || (self.free() == 0 && !self.closed);
         settled && self.poppers.is_settled(self.servable())
+    }
+
+    /// [`is_settled`](Self::is_settled), cheaply, after a push or pop by one who came new
+    /// and found enough: whoever is granted still has an item then. May say no where
+    /// there is nothing to do.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.pushers.waiting() == 0 && self.poppers.waiting() == self.poppers.granted()
     }
 
     /// Serves who can be served now.
