@@ -169,6 +169,36 @@ macro_rules! suite {
                         assert_eq!(denied.failure().unwrap().kind(), FailureKind::Denied);
                         jobs.iter().for_each(|job| replies.push(job + 1).unwrap());
                     }
+                    "exhausted" => {
+                        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+                        let jobs = Jobs::from_parent("JOBS").unwrap();
+                        let maximum = getrlimit(Resource::Nofile).maximum;
+                        let current = Some(64);
+                        setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+                        let mut files: Vec<_> =
+                            std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+                        files.pop();
+                        let io = |failure: queue_process::Failure| {
+                            assert_eq!(failure.kind(), FailureKind::Io, "{failure}");
+                        };
+                        for _ in 0..5 {
+                            io(Jobs::bounded(1).unwrap_err());
+                            io(jobs
+                                .share_with(&mut Command::new("true"), "ON")
+                                .unwrap_err());
+                            io(jobs.half(queue_core::Side::Producers).unwrap_err());
+                            io(
+                                Jobs::create_named(&env::var("NAME").unwrap(), Bound::items(1))
+                                    .unwrap_err(),
+                            );
+                            // What is there works on.
+                            jobs.push(1).unwrap();
+                            assert_eq!(jobs.pop(), Ok(1));
+                        }
+                        // None was kept by what failed.
+                        files.truncate(files.len() - 16);
+                        Jobs::bounded(1).unwrap();
+                    }
                     other => panic!("no such role: {other}"),
                 }
             }
@@ -326,6 +356,15 @@ macro_rules! suite {
                 let mut other = Command::new("sleep").arg("60").spawn().unwrap();
                 assert_eq!(of_queues(descriptors(&other.id().to_string())), [""; 0]);
                 kill(&mut other);
+                succeeded(command.spawn().unwrap());
+            }
+
+            #[test]
+            fn a_process_without_descriptors_fails_and_loses_nothing() {
+                let jobs = Jobs::bounded(4).unwrap();
+                let mut command = role("exhausted");
+                command.env("NAME", name(concat!("exhausted ", stringify!($module))));
+                jobs.share_with(&mut command, "JOBS").unwrap();
                 succeeded(command.spawn().unwrap());
             }
 

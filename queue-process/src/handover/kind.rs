@@ -134,9 +134,7 @@ macro_rules! handover {
                 name: &str,
                 bound: queue_core::Bound,
             ) -> Result<Self, queue_core::Failure> {
-                let queue = <Self as queue_core::Create>::create(bound)?;
-                queue.0.offer(name)?;
-                Ok(queue)
+                Self::options().create_named(name, bound)
             }
 
             /// The queue that a process of this user [created](Self::create_named) under

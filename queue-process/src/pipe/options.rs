@@ -62,6 +62,16 @@ impl<T: Send, C: Codec<T>> PipeOptions<T, C> {
         };
         Ok(PipeQueue(Handle::create(limits)?))
     }
+
+    /// An empty, open queue that has a name: see [`PipeQueue::create_named`].
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and as [`PipeQueue::create_named`].
+    pub fn create_named(self, name: &str, bound: Bound) -> Result<PipeQueue<T, C>, Failure> {
+        let queue = self.create(bound)?;
+        queue.0.offer(name)?;
+        Ok(queue)
+    }
 }
 
 /// The most memory that a queue can be allowed.

@@ -55,6 +55,16 @@ impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
         Ok(ShmQueue(Handle::create(self.limits(bound))?))
     }
 
+    /// An empty, open queue that has a name: see [`ShmQueue::create_named`].
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and as [`ShmQueue::create_named`].
+    pub fn create_named(self, name: &str, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
+        let queue = self.create(bound)?;
+        queue.0.offer(name)?;
+        Ok(queue)
+    }
+
     pub(crate) fn limits(&self, bound: Bound) -> Limits {
         let item = self.item;
         let records = match bound {
