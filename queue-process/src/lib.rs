@@ -56,15 +56,17 @@ pub mod codec;
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
+#[cfg(loom)]
+pub mod model;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod pipe;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(target_os = "linux")]
+#[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
 mod shared;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod shm;
 #[cfg(all(target_os = "linux", not(loom)))]
 #[allow(unsafe_code)] // Here alone.
-#[allow(dead_code)]
 mod sys;
 
 #[cfg(feature = "bincode")]

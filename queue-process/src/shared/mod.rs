@@ -16,6 +16,9 @@ pub(crate) mod engine;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod platform;
+#[cfg(loom)]
+#[path = "../shm/ring.rs"]
+pub(crate) mod ring;
 pub(crate) mod storage;
 pub(crate) mod word;
 

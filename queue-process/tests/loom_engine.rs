@@ -1,0 +1,214 @@
+//! Models of the engine under both Linux kinds, with the ring of `ShmQueue`: order,
+//! sleeping and waking, closing, giving memory back. Nobody dies here.
+//!
+//! A model deadlocks, which loom reports, when a wake is lost. Bounds: two preemptions
+//! where four processes take part, which is where a wake can be lost for good (one is
+//! given, one is passed on, two sleep); three for two processes.
+#![cfg(loom)]
+
+use queue_core::model::check;
+use queue_core::sync::thread;
+use queue_process::model::{No, World};
+use std::sync::Arc;
+
+const ALIVE: usize = usize::MAX;
+
+/// Starts process `me`.
+fn start<R: 'static>(
+    world: &Arc<World>,
+    me: usize,
+    life: impl FnOnce(&queue_process::model::Process) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let world = world.clone();
+    thread::spawn(move || world.process(me, ALIVE, life).expect("nobody dies"))
+}
+
+/// An arena that wraps after two items, and a window that makes it wrap early.
+#[test]
+fn order_around_the_ring() {
+    check("order_around_the_ring", Some(3), || {
+        let world = World::new(2, 24, 4, 24);
+        let producer = start(&world, 1, |queue| {
+            for n in 1..=4 {
+                queue.push(n).unwrap();
+            }
+        });
+        let queue = world.join(0);
+        for n in 1..=4 {
+            assert_eq!(queue.pop(), Ok(n));
+        }
+        producer.join().unwrap();
+        assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
+    });
+}
+
+/// The backlog outgrows the window while it is wrapped: the tail leaps over what is live.
+#[test]
+fn order_over_a_leap() {
+    check("order_over_a_leap", Some(3), || {
+        let world = World::new(4, 32, 4, 32);
+        let queue = world.join(0);
+        // Plain up to the window, then wrapped.
+        queue.try_push(1).unwrap();
+        queue.try_push(2).unwrap();
+        assert_eq!(queue.try_pop(), Ok(1));
+        assert_eq!(queue.try_pop(), Ok(2));
+        queue.try_push(3).unwrap();
+        let producer = start(&world, 1, |queue| {
+            for n in 4..=6 {
+                queue.try_push(n).unwrap();
+            }
+        });
+        for n in 3..=6 {
+            assert_eq!(queue.pop(), Ok(n));
+        }
+        producer.join().unwrap();
+        assert!(queue.is_empty());
+    });
+}
+
+/// Two sleepers, two pushes: the second push may find the flag cleared and not wake, and
+/// then the first who wakes must pass it on.
+#[test]
+fn two_by_two() {
+    check("two_by_two", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let others = [
+            start(&world, 1, |queue| queue.pop().unwrap()),
+            start(&world, 2, |queue| queue.pop().unwrap()),
+            start(&world, 3, |queue| {
+                queue.push(1).unwrap();
+                0
+            }),
+        ];
+        let queue = world.join(0);
+        queue.push(2).unwrap();
+        let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
+        assert_eq!((got, queue.len()), (3, 0));
+    });
+}
+
+/// Two who wait for a place, and two pops.
+#[test]
+fn two_wait_for_places() {
+    check("two_wait_for_places", Some(2), || {
+        let world = World::new(1, 24, 8, 24);
+        let queue = world.join(0);
+        queue.try_push(7).unwrap();
+        let others = [1, 2].map(|me| start(&world, me, move |queue| queue.push(me as u64).unwrap()));
+        assert_eq!(queue.pop(), Ok(7));
+        assert_eq!(queue.pop().unwrap() + queue.pop().unwrap(), 3);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// A burst of two under two sleepers.
+#[test]
+fn a_burst() {
+    check("a_burst", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let others = [1, 2].map(|me| start(&world, me, |queue| queue.pop().unwrap()));
+        let queue = world.join(0);
+        queue.try_push(1).unwrap();
+        queue.try_push(2).unwrap();
+        let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
+        assert_eq!(got, 3);
+    });
+}
+
+/// Close against one who waits for an item and one who waits for a place.
+#[test]
+fn close_wakes_all() {
+    check("close_wakes_all", Some(2), || {
+        let world = World::new(1, 24, 8, 24);
+        let others = [1, 2].map(|me| start(&world, me, |queue| queue.pop()));
+        let queue = world.join(0);
+        assert!(queue.close());
+        assert!(!queue.close());
+        for other in others {
+            assert_eq!(other.join().unwrap(), Err(No::Closed));
+        }
+    });
+    check("close_wakes_pushers", Some(2), || {
+        let world = World::new(1, 24, 8, 24);
+        let queue = world.join(0);
+        queue.try_push(7).unwrap();
+        let others = [1, 2].map(|me| start(&world, me, |queue| queue.push(8)));
+        assert!(queue.close());
+        for other in others {
+            assert_eq!(other.join().unwrap(), Err(No::Closed));
+        }
+        assert_eq!((queue.pop(), queue.pop()), (Ok(7), Err(No::Closed)));
+    });
+}
+
+/// A pop that is told `Closed` can rely on it: whatever was accepted came out before.
+#[test]
+fn closed_comes_last() {
+    check("closed_comes_last", Some(3), || {
+        let world = World::new(2, 24, 8, 24);
+        let producer = start(&world, 1, |queue| u64::from(queue.push(1).is_ok()));
+        let closer = start(&world, 2, |queue| queue.close());
+        let queue = world.join(0);
+        let mut got = 0;
+        while let Ok(n) = queue.pop() {
+            got += n;
+        }
+        assert_eq!(producer.join().unwrap(), got);
+        assert!(closer.join().unwrap());
+    });
+}
+
+/// Two futures and a thread wait; the bell is silenced by whoever finds nothing.
+#[test]
+fn bells() {
+    check("bells", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let others = [
+            start(&world, 1, |queue| queue.pop_by_bell().unwrap()),
+            start(&world, 2, |queue| queue.pop_by_bell().unwrap()),
+            start(&world, 3, |queue| {
+                queue.push(1).unwrap();
+                0
+            }),
+        ];
+        let queue = world.join(0);
+        queue.push(2).unwrap();
+        let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
+        assert_eq!(got, 3);
+    });
+    check("a_bell_and_a_sleeper", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let others = [
+            start(&world, 1, |queue| queue.pop_by_bell().unwrap()),
+            start(&world, 2, |queue| queue.pop().unwrap()),
+        ];
+        let queue = world.join(0);
+        queue.push(1).unwrap();
+        queue.push(2).unwrap();
+        let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
+        assert_eq!(got, 3);
+    });
+}
+
+/// The queue gives memory back while somebody pushes.
+#[test]
+fn trim_against_push() {
+    check("trim_against_push", Some(3), || {
+        // Keeps next to nothing, so every pop that drains it trims.
+        let world = World::new(3, 32, 4, 1);
+        let producer = start(&world, 1, |queue| {
+            for n in 1..=3 {
+                queue.push(n).unwrap();
+            }
+        });
+        let queue = world.join(0);
+        for n in 1..=3 {
+            assert_eq!(queue.pop(), Ok(n));
+        }
+        producer.join().unwrap();
+        assert!(queue.is_empty());
+        queue.push(4).unwrap();
+        assert_eq!(queue.pop(), Ok(4));
+    });
+}
