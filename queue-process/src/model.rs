@@ -60,8 +60,21 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        Self { rung: Mutex::new(false), bell: Condvar::new() }
+        Self {
+            rung: Mutex::new(false),
+            bell: Condvar::new(),
+        }
     }
+}
+
+/// Where a model's processes wait for a lock, so that loom need not explore every turn of
+/// their pausing.
+#[derive(Debug)]
+struct Queue {
+    bed: Bed,
+    /// How many; not loom's, for it is not part of the model: without it each time that a
+    /// lock is given back would be two more steps to explore.
+    waiting: std::sync::atomic::AtomicUsize,
 }
 
 /// How many processes a world can have: as many as loom has threads.
@@ -72,6 +85,7 @@ const PROCESSES: usize = 5;
 pub struct World {
     control: Control,
     cells: Vec<Word64>,
+    locks: [Queue; 2],
     futexes: [Bed; 2],
     bells: [Bed; 2],
     alive: [AtomicBool; PROCESSES],
@@ -90,6 +104,10 @@ impl World {
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
+            locks: bed().map(|bed| Queue {
+                bed,
+                waiting: std::sync::atomic::AtomicUsize::new(0),
+            }),
             futexes: bed(),
             bells: bed(),
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
@@ -103,13 +121,23 @@ impl World {
     /// Process number `me` of this world.
     pub fn join(self: &Arc<Self>, me: usize) -> Process {
         let ring = Ring::new(Memory(self.clone()), 8, self.window, self.keep);
-        let platform = Modelled { world: self.clone(), me };
-        Process { engine: Engine::new(ring, platform, self.capacity) }
+        let platform = Modelled {
+            world: self.clone(),
+            me,
+        };
+        Process {
+            engine: Engine::new(ring, platform, self.capacity),
+        }
     }
 
     /// Runs `life` as process `me`, which dies before its step number `steps`, unless it is
     /// done by then: what `life` returns, or `None` if it died.
-    pub fn process<R>(self: &Arc<Self>, me: usize, steps: usize, life: impl FnOnce(&Process) -> R) -> Option<R> {
+    pub fn process<R>(
+        self: &Arc<Self>,
+        me: usize,
+        steps: usize,
+        life: impl FnOnce(&Process) -> R,
+    ) -> Option<R> {
         STEPS.with(|left| left.set(steps));
         let process = self.join(me);
         match catch_unwind(AssertUnwindSafe(|| life(&process))) {
@@ -130,11 +158,22 @@ impl World {
         // Release: who sees it sees all that the dead did.
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
-        for futex in &self.futexes {
-            let _sleepers = futex.rung.lock().expect("nobody panics in bed");
-            futex.bell.notify_all();
+        for bed in self
+            .futexes
+            .iter()
+            .chain(self.locks.iter().map(|lock| &lock.bed))
+        {
+            let _sleepers = bed.rung.lock().expect("nobody panics in bed");
+            bed.bell.notify_all();
         }
     }
+}
+
+/// What is in `word` now: an exchange, also one that fails, does not see old values.
+fn newest(word: &Word32) -> u32 {
+    let exchanged =
+        (word.atomic()).compare_exchange(u32::MAX, 0, Ordering::Relaxed, Ordering::Relaxed);
+    exchanged.expect_err("no word is all ones")
 }
 
 /// The memory of a world, as an arena.
@@ -189,6 +228,11 @@ impl Modelled {
         &self.world.futexes[usize::from(!tail)]
     }
 
+    fn lock(&self, word: &Word32) -> &Queue {
+        let tail = std::ptr::eq(word, &raw const self.world.control.line(End::Tail).lock);
+        &self.world.locks[usize::from(!tail)]
+    }
+
     fn bell(&self, end: End) -> &Bed {
         &self.world.bells[usize::from(end == End::Head)]
     }
@@ -208,9 +252,29 @@ impl Platform for Modelled {
         self.world.alive[owner as usize - 1].load(Ordering::Acquire)
     }
 
-    fn pause(&self, _: u32) {
-        if step() {
-            loom::thread::yield_now();
+    fn pause(&self, _: u32, word: &Word32, holder: u32) {
+        if !step() {
+            return;
+        }
+        let lock = self.lock(word);
+        lock.waiting
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut bed = lock.bed.rung.lock().expect("nobody panics in bed");
+        // Whoever gives the lock back after this look finds `waiting` set.
+        while holder != 0 && newest(word) == holder && self.is_alive(holder) {
+            bed = lock.bed.bell.wait(bed).expect("nobody panics in bed");
+        }
+        drop(bed);
+        lock.waiting
+            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn given_back(&self, word: &Word32) {
+        let lock = self.lock(word);
+        // The dead tell nobody: that is for the kernel to do.
+        if !DEAD.with(Cell::get) && lock.waiting.load(std::sync::atomic::Ordering::Relaxed) != 0 {
+            let _bed = lock.bed.rung.lock().expect("nobody panics in bed");
+            lock.bed.bell.notify_all();
         }
     }
 
@@ -225,7 +289,7 @@ impl Platform for Modelled {
             return true;
         }
         // The kernel looks under its lock.
-        if word.atomic().load(Ordering::Relaxed) == seen {
+        if newest(word) == seen {
             drop(futex.bell.wait(bed));
         }
         false
@@ -326,7 +390,11 @@ impl Process {
             let mut back = false;
             while let Standing::Asleep(seen) = self.engine.stand(end, back).expect("can repair") {
                 let platform = self.engine.platform();
-                platform.sleep(&platform.control().line(end).moved, seen, crate::shared::NET);
+                platform.sleep(
+                    &platform.control().line(end).moved,
+                    seen,
+                    crate::shared::NET,
+                );
                 back = true;
             }
         }

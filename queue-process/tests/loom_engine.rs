@@ -95,7 +95,8 @@ fn two_wait_for_places() {
         let world = World::new(1, 24, 8, 24);
         let queue = world.join(0);
         queue.try_push(7).unwrap();
-        let others = [1, 2].map(|me| start(&world, me, move |queue| queue.push(me as u64).unwrap()));
+        let others =
+            [1, 2].map(|me| start(&world, me, move |queue| queue.push(me as u64).unwrap()));
         assert_eq!(queue.pop(), Ok(7));
         assert_eq!(queue.pop().unwrap() + queue.pop().unwrap(), 3);
         others.into_iter().for_each(|other| other.join().unwrap());

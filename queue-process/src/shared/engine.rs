@@ -70,14 +70,15 @@ pub(crate) struct Engine<S, P> {
 pub(crate) const MOST: u32 = 1 << 31;
 
 /// Holds the lock of one end.
-struct Held<'a> {
+struct Held<'a, P: Platform> {
     line: &'a Line,
+    platform: &'a P,
 }
 
-impl Drop for Held<'_> {
+impl<P: Platform> Drop for Held<'_, P> {
     #[inline(always)]
     fn drop(&mut self) {
-        lock::give_back(&self.line.lock);
+        lock::give_back(&self.line.lock, self.platform);
     }
 }
 
@@ -109,22 +110,25 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     // Locks.
 
     #[inline(always)]
-    fn lock(&self, end: End) -> Result<Held<'_>, Failure> {
+    fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
         let line = self.control().line(end);
         let taken = lock::take(&line.lock, &self.platform);
         // Relaxed: written under this lock, or the other end's and this one.
         if taken == Taken::Free && line.torn.load(Ordering::Relaxed) == 0 {
-            return Ok(Held { line });
+            return Ok(Held {
+                line,
+                platform: &self.platform,
+            });
         }
         self.lock_torn(line, end, taken)
     }
 
     #[cold]
-    fn lock_torn(&self, line: &Line, end: End, taken: Taken) -> Result<Held<'_>, Failure> {
+    fn lock_torn(&self, line: &Line, end: End, taken: Taken) -> Result<Held<'_, P>, Failure> {
         if taken == Taken::FromDead {
             line.torn.store(1, Ordering::Relaxed);
         }
-        lock::give_back(&line.lock);
+        lock::give_back(&line.lock, &self.platform);
         let (tail, head) = self.lock_both()?;
         Ok(match end {
             End::Tail => tail,
@@ -133,16 +137,19 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Both locks, and nothing torn.
-    fn lock_both(&self) -> Result<(Held<'_>, Held<'_>), Failure> {
+    fn lock_both(&self) -> Result<(Held<'_, P>, Held<'_, P>), Failure> {
         let take = |end| {
             let line = self.control().line(end);
             if lock::take(&line.lock, &self.platform) == Taken::FromDead {
                 line.torn.store(1, Ordering::Relaxed);
             }
-            Held { line }
+            Held {
+                line,
+                platform: &self.platform,
+            }
         };
         let (tail, head) = (take(End::Tail), take(End::Head));
-        let torn = |held: &Held<'_>| held.line.torn.load(Ordering::Relaxed) != 0;
+        let torn = |held: &Held<'_, P>| held.line.torn.load(Ordering::Relaxed) != 0;
         if torn(&tail) || torn(&head) {
             self.storage.repair(tail.line, head.line)?;
             // The dead may have owed somebody a wake.
@@ -198,7 +205,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline(always)]
     fn before_push<'a>(
         &'a self,
-        held: &Held<'a>,
+        held: &Held<'a, P>,
         wanted: u32,
     ) -> Result<(Mark, Opposite<'a>), Refusal> {
         // Relaxed: set under this lock.
@@ -221,7 +228,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// The end whose lock is held, and the other one as of the last look.
     #[inline(always)]
-    fn ends<'a>(&'a self, end: End, held: &Held<'a>) -> (Mark, Opposite<'a>) {
+    fn ends<'a>(&'a self, end: End, held: &Held<'a, P>) -> (Mark, Opposite<'a>) {
         // Relaxed, both: written under this lock.
         let seen = Mark::from_word(held.line.seen.load(Ordering::Relaxed));
         let other = self.control().line(end.other());
@@ -269,7 +276,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Where the ends are, if there is an item; looks at the tail itself if the
     /// last look would not do for `wanted`.
     #[inline(always)]
-    fn before_pop(&self, held: &Held<'_>, wanted: u32) -> Result<(Mark, Mark), Refusal> {
+    fn before_pop(&self, held: &Held<'_, P>, wanted: u32) -> Result<(Mark, Mark), Refusal> {
         let (head, mut tail) = self.ends(End::Head, held);
         if head.items_until(tail.mark) < wanted {
             tail.look();
@@ -287,7 +294,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
     #[inline(always)]
-    fn move_end(&self, end: End, held: Held<'_>, mark: Mark) {
+    fn move_end(&self, end: End, held: Held<'_, P>, mark: Mark) {
         let line = held.line;
         let wake = self.prepare_wake(end, line, false);
         // Release: pairs with the Acquire in `Opposite::look` and in `available`.
@@ -331,7 +338,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[cold]
     fn trim(&self) {
         if let Ok((tail, head)) = self.lock_both() {
-            let count = |held: &Held<'_>| held.line.mark(Ordering::Relaxed).count;
+            let count = |held: &Held<'_, P>| held.line.mark(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
                 self.storage.trim(self.control());
             }
@@ -383,7 +390,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// How many there are of what those want who wait for `end`, and whether they need
     /// not wait for it any more; under its lock.
-    fn available(&self, end: End, held: &Held<'_>) -> u32 {
+    fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
         let own = held.line.mark(Ordering::Relaxed);
         // Acquire: pairs with the Release in `move_end`.
         let other = self.control().line(end.other()).mark(Ordering::Acquire);

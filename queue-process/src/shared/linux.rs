@@ -122,7 +122,7 @@ impl Platform for Linux {
         self.registry().is_alive(&self.claim, owner)
     }
 
-    fn pause(&self, round: u32) {
+    fn pause(&self, round: u32, _: &Word32, _: u32) {
         match round {
             0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
             6..26 => std::thread::yield_now(),

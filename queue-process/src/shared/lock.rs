@@ -55,14 +55,15 @@ fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
                 return Taken::FromDead;
             }
         }
-        platform.pause(round);
+        platform.pause(round, word, holder);
         round += 1;
     }
 }
 
 /// Gives the lock back.
 #[inline(always)]
-pub(crate) fn give_back(word: &Word32) {
+pub(crate) fn give_back(word: &Word32, platform: &impl Platform) {
     // Release: pairs with the Acquire in `take`.
     word.store(0, Ordering::Release);
+    platform.given_back(word);
 }

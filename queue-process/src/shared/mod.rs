@@ -41,4 +41,4 @@ use std::time::Duration;
 
 /// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
 /// death within a tenth of a second.
-pub(crate) const NET: Duration = Duration::from_millis(75);
+pub(crate) const NET: Duration = Duration::from_millis(65);

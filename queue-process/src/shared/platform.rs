@@ -16,8 +16,16 @@ pub(crate) trait Platform: Send + Sync {
     /// Whether the participant whose word `owner` is may still be alive.
     fn is_alive(&self, owner: u32) -> bool;
 
-    /// Passes a little time, the more the higher `round` is.
-    fn pause(&self, round: u32);
+    /// Passes a little time, the more the higher `round` is, while `holder` has the lock
+    /// whose word is `word`.
+    fn pause(&self, round: u32, word: &Word32, holder: u32);
+
+    /// The lock whose word is `word` was just given back. Nobody is told in a program, for
+    /// nobody sleeps on a lock; a model's processes do, where others pause.
+    #[inline(always)]
+    fn given_back(&self, word: &Word32) {
+        let _ = word;
+    }
 
     /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
     /// time ran out.

@@ -1,0 +1,315 @@
+//! Models of death: a process stops before its step k, for every k, where a step is an
+//! access to shared memory or a system call. The survivors must get on, and find every
+//! item whose push had returned, whole, once and in order; `len` and capacity exact.
+//!
+//! Bounds: two preemptions besides the death itself. The victim's own progress needs none:
+//! it dies at every step anyway; two let the survivors meet it, and each other, anywhere.
+//! For pairs of deaths one: there are hundreds of pairs.
+#![cfg(loom)]
+
+use queue_core::model::check;
+use queue_core::sync::thread;
+use queue_process::model::{No, Process, World};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+const ALIVE: usize = usize::MAX;
+
+/// Starts process `me`, with `steps` to live; its end is known when this is joined.
+fn start<R: 'static>(
+    world: &Arc<World>,
+    me: usize,
+    steps: usize,
+    life: impl FnOnce(&Process) -> R + 'static,
+) -> thread::JoinHandle<Option<R>> {
+    let world = world.clone();
+    thread::spawn(move || world.process(me, steps, life))
+}
+
+/// Checks `model` for a victim with `first` or more steps to live, until it survives. `model`
+/// says whether the victim died. Who dies before it meets anybody makes no model: there is
+/// one interleaving.
+fn at_every_step(
+    name: &str,
+    preemptions: usize,
+    model: impl Fn(usize) -> bool + Send + Sync + 'static,
+) {
+    let model = Arc::new(model);
+    for steps in first.. {
+        let died = Arc::new(AtomicBool::new(false));
+        let (inner, flag) = (model.clone(), died.clone());
+        check(&format!("{name}_{steps}"), Some(preemptions), move || {
+            if inner(steps) {
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+        if !died.load(Ordering::Relaxed) {
+            assert!(steps > 5, "{name}: nothing was tried");
+            return;
+        }
+    }
+}
+
+/// What a process did before it died: not in the model's memory.
+type Diary = Arc<Mutex<Vec<u64>>>;
+
+fn write(diary: &Diary, n: u64) {
+    diary.lock().unwrap().push(n);
+}
+
+fn read(diary: &Diary) -> Vec<u64> {
+    diary.lock().unwrap().clone()
+}
+
+/// All that is inside, popped.
+fn drain(queue: &Process) -> Vec<u64> {
+    std::iter::from_fn(|| queue.try_pop().ok()).collect()
+}
+
+/// The queue is as good as new: as many places as ever, and no more.
+fn is_sound(queue: &Process, capacity: u64) {
+    assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
+    for n in 0..capacity {
+        assert_eq!(queue.try_push(n), Ok(()), "a place is lost");
+    }
+    assert_eq!(queue.try_push(0), Err(No::NotNow), "a place too many");
+    assert_eq!(drain(queue), (0..capacity).collect::<Vec<_>>());
+}
+
+/// `got` holds `accepted` in that order, and at most the one item after.
+fn holds(got: &[u64], accepted: &[u64], offered: &[u64]) {
+    let ours: Vec<u64> = got
+        .iter()
+        .copied()
+        .filter(|n| offered.contains(n))
+        .collect();
+    assert!(
+        ours.starts_with(accepted),
+        "{accepted:?} accepted, {ours:?} came out"
+    );
+    assert!(
+        offered.starts_with(&ours) && ours.len() <= accepted.len() + 1,
+        "{ours:?}"
+    );
+}
+
+/// A pusher dies while one sleeps.
+#[test]
+fn death_of_a_pusher() {
+    at_every_step("death_of_a_pusher", 1, 2, |steps| {
+        let world = World::new(4, 32, 4, 32);
+        let diary = Diary::default();
+        let accepted = diary.clone();
+        let victim = start(&world, 1, steps, move |queue| {
+            for n in [1, 2] {
+                queue.push(n).unwrap();
+                write(&accepted, n);
+            }
+        });
+        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
+        let queue = world.join(0);
+        queue.push(9).unwrap();
+        let mut got = vec![sleeper.join().unwrap().unwrap()];
+        let died = victim.join().unwrap().is_none();
+        got.extend(drain(&queue));
+        assert_eq!(got.iter().filter(|&&n| n == 9).count(), 1);
+        holds(&got, &read(&diary), &[1, 2]);
+        is_sound(&queue, 4);
+        died
+    });
+}
+
+/// A pusher dies as it wraps, and as it leaps over what is live.
+#[test]
+fn death_of_a_leaping_pusher() {
+    at_every_step("death_of_a_leaping_pusher", 3, 2, |steps| {
+        let world = World::new(4, 32, 4, 32);
+        let queue = world.join(0);
+        for n in [7, 8] {
+            queue.try_push(n).unwrap();
+            queue.try_pop().unwrap();
+        }
+        queue.try_push(5).unwrap();
+        let diary = Diary::default();
+        let accepted = diary.clone();
+        let victim = start(&world, 1, steps, move |queue| {
+            for n in [1, 2, 3] {
+                queue.try_push(n).unwrap();
+                write(&accepted, n);
+            }
+        });
+        let mut got = vec![queue.pop().unwrap()];
+        let died = victim.join().unwrap().is_none();
+        got.extend(drain(&queue));
+        assert_eq!(got[0], 5);
+        holds(&got, &read(&diary), &[1, 2, 3]);
+        is_sound(&queue, 4);
+        died
+    });
+}
+
+/// A popper dies while one waits for a place.
+#[test]
+fn death_of_a_popper() {
+    at_every_step("death_of_a_popper", 1, 2, |steps| {
+        let world = World::new(2, 24, 4, 24);
+        let queue = world.join(0);
+        queue.try_push(1).unwrap();
+        queue.try_push(2).unwrap();
+        let diary = Diary::default();
+        let popped = diary.clone();
+        let victim = start(&world, 1, steps, move |queue| {
+            write(&popped, queue.pop().unwrap());
+        });
+        let waiter = start(&world, 2, ALIVE, |queue| queue.push(3).unwrap());
+        let mut got = vec![queue.pop().unwrap()];
+        waiter.join().unwrap().unwrap();
+        let died = victim.join().unwrap().is_none();
+        got.extend(drain(&queue));
+        // In order, none twice, and none missing but what the dead took.
+        let theirs = read(&diary);
+        assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
+        assert!(
+            theirs.iter().all(|n| !got.contains(n)),
+            "{theirs:?} and {got:?}"
+        );
+        assert!(got.contains(&3) || theirs.contains(&3) || died);
+        let missing = 3 - got.len() - theirs.len();
+        assert!(missing <= usize::from(died), "{theirs:?} and {got:?}");
+        is_sound(&queue, 2);
+        died
+    });
+}
+
+/// One who waits dies, also after it was woken: its wake is not lost with it.
+#[test]
+fn death_of_a_sleeper() {
+    at_every_step("death_of_a_sleeper", 1, 2, |steps| {
+        let world = World::new(2, 24, 8, 24);
+        let victim = start(&world, 1, steps, |queue| queue.pop());
+        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
+        let queue = world.join(0);
+        queue.push(1).unwrap();
+        queue.push(2).unwrap();
+        assert!(sleeper.join().unwrap().is_some());
+        let died = victim.join().unwrap().is_none();
+        assert!(drain(&queue).len() <= usize::from(died));
+        is_sound(&queue, 2);
+        died
+    });
+}
+
+/// A future's process dies: the bell rings for the other one.
+#[test]
+fn death_of_a_listener() {
+    at_every_step("death_of_a_listener", 1, 2, |steps| {
+        let world = World::new(2, 24, 8, 24);
+        let victim = start(&world, 1, steps, |queue| queue.pop_by_bell());
+        let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
+        let queue = world.join(0);
+        queue.push(1).unwrap();
+        queue.push(2).unwrap();
+        assert!(listener.join().unwrap().is_some());
+        let died = victim.join().unwrap().is_none();
+        assert!(drain(&queue).len() <= usize::from(died));
+        is_sound(&queue, 2);
+        died
+    });
+}
+
+/// A pusher dies while futures wait: no net catches those.
+#[test]
+fn death_of_a_ringer() {
+    at_every_step("death_of_a_ringer", 1, 2, |steps| {
+        let world = World::new(2, 24, 8, 24);
+        let victim = start(&world, 1, steps, |queue| queue.push(1).unwrap());
+        let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
+        let queue = world.join(0);
+        queue.push(2).unwrap();
+        assert!(listener.join().unwrap().is_some());
+        let died = victim.join().unwrap().is_none();
+        drain(&queue);
+        is_sound(&queue, 2);
+        died
+    });
+}
+
+/// Whoever closes dies: somebody else can, and all wake.
+#[test]
+fn death_of_a_closer() {
+    at_every_step("death_of_a_closer", 1, 2, |steps| {
+        let world = World::new(1, 24, 8, 24);
+        let victim = start(&world, 1, steps, |queue| queue.close());
+        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop());
+        let queue = world.join(0);
+        let ours = queue.close();
+        assert_eq!(sleeper.join().unwrap(), Some(Err(No::Closed)));
+        let theirs = victim.join().unwrap();
+        assert!(
+            theirs.is_none() || theirs == Some(!ours),
+            "one of them closed it"
+        );
+        assert_eq!(
+            (queue.try_push(1), queue.try_pop()),
+            (Err(No::Closed), Err(No::Closed))
+        );
+        theirs.is_none()
+    });
+}
+
+/// Whoever gives memory back dies.
+#[test]
+fn death_of_a_trimmer() {
+    at_every_step("death_of_a_trimmer", 3, 2, |steps| {
+        let world = World::new(3, 32, 4, 1);
+        let queue = world.join(0);
+        queue.try_push(1).unwrap();
+        queue.try_push(2).unwrap();
+        let victim = start(&world, 1, steps, |queue| {
+            let _ = (queue.try_pop(), queue.try_pop());
+        });
+        queue.push(3).unwrap();
+        let died = victim.join().unwrap().is_none();
+        let got = drain(&queue);
+        assert!(
+            got.is_sorted_by(|a, b| a < b) && (died || got.iter().all(|&n| n > 1)),
+            "{got:?}"
+        );
+        assert!(got.contains(&3) || died || got.is_empty(), "{got:?}");
+        is_sound(&queue, 3);
+        died
+    });
+}
+
+/// The heir dies too, at every step, whenever the first died: repair can be repeated.
+#[test]
+fn death_of_the_heir() {
+    for first in 1..24 {
+        at_every_step(
+            &format!("death_of_the_heir_of_{first}"),
+            1,
+            1,
+            move |steps| {
+                let world = World::new(3, 32, 4, 32);
+                // Dead before the others begin.
+                let dead = start(&world, 1, first, |queue| queue.push(1).unwrap());
+                dead.join().unwrap();
+                let diary = Diary::default();
+                let accepted = diary.clone();
+                let victim = start(&world, 2, steps, move |queue| {
+                    queue.push(2).unwrap();
+                    write(&accepted, 2);
+                });
+                let queue = world.join(0);
+                queue.push(3).unwrap();
+                let died = victim.join().unwrap().is_none();
+                let got = drain(&queue);
+                assert!(got.contains(&3));
+                assert!(died || got.contains(&2));
+                holds(&got, &read(&diary), &[2]);
+                is_sound(&queue, 3);
+                died
+            },
+        );
+    }
+}
