@@ -4,7 +4,8 @@
 //!
 //! Bounds: two preemptions besides the death itself. The victim's own progress needs none:
 //! it dies at every step anyway; two let the survivors meet it, and each other, anywhere.
-//! For pairs of deaths one: there are hundreds of pairs.
+//! For those who sleep, who take many steps, and for pairs of deaths, of which there are
+//! hundreds, it is one.
 #![cfg(loom)]
 
 use queue_core::model::check;
@@ -31,6 +32,7 @@ fn start<R: 'static>(
 /// one interleaving.
 fn at_every_step(
     name: &str,
+    first: usize,
     preemptions: usize,
     model: impl Fn(usize) -> bool + Send + Sync + 'static,
 ) {
@@ -122,7 +124,7 @@ fn death_of_a_pusher() {
 /// A pusher dies as it wraps, and as it leaps over what is live.
 #[test]
 fn death_of_a_leaping_pusher() {
-    at_every_step("death_of_a_leaping_pusher", 3, 2, |steps| {
+    at_every_step("death_of_a_leaping_pusher", 8, 2, |steps| {
         let world = World::new(4, 32, 4, 32);
         let queue = world.join(0);
         for n in [7, 8] {
@@ -184,7 +186,7 @@ fn death_of_a_popper() {
 /// One who waits dies, also after it was woken: its wake is not lost with it.
 #[test]
 fn death_of_a_sleeper() {
-    at_every_step("death_of_a_sleeper", 1, 2, |steps| {
+    at_every_step("death_of_a_sleeper", 1, 1, |steps| {
         let world = World::new(2, 24, 8, 24);
         let victim = start(&world, 1, steps, |queue| queue.pop());
         let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
@@ -202,7 +204,7 @@ fn death_of_a_sleeper() {
 /// A future's process dies: the bell rings for the other one.
 #[test]
 fn death_of_a_listener() {
-    at_every_step("death_of_a_listener", 1, 2, |steps| {
+    at_every_step("death_of_a_listener", 1, 1, |steps| {
         let world = World::new(2, 24, 8, 24);
         let victim = start(&world, 1, steps, |queue| queue.pop_by_bell());
         let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
@@ -260,7 +262,7 @@ fn death_of_a_closer() {
 /// Whoever gives memory back dies.
 #[test]
 fn death_of_a_trimmer() {
-    at_every_step("death_of_a_trimmer", 3, 2, |steps| {
+    at_every_step("death_of_a_trimmer", 8, 2, |steps| {
         let world = World::new(3, 32, 4, 1);
         let queue = world.join(0);
         queue.try_push(1).unwrap();
