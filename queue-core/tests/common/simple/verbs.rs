@@ -1,0 +1,295 @@
+//! The verbs of the trait, each broken in its ways.
+
+use super::*;
+
+impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
+    type Listener<'a>
+        = Waiter<'a, F>
+    where
+        Self: 'a;
+
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        match F::FAULT {
+            Fault::CountsPushers => {
+                self.shared.pushing.fetch_add(1, Ordering::SeqCst);
+                yield_now();
+                let pushed = self.push_once(item);
+                self.shared.pushing.fetch_sub(1, Ordering::SeqCst);
+                pushed
+            }
+            Fault::BlockingTry => {
+                let mut item = item;
+                loop {
+                    match self.push_once(item) {
+                        Err(TryPushError::Full(back)) => item = back,
+                        done => return done,
+                    }
+                    sleep(Duration::from_millis(1));
+                }
+            }
+            _ => self.push_once(item),
+        }
+    }
+
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        match self.pop_once() {
+            Err(TryPopError::Empty) if F::FAULT == Fault::PoliteTry => {
+                sleep(Duration::from_millis(20));
+                self.pop_once()
+            }
+            popped => popped,
+        }
+    }
+
+    fn listen_items(&self) -> Waiter<'_, F> {
+        self.shared.task_was_last.store(false, Ordering::Relaxed);
+        Waiter::new(self.shared.items.listen())
+    }
+
+    fn listen_places(&self) -> Waiter<'_, F> {
+        Waiter::new(self.shared.places.listen())
+    }
+
+    fn ends(&self) -> &Ends {
+        match F::FAULT {
+            Fault::EndsPerHandle => &self.own_ends,
+            _ => &self.shared.ends,
+        }
+    }
+
+    fn len(&self) -> usize {
+        let pushing = self.shared.pushing.load(Ordering::SeqCst);
+        let state = self.state();
+        match F::FAULT {
+            Fault::CountsLate => state.inside.len() + state.late,
+            _ => state.inside.len() + pushing,
+        }
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    fn close(&self) -> bool {
+        let was = std::mem::replace(&mut self.state().closed, true);
+        if F::FAULT == Fault::CloseWakesOne {
+            self.shared.items.notify();
+            self.shared.places.notify();
+        } else {
+            self.shared.items.notify_all();
+            self.shared.task_items.notify_all();
+            self.shared.places.notify_all();
+        }
+        !was || F::FAULT == Fault::AlwaysFirst
+    }
+
+    fn close_now(&self) -> Vec<T> {
+        self.close();
+        let left = std::mem::take(&mut self.state().inside);
+        match F::FAULT {
+            Fault::CloseNowForgets => Vec::new(),
+            _ => left.into(),
+        }
+    }
+
+    fn retire(&self, side: Side) {
+        match (F::FAULT, side) {
+            (Fault::EndsNeverClose, _) | (Fault::OneSidedEnds, Side::Consumers) => {}
+            _ => drop(self.close()),
+        }
+    }
+
+    fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+        if is_over(F::FAULT, timeout) {
+            return Err(PushTimeoutError::Timeout(item));
+        }
+        self.push_until(item, Deadline::after(timeout))
+    }
+
+    fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+        if is_over(F::FAULT, timeout) {
+            return Err(PopTimeoutError::Timeout);
+        }
+        self.pop_until(Deadline::after(timeout))
+    }
+
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        let deadline = shortened(F::FAULT, deadline);
+        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
+            return Err(PushTimeoutError::Timeout(item));
+        }
+        let mut item = item;
+        loop {
+            let listener = self.listen_places();
+            item = match self.try_push(item) {
+                Ok(()) => return Ok(()),
+                Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
+                Err(TryPushError::Failed(item, why)) => {
+                    return Err(PushTimeoutError::Failed(item, why));
+                }
+                Err(TryPushError::Full(item)) => item,
+            };
+            if !listener.wait(deadline) {
+                return self.try_push(item).map_err(late_push);
+            }
+        }
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        let deadline = shortened(F::FAULT, deadline);
+        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
+            return Err(PopTimeoutError::Timeout);
+        }
+        loop {
+            let listener = self.listen_items();
+            match self.try_pop() {
+                Ok(item) => return Ok(item),
+                Err(TryPopError::Closed) => return Err(PopTimeoutError::Closed),
+                Err(TryPopError::Failed(why)) => return Err(PopTimeoutError::Failed(why)),
+                Err(TryPopError::Empty) => {}
+            }
+            if !listener.wait(deadline) {
+                return self.try_pop().map_err(late_pop);
+            }
+        }
+    }
+
+    async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
+        let ghost = (F::FAULT == Fault::PushesFromGrave).then(|| item.clone());
+        let mut grave = Grave {
+            queue: self,
+            waits: true,
+            ghost,
+        };
+        let mut item = item;
+        loop {
+            let listener = self.listen_places();
+            let pushed = self.try_push(item);
+            if !matches!(pushed, Err(TryPushError::Full(_))) {
+                grave.waits = false;
+            }
+            item = match pushed {
+                Ok(()) => return Ok(()),
+                Err(TryPushError::Full(item)) => item,
+                Err(TryPushError::Closed(item)) => return Err(PushError::Closed(item)),
+                Err(TryPushError::Failed(item, why)) => return Err(PushError::Failed(item, why)),
+            };
+            listener.await;
+        }
+    }
+
+    async fn pop_async(&self) -> Result<T, PopError> {
+        loop {
+            let listener = match F::FAULT {
+                Fault::OneSort => {
+                    self.shared.task_was_last.store(true, Ordering::Relaxed);
+                    Waiter::new(self.shared.task_items.listen())
+                }
+                _ => self.listen_items(),
+            };
+            match self.try_pop() {
+                Ok(item) => {
+                    if F::FAULT == Fault::TakesThenYields {
+                        yield_once().await;
+                    }
+                    return Ok(item);
+                }
+                Err(TryPopError::Closed) => return Err(PopError::Closed),
+                Err(TryPopError::Failed(why)) => return Err(PopError::Failed(why)),
+                Err(TryPopError::Empty) => {}
+            }
+            listener.await;
+        }
+    }
+
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        let mut pushed = 0;
+        while let Some(item) = match F::FAULT {
+            Fault::BatchReversed => items.pop_back(),
+            _ => items.pop_front(),
+        } {
+            let done = match F::FAULT {
+                Fault::BatchOverfills | Fault::BatchWakesOne => self.push_quietly(item),
+                _ => self.try_push(item),
+            };
+            if let Err(refused) = done {
+                let error = refused.map(|item| items.push_front(item));
+                match (F::FAULT, pushed) {
+                    (Fault::SwallowsBatch, 0) | (Fault::BatchDropsRest, 1..) => items.clear(),
+                    _ => {}
+                }
+                return if pushed == 0 { Err(error) } else { Ok(pushed) };
+            }
+            pushed += 1;
+        }
+        Ok(pushed)
+    }
+}
+
+fn is_over(fault: Fault, timeout: Duration) -> bool {
+    match fault {
+        Fault::Overflows => timeout > Duration::from_secs(u32::MAX.into()),
+        Fault::ClockFirst => timeout.is_zero(),
+        _ => false,
+    }
+}
+
+fn shortened(fault: Fault, deadline: Deadline) -> Deadline {
+    match (fault, deadline.remaining()) {
+        (Fault::Impatient, Some(left)) => Deadline::after(left / 2),
+        _ => deadline,
+    }
+}
+
+fn late_push<T>(error: TryPushError<T>) -> PushTimeoutError<T> {
+    match error {
+        TryPushError::Full(item) => PushTimeoutError::Timeout(item),
+        TryPushError::Closed(item) => PushTimeoutError::Closed(item),
+        TryPushError::Failed(item, why) => PushTimeoutError::Failed(item, why),
+    }
+}
+
+fn late_pop(error: TryPopError) -> PopTimeoutError {
+    match error {
+        TryPopError::Empty => PopTimeoutError::Timeout,
+        TryPopError::Closed => PopTimeoutError::Closed,
+        TryPopError::Failed(why) => PopTimeoutError::Failed(why),
+    }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What a push that is dropped while it waits leaves behind.
+struct Grave<'a, T: Sample, F: Broken> {
+    queue: &'a Simple<T, F>,
+    waits: bool,
+    ghost: Option<T>,
+}
+
+impl<T: Sample, F: Broken> Drop for Grave<'_, T, F> {
+    fn drop(&mut self) {
+        if !self.waits {
+            return;
+        }
+        if F::FAULT == Fault::KeepsPermit {
+            self.queue.state().lost += 1;
+        }
+        if let Some(ghost) = self.ghost.take() {
+            self.queue.state().inside.push_back(ghost);
+        }
+    }
+}
