@@ -37,6 +37,9 @@ pub(crate) mod sentinel;
 #[cfg(not(loom))]
 pub(crate) mod verbs;
 
+#[cfg(all(test, not(loom)))]
+mod lies;
+
 use std::time::Duration;
 
 /// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
