@@ -44,7 +44,7 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Err(PushTimeoutError::Closed(item));
         }
-        if state.free() > 0 {
+        if state.places() > 0 {
             state.push(item);
             release(state);
             return Ok(());
@@ -73,7 +73,7 @@ impl<T> Shared<T> {
         let mut state = None;
         if turn.is_none() {
             let mut free = self.lock();
-            if free.free() > 0 && !free.is_closed() {
+            if free.places() > 0 && !free.is_closed() {
                 free.push(item.take().expect(HELD));
                 release_newcomer(free);
                 budget.made_progress();
@@ -147,7 +147,7 @@ impl<T> Shared<T> {
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Result<R, Closed> {
         let mut state = self.lock();
-        if state.free() == 0 && !state.is_closed() {
+        if state.places() == 0 && !state.is_closed() {
             let key = state.join_pushers(Wish::Hold, None);
             drop(state);
             let turn = Turn::new(self, Want::Hold, key);
@@ -177,7 +177,7 @@ impl<T> Shared<T> {
         if let Some(turn) = turn.take() {
             // The place that was held for it is free for what follows.
             turn.leave(&mut state);
-        } else if state.free() == 0 && !state.is_closed() {
+        } else if state.places() == 0 && !state.is_closed() {
             let key = state.join_pushers(Wish::Hold, Some(Wake::task(cx)));
             drop(state);
             *turn = Some(Turn::new(self, Want::Hold, key));

@@ -249,7 +249,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         while !items.is_empty() {
-            let push = |state: &mut State<T>| state.push_many(items, state.free().max(1));
+            let push = |state: &mut State<T>| state.push_many(items, state.places());
             if let Err(Closed) = self.shared.wait_placing(push) {
                 return Err(PushError::Closed(()));
             }
@@ -262,7 +262,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
             let mut turn = None;
             let pushed = poll_fn(|cx| {
                 (self.shared).poll_placing(&mut turn, cx, |state| {
-                    state.push_many(items, state.free().max(1))
+                    state.push_many(items, state.places())
                 })
             });
             if let Err(Closed) = pushed.await {

@@ -24,9 +24,6 @@ pub(crate) struct State<T> {
     capacity: usize,
     /// Places that are held: taken, but empty.
     held: usize,
-    /// Pushers who were told of a place and have not come back: one is free for each, if
-    /// nobody took it meanwhile.
-    noticed: usize,
     closed: bool,
     poppers: Poppers,
     pushers: Pushers<T>,
@@ -39,7 +36,6 @@ impl<T> State<T> {
             items: VecDeque::new(),
             capacity,
             held: 0,
-            noticed: 0,
             closed: false,
             poppers: Poppers::new(),
             pushers: Pushers::new(),
@@ -56,17 +52,10 @@ impl<T> State<T> {
         self.closed
     }
 
-    /// Places that are neither filled nor held.
+    /// Places that are neither filled nor held: none while anybody waits for one.
     #[inline]
     pub(crate) fn places(&self) -> usize {
         self.capacity - self.items.len() - self.held
-    }
-
-    /// Places that are not spoken for either: those that one who comes now may take. There
-    /// are none while anybody waits.
-    #[inline]
-    pub(crate) fn free(&self) -> usize {
-        self.places().saturating_sub(self.noticed)
     }
 
     /// Items that are not spoken for.
@@ -99,7 +88,7 @@ impl<T> State<T> {
     /// Whether [`settle`](Self::settle) has nothing to do.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        let settled = self.pushers.waiting() == 0 || (self.free() == 0 && !self.closed);
+        let settled = self.pushers.waiting() == 0 || (self.places() == 0 && !self.closed);
         settled && self.poppers.is_settled(self.servable())
     }
 
@@ -116,11 +105,12 @@ impl<T> State<T> {
         if self.closed {
             self.pushers.dismiss(wakes);
         }
-        while self.free() > 0 {
+        while self.places() > 0 {
             match self.pushers.serve_first(wakes) {
                 Some(Wish::Push(item)) => self.items.push_back(item),
                 Some(Wish::Hold) => self.held += 1,
-                Some(Wish::Notice) => self.noticed += 1,
+                // It is only told: the place may go to the next in line, or to anybody.
+                Some(Wish::Notice) => {}
                 Some(Wish::Granted) => unreachable!("who is granted has left the line"),
                 None => break,
             }
@@ -258,11 +248,12 @@ impl<T> State<T> {
         // Whoever is in line when the queue is closed has been sent out of it.
         let (wish, wake) = self.pushers.leave(key, !self.closed);
         match (want, wish) {
-            (_, Wish::Push(item)) => return (Some(item), wake),
-            (Want::Hold, Wish::Granted) => self.held -= 1,
-            (Want::Notice, Wish::Granted) => self.noticed -= 1,
-            _ => {}
+            (_, Wish::Push(item)) => (Some(item), wake),
+            (Want::Hold, Wish::Granted) => {
+                self.held -= 1;
+                (None, wake)
+            }
+            _ => (None, wake),
         }
-        (None, wake)
     }
 }

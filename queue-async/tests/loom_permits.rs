@@ -13,8 +13,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 /// A permit is dropped while two wait for its place, of whom one gives up after a poll.
-/// Catches: a dropped permit keeping its place; a held place that goes with the one who
-/// leaves.
+/// Catches: a held place that goes with the one who leaves; one who left still in line.
 #[test]
 fn dropped() {
     check("async_permit_dropped", Some(3), || {
@@ -35,8 +34,8 @@ fn dropped() {
     });
 }
 
-/// Two permits in a queue of one place, used in turn. Catches: a permit that is used
-/// without freeing its reservation.
+/// Two permits in a queue of one place, used in turn. Catches: places that are held given
+/// away.
 #[test]
 fn in_turn() {
     check("async_permit_in_turn", Some(3), || {
@@ -57,8 +56,8 @@ fn in_turn() {
     });
 }
 
-/// The queue closes while a permit is out and another waits for one. Catches: a permit
-/// pushing into a closed queue.
+/// The queue closes while a permit is out and another waits for one. Catches: a close that
+/// sends no pusher away, or serves no popper.
 #[test]
 fn closed() {
     check("async_permit_closed", Some(3), || {
@@ -88,7 +87,7 @@ fn closed() {
 }
 
 /// Those who only listen, in both lines, beside those who take: nobody's turn is lost
-/// with a listener that is dropped. Catches: a notice of a place that stays spoken for.
+/// with a listener that is dropped. Catches: a change that concerns nobody.
 #[test]
 fn listeners() {
     check("async_listeners", Some(3), || {

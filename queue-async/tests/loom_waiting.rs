@@ -29,9 +29,10 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 
 /// Two producers and two consumers of one item each, tasks and threads mixed, over one
 /// place. Catches: who is granted an item not woken; whose item was moved in not woken.
+/// Four threads: a bound of 3 takes 167,323 interleavings, and most of a minute.
 #[test]
 fn two_by_two() {
-    check("async_two_by_two", Some(3), || {
+    check("async_two_by_two", Some(2), || {
         let queue = AsyncQueue::bounded(1);
         let other = queue.clone();
         let task = thread::spawn(move || block_on(other.push_async(1)).unwrap());
@@ -50,8 +51,8 @@ fn two_by_two() {
     });
 }
 
-/// Two sleepers, and a burst of two items. Catches: only the first of those that are
-/// granted woken; one granted for a burst.
+/// Two sleepers, and a burst of two items. Catches: a grant that is still counted when the
+/// granted has left.
 #[test]
 fn burst() {
     check("async_burst", Some(3), || {
@@ -66,8 +67,7 @@ fn burst() {
 }
 
 /// Two sleeping producers, one of a batch, and one consumer that takes two at once.
-/// Catches: one item moved in where two places came; the place that was held for a batch
-/// not freed for it.
+/// Catches: a grant that is still counted when the granted has left.
 #[test]
 fn drain() {
     check("async_drain", Some(3), || {
@@ -90,8 +90,8 @@ fn drain() {
     });
 }
 
-/// Everybody hears of the close, and no item is left behind it. Catches: `close` not
-/// settling, nor granting all that wait; a push into a closed queue.
+/// Everybody hears of the close, and no item is left behind it. Catches: a close that
+/// serves no popper who waits, or sends no pusher away.
 #[test]
 fn close() {
     check("async_close", Some(3), || {
@@ -161,7 +161,7 @@ fn close_with_two_pushers() {
 
 /// The future of a pop is dropped after one poll, at any moment, while another waits for
 /// the only item. Catches: who leaves the line not settling it; a grant that goes with
-/// the one who leaves.
+/// the one who leaves; the next to be granted not passed on by one who leaves.
 #[test]
 fn cancelled_pop() {
     check("async_cancelled_pop", Some(3), || {
@@ -206,7 +206,7 @@ fn overtaken_pop() {
 }
 
 /// The future of a push is dropped after one poll: its item is inside whole or not at
-/// all, and the one behind it gets in. Catches: the item of one who left still in line.
+/// all, and the one behind it gets in. Catches: one who left still in line.
 #[test]
 fn cancelled_push() {
     check("async_cancelled_push", Some(3), || {
@@ -231,7 +231,7 @@ fn cancelled_push() {
 }
 
 /// One of two who wait runs out of time; the only item reaches one of them. Catches: the
-/// last look after a timeout; who ran out of time not settling the line.
+/// next to be granted not passed on by one who leaves.
 #[test]
 fn timeout() {
     check("async_timeout", Some(3), || {
@@ -248,7 +248,8 @@ fn timeout() {
     });
 }
 
-/// A push that runs out of time while its place comes: pushed, or handed back.
+/// A push that runs out of time while its place comes: pushed, or handed back. Catches:
+/// one who left still in line.
 #[test]
 fn push_timeout() {
     check("async_push_timeout", None, || {
