@@ -41,8 +41,8 @@
 //!   item nor put it out of order; its turn goes to the next.
 //! * One who comes new is served at once if there are more items than waiters, else it
 //!   lines up. So a busy consumer does not stop for every item, and overtakes nobody.
-//! * A `try_` verb never lines up: it takes what there is, past all who wait. Whoever it
-//!   overtakes keeps its place.
+//! * A `try_` verb never lines up: it takes what there is, past all who wait, and so does
+//!   a pop whose time runs out. Whoever they overtake keeps its place.
 //! * A batch takes what it can get at once, but leaves one to each waiter whose turn has
 //!   come.
 //! * Closing dissolves both lines: everybody wakes and takes what is left, then finds the

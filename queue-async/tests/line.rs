@@ -101,10 +101,6 @@ fn a_newcomer_lines_up_behind_those_who_wait() {
     queue.try_push(1).unwrap();
     // The item is spoken for, though it is still inside.
     let mut second = Task::waiting(queue.pop_async());
-    assert_eq!(
-        queue.pop_timeout(std::time::Duration::from_millis(1)).ok(),
-        None
-    );
     assert_eq!(queue.len(), 1);
     queue.try_push(2).unwrap();
     // With one to spare beyond the two who wait, a newcomer does not convoy.
@@ -112,6 +108,17 @@ fn a_newcomer_lines_up_behind_those_who_wait() {
     assert_eq!(Task::new(queue.pop_async()).ready(), Ok(1));
     assert_eq!(first.ready(), Ok(2));
     assert_eq!(second.ready(), Ok(3));
+}
+
+#[test]
+fn who_runs_out_of_time_takes_what_there_is() {
+    let queue = AsyncQueue::unbounded();
+    let mut first = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    assert_eq!(queue.pop_timeout(std::time::Duration::ZERO), Ok(1));
+    assert!(first.poll().is_pending());
+    queue.try_push(2).unwrap();
+    assert_eq!(first.ready(), Ok(2));
 }
 
 #[test]

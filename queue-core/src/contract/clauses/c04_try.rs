@@ -22,24 +22,28 @@ pub fn c4_try<S: Subject>() {
         let mut future = Hand::new(queue.pop_async());
         assert!(future.poll().is_none(), "an item from nowhere");
         let waiting = queue.clone();
-        let popper = crew.spawn(move || waiting.pop().is_err());
+        let popper = crew.spawn(move || waiting.pop().is_ok());
         settle();
         pops_are_quick::<S>(&queue);
-        queue.close();
-        assert!(popper.join(), "an item from nowhere");
+        drop(future);
+        assert!(queue.push(item::<S>(1)).is_ok(), "the queue is open");
+        assert!(popper.join(), "the queue is open");
 
         crew.step("a full queue with waiting pushers, a thread and a future");
         let queue = full::<S>(1);
         let mut future = Hand::new(queue.push_async(item::<S>(1)));
         assert!(future.poll().is_none(), "a place from nowhere");
         let waiting = queue.clone();
-        let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_err());
+        let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_ok());
         settle();
         pushes_are_quick::<S>(&queue);
-        queue.close();
-        assert!(pusher.join(), "a place from nowhere");
+        drop(future);
+        assert!(queue.pop().is_ok(), "an item was inside");
+        assert!(pusher.join(), "the queue is open");
 
         crew.step("a closed queue with an item");
+        let queue = full::<S>(1);
+        queue.close();
         pushes_are_quick::<S>(&queue);
         assert_eq!(drain(&queue), [0], "the item");
         crew.step("a closed and drained queue");

@@ -32,6 +32,8 @@ pub fn c6_time<S: Subject>() {
                 "{pop:?} from empty: {again:?}"
             );
         }
+        crew.step("one try is also made past those who wait");
+        past_waiters::<S>();
         for timeout in [1, 1_000, 1_000_000, 20_000_000].map(Duration::from_nanos) {
             crew.step(format!("not before {timeout:?}"));
             let empty = bounded::<S>(1);
@@ -64,6 +66,34 @@ pub fn c6_time<S: Subject>() {
         crew.step("a timeout ends, and not early, while items pass by");
         busy::<S>(crew);
     });
+}
+
+/// Somebody was woken and has not come yet: what it was woken for is still there for a
+/// `try_` verb (unless the kind has handed it over), and so it is for one that has no
+/// time to wait.
+fn past_waiters<S: Subject>() {
+    for pop in [Pop::Zero, Pop::Past] {
+        let queue = bounded::<S>(1);
+        let mut waits = Hand::new(queue.pop_async());
+        assert!(waits.poll().is_none(), "no item yet");
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        if !queue.is_empty() {
+            let popped = pop.run(&queue).map(|item| item.number());
+            assert!(matches!(popped, Ok(1)), "{pop:?} with an item: {popped:?}");
+        }
+    }
+    for push in [Push::Zero, Push::Past] {
+        let queue = full::<S>(1);
+        let mut waits = Hand::new(queue.push_async(item::<S>(1)));
+        assert!(waits.poll().is_none(), "no place yet");
+        assert!(queue.try_pop().is_ok(), "an item was inside");
+        if !queue.is_full() {
+            let pushed = push
+                .run(&queue, item::<S>(2))
+                .map_err(|(_, refusal)| refusal);
+            assert!(pushed.is_ok(), "{push:?} with a place: {pushed:?}");
+        }
+    }
 }
 
 fn not_early(timeout: Duration, timed_out: impl FnOnce() -> bool) {
