@@ -13,6 +13,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-process/tests/codec.rs",
     // Notes in memory that outlives a killed process.
     "tests/tests/chaos/storm/log.rs",
+    // A process run one instruction at a time.
+    "tests/tests/chaos/storm/steps.rs",
 ];
 
 /// Crates that promise to hold no unsafe code at all.

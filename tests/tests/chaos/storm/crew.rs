@@ -67,7 +67,7 @@ impl Crew {
             patient,
         };
         orders.write(&mut command, &path);
-        K::share(half, &mut command);
+        K::share_half(half, &mut command);
         let child = command.spawn().expect("a worker");
         self.workers.push(Worker {
             role,

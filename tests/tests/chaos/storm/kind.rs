@@ -25,6 +25,12 @@ impl Item {
         Self { number, bytes }
     }
 
+    /// A few bytes, so that few instructions go into making them.
+    pub(crate) fn small(number: u64) -> Self {
+        let bytes = (0..8).map(|n| Self::byte(number, n)).collect();
+        Self { number, bytes }
+    }
+
     fn byte(number: u64, n: u64) -> u8 {
         (number.wrapping_mul(31).wrapping_add(n) >> 3) as u8
     }
@@ -52,7 +58,13 @@ pub(crate) trait Kind: Queue<Item> + Create + Clone + 'static {
     fn half(role: Role) -> Half<Self>;
 
     /// Shares a half with a worker.
-    fn share(half: &Half<Self>, command: &mut std::process::Command);
+    fn share_half(half: &Half<Self>, command: &mut std::process::Command);
+
+    /// The whole queue, from this process's parent.
+    fn whole() -> Self;
+
+    /// Shares the whole queue with a worker.
+    fn share(&self, command: &mut std::process::Command);
 }
 
 macro_rules! kind {
@@ -68,12 +80,20 @@ macro_rules! kind {
                 }
             }
 
-            fn share(half: &Half<Self>, command: &mut std::process::Command) {
+            fn share_half(half: &Half<Self>, command: &mut std::process::Command) {
                 let shared = match half {
                     Half::Producer(producer) => producer.share_with(command, "Q"),
                     Half::Consumer(consumer) => consumer.share_with(command, "Q"),
                 };
-                shared.expect("a queue to share");
+                shared.expect("a half to share");
+            }
+
+            fn whole() -> Self {
+                Self::from_parent("Q").expect("a queue")
+            }
+
+            fn share(&self, command: &mut std::process::Command) {
+                self.share_with(command, "Q").expect("a queue to share");
             }
         }
     };

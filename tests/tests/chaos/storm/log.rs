@@ -10,7 +10,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// As many operations as a log holds: a worker whose log is full ends.
 pub(crate) const ENTRIES: usize = 1 << 16;
@@ -128,6 +128,10 @@ impl Log {
         entry.patience.store(patience, Ordering::Release);
         entry.began.store(now(), Ordering::Release);
         let outcome = act();
+        // What was stored last may still be on its way to the other processors, and who
+        // told anybody that this is over would tell it by a later store. So the clock is
+        // looked at when such a store could be seen.
+        fence(Ordering::SeqCst);
         let ended = now();
         let (code, item) = match outcome {
             Outcome::Pushed => (OK, 0),

@@ -7,6 +7,7 @@ mod kind;
 mod log;
 mod noise;
 mod random;
+mod steps;
 mod worker;
 
 use judge::Tally;
@@ -42,6 +43,13 @@ pub(crate) fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if let Some((kind, verb)) = steps::order() {
+        match kind.as_str() {
+            <ShmQueue<Item> as Kind>::NAME => steps::victim::<ShmQueue<Item>>(&verb),
+            _ => steps::victim::<PipeQueue<Item>>(&verb),
+        }
+        return ExitCode::SUCCESS;
+    }
     let Some(arguments) = arguments() else {
         return ExitCode::SUCCESS;
     };
@@ -49,7 +57,9 @@ pub(crate) fn main() -> ExitCode {
     fs::create_dir(&directory).expect("a directory for the notes");
     let good = storm::<ShmQueue<Item>>(&arguments, &directory)
         & storm::<PipeQueue<Item>>(&arguments, &directory)
-        & storm::<IpcQueue<Item>>(&arguments, &directory);
+        & storm::<IpcQueue<Item>>(&arguments, &directory)
+        & step::<ShmQueue<Item>>(&arguments)
+        & step::<PipeQueue<Item>>(&arguments);
     fs::remove_dir_all(&directory).expect("nobody else is in there");
     if good {
         ExitCode::SUCCESS
@@ -93,6 +103,29 @@ fn storm<K: Kind>(arguments: &Arguments, directory: &Path) -> bool {
         K::NAME
     );
     good
+}
+
+/// Kills at chosen instructions: whether all was well.
+fn step<K: Kind>(arguments: &Arguments) -> bool {
+    if arguments
+        .kind
+        .as_deref()
+        .is_some_and(|kind| kind != K::NAME)
+    {
+        return true;
+    }
+    let start = Instant::now();
+    let seed = arguments.seed.unwrap_or_else(any_seed);
+    let result = steps::run::<K>(seed, arguments.kills / 8 + 1);
+    let seconds = start.elapsed().as_secs_f64();
+    let name = K::NAME;
+    match &result {
+        Ok(steps) => {
+            println!("chaos {name}, by steps (seed {seed}): ok in {seconds:.1} s: {steps}")
+        }
+        Err(why) => println!("chaos {name}, by steps (seed {seed}): FAILED: {why}"),
+    }
+    result.is_ok()
 }
 
 /// Understands its own options, and as much of the test harness's as matters.
