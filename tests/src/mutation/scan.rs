@@ -78,12 +78,14 @@ fn weaker(ordering: &str, before: &str) -> &'static [&'static str] {
     }
 }
 
-/// The atomic operation whose arguments `before` ends in.
+/// The atomic operation (`replace` and `mark` are of shared memory) whose arguments `before` ends in.
 fn operation(before: &str) -> &str {
     const OPERATIONS: &[&str] = &[
         "load",
         "store",
         "swap",
+        "replace",
+        "mark",
         "fetch_",
         "compare_exchange",
         "fence",
