@@ -39,6 +39,8 @@
 //! * As many of the first as there are items are told that their turn has come. The item
 //!   stays in the queue until it is taken, so cancelling a waiter can neither lose an
 //!   item nor put it out of order; its turn goes to the next.
+//! * A pusher leaves its item in line, and whoever frees a place moves the first item
+//!   into the queue. Its owner, if it is cancelled later, has pushed it; if earlier, not.
 //! * One who comes new is served at once if there are more items than waiters, else it
 //!   lines up. So a busy consumer does not stop for every item, and overtakes nobody.
 //! * A `try_` verb never lines up: it takes what there is, past all who wait, and so does
