@@ -85,7 +85,7 @@ fn operation(before: &str) -> &str {
         "store",
         "swap",
         "replace",
-        "mark",
+        "mark(",
         "fetch_",
         "compare_exchange",
         "fence",
