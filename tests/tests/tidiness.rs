@@ -13,8 +13,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-process/tests/codec.rs",
     // Notes in memory that outlives a killed process.
     "tests/tests/chaos/storm/log.rs",
-    // A process run one instruction at a time.
+    // Processes run one instruction at a time, and signals.
     "tests/tests/chaos/storm/steps.rs",
+    "tests/tests/chaos/storm/watchdog.rs",
 ];
 
 /// Crates that promise to hold no unsafe code at all.

@@ -8,6 +8,7 @@ mod log;
 mod noise;
 mod random;
 mod steps;
+mod watchdog;
 mod worker;
 
 use judge::Tally;
@@ -55,6 +56,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let directory = env::temp_dir().join(format!("family-chaos-{}", std::process::id()));
     fs::create_dir(&directory).expect("a directory for the notes");
+    watchdog::start(directory.clone());
     let good = storm::<ShmQueue<Item>>(&arguments, &directory)
         & storm::<PipeQueue<Item>>(&arguments, &directory)
         & storm::<IpcQueue<Item>>(&arguments, &directory)

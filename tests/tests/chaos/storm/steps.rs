@@ -8,6 +8,7 @@
 use super::kind::{Item, Kind};
 use super::log::now;
 use super::random::Random;
+use super::watchdog;
 use queue_core::{Bound, TryPopError, TryPushError};
 use std::process::{Command, Stdio};
 use std::{env, fmt, io};
@@ -110,6 +111,7 @@ pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<Steps, String> {
 
 /// One queue, these deaths, and what is left: how many instructions the first one did.
 fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, String> {
+    watchdog::alive(|| format!("{}, after {deaths:?}", K::NAME));
     let queue = K::create(Bound::items(CAPACITY)).map_err(|failure| failure.to_string())?;
     for number in 1..=4 {
         queue.push(Item::small(number)).map_err(|e| e.to_string())?;
