@@ -169,6 +169,15 @@ macro_rules! suite {
                         assert_eq!(denied.failure().unwrap().kind(), FailureKind::Denied);
                         jobs.iter().for_each(|job| replies.push(job + 1).unwrap());
                     }
+                    "altered" => {
+                        let refused = Jobs::from_parent("JOBS").unwrap_err();
+                        let expected = env::var("EXPECTED").unwrap();
+                        assert_eq!(format!("{:?}", refused.kind()), expected, "{refused}");
+                    }
+                    "foreigner" => {
+                        let refused = Jobs::open_named(&env::var("NAME").unwrap()).unwrap_err();
+                        assert_eq!(refused.kind(), FailureKind::Denied);
+                    }
                     "exhausted" => {
                         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
                         let jobs = Jobs::from_parent("JOBS").unwrap();
@@ -357,6 +366,77 @@ macro_rules! suite {
                 assert_eq!(of_queues(descriptors(&other.id().to_string())), [""; 0]);
                 kill(&mut other);
                 succeeded(command.spawn().unwrap());
+            }
+
+            #[test]
+            fn what_the_environment_says_is_looked_at() {
+                let jobs = Jobs::bounded(4).unwrap();
+                let mut command = role("altered");
+                jobs.share_with(&mut command, "JOBS").unwrap();
+                let variable = "QUEUE_PROCESS_JOBS";
+                let value = command
+                    .get_envs()
+                    .find(|(key, _)| *key == variable)
+                    .unwrap()
+                    .1;
+                let value = value.unwrap().to_str().unwrap().to_owned();
+                let (label, numbers) = value.rsplit_once(' ').unwrap();
+                let (form, rest) = label.split_once(' ').unwrap();
+                let (id, half) = rest.split_once(' ').unwrap();
+                let other = u64::from_str_radix(id, 16).unwrap() ^ 1;
+                for (value, expected) in [
+                    (format!("{form} {other:016x} {half} {numbers}"), "PeerGone"),
+                    (format!("{label} 300,301,302"), "PeerGone"),
+                    (format!("{label} 0,1,2"), "PeerGone"),
+                    (
+                        format!("{label} {}", numbers.split_once(',').unwrap().0),
+                        "Corrupt",
+                    ),
+                    (format!("{label} x"), "Corrupt"),
+                    (format!("{label} "), "Corrupt"),
+                    (format!("{form}0 {id} {half} {numbers}"), "Corrupt"),
+                    (format!("{form} {id} {numbers}"), "Corrupt"),
+                    ("nonsense".to_owned(), "Corrupt"),
+                    (String::new(), "Corrupt"),
+                ] {
+                    command.env(variable, value).env("EXPECTED", expected);
+                    succeeded(command.spawn().unwrap());
+                }
+            }
+
+            #[test]
+            fn another_user_gets_nothing_and_deceives_nobody() {
+                use std::os::linux::net::SocketAddrExt;
+                use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+                use std::os::unix::process::CommandExt;
+                if !rustix::process::geteuid().is_root() {
+                    return; // Only root can be two users.
+                }
+                let name = &name(concat!("foreign ", stringify!($module)));
+                let nobody = 65534;
+
+                // Root takes the name that the other user would use.
+                let planted = format!("queue-process/{nobody}/{name}");
+                let planted = SocketAddr::from_abstract_name(planted).unwrap();
+                let _planted = UnixListener::bind_addr(&planted).unwrap();
+                let mut command = role("foreigner");
+                match command.env("NAME", name).uid(nobody).spawn() {
+                    Ok(child) => succeeded(child),
+                    // It may not read this program where it lies.
+                    Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+                }
+
+                // The other user's process connects to root's queue.
+                let jobs = Jobs::create_named(name, Bound::items(1)).unwrap();
+                let address = format!("queue-process/0/{name}");
+                let address = SocketAddr::from_abstract_name(address).unwrap();
+                let connected = std::thread::spawn(move || {
+                    // This thread alone, for the length of its life.
+                    rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(nobody)).unwrap();
+                    std::io::Read::read(&mut UnixStream::connect_addr(&address).unwrap(), &mut [0])
+                });
+                assert_eq!(connected.join().unwrap().unwrap(), 0, "not a byte");
+                drop(jobs);
             }
 
             #[test]

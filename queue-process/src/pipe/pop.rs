@@ -81,13 +81,9 @@ impl Pop<'_> {
             self.pipe.log().fill(u64::from(head) * SIZE as u64, into)?;
             return Ok(wanted);
         }
-        // Not those that are in the log.
-        let wanted = match Notes(&self.control.tail).spill() {
-            Some(spill) => wanted.min(spill.wrapping_sub(head) as usize),
-            None => wanted,
-        };
+        // Those behind them in the log are not in the pipe, so it gives fewer.
         loop {
-            match read(&self.pipe.pipe, &mut into[..wanted * SIZE]) {
+            match read(&self.pipe.pipe, &mut *into) {
                 Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::AGAIN) => {

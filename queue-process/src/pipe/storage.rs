@@ -479,6 +479,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_item_takes_no_others_with_it() {
+        let (pipe, control) = small();
+        for record in [
+            Record::Inside(b"1").encode(),
+            [0; SIZE],
+            Record::Inside(b"3").encode(),
+        ] {
+            rustix::io::write(&pipe.pipe, &record).unwrap();
+            let tail = control.tail.mark(Relaxed);
+            control.tail.set_mark(tail.advanced(1, tail.position));
+        }
+        let (head, frames) = read(&pipe, &control, 3);
+        assert_eq!(
+            (frames.len(), frames.get(0), frames.get(1)),
+            (2, &b"1"[..], &b"3"[..])
+        );
+        control.head.set_mark(head);
+        assert_ne!(control.head.torn.load(Relaxed), 0);
+        pipe.repair(&control.tail, &control.head).unwrap();
+        assert_eq!(
+            control.head.mark(Relaxed).count,
+            control.tail.mark(Relaxed).count
+        );
+    }
+
+    #[test]
     fn strange_descriptors_are_refused() {
         let limits = Limits {
             bound: Bound::items(1),
