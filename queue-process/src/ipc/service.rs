@@ -186,3 +186,132 @@ impl Drop for Service {
         self.retire(Side::Consumers);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use queue_core::Bound;
+    use std::time::{Duration, Instant};
+
+    const NAMES: Names = Names {
+        item: "u8",
+        codec: "raw",
+    };
+
+    fn host(capacity: usize) -> Arc<Hosted> {
+        Arc::new(Hosted::new(Bound::items(capacity)))
+    }
+
+    fn push(hosted: &Hosted, item: u8) -> Result<usize, Refusal> {
+        hosted.push(Who::Host, std::iter::once(vec![item]))
+    }
+
+    /// All that can be popped.
+    fn drain(hosted: &Hosted) -> Vec<u8> {
+        let mut drained = Vec::new();
+        while let Ok(items) = hosted.pop(Who::Host, 9) {
+            drained.extend(items.into_iter().flatten());
+        }
+        drained
+    }
+
+    fn ask<R>(ticket: &Ticket, request: &Request<'_>, read: impl FnOnce(Reply<'_>) -> R) -> R {
+        let mut bytes = Vec::new();
+        wire::encode(request, &mut bytes);
+        wire::send(&ticket.requests, &bytes).unwrap();
+        let reply = wire::receive(&ticket.replies).unwrap();
+        read(wire::decode(&reply).unwrap())
+    }
+
+    fn borrow(ticket: &Ticket, max: u64) -> Vec<u8> {
+        ask(
+            ticket,
+            &Request::Pop { max, watch: None },
+            |reply| match reply {
+                Reply::Lent(items) => items.iter().flat_map(|item| item.0.to_vec()).collect(),
+                other => panic!("{other:?}"),
+            },
+        )
+    }
+
+    fn soon(mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !holds() {
+            assert!(Instant::now() < end, "in vain");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_a_dead_guest_did_not_confirm_comes_back_to_the_front() {
+        let hosted = host(4);
+        (0..4).for_each(|item| assert!(push(&hosted, item).is_ok()));
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 2), [0, 1]);
+        // Meanwhile they keep their places, and the end does not come.
+        assert_eq!(push(&hosted, 9), Err(Refusal::Wait));
+        hosted.close();
+        assert_eq!(hosted.state(), (4, true));
+        assert_eq!(drain(&hosted), [2, 3]);
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        drop(ticket);
+        soon(|| hosted.glance(Side::Consumers) > 0);
+        assert_eq!(drain(&hosted), [0, 1]);
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
+    }
+
+    #[test]
+    fn what_a_guest_confirmed_is_gone() {
+        let hosted = host(2);
+        (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 1), [0]);
+        ask(&ticket, &Request::Taken, |reply| {
+            assert!(matches!(reply, Reply::Done))
+        });
+        assert_eq!(hosted.state(), (1, false));
+        drop(ticket);
+        assert_eq!(drain(&hosted), [1]);
+    }
+
+    #[test]
+    fn a_guest_does_no_more_than_its_role() {
+        let hosted = host(2);
+        assert!(push(&hosted, 1).is_ok());
+        let denied = |reply: Reply<'_>| assert!(matches!(reply, Reply::Denied), "{reply:?}");
+        let watch = None;
+        let producer = open_line(&hosted, NAMES, Role::Producer).unwrap();
+        ask(&producer, &Request::Pop { max: 1, watch }, denied);
+        ask(&producer, &Request::Share(Role::Whole), denied);
+        let consumer = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+        let items = vec![Bytes(b"x")];
+        ask(&consumer, &Request::Push { items, watch }, denied);
+        assert_eq!(hosted.state().0, 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Whatever a guest sends, it is answered or dropped, and the queue goes on.
+        #[test]
+        fn a_guest_that_speaks_nonsense_harms_nobody(
+            messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4),
+        ) {
+            let hosted = host(4);
+            (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
+            let ticket = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+            for message in &messages {
+                let _ = wire::send(&ticket.requests, message);
+            }
+            drop(ticket);
+            soon(|| Arc::strong_count(&hosted) == 1);
+            let (len, closed) = hosted.state();
+            prop_assert!(len <= 2, "it could do no more than take");
+            // It may have closed the queue by chance, or have asked for items and confirmed.
+            prop_assert!(closed || push(&hosted, 7).is_ok());
+            let left = drain(&hosted);
+            prop_assert!(left.is_sorted_by(|a, b| a < b), "{left:?}");
+        }
+    }
+}

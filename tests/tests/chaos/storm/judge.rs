@@ -25,6 +25,8 @@ pub(crate) struct Tally {
     pub(super) told: u64,
     /// The longest that the machine kept a thread of the parent from running.
     pub(super) noise: u64,
+    /// Why somebody was later than he should have been, if so.
+    pub(super) late: Option<String>,
 }
 
 impl Tally {
