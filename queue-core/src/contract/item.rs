@@ -1,7 +1,6 @@
 //! [`Item`]: what the suite sends through a queue, and [`Probe`]: an item that counts
 //! how often it is dropped.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A number in a form that a queue can carry: all that the suite needs of its items.
@@ -110,7 +109,6 @@ impl Drop for Probe {
 /// How often each [`Probe`] was dropped.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    made: AtomicUsize,
     drops: Mutex<Vec<u32>>,
 }
 
@@ -119,7 +117,6 @@ impl Ledger {
     pub(super) fn probe(self: &Arc<Self>) -> Probe {
         let mut drops = self.drops.lock().unwrap_or_else(|e| e.into_inner());
         drops.push(0);
-        self.made.fetch_add(1, Ordering::Relaxed);
         Probe {
             number: drops.len() as u64 - 1,
             ledger: Some(self.clone()),

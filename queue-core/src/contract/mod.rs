@@ -62,6 +62,16 @@
 //! An `explosive: item;` is one whose own code panics as it is pushed (in its
 //! serialization), for C11. Items are what implements [`Item`].
 //!
+//! # Who keeps it
+//!
+//! Every kind of the family keeps every clause. Of two channels that were wrapped to be
+//! tried as well (in the workspace's `tests/tests/peers`), async-channel 2.5 keeps all
+//! (timeouts, which it does not have, were the wrapper's), and crossbeam-channel 0.5.17
+//! all but C7, C8 and part of C2: closing it does not end a push that waits, since who is
+//! blocked in `send` holds a sender (futures, which it does not have, were the
+//! wrapper's). And the workspace breaks a queue in some fifty ways, each caught by its
+//! clause.
+//!
 //! # What it does not see
 //!
 //! One process alone: that a handle works in another process, and what a killed process
