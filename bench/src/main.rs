@@ -150,7 +150,7 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
         run_ms: options.run_ms.unwrap_or(if options.quick { 5 } else { 60 }),
         runs: if options.quick { 1 } else { 3 },
         retakes: if options.quick { 0 } else { 3 },
-        hung_ms: if options.quick { 1_500 } else { 15_000 },
+        hung_ms: if options.quick { 3_000 } else { 15_000 },
     };
     let (rows, quiet) = runner::measure(&cells, &care, |subject| match subject.role {
         Role::Ours => named(&options.kinds, subject.name),

@@ -251,7 +251,11 @@ struct Files(PathBuf);
 impl Files {
     fn new() -> Result<Self, String> {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let path = parent.join(format!("family-bench-{}", std::process::id()));
         std::fs::create_dir_all(&path).map_err(|error| error.to_string())?;
         Ok(Self(path))

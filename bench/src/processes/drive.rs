@@ -5,6 +5,7 @@ use super::link::{Half, Link, Result, Way, words};
 use super::work::{Part, Seen, Task};
 use crate::cell::{Cell, Load};
 use crate::item::Tally;
+use crate::machine::own_cpu;
 use crate::subject::Outcome;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -36,9 +37,13 @@ pub fn run<L: Link>(cell: &Cell, items: u64) -> Result<Outcome> {
         };
         workers.push(Worker::start::<L>(&task, &mut hosts)?);
     }
-    workers.iter_mut().try_for_each(|worker| worker.expect_ready())?;
+    workers
+        .iter_mut()
+        .try_for_each(|worker| worker.expect_ready())?;
+    // What a queue's host does in this process counts as well.
+    let cpu = own_cpu();
     workers.iter_mut().try_for_each(|worker| worker.say("go"))?;
-    let outcome = gather(cell, items, &mut workers);
+    let outcome = gather(cell, items, &mut workers, cpu);
     // Their lines end, and with them the workers, before the queues do.
     for worker in &mut workers {
         worker.end()?;
@@ -59,7 +64,7 @@ fn way(cell: &Cell) -> Way {
     }
 }
 
-fn gather(cell: &Cell, items: u64, workers: &mut [Worker]) -> Result<Outcome> {
+fn gather(cell: &Cell, items: u64, workers: &mut [Worker], cpu: f64) -> Result<Outcome> {
     let is_producer = |worker: &&mut Worker| matches!(worker.part, Part::Produce(_));
     let mut seen = Vec::new();
     for worker in workers.iter_mut().filter(is_producer) {
@@ -83,7 +88,7 @@ fn gather(cell: &Cell, items: u64, workers: &mut [Worker]) -> Result<Outcome> {
     let start = seen.iter().map(|seen| seen.span.0).min().expect("a worker");
     let end = seen.iter().map(|seen| seen.span.1).max().expect("a worker");
     let seconds = (end - start) as f64 / 1e9;
-    let cpu = seen.iter().map(|seen| seen.cpu).sum();
+    let cpu = own_cpu() - cpu + seen.iter().map(|seen| seen.cpu).sum::<f64>();
     Ok(match cell.load {
         Load::PingPong => Outcome::times(times, seconds),
         _ => Outcome::rate(items, seconds, cpu),
@@ -127,7 +132,9 @@ impl Worker {
 
     fn say(&mut self, line: &str) -> Result<()> {
         let to = self.to.as_mut().expect("not ended");
-        writeln!(to, "{line}").and_then(|()| to.flush()).map_err(words)
+        writeln!(to, "{line}")
+            .and_then(|()| to.flush())
+            .map_err(words)
     }
 
     fn hear(&mut self) -> Result<String> {

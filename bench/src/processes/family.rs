@@ -110,7 +110,10 @@ impl<Q: Named> Link for Kind<Q> {
     }
 
     fn tx(way: &Way) -> Result<OurTx<Q>> {
-        Ok(OurTx(Q::from_parent(&way.name).map_err(words)?, VecDeque::new()))
+        Ok(OurTx(
+            Q::from_parent(&way.name).map_err(words)?,
+            VecDeque::new(),
+        ))
     }
 
     fn rx(way: &Way) -> Result<OurRx<Q>> {
@@ -130,7 +133,8 @@ impl<Q: Named> Tx for OurTx<Q> {
     }
 
     fn send_many(&mut self, numbers: &[u64]) -> Result<()> {
-        self.1.extend(numbers.iter().map(|n| Q::Item::pack(&n.to_le_bytes())));
+        self.1
+            .extend(numbers.iter().map(|n| Q::Item::pack(&n.to_le_bytes())));
         self.0.push_many(&mut self.1).map_err(words)
     }
 }
@@ -144,7 +148,9 @@ impl<Q: Named> Rx for OurRx<Q> {
     }
 
     fn recv_many(&mut self, into: &mut Vec<u64>, max: usize) -> Result<()> {
-        self.0.pop_many(&mut self.1, max.min(Self::GULP)).map_err(words)?;
+        self.0
+            .pop_many(&mut self.1, max.min(Self::GULP))
+            .map_err(words)?;
         let mut item = Vec::with_capacity(8);
         for popped in self.1.drain(..) {
             popped.unpack(&mut item);

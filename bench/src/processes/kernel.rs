@@ -15,7 +15,11 @@ pub fn entries() -> Vec<Entry> {
 
 /// -1 as the error that it stands for.
 fn checked(result: libc::c_int) -> Result<libc::c_int> {
-    if result < 0 { Err(words(io::Error::last_os_error())) } else { Ok(result) }
+    if result < 0 {
+        Err(words(io::Error::last_os_error()))
+    } else {
+        Ok(result)
+    }
 }
 
 /// A pipe of records of one size. Up to 4,096 bytes the kernel keeps each in one piece,
@@ -78,7 +82,8 @@ impl End {
     fn write(&self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             // SAFETY: the pointer and length are those of `bytes`.
-            let written = unsafe { libc::write(self.0.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+            let written =
+                unsafe { libc::write(self.0.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
             match written {
                 ..0 => return Err(words(io::Error::last_os_error())),
                 written => bytes = &bytes[written as usize..],
@@ -93,7 +98,8 @@ impl End {
         while filled == 0 || !filled.is_multiple_of(self.1) {
             let rest = &mut bytes[filled..];
             // SAFETY: the pointer and length are those of `rest`.
-            let read = unsafe { libc::read(self.0.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len()) };
+            let read =
+                unsafe { libc::read(self.0.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len()) };
             match read {
                 ..0 => return Err(words(io::Error::last_os_error())),
                 0 => return Err("the pipe ended".to_owned()),
@@ -110,7 +116,10 @@ impl Tx for End {
     }
 
     fn send_many(&mut self, numbers: &[u64]) -> Result<()> {
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let bytes: Vec<u8> = numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
         self.write(&bytes)
     }
 }
@@ -191,6 +200,10 @@ impl Rx for Messages {
         let (queue, to) = (self.0.as_raw_fd(), item.as_mut_ptr().cast());
         // SAFETY: the pointer and length are those of `item`; no priority is asked for.
         let read = unsafe { libc::mq_receive(queue, to, item.len(), std::ptr::null_mut()) };
-        if read < 0 { Err(words(io::Error::last_os_error())) } else { Ok(()) }
+        if read < 0 {
+            Err(words(io::Error::last_os_error()))
+        } else {
+            Ok(())
+        }
     }
 }

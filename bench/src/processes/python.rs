@@ -10,7 +10,11 @@ const SCRIPT: &str = include_str!("python.py");
 
 pub fn entries() -> Vec<Entry> {
     let all = [
-        ("Python multiprocessing.Queue", run as fn(&Cell, u64) -> _, single as fn(&Cell) -> bool),
+        (
+            "Python multiprocessing.Queue",
+            run as fn(&Cell, u64) -> _,
+            single as fn(&Cell) -> bool,
+        ),
         ("Python SimpleQueue (unbounded)", run_simple, single),
         ("Python faster-fifo", run_fifo, fifo),
     ];
@@ -67,7 +71,12 @@ fn script(what: &str, cell: &Cell, items: u64) -> Result<Outcome, String> {
         _ => "stream",
     };
     let shape = cell.shape;
-    let numbers = [shape.producers, shape.consumers, shape.capacity.unwrap_or(0), cell.size];
+    let numbers = [
+        shape.producers,
+        shape.consumers,
+        shape.capacity.unwrap_or(0),
+        cell.size,
+    ];
     let output = Command::new("python3")
         .args(["-c", SCRIPT, what, load])
         .args(numbers.map(|number| number.to_string()))

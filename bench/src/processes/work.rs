@@ -63,13 +63,15 @@ pub struct Seen {
 
 /// The entry point of a worker process.
 pub fn work(task: &str) -> ExitCode {
-    let result = serde_json::from_str::<Task>(task).map_err(words).and_then(|task| {
-        let mut entries = super::entries().into_iter();
-        let entry = entries.find(|entry| {
-            entry.subject.name == task.subject && (entry.subject.supports)(&task.cell)
+    let result = serde_json::from_str::<Task>(task)
+        .map_err(words)
+        .and_then(|task| {
+            let mut entries = super::entries().into_iter();
+            let entry = entries.find(|entry| {
+                entry.subject.name == task.subject && (entry.subject.supports)(&task.cell)
+            });
+            (entry.ok_or("no such subject")?.work)(&task)
         });
-        (entry.ok_or("no such subject")?.work)(&task)
-    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -120,13 +122,18 @@ pub fn perform<L: Link>(task: &Task) -> Result<()> {
 
 fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(words)
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(words)
 }
 
 /// A line from the coordinator; empty when it has gone.
 fn listen() -> Result<String> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(words)?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(words)?;
     Ok(line.trim().to_owned())
 }
 

@@ -39,11 +39,16 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 impl Report {
     /// Draws the throughput of all places into an SVG file.
     pub fn chart(&self, file: &Path) -> Result<(), String> {
-        self.draw(file).map_err(|error| format!("{}: {error}", file.display()))
+        self.draw(file)
+            .map_err(|error| format!("{}: {error}", file.display()))
     }
 
     fn draw(&self, file: &Path) -> Result<(), Box<dyn std::error::Error + '_>> {
-        let rows: Vec<&Row> = self.rows.iter().filter(|row| row.cell.load == Load::Stream).collect();
+        let rows: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.cell.load == Load::Stream)
+            .collect();
         // The items that most people push, and no crowds.
         let rows: Vec<&Row> = rows
             .into_iter()
@@ -57,8 +62,15 @@ impl Report {
         let height = (PANEL + LEGEND) * places.len().max(1) as u32;
         let root = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE)?;
-        for (place, area) in places.iter().zip(root.split_evenly((places.len().max(1), 1))) {
-            let rows: Vec<&Row> = rows.iter().copied().filter(|r| r.cell.place == *place).collect();
+        for (place, area) in places
+            .iter()
+            .zip(root.split_evenly((places.len().max(1), 1)))
+        {
+            let rows: Vec<&Row> = rows
+                .iter()
+                .copied()
+                .filter(|r| r.cell.place == *place)
+                .collect();
             strip(&area, *place, &rows)?;
         }
         root.present()?;
@@ -81,9 +93,13 @@ fn strip(area: &Area<'_>, place: Place, rows: &[&Row]) -> Result<(), Box<dyn std
             }
         }
     }
-    let medians = rows.iter().flat_map(|row| &row.series).filter_map(|series| series.median());
+    let medians = rows
+        .iter()
+        .flat_map(|row| &row.series)
+        .filter_map(|series| series.median());
     let (least, most) = medians.fold((f64::MAX, 0.0_f64), |(l, m), v| (l.min(v), m.max(v)));
-    let scale = 10f64.powf(least.max(1e-4).log10().floor())..10f64.powf(most.max(1e-3).log10().ceil());
+    let scale =
+        10f64.powf(least.max(1e-4).log10().floor())..10f64.powf(most.max(1e-3).log10().ceil());
     let colours = colours(&subjects);
     let (panels, legend) = area.split_vertically(PANEL);
     for (pair, panel) in sides.iter().zip(panels.split_evenly((1, sides.len()))) {
@@ -92,7 +108,12 @@ fn strip(area: &Area<'_>, place: Place, rows: &[&Row]) -> Result<(), Box<dyn std
             .copied()
             .filter(|row| (row.cell.shape.producers, row.cell.shape.consumers) == *pair)
             .collect();
-        let title = format!("{}, {} to {} (M items/s)", place.title(), pair.0, pair.1);
+        let groups = if place == Place::Processes {
+            "size"
+        } else {
+            "capacity"
+        };
+        let title = format!("{}, {} to {}, by {groups}", place.title(), pair.0, pair.1);
         bars(&panel, &title, &rows, &subjects, &colours, scale.clone())?;
     }
     let font = ("sans-serif", 14).into_font();
@@ -130,13 +151,13 @@ fn bars(
         .caption(title, ("sans-serif", 14))
         .margin(6)
         .x_label_area_size(24)
-        .y_label_area_size(44)
+        .y_label_area_size(64)
         .build_cartesian_2d(0.0..rows.len() as f64, scale.log_scale())?;
     chart
         .configure_mesh()
         .disable_x_mesh()
         .x_labels(0)
-        .y_label_formatter(&|value| format!("{value}"))
+        .y_label_formatter(&|value| format!("{value} M/s"))
         .light_line_style(RGBColor(240, 240, 240))
         .draw()?;
     let width = 0.86 / subjects.len() as f64;
@@ -160,7 +181,11 @@ fn bars(
         };
         let (x, y) = plotting.map_coordinate(&(group as f64 + 0.36, floor));
         let (left, top) = area.get_base_pixel();
-        area.draw(&Text::new(label, (x - left, y - top + 6), ("sans-serif", 13)))?;
+        area.draw(&Text::new(
+            label,
+            (x - left, y - top + 6),
+            ("sans-serif", 13),
+        ))?;
     }
     Ok(())
 }

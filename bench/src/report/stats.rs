@@ -73,6 +73,9 @@ pub fn ratio(cell: &Cell, ours: f64, theirs: f64) -> f64 {
     }
 }
 
+/// A ratio below this counts as behind: what is printed as 1.00 is not.
+pub const LEVEL: f64 = 0.995;
+
 /// A number with about three digits.
 pub fn short(value: f64) -> String {
     match value.abs() {
@@ -81,7 +84,9 @@ pub fn short(value: f64) -> String {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 0.1 || v == 0.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+        v if v >= 0.01 => format!("{value:.3}"),
+        v if v >= 0.001 => format!("{value:.4}"),
+        _ => format!("{value:.6}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Markdown tables.
 
 use super::Report;
-use super::stats::{places, ratio, short};
+use super::stats::{LEVEL, places, ratio, short};
 use crate::cell::{Cell, Load, Place};
 use crate::runner::{Row, Series};
 use crate::subject::Role;
@@ -36,7 +36,7 @@ impl Report {
         if ratios.is_empty() {
             return;
         }
-        let mut lost: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < 1.0).collect();
+        let mut lost: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < LEVEL).collect();
         lost.sort_by(|a, b| a.1.total_cmp(&b.1));
         let _ = writeln!(
             out,
@@ -93,7 +93,7 @@ fn summary(out: &mut String, rows: &[&Row]) {
             None => line.push_str(" none |"),
         }
         let _ = match row.ratio() {
-            Some(ratio) if ratio < 1.0 => writeln!(out, "{line} **{} behind** |", short(ratio)),
+            Some(ratio) if ratio < LEVEL => writeln!(out, "{line} **{} behind** |", short(ratio)),
             Some(ratio) => writeln!(out, "{line} {} |", short(ratio)),
             None => writeln!(out, "{line} |"),
         };
@@ -138,7 +138,7 @@ fn is_ahead(row: &Row, series: &Series) -> bool {
     let ratio = ours
         .zip(series.median())
         .map(|(ours, theirs)| ratio(&row.cell, ours, theirs));
-    series.role == Role::Peer && ratio.is_some_and(|ratio| ratio < 1.0)
+    series.role == Role::Peer && ratio.is_some_and(|ratio| ratio < LEVEL)
 }
 
 /// CPU seconds per million items, and megabytes per second.

@@ -33,6 +33,8 @@ type Services = (
 
 impl Iceoryx {
     fn services(way: &Way) -> Result<Services> {
+        // What it has to say must not fill the pipe that nobody reads before the end.
+        set_log_level(LogLevel::Fatal);
         let node = NodeBuilder::new().create::<ipc::Service>().map_err(words)?;
         let name = ServiceName::new(&way.name).map_err(words)?;
         let data = node
@@ -43,7 +45,11 @@ impl Iceoryx {
             .max_publishers(8)
             .open_or_create()
             .map_err(words)?;
-        let event = node.service_builder(&name).event().open_or_create().map_err(words)?;
+        let event = node
+            .service_builder(&name)
+            .event()
+            .open_or_create()
+            .map_err(words)?;
         Ok((node, data, event))
     }
 }
@@ -89,7 +95,10 @@ impl Link for Iceoryx {
 
 impl Tx for Publishing {
     fn send(&mut self, item: &[u8]) -> Result<()> {
-        let sample = self.publisher.loan_slice_uninit(item.len()).map_err(words)?;
+        let sample = self
+            .publisher
+            .loan_slice_uninit(item.len())
+            .map_err(words)?;
         sample.write_from_slice(item).send().map_err(words)?;
         self.notifier.notify().map(drop).map_err(words)
     }
@@ -103,7 +112,9 @@ impl Rx for Subscribing {
                 item.extend_from_slice(sample.payload());
                 return Ok(());
             }
-            self.listener.timed_wait(|_| (), Duration::from_millis(100)).map_err(words)?;
+            self.listener
+                .timed_wait(|_| (), Duration::from_millis(100))
+                .map_err(words)?;
         }
     }
 }

@@ -144,7 +144,8 @@ macro_rules! shaq {
                 let size = shaq::$module::minimum_file_size::<[u8; SIZE]>(way.capacity());
                 // SAFETY: the coordinator alone initialises the file, before any worker
                 // starts, and keeps no half: the one made here goes at once.
-                let made = unsafe { shaq::$module::Producer::<[u8; SIZE]>::create(&file, pages(size)) };
+                let made =
+                    unsafe { shaq::$module::Producer::<[u8; SIZE]>::create(&file, pages(size)) };
                 made.map(|_| file).map_err(|error| format!("{error:?}"))
             }
 

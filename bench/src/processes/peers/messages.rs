@@ -151,7 +151,11 @@ impl Link for LocalSocket {
     fn tx(way: &Way) -> Result<LocalSocketStream> {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         loop {
-            let name = way.name.as_str().to_ns_name::<GenericNamespaced>().map_err(words)?;
+            let name = way
+                .name
+                .as_str()
+                .to_ns_name::<GenericNamespaced>()
+                .map_err(words)?;
             match LocalSocketStream::connect(name) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if std::time::Instant::now() > deadline => return Err(words(error)),
@@ -162,8 +166,15 @@ impl Link for LocalSocket {
     }
 
     fn rx(way: &Way) -> Result<Listening> {
-        let name = way.name.as_str().to_ns_name::<GenericNamespaced>().map_err(words)?;
-        let listener = ListenerOptions::new().name(name).create_sync().map_err(words)?;
+        let name = way
+            .name
+            .as_str()
+            .to_ns_name::<GenericNamespaced>()
+            .map_err(words)?;
+        let listener = ListenerOptions::new()
+            .name(name)
+            .create_sync()
+            .map_err(words)?;
         Ok(Listening {
             listener,
             stream: None,
