@@ -152,10 +152,13 @@ impl<'a> Push<'a> {
         let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
         let written = piped + logged.as_ref().unwrap_or(&0);
         if written < halls.len() {
-            // Those that did not go in took nothing.
-            let lap = written
-                .checked_sub(1)
-                .map_or(self.lap, |last| halls[last].1);
+            // Those that did not go in took nothing. The lap is the last to go back, for it
+            // may be ahead of the reach, but never behind.
+            let (reach, lap) = match written {
+                0 => (self.tail.position, self.lap),
+                _ => halls[written - 1],
+            };
+            self.notes.set_reach(reach);
             self.notes.set_lap(lap);
         }
         if written == 0 {

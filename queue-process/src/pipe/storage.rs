@@ -307,7 +307,7 @@ mod tests {
         let limits = Limits {
             bound: Bound::items(1),
             item: 10_000,
-            memory: 1 << 30,
+            memory: 300_000,
         };
         let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
         (Pipe::create(&mapping, &limits).unwrap(), Control::default())
@@ -319,7 +319,8 @@ mod tests {
         bytes
     }
 
-    fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> Mark {
+    /// Writes the frames, as many as go: how many, and the tail then.
+    fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
         let tail = control.tail.mark(Relaxed);
         let mark = control.head.mark(Relaxed);
         let (line, other) = (&control.tail.0, &control.head.0);
@@ -331,18 +332,15 @@ mod tests {
         };
         let most = frames.len() as u32;
         let (count, position) = match most {
-            1 => (
-                1,
-                pipe.write(control, tail, &mut head, frames.get(0))
-                    .unwrap()
-                    .unwrap(),
-            ),
+            1 => match pipe.write(control, tail, &mut head, frames.get(0)).unwrap() {
+                Some(position) => (1, position),
+                None => (0, tail.position),
+            },
             _ => pipe
                 .write_many(control, tail, &mut head, frames, most)
                 .unwrap(),
         };
-        assert_eq!(count, most);
-        tail.advanced(count, position)
+        (count as usize, tail.advanced(count, position))
     }
 
     fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
@@ -382,14 +380,14 @@ mod tests {
                             frames.end();
                             next += 1;
                         }
-                        let tail = write(&pipe, &control, &frames);
+                        let (written, tail) = write(&pipe, &control, &frames);
                         let before = inside.len();
-                        inside.extend(pushed);
+                        inside.extend(pushed.drain(..written));
                         if dies {
                             pipe.repair(&control.tail, &control.head).unwrap();
                             let count = control.head.mark(Relaxed)
                                 .items_until(control.tail.mark(Relaxed)) as usize;
-                            prop_assert!((before..=before + items).contains(&count));
+                            prop_assert!((before..=before + written).contains(&count));
                             inside.truncate(count);
                         } else {
                             control.tail.set_mark(tail);
@@ -399,7 +397,7 @@ mod tests {
                         let max = items.min(inside.len());
                         let (head, frames) = read(&pipe, &control, max as u32);
                         for (n, expected) in inside.iter().take(frames.len()).enumerate() {
-                            prop_assert_eq!(frames.get(n), expected);
+                            prop_assert!(frames.get(n) == expected, "another item");
                         }
                         if dies {
                             pipe.repair(&control.tail, &control.head).unwrap();
@@ -418,7 +416,7 @@ mod tests {
             }
             while let Some(expected) = inside.pop_front() {
                 let (head, frames) = read(&pipe, &control, 1);
-                prop_assert_eq!(frames.get(0), expected);
+                prop_assert!(frames.get(0) == expected, "another item");
                 control.head.set_mark(head);
             }
             pipe.repair(&control.tail, &control.head).unwrap();
@@ -432,7 +430,7 @@ mod tests {
         let mut frames = Frames::new();
         frames.bytes.extend(item(0, 5000));
         frames.end();
-        control.tail.set_mark(write(&pipe, &control, &frames));
+        control.tail.set_mark(write(&pipe, &control, &frames).1);
         // One pushes, one pops, and nobody says so.
         frames.clear();
         frames.bytes.extend(item(1, 5000));
@@ -446,7 +444,7 @@ mod tests {
         frames.clear();
         frames.bytes.extend(item(2, 5000));
         frames.end();
-        control.tail.set_mark(write(&pipe, &control, &frames));
+        control.tail.set_mark(write(&pipe, &control, &frames).1);
         for number in [1, 2] {
             let (head, frames) = read(&pipe, &control, 1);
             assert_eq!(frames.get(0), item(number, 5000));
@@ -481,27 +479,19 @@ mod tests {
     #[test]
     fn what_is_no_item_takes_no_others_with_it() {
         let (pipe, control) = small();
-        for record in [
-            Record::Inside(b"1").encode(),
-            [0; SIZE],
-            Record::Inside(b"3").encode(),
-        ] {
+        let item = |bytes| Record::Inside(bytes).encode();
+        for record in [item(b"1"), [0; SIZE], item(b"3"), item(b"4")] {
             rustix::io::write(&pipe.pipe, &record).unwrap();
             let tail = control.tail.mark(Relaxed);
             control.tail.set_mark(tail.advanced(1, tail.position));
         }
         let (head, frames) = read(&pipe, &control, 3);
-        assert_eq!(
-            (frames.len(), frames.get(0), frames.get(1)),
-            (2, &b"1"[..], &b"3"[..])
-        );
+        assert_eq!(frames.bytes, b"134");
         control.head.set_mark(head);
         assert_ne!(control.head.torn.load(Relaxed), 0);
         pipe.repair(&control.tail, &control.head).unwrap();
-        assert_eq!(
-            control.head.mark(Relaxed).count,
-            control.tail.mark(Relaxed).count
-        );
+        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        assert_eq!(head.count, tail.count);
     }
 
     #[test]
