@@ -3,8 +3,8 @@
 
 use ipc_channel::ipc;
 use queue_process::{
-    Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer, PushError,
-    Queue, Side, TryPopError, TryPushError,
+    Bound, Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer,
+    PushError, Queue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::process::{Child, Command};
@@ -296,6 +296,12 @@ fn wrong_type() {
 fn another_type_or_a_second_time_is_refused() {
     let queue = Numbers::unbounded().unwrap();
     succeeds(start("wrong_type", &[("Q", &queue)]));
+    for failure in [
+        Numbers::create_named("name", Bound::Unbounded).unwrap_err(),
+        Numbers::open_named("name").unwrap_err(),
+    ] {
+        assert_eq!(failure.kind(), FailureKind::Unsupported);
+    }
     let mut command = Command::new("true");
     for name in ["", "A=B", "A\0B"] {
         let failure = queue.share_with(&mut command, name).unwrap_err();

@@ -6,7 +6,7 @@ use super::wire::{self, Ticket};
 use crate::Handover;
 use crate::codec::Codec;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
-use queue_core::{Consumer, Failure, FailureKind, Producer, Queue, Side};
+use queue_core::{Bound, Consumer, Failure, FailureKind, Producer, Queue, Side};
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 use std::sync::mpsc;
@@ -104,6 +104,41 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         Self::admit(ticket.map_err(|error| wire::failure(error, &doing))?)
     }
 
+    /// Not in this kind: `ipc-channel` has names for one meeting only, none that last.
+    /// Share the queue with a child or send it in a message; or take
+    /// `PipeQueue` or `ShmQueue`, which have names.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn create_named(name: &str, bound: Bound) -> Result<Self, Failure> {
+        let _ = bound;
+        Err(nameless(name))
+    }
+
+    /// Not in this kind; see [`create_named`](Self::create_named).
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn open_named(name: &str) -> Result<Self, Failure> {
+        Err(nameless(name))
+    }
+
+    /// The producing half of what the parent of this process shared under `name`.
+    ///
+    /// # Errors
+    /// As [`from_parent`](Self::from_parent), and `Denied` if it is the consuming half.
+    pub fn producer_from_parent(name: &str) -> Result<Producer<T, Self>, Failure> {
+        Self::half_from_parent(name, Side::Producers).map(Producer::new)
+    }
+
+    /// The consuming half of what the parent of this process shared under `name`.
+    ///
+    /// # Errors
+    /// As [`from_parent`](Self::from_parent), and `Denied` if it is the producing half.
+    pub fn consumer_from_parent(name: &str) -> Result<Consumer<T, Self>, Failure> {
+        Self::half_from_parent(name, Side::Consumers).map(Consumer::new)
+    }
+
     /// One half of what the parent shared, and this process takes no part in the other.
     fn half_from_parent(name: &str, side: Side) -> Result<Self, Failure> {
         let queue = Self::from_parent(name)?;
@@ -133,7 +168,7 @@ impl<T: Send, C: Codec<T>> Handover for Producer<T, IpcQueue<T, C>> {
     }
 
     fn from_parent(name: &str) -> Result<Self, Failure> {
-        IpcQueue::half_from_parent(name, Side::Producers).map(Self::new)
+        IpcQueue::producer_from_parent(name)
     }
 }
 
@@ -144,8 +179,15 @@ impl<T: Send, C: Codec<T>> Handover for Consumer<T, IpcQueue<T, C>> {
     }
 
     fn from_parent(name: &str) -> Result<Self, Failure> {
-        IpcQueue::half_from_parent(name, Side::Consumers).map(Self::new)
+        IpcQueue::consumer_from_parent(name)
     }
+}
+
+/// The failure of a queue that was to have a name.
+#[cold]
+fn nameless(name: &str) -> Failure {
+    let message = format!("a queue over ipc-channel cannot have a name such as {name:?}");
+    Failure::new(FailureKind::Unsupported, message)
 }
 
 /// The environment variable that stands for `name`.
