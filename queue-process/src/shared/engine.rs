@@ -69,6 +69,9 @@ pub(crate) struct Engine<S, P> {
 /// The most items a queue can hold: counts are modulo 2^32.
 pub(crate) const MOST: u32 = 1 << 31;
 
+/// The most items popped in one go: counts in shared memory may lie.
+const MOST_AT_ONCE: u32 = 1 << 16;
+
 /// Holds the lock of one end.
 struct Held<'a, P: Platform> {
     line: &'a Line,
@@ -263,7 +266,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn pop_many(&self, max: u32, into: &mut Frames) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, max)?;
-        let max = max.min(head.items_until(tail));
+        let max = max.min(head.items_until(tail)).min(MOST_AT_ONCE);
         let (items, position) = self
             .storage
             .read_many(self.control(), head, tail, max, into)?;

@@ -14,6 +14,7 @@ pub(crate) enum End {
 }
 
 impl End {
+    #[inline]
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Tail => Self::Head,
@@ -33,6 +34,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    #[inline]
     pub(crate) fn from_word(word: u64) -> Self {
         Self {
             count: word as u32,
@@ -40,11 +42,13 @@ impl Mark {
         }
     }
 
+    #[inline]
     pub(crate) fn word(self) -> u64 {
         u64::from(self.count) | u64::from(self.position) << 32
     }
 
     /// `items` further, at `position`.
+    #[inline]
     pub(crate) fn advanced(self, items: u32, position: u32) -> Self {
         Self {
             count: self.count.wrapping_add(items),
@@ -53,6 +57,7 @@ impl Mark {
     }
 
     /// How many items lie between this head and `tail`.
+    #[inline]
     pub(crate) fn items_until(self, tail: Self) -> u32 {
         tail.count.wrapping_sub(self.count)
     }
@@ -95,6 +100,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    #[inline]
     pub(crate) fn line(&self, end: End) -> &Line {
         match end {
             End::Tail => &self.tail.0,

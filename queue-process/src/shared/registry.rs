@@ -32,6 +32,7 @@ impl Sides {
     /// Claimed on behalf of a program that `exec` will start, and that has not yet come.
     const EXPECTED: u32 = 4;
 
+    #[inline]
     pub(crate) fn of(side: Side) -> Self {
         match side {
             Side::Producers => Self::PRODUCERS,
@@ -81,6 +82,7 @@ const GENERATIONS: u32 = 1 << 24;
 
 impl Claim {
     /// Our name in a lock word: never zero, and only ours.
+    #[inline]
     pub(crate) fn owner(&self) -> u32 {
         self.generation << 8 | self.slot
     }

@@ -21,6 +21,7 @@ pub(crate) struct Opposite<'a> {
 
 impl Opposite<'_> {
     /// Looks where the other end is now.
+    #[inline]
     pub(crate) fn look(&mut self) -> Mark {
         // Acquire: pairs with the Release of the mark in the engine: what the other end
         // did before it moved there is done.
@@ -48,22 +49,26 @@ impl Frames {
         }
     }
 
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
     /// How many there are.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Ends the item whose bytes were just appended to `bytes`.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.ends.push(self.bytes.len());
     }
 
     /// The bytes of item `n`.
+    #[inline]
     pub(crate) fn get(&self, n: usize) -> &[u8] {
         let from = n.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[from..self.ends[n]]

@@ -14,7 +14,7 @@ use queue_core::sync::{Deadline, spin};
 use queue_core::{
     Failure, FailureKind, PushError, PushTimeoutError, Side, TryPopError, TryPushError,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -26,22 +26,26 @@ const BUFFER: usize = 4 << 20;
 const BATCH: usize = 256 << 10;
 
 thread_local! {
-    /// Taken while in use, so that an item whose own code uses a queue finds another.
-    static FRAMES: Cell<Frames> = const { Cell::new(Frames::new()) };
+    static FRAMES: RefCell<Frames> = const { RefCell::new(Frames::new()) };
     /// How often this thread has pushed.
     static PUSHES: Cell<u8> = const { Cell::new(0) };
 }
 
 /// Calls `f` with this thread's buffer, empty.
-#[inline]
+#[inline(always)]
 fn with_buffer<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
-    let mut frames = FRAMES.take();
-    frames.clear();
-    let result = f(&mut frames);
-    if frames.bytes.capacity() <= BUFFER {
-        FRAMES.set(frames);
-    }
-    result
+    FRAMES.with(|frames| match frames.try_borrow_mut() {
+        Ok(mut frames) => {
+            frames.clear();
+            let result = f(&mut frames);
+            if frames.bytes.capacity() > BUFFER {
+                *frames = Frames::new();
+            }
+            result
+        }
+        // An item whose own code uses a queue finds the buffer in use.
+        Err(_) => f(&mut Frames::new()),
+    })
 }
 
 /// Where the party waits that wants to get on `side`.

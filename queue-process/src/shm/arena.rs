@@ -16,6 +16,9 @@ pub(crate) struct Mapped {
     words: usize,
 }
 
+/// Up to how many bytes an item is copied by words.
+const SMALL: usize = 32;
+
 impl Mapped {
     /// `words` words, which the mapping has.
     pub(crate) fn new(mapping: Arc<Mapping>, words: usize) -> Self {
@@ -52,12 +55,34 @@ impl Arena for Mapped {
 
     #[inline(always)]
     fn write(&self, at: usize, bytes: &[u8]) {
-        self.mapping.write(Page::END + at * 8, bytes);
+        if bytes.len() > SMALL {
+            self.mapping.write(Page::END + at * 8, bytes);
+            return;
+        }
+        // By words, for a call of the general copy costs more than these.
+        let mut at = at;
+        let (whole, rest) = bytes.as_chunks();
+        for &word in whole {
+            self.set(at, u64::from_ne_bytes(word));
+            at += 1;
+        }
+        if !rest.is_empty() {
+            let word = (rest.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
+            self.set(at, word.to_le());
+        }
     }
 
     #[inline(always)]
     fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
-        self.mapping.read(Page::END + at * 8, len, into);
+        if len > SMALL {
+            self.mapping.read(Page::END + at * 8, len, into);
+            return;
+        }
+        let end = into.len() + len;
+        for n in 0..len.div_ceil(8) {
+            into.extend_from_slice(&self.get(at + n).to_ne_bytes());
+        }
+        into.truncate(end);
     }
 
     fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! [`ShmQueue`]: between processes at memory speed.
 
 mod arena;
+#[cfg(test)]
+mod hostile;
 mod options;
 pub(crate) mod ring;
 

@@ -72,6 +72,7 @@ const RECORD: u64 = 0x7265_636f << 32;
 const JUMP: u64 = 0x6a75_6d70 << 32;
 
 /// How many words a record of `len` bytes takes.
+#[inline]
 fn words(len: usize) -> usize {
     1 + len.div_ceil(8)
 }
@@ -126,12 +127,37 @@ impl<A: Arena> Ring<A> {
         if tail + need < front {
             return Some(Place::Here);
         }
+        self.up_to_the_head(notes, tail, head, empty, need)
+    }
+
+    #[cold]
+    fn up_to_the_head(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Place> {
         if !head.fresh {
             head.look();
-            return self.place(notes, tail, head, empty, need);
+            return self.place_again(notes, tail, head, empty, need);
         }
-        let top = notes.get(TOP);
+        let (front, top) = (head.mark.position as usize, notes.get(TOP));
         (top > front && top + need <= self.end()).then_some(Place::Leap(top))
+    }
+
+    /// [`place`](Self::place), after another look at the head.
+    #[cold]
+    fn place_again(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Place> {
+        self.place(notes, tail, head, empty, need)
     }
 
     #[cold]
@@ -146,7 +172,7 @@ impl<A: Arena> Ring<A> {
     ) -> Option<Place> {
         if !head.fresh {
             head.look();
-            return self.place(notes, tail, head, empty, need);
+            return self.place_again(notes, tail, head, empty, need);
         }
         let front = head.mark.position as usize;
         let base = notes.get(BASE);
