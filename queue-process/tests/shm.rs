@@ -1,5 +1,5 @@
 //! `ShmQueue` inside one process: its own promises, beside the contract's.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::codec::Raw;
 use queue_process::{Bound, FailureKind, Queue, ShmQueue, TryPopError, TryPushError};
@@ -144,4 +144,78 @@ fn a_full_queue_times_out_and_an_empty_one_too() {
         .unwrap_err();
     assert!(error.is_timeout() && error.into_item() == 2);
     assert!(start.elapsed() >= Duration::from_millis(240));
+}
+
+/// How many bytes of memory the system has given to this process's queues.
+fn resident() -> u64 {
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+    let queues = entries.filter_map(|entry| {
+        let path = entry.unwrap().path();
+        let to = std::fs::read_link(&path).ok()?;
+        let ours = to.to_string_lossy().contains("memfd:queue");
+        Some((ours).then(|| std::fs::metadata(&path).ok())??)
+    });
+    let blocks = |file: std::fs::Metadata| std::os::unix::fs::MetadataExt::blocks(&file) * 512;
+    queues.map(blocks).max().unwrap()
+}
+
+/// In a process of its own, so that no other test's queue is measured.
+#[test]
+fn memory_comes_with_a_backlog_and_goes_when_it_is_drained() {
+    if std::env::var_os("SHM_ALONE").is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "memory_comes_with_a_backlog_and_goes_when_it_is_drained",
+        ]);
+        let status = command
+            .env("SHM_ALONE", "1")
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let queue = ShmQueue::<Vec<u8>, Raw>::unbounded().unwrap();
+    assert!(resident() < 1 << 20, "an empty queue");
+    for _ in 0..100 {
+        queue.push(vec![7; 1 << 20]).unwrap();
+    }
+    assert!(resident() >= 100 << 20);
+    for _ in 0..100 {
+        assert_eq!(queue.pop().unwrap(), vec![7; 1 << 20]);
+    }
+    assert!(resident() <= 9 << 20, "{} bytes", resident());
+    queue.push(vec![8; 1 << 20]).unwrap();
+    assert_eq!(queue.pop().unwrap(), vec![8; 1 << 20]);
+}
+
+proptest::proptest! {
+    /// Whatever the sizes and the order: a queue with a place has room, and what comes
+    /// out is what went in.
+    #[test]
+    fn a_place_is_room(
+        capacity in 1..40usize,
+        largest in 1..30_000usize,
+        steps in proptest::collection::vec((0..5u8, 0..30_000usize), 1..300),
+    ) {
+        let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(largest);
+        let queue = options.create(Bound::items(capacity)).unwrap();
+        let mut model = VecDeque::new();
+        for (n, (verb, size)) in steps.into_iter().enumerate() {
+            // More pushes than pops for a while, then more pops.
+            if (verb < 3) == (n % 100 < 60) {
+                let item = vec![n as u8; size % (largest + 1)];
+                match queue.try_push(item.clone()) {
+                    Ok(()) => model.push_back(item),
+                    Err(error) => {
+                        assert!(error.is_full() && model.len() == capacity, "{error}");
+                    }
+                }
+            } else {
+                assert_eq!(queue.try_pop().ok(), model.pop_front());
+            }
+            assert_eq!(queue.len(), model.len());
+        }
+        assert_eq!(queue.close_now(), Vec::from(model));
+    }
 }
