@@ -153,7 +153,7 @@ fn resident() -> u64 {
         let path = entry.unwrap().path();
         let to = std::fs::read_link(&path).ok()?;
         let ours = to.to_string_lossy().contains("memfd:queue");
-        Some((ours).then(|| std::fs::metadata(&path).ok())??)
+        ours.then(|| std::fs::metadata(&path).ok()).flatten()
     });
     let blocks = |file: std::fs::Metadata| std::os::unix::fs::MetadataExt::blocks(&file) * 512;
     queues.map(blocks).max().unwrap()
