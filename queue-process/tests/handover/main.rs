@@ -5,60 +5,17 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
+mod tools;
+
 use queue_process::{
     Bound, Consumer, FailureKind, Handover, PipeQueue, PopError, Producer, Queue, ShmQueue,
     TryPopError, TryPushError,
 };
 use std::env;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// What the worker is to do.
-const ROLE: &str = "HANDOVER_ROLE";
-
-/// By when a survivor has noticed a death; twice, for this machine may be busy.
-const NOTICED: Duration = Duration::from_millis(200);
-
-/// A worker that does `role`, not yet started.
-fn worker(role: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "worker_process", "--ignored", "--nocapture"]);
-    command.env(ROLE, role).stdout(Stdio::null());
-    command
-}
-
-fn succeeded(mut child: Child) {
-    assert!(child.wait().unwrap().success());
-}
-
-fn kill(child: &mut Child) -> Instant {
-    child.kill().unwrap();
-    let now = Instant::now();
-    child.wait().unwrap();
-    now
-}
-
-/// Where the descriptors of a process lead.
-fn descriptors(process: &str) -> Vec<String> {
-    let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
-    let target = |entry: fs::DirEntry| fs::read_link(entry.path()).ok();
-    let paths = entries.filter_map(|entry| target(entry.unwrap()));
-    paths
-        .map(|path| path.to_string_lossy().into_owned())
-        .collect()
-}
-
-/// Those among them that a queue may consist of.
-fn of_queues(mut descriptors: Vec<String>) -> Vec<String> {
-    descriptors.retain(|to| to.contains("memfd:queue") || to.contains("eventfd"));
-    descriptors
-}
-
-/// A name that no other test uses.
-fn name(what: &str) -> String {
-    format!("test {what} {}", std::process::id())
-}
+use tools::*;
 
 macro_rules! suite {
     ($kind:ident, $module:ident) => {
