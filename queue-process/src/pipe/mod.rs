@@ -1,5 +1,7 @@
 //! [`PipeQueue`]: the default between processes.
 
+#[cfg(test)]
+mod deaths;
 mod hall;
 mod notes;
 mod options;

@@ -1,0 +1,262 @@
+//! Tests of the storage: what deaths, damage and strangers leave of it.
+
+use super::record::{Record, SIZE};
+use super::storage::Pipe;
+use crate::shared::handle::Shareable;
+use crate::shared::identity::Limits;
+use crate::shared::layout::{Control, Mark};
+use crate::shared::storage::{Frames, Opposite, Storage};
+use crate::sys::Mapping;
+use proptest::prelude::*;
+use queue_core::sync::atomic::Ordering::Relaxed;
+use queue_core::{Bound, FailureKind};
+use rustix::fd::OwnedFd;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What the participants do, one after the other, each wholly or up to the moment
+/// before the engine would have published it.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Push {
+        items: usize,
+        len: usize,
+        dies: bool,
+    },
+    Pop {
+        items: usize,
+        dies: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let items = || prop_oneof![Just(1usize), 1..150usize];
+    let len = prop_oneof![4 => 8..60usize, 1 => 60..9000usize];
+    prop_oneof![
+        (items(), len, prop::bool::weighted(0.2)).prop_map(|(items, len, dies)| Step::Push {
+            items,
+            len,
+            dies
+        }),
+        (items(), prop::bool::weighted(0.2)).prop_map(|(items, dies)| Step::Pop { items, dies }),
+    ]
+}
+
+/// A pipe that is soon full, and the words around it.
+fn small() -> (Pipe, Control) {
+    let limits = Limits {
+        bound: Bound::items(1),
+        item: 10_000,
+        memory: 300_000,
+    };
+    let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+    (Pipe::create(&mapping, &limits).unwrap(), Control::default())
+}
+
+fn item(number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![number as u8; len];
+    bytes[..8].copy_from_slice(&number.to_ne_bytes());
+    bytes
+}
+
+/// Writes the frames, as many as go: how many, and the tail then.
+fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
+    let tail = control.tail.mark(Relaxed);
+    let mark = control.head.mark(Relaxed);
+    let (line, other) = (&control.tail.0, &control.head.0);
+    let mut head = Opposite {
+        mark,
+        fresh: false,
+        line,
+        other,
+    };
+    let most = frames.len() as u32;
+    let (count, position) = match most {
+        1 => match pipe.write(control, tail, &mut head, frames.get(0)).unwrap() {
+            Some(position) => (1, position),
+            None => (0, tail.position),
+        },
+        _ => pipe
+            .write_many(control, tail, &mut head, frames, most)
+            .unwrap(),
+    };
+    (count as usize, tail.advanced(count, position))
+}
+
+fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
+    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    let mut frames = Frames::new();
+    let (count, position) = match max {
+        1 => {
+            let position = pipe.read(control, head, tail, &mut frames.bytes).unwrap();
+            frames.end();
+            (1, position)
+        }
+        _ => pipe
+            .read_many(control, head, tail, max, &mut frames)
+            .unwrap(),
+    };
+    assert_eq!(frames.len(), count as usize);
+    (head.advanced(count, position), frames)
+}
+
+proptest! {
+    /// After each death and its repair the count is that of the items which come out
+    /// then: all whose push had ended, in order, each once; of the dead's own push a
+    /// first part; and only what a dead one had taken out of the pipe is missing.
+    #[test]
+    fn a_death_leaves_order_and_count(steps in prop::collection::vec(step(), 1..60)) {
+        let (pipe, control) = small();
+        let mut inside = VecDeque::new();
+        let mut next = 0;
+        for step in steps {
+            match step {
+                Step::Push { items, len, dies } => {
+                    let mut frames = Frames::new();
+                    let mut pushed = Vec::new();
+                    for _ in 0..items {
+                        pushed.push(item(next, len));
+                        frames.bytes.extend(item(next, len));
+                        frames.end();
+                        next += 1;
+                    }
+                    let (written, tail) = write(&pipe, &control, &frames);
+                    let before = inside.len();
+                    inside.extend(pushed.drain(..written));
+                    if dies {
+                        pipe.repair(&control.tail, &control.head).unwrap();
+                        let count = control.head.mark(Relaxed)
+                            .items_until(control.tail.mark(Relaxed)) as usize;
+                        prop_assert!((before..=before + written).contains(&count));
+                        inside.truncate(count);
+                    } else {
+                        control.tail.set_mark(tail);
+                    }
+                }
+                Step::Pop { items, dies } if !inside.is_empty() => {
+                    let max = items.min(inside.len());
+                    let (head, frames) = read(&pipe, &control, max as u32);
+                    for (n, expected) in inside.iter().take(frames.len()).enumerate() {
+                        prop_assert!(frames.get(n) == expected, "another item");
+                    }
+                    if dies {
+                        pipe.repair(&control.tail, &control.head).unwrap();
+                        let count = control.head.mark(Relaxed)
+                            .items_until(control.tail.mark(Relaxed)) as usize;
+                        let lost = inside.len().checked_sub(count);
+                        prop_assert!(lost.is_some_and(|lost| lost <= frames.len()));
+                        inside.drain(..lost.unwrap());
+                    } else {
+                        control.head.set_mark(head);
+                        inside.drain(..frames.len());
+                    }
+                }
+                Step::Pop { .. } => {}
+            }
+        }
+        while let Some(expected) = inside.pop_front() {
+            let (head, frames) = read(&pipe, &control, 1);
+            prop_assert!(frames.get(0) == expected, "another item");
+            control.head.set_mark(head);
+        }
+        pipe.repair(&control.tail, &control.head).unwrap();
+        prop_assert_eq!(control.head.mark(Relaxed).count, control.tail.mark(Relaxed).count);
+    }
+}
+
+#[test]
+fn both_may_have_died() {
+    let (pipe, control) = small();
+    let mut frames = Frames::new();
+    frames.bytes.extend(item(0, 5000));
+    frames.end();
+    control.tail.set_mark(write(&pipe, &control, &frames).1);
+    // One pushes, one pops, and nobody says so.
+    frames.clear();
+    frames.bytes.extend(item(1, 5000));
+    frames.end();
+    write(&pipe, &control, &frames);
+    read(&pipe, &control, 1);
+    pipe.repair(&control.tail, &control.head).unwrap();
+    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    assert_eq!(head.items_until(tail), 1);
+    // What comes next does not lie where the item inside does.
+    frames.clear();
+    frames.bytes.extend(item(2, 5000));
+    frames.end();
+    control.tail.set_mark(write(&pipe, &control, &frames).1);
+    for number in [1, 2] {
+        let (head, frames) = read(&pipe, &control, 1);
+        assert_eq!(frames.get(0), item(number, 5000));
+        control.head.set_mark(head);
+    }
+}
+
+#[test]
+fn what_is_no_item_is_counted_out() {
+    let (pipe, control) = small();
+    let forged = Record::Elsewhere {
+        at: 0,
+        len: 1 << 30,
+    }
+    .encode();
+    for record in [[0; SIZE], [0xff; SIZE], forged] {
+        rustix::io::write(&pipe.pipe, &record).unwrap();
+        let tail = control.tail.mark(Relaxed);
+        control.tail.set_mark(tail.advanced(1, tail.position));
+        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        let failure = pipe
+            .read(&control, head, tail, &mut Vec::new())
+            .unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Corrupt);
+        assert_ne!(control.head.torn.load(Relaxed), 0);
+        pipe.repair(&control.tail, &control.head).unwrap();
+        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        assert_eq!(head.count, tail.count);
+    }
+}
+
+#[test]
+fn what_is_no_item_takes_no_others_with_it() {
+    let (pipe, control) = small();
+    let item = |bytes| Record::Inside(bytes).encode();
+    for record in [item(b"1"), [0; SIZE], item(b"3"), item(b"4")] {
+        rustix::io::write(&pipe.pipe, &record).unwrap();
+        let tail = control.tail.mark(Relaxed);
+        control.tail.set_mark(tail.advanced(1, tail.position));
+    }
+    let (head, frames) = read(&pipe, &control, 3);
+    assert_eq!(frames.bytes, b"134");
+    control.head.set_mark(head);
+    assert_ne!(control.head.torn.load(Relaxed), 0);
+    pipe.repair(&control.tail, &control.head).unwrap();
+    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    assert_eq!(head.count, tail.count);
+}
+
+#[test]
+fn strange_descriptors_are_refused() {
+    let limits = Limits {
+        bound: Bound::items(1),
+        item: 8,
+        memory: 1 << 20,
+    };
+    let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+    let pipe = Pipe::create(&mapping, &limits).unwrap();
+    let own = || {
+        pipe.descriptors()
+            .iter()
+            .map(|fd| fd.try_clone_to_owned().unwrap())
+            .collect()
+    };
+    let open = |own| Pipe::open(&mapping, &limits, own);
+    assert!(open(own()).is_ok());
+    let corrupt = |own: Vec<OwnedFd>| {
+        assert_eq!(open(own).unwrap_err().kind(), FailureKind::Corrupt);
+    };
+    corrupt(own().into_iter().rev().collect());
+    corrupt(own().into_iter().take(1).collect());
+    corrupt(vec![]);
+    let (blocking, _) = rustix::pipe::pipe().unwrap();
+    corrupt(vec![blocking, own().pop().unwrap()]);
+}
