@@ -57,6 +57,7 @@ mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
 #[cfg(loom)]
+#[allow(clippy::missing_panics_doc)] // A model fails by panicking.
 pub mod model;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod pipe;

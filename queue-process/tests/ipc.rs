@@ -1,5 +1,6 @@
 //! `IpcQueue` between real processes: a test starts this very program again, and the
 //! child runs the function of `CHILDREN` that it is told.
+#![cfg(not(loom))]
 
 use ipc_channel::ipc;
 use queue_process::{

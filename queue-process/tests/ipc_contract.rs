@@ -1,4 +1,5 @@
 //! The family's contract over `IpcQueue`: in its host, and as a guest sees it.
+#![cfg(not(loom))]
 
 use ipc_channel::ipc;
 use queue_core::contract::Item;

@@ -35,6 +35,7 @@ pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
 }
 
 #[cold]
+#[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
 fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
     let (mut last, mut unchanged, mut round) = (0, 0, 0);
     loop {
