@@ -76,7 +76,7 @@ struct Options {
     /// Only these of our own kinds.
     #[arg(long, value_delimiter = ',')]
     kinds: Vec<String>,
-    /// How many rounds [default: 5, or 2 with --quick].
+    /// How many rounds [default: 5; with --quick 2, or 1 for all places].
     #[arg(long)]
     rounds: Option<usize>,
     /// How long one run lasts, in milliseconds; a sample has three [default: 60, or 5 with --quick].
@@ -145,8 +145,13 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
     let named = |names: &[String], name: &str| {
         names.is_empty() || names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
     };
+    let rounds = match (options.quick, places.len()) {
+        (false, _) => 5,
+        (true, ..=2) => 2,
+        (true, _) => 1,
+    };
     let care = Care {
-        rounds: options.rounds.unwrap_or(if options.quick { 2 } else { 5 }),
+        rounds: options.rounds.unwrap_or(rounds),
         run_ms: options.run_ms.unwrap_or(if options.quick { 5 } else { 60 }),
         runs: if options.quick { 1 } else { 3 },
         retakes: if options.quick { 0 } else { 3 },

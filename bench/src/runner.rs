@@ -38,8 +38,9 @@ pub struct Series {
     /// What went wrong, if anything: then it is not measured any further.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// Items of a run, once calibrated.
     #[serde(skip)]
-    items: u64,
+    pub items: u64,
 }
 
 /// A cell with all that was measured in it.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 const WIDTH: u32 = 1600;
 const PANEL: u32 = 300;
-const LEGEND: u32 = 64;
+const LEGEND: u32 = 84;
 const OURS: [RGBColor; 4] = [
     RGBColor(16, 92, 196),
     RGBColor(0, 158, 115),
@@ -118,7 +118,7 @@ fn strip(area: &Area<'_>, place: Place, rows: &[&Row]) -> Result<(), Box<dyn std
     }
     let font = ("sans-serif", 14).into_font();
     for (index, ((name, _), colour)) in subjects.iter().zip(&colours).enumerate() {
-        let (x, y) = (50 + 190 * (index as i32 % 8), 6 + 24 * (index as i32 / 8));
+        let (x, y) = (50 + 255 * (index as i32 % 6), 6 + 24 * (index as i32 / 6));
         legend.draw(&Rectangle::new([(x, y), (x + 14, y + 14)], colour.filled()))?;
         legend.draw(&Text::new(name.clone(), (x + 20, y), font.clone()))?;
     }
