@@ -21,14 +21,8 @@ impl Item for u64 {
 }
 
 /// 256 bytes that begin and end with the number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Block([u64; 32]);
-
-impl Default for Block {
-    fn default() -> Self {
-        Self([0; 32])
-    }
-}
 
 impl Item for Block {
     fn new(number: u64) -> Self {

@@ -23,7 +23,7 @@ pub fn round_trip() -> Option<f64> {
             let mut looks = 0u32;
             while line.load(Ordering::Acquire) < number {
                 looks += 1;
-                if looks % 1024 == 0 && since.elapsed() > given_up {
+                if looks.is_multiple_of(1024) && since.elapsed() > given_up {
                     return false;
                 }
                 std::hint::spin_loop();
