@@ -53,6 +53,23 @@ fn burst<Q: Kind>(queue: Q) {
     assert_eq!(got, 3);
 }
 
+/// Two sleepers and three items, of which somebody awake may take the first, so that
+/// `ThreadQueue` has one in each of its deques.
+/// Catches: a pop that empties the one not looking into the other for who sleeps.
+fn burst_and_one_more<Q: Kind>(queue: Q) {
+    let consumers = [0, 1].map(|_| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.pop().unwrap())
+    });
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    let mut got = queue.try_pop().unwrap_or(0);
+    queue.push(3).unwrap();
+    for consumer in consumers {
+        got += consumer.join().unwrap();
+    }
+    assert_eq!(got + queue.try_iter().sum::<u32>(), 6);
+}
+
 /// Two sleeping producers, and one consumer that takes two items and no more.
 /// Catches: the wake not passed on after a push that leaves places free.
 fn drain<Q: Kind>(queue: Q) {
@@ -220,10 +237,10 @@ macro_rules! models {
 }
 
 models! {
-    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
+    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), drain(2, 2), close(2, 2),
         close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
-    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), drain(2, 2), close(2, 2),
+    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), drain(2, 2), close(2, 2),
         close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
 }
