@@ -70,6 +70,23 @@ fn burst_and_one_more<Q: Kind>(queue: Q) {
     assert_eq!(got + queue.try_iter().sum::<u32>(), 6);
 }
 
+/// Two consumers, of whom one was already looking when the other moved what it looks for.
+/// Catches: `ThreadQueue` giving an item of its inbox while its outbox holds an older one.
+fn none_overtakes<Q: Kind>(queue: Q) {
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    let other = queue.clone();
+    let busy = thread::spawn(move || {
+        let got = other.try_pop().unwrap();
+        other.push(3).unwrap();
+        got
+    });
+    let mine = queue.try_pop().unwrap();
+    let got = busy.join().unwrap();
+    let left = queue.try_pop().unwrap();
+    assert_eq!(got + mine + left, 6);
+    assert!(mine < left, "{mine} overtook {left}");
+}
+
 /// Two sleeping producers, and one consumer that takes two items and no more.
 /// Catches: the wake not passed on after a push that leaves places free.
 fn drain<Q: Kind>(queue: Q) {
@@ -237,10 +254,10 @@ macro_rules! models {
 }
 
 models! {
-    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), drain(2, 2), close(2, 2),
+    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
-    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), drain(2, 2), close(2, 2),
+    LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
 }
