@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// From so many times the least round trip of the run on, cores count as "far": the host
-/// has put them on different sockets, where all that shares memory is several times slower.
-pub const FAR: f64 = 2.0;
+/// From so many times the usual round trip on, cores count as "far": the host has put them
+/// on different sockets, where all that shares memory is several times slower.
+pub const FAR: f64 = 1.8;
 
 /// Nanoseconds of a cache line's round trip between the first two cores, the best of ten
 /// tries; `None` with one core only.

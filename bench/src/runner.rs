@@ -65,6 +65,20 @@ pub struct Quiet {
     pub kept_disturbed: usize,
     /// Nanoseconds of a cache line's round trip, least and most.
     pub round_trip: Option<(f64, f64)>,
+    /// All of them so far, in order of size.
+    #[serde(skip)]
+    trips: Vec<f64>,
+}
+
+impl Quiet {
+    /// Notes a round trip, and says whether it is far beyond what is usual here: beyond
+    /// the quickest quarter, so that a machine that is always slow is not measured for ever.
+    fn note_trip(&mut self, trip: f64) -> bool {
+        let place = self.trips.partition_point(|other| *other < trip);
+        self.trips.insert(place, trip);
+        self.round_trip = self.trips.first().copied().zip(self.trips.last().copied());
+        trip > self.trips[self.trips.len() / 4] * machine::FAR
+    }
 }
 
 /// How much of the machine others may use before a sample is taken again.
@@ -166,17 +180,10 @@ fn take(sample: &Sample, care: &Care, quiet: &mut Quiet) -> Result<Outcome, Stri
         let foreign = watch.share();
         let after = machine::round_trip();
         quiet.samples += 1;
-        for trip in [before, after].into_iter().flatten() {
-            let (least, most) = quiet.round_trip.unwrap_or((trip, trip));
-            quiet.round_trip = Some((least.min(trip), most.max(trip)));
-        }
-        let limit = quiet
-            .round_trip
-            .map_or(f64::INFINITY, |trip| trip.0 * machine::FAR);
         let far = [before, after]
             .into_iter()
             .flatten()
-            .any(|trip| trip > limit);
+            .fold(false, |far, trip| far | quiet.note_trip(trip));
         quiet.far += usize::from(far);
         quiet.foreign += usize::from(!far && foreign > FOREIGN);
         if best
