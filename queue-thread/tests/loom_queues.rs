@@ -144,6 +144,19 @@ fn close_while_full<Q: Kind>(queue: Q) {
     assert_eq!(got, 1 + usize::from(producer.join().unwrap()));
 }
 
+/// A producer waits while one pop takes from the outbox, and nothing else ever happens.
+/// Catches: `listen_places` without the head lock.
+fn place_from_outbox<Q: Kind>(queue: Q) {
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    assert_eq!(queue.pop(), Ok(1)); // 2 is in the outbox now
+    queue.push(3).unwrap();
+    let other = queue.clone();
+    let producer = thread::spawn(move || other.push(4).unwrap());
+    assert_eq!(queue.pop(), Ok(2));
+    producer.join().unwrap();
+    assert_eq!(queue.try_iter().collect::<Vec<_>>(), [3, 4]);
+}
+
 /// Two sleep, and the queue closes.
 fn close_wakes_all<Q: Kind>(queue: Q) {
     let sleepers = [0, 1].map(|_| {
@@ -255,9 +268,9 @@ macro_rules! models {
 
 models! {
     ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
-        close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
+        close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
-        close_while_full(1, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
+        close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
 }

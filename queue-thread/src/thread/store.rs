@@ -13,8 +13,8 @@
 //! * Every atomic here is a number that somebody decides by, never a door to data: what
 //!   data there is lies behind the locks, and those order it. So all are Relaxed.
 //! * The tail lock may be taken under the head lock. The other way round only tried.
-//! * A listener registers under the locks of those who will notify it, so that they
-//!   need no fence to see it.
+//! * Between registering and sleeping a listener has held the lock of those who will
+//!   notify it, so that they need no fence to see it.
 //! * One wake is under way at a time. Who was woken passes it on if there is more, so
 //!   both verbs look, before they unlock, for others who wait for the same.
 //! * Nobody is woken, no memory freed, and no foreign code runs, under a lock.
@@ -248,15 +248,14 @@ impl<T> Store<T> {
     }
 
     pub(super) fn listen_items(&self) -> Listener<'_> {
-        // Of those who push.
-        let _tail = self.tail.lock.lock();
+        // Who tries again finds nothing only under the tail lock, where producers look
+        // for listeners: they see this one, or it sees their item.
         self.items.listen()
     }
 
     pub(super) fn listen_places(&self) -> Listener<'_> {
-        // Of those who pop, from either deque.
+        // As above for consumers at the inbox. Those at the outbox look under this lock.
         let _head = self.head.lock.lock();
-        let _tail = self.tail.lock.lock();
         self.places.listen()
     }
 

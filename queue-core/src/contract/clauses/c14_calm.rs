@@ -6,8 +6,9 @@ use std::sync::mpsc::channel;
 const WATCH: Duration = Duration::from_millis(400);
 /// The processor time that each may use meanwhile: a tenth of a percent, and a little.
 const LIMIT: Duration = Duration::from_micros(1000);
-/// How often each may run meanwhile: a net that looks every 100 ms is no polling.
-const RUNS: u64 = 8;
+/// How often each may run meanwhile: a net that looks a few times in a hundred
+/// milliseconds is no polling, and being preempted while looking counts twice.
+const RUNS: u64 = 16;
 
 /// **C14 calm**: who has waited a millisecond uses no CPU.
 ///
