@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 /// on different sockets, where all that shares memory is several times slower.
 pub const FAR: f64 = 1.8;
 
+/// A cache line, or two, of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
 /// Nanoseconds of a cache line's round trip between the first two cores, the best of ten
 /// tries; `None` with one core only.
 pub fn round_trip() -> Option<f64> {
@@ -15,7 +20,8 @@ pub fn round_trip() -> Option<f64> {
     const TRIPS: u64 = 200;
     let cores = cores();
     let (first, second) = (*cores.first()?, *cores.get(1)?);
-    let (there, back) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (there, back) = (Line::default(), Line::default());
+    let (there, back) = (&there.0, &back.0);
     let given_up = Duration::from_millis(50);
     std::thread::scope(|scope| {
         // Each store (Release) of one side is awaited by the other's load (Acquire).
@@ -30,20 +36,16 @@ pub fn round_trip() -> Option<f64> {
             }
             true
         };
-        scope.spawn({
-            let (there, back) = (&there, &back);
-            move || {
-                pin(second);
-                let since = Instant::now();
-                for number in 1..=TRIPS * TRIES as u64 {
-                    if !wait(there, number, since) {
-                        return;
-                    }
-                    back.store(number, Ordering::Release);
+        scope.spawn(move || {
+            pin(second);
+            let since = Instant::now();
+            for number in 1..=TRIPS * TRIES as u64 {
+                if !wait(there, number, since) {
+                    return;
                 }
+                back.store(number, Ordering::Release);
             }
         });
-        let (there, back) = (&there, &back);
         scope
             .spawn(move || {
                 pin(first);
