@@ -82,6 +82,9 @@ struct Options {
     /// How long one run lasts, in milliseconds; a sample has three [default: 60, or 5 with --quick].
     #[arg(long)]
     run_ms: Option<u64>,
+    /// How often a disturbed sample is taken again [default: 2, or 0 with --quick].
+    #[arg(long)]
+    retakes: Option<usize>,
     /// List the cells and subjects instead of measuring them.
     #[arg(long)]
     list: bool,
@@ -154,7 +157,7 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
         rounds: options.rounds.unwrap_or(rounds),
         run_ms: options.run_ms.unwrap_or(if options.quick { 5 } else { 60 }),
         runs: if options.quick { 1 } else { 3 },
-        retakes: if options.quick { 0 } else { 3 },
+        retakes: options.retakes.unwrap_or(if options.quick { 0 } else { 2 }),
         hung_ms: if options.quick { 3_000 } else { 15_000 },
     };
     let (rows, quiet) = runner::measure(&cells, &care, |subject| match subject.role {
