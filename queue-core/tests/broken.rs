@@ -58,7 +58,7 @@ broken! {
     try_push_blocks: BlockingTry breaks C4 c4_try, "still not done";
     push_tells_nobody: NoItemNotify breaks C5 c5_wake, "still not done";
     pop_tells_nobody: NoPlaceNotify breaks C5 c5_wake, "still not done";
-    one_wake_at_a_time: OneAtATime breaks C5 c5_wake, "four items wake four poppers: still not done";
+    every_other_wakes_nobody: EveryOther breaks C5 c5_wake, "four items wake four poppers: still not done";
     cancelled_eats_the_wake: CancelledEats breaks C5 c5_wake, "a cancelled pop passes its wake on";
     timed_out_eats_the_wake: TimedOutEats breaks C5 c5_wake, "times out passes its wake on";
     wakes_the_first_waker: FirstWaker breaks C5 c5_wake, "was not woken";

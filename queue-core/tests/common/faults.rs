@@ -52,8 +52,8 @@ faults! {
     NoItemNotify,
     /// A pop tells nobody.
     NoPlaceNotify,
-    /// Nobody is woken while one who was woken is on its way.
-    OneAtATime,
+    /// Every other item wakes nobody.
+    EveryOther,
     /// Who is cancelled after it was woken keeps the wake.
     CancelledEats,
     /// Who times out after it was woken keeps the wake.

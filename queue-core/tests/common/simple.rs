@@ -51,6 +51,8 @@ struct Shared<T: Sample, F: Broken> {
     /// Where futures wait for items, with `OneSort`.
     task_items: Event,
     task_was_last: AtomicBool,
+    /// How many items were announced.
+    told: AtomicUsize,
     places: Event,
     ends: Ends,
     pushing: AtomicUsize,
@@ -98,6 +100,7 @@ impl<T: Sample, F: Broken> Create for Simple<T, F> {
             items: Event::new(),
             task_items: Event::new(),
             task_was_last: AtomicBool::new(false),
+            told: AtomicUsize::new(0),
             places: Event::new(),
             ends: Ends::new(),
             pushing: AtomicUsize::new(0),
@@ -134,7 +137,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
     fn an_item_came(&self) {
         match F::FAULT {
             Fault::NoItemNotify => {}
-            Fault::OneAtATime => self.shared.items.notify_unless_pending(),
+            Fault::EveryOther if self.shared.told.fetch_add(1, Ordering::Relaxed) % 2 == 1 => {}
             Fault::OneSort if self.shared.task_was_last.load(Ordering::Relaxed) => {
                 self.shared.task_items.notify();
             }
