@@ -122,11 +122,15 @@ macro_rules! storm {
 
                 thread::scope(|scope| {
                     scope.spawn(|| {
-                        for n in 0.. {
-                            if storm.stop.load(Ordering::Relaxed) || queue.push(item(OURS, n)).is_err() {
-                                return;
+                        let mut n = 0;
+                        // In slices: nobody pops any more once it is time to stop.
+                        while !storm.stop.load(Ordering::Relaxed) {
+                            match queue.push_timeout(item(OURS, n), Duration::from_millis(20)) {
+                                Ok(()) => n += 1,
+                                Err(error) if error.is_timeout() => {}
+                                Err(_) => return,
                             }
-                            storm.pushed.store(n + 1, Ordering::Relaxed);
+                            storm.pushed.store(n, Ordering::Relaxed);
                         }
                     });
                     scope.spawn(|| {
