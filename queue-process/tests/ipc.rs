@@ -25,6 +25,7 @@ const CHILDREN: &[(&str, fn())] = &[
     ("wrong_type", wrong_type),
     ("pass_on", pass_on),
     ("die", || ()),
+    ("miss_a_child", miss_a_child),
 ];
 
 /// Not a test: what a child process runs.
@@ -204,6 +205,16 @@ fn the_last_consumer_process_closes_when_killed() {
 
 #[test]
 fn a_child_that_never_takes_its_queue_up_can_be_missed() {
+    // In a process of its own, for the invitation's socket outlives who ends before it
+    // is void: it goes with the directory that it is in.
+    let scratch = std::env::temp_dir().join(format!("missed-{}", std::process::id()));
+    std::fs::create_dir(&scratch).unwrap();
+    let host = command("miss_a_child").env("TMPDIR", &scratch).spawn();
+    succeeds(host.unwrap());
+    std::fs::remove_dir_all(&scratch).unwrap();
+}
+
+fn miss_a_child() {
     // Its invitation is void after a minute; here only that it disturbs nobody.
     let queue = Numbers::bounded(3).unwrap();
     succeeds(start("die", &[("Q", &queue)]));
