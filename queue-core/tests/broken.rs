@@ -59,6 +59,7 @@ broken! {
     push_tells_nobody: NoItemNotify breaks C5 c5_wake, "still not done";
     pop_tells_nobody: NoPlaceNotify breaks C5 c5_wake, "still not done";
     every_other_wakes_nobody: EveryOther breaks C5 c5_wake, "four items wake four poppers: still not done";
+    trusts_who_was_woken: OneUnderWay breaks C5 c5_wake, "not polled again leaves the others theirs";
     cancelled_eats_the_wake: CancelledEats breaks C5 c5_wake, "a cancelled pop passes its wake on";
     timed_out_eats_the_wake: TimedOutEats breaks C5 c5_wake, "times out passes its wake on";
     wakes_the_first_waker: FirstWaker breaks C5 c5_wake, "was not woken";

@@ -213,6 +213,26 @@ fn cancel<Q: Kind>(queue: Q) {
     producer.join().unwrap();
 }
 
+/// Two threads and a future wait, and three items come. The future was polled once and is
+/// kept, but never polled again: it may keep the wake for one item, not for the others.
+/// Catches: a wake held back because a task was woken, or while one waits.
+fn idle<Q: Kind>(queue: Q) {
+    let popper = || {
+        let queue = queue.clone();
+        thread::spawn(move || queue.pop().unwrap())
+    };
+    let first = popper();
+    let mut idle = pin!(queue.pop_async());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(idle.as_mut().poll(&mut cx).is_pending());
+    let second = popper();
+    for item in [1, 2, 3] {
+        queue.push(item).unwrap();
+    }
+    assert!(first.join().unwrap() != second.join().unwrap());
+    assert_eq!(queue.len(), 1);
+}
+
 /// The last producer goes, while a consumer waits: it drains, and is told.
 fn ends<Q: Kind>(queue: Q) {
     let (producer, consumer) = queue.into_ends();
@@ -269,8 +289,8 @@ macro_rules! models {
 models! {
     ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
-        timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
+        timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue as lock_free: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
-        timeout(1, 2), cancel(1, 2), ends(2, 2), one_to_one(2, 3);
+        timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
 }

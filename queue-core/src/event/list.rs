@@ -16,6 +16,10 @@ pub(super) enum Wake {
 }
 
 impl Wake {
+    fn is_thread(&self) -> bool {
+        matches!(self, Self::Thread(_))
+    }
+
     pub(super) fn wake(self) {
         match self {
             Self::Thread(thread) => thread.unpark(),
@@ -28,8 +32,9 @@ impl Wake {
 enum State {
     /// Listening; asleep once there is a wake.
     Waiting(Option<Wake>),
-    /// Told to try again, and not yet back.
-    Notified,
+    /// Told to try again, and not yet back. A task may never be polled again; anybody
+    /// else comes.
+    Notified { comes: bool },
     /// Not in use.
     Vacant,
 }
@@ -48,8 +53,12 @@ pub(super) struct List {
     vacant: usize,
     first: usize,
     last: usize,
+    /// How many are not yet notified, and how many of them are threads asleep.
     waiting: usize,
+    threads: usize,
+    /// How many were notified and are not back yet, and how many of them come.
     pending: usize,
+    coming: usize,
 }
 
 impl List {
@@ -60,7 +69,9 @@ impl List {
             first: NONE,
             last: NONE,
             waiting: 0,
+            threads: 0,
             pending: 0,
+            coming: 0,
         }
     }
 
@@ -69,9 +80,11 @@ impl List {
         self.waiting
     }
 
-    /// Whether somebody was notified and is not back yet.
+    /// Whether somebody is on the way who can be relied on to wake the next one. While a
+    /// task waits the answer is no: between a task that was notified and is not polled
+    /// again and one that sleeps behind it there would be nobody.
     pub(super) fn has_pending(&self) -> bool {
-        self.pending != 0
+        self.coming != 0 && self.threads == self.waiting
     }
 
     /// A new listener, behind all others.
@@ -101,14 +114,19 @@ impl List {
 
     /// Whether `key` has been notified.
     pub(super) fn is_notified(&self, key: usize) -> bool {
-        matches!(self.nodes[key].state, State::Notified)
+        matches!(self.nodes[key].state, State::Notified { .. })
     }
 
     /// Says how to wake `key`, which is not notified; gives back how it was before.
     pub(super) fn sleep(&mut self, key: usize, wake: Wake) -> Option<Wake> {
         match &mut self.nodes[key].state {
-            State::Waiting(slot) => slot.replace(wake),
-            State::Notified | State::Vacant => Some(wake),
+            State::Waiting(slot) => {
+                self.threads += usize::from(wake.is_thread());
+                let old = slot.replace(wake);
+                self.threads -= usize::from(old.as_ref().is_some_and(Wake::is_thread));
+                old
+            }
+            State::Notified { .. } | State::Vacant => Some(wake),
         }
     }
 
@@ -116,11 +134,12 @@ impl List {
     pub(super) fn remove(&mut self, key: usize) -> (bool, Option<Wake>) {
         let removed = match std::mem::replace(&mut self.nodes[key].state, State::Vacant) {
             State::Waiting(wake) => {
-                self.unlink(key);
+                self.unlink(key, wake.as_ref());
                 (false, wake)
             }
-            State::Notified => {
+            State::Notified { comes } => {
                 self.pending -= 1;
+                self.coming -= usize::from(comes);
                 (true, None)
             }
             State::Vacant => unreachable!("a listener is removed once"),
@@ -142,12 +161,16 @@ impl List {
         if key == NONE {
             return None;
         }
-        self.unlink(key);
+        let State::Waiting(wake) = std::mem::replace(&mut self.nodes[key].state, State::Vacant)
+        else {
+            unreachable!("only the waiting are linked");
+        };
+        self.unlink(key, wake.as_ref());
+        let comes = !matches!(wake, Some(Wake::Task(_)));
+        self.nodes[key].state = State::Notified { comes };
         self.pending += 1;
-        match std::mem::replace(&mut self.nodes[key].state, State::Notified) {
-            State::Waiting(wake) => wake,
-            State::Notified | State::Vacant => unreachable!("only the waiting are linked"),
-        }
+        self.coming += usize::from(comes);
+        wake
     }
 
     /// Notifies all.
@@ -159,7 +182,8 @@ impl List {
         wakes
     }
 
-    fn unlink(&mut self, key: usize) {
+    /// Takes `key`, that would be woken by `wake`, out from among the waiting.
+    fn unlink(&mut self, key: usize, wake: Option<&Wake>) {
         let Node { prev, next, .. } = self.nodes[key];
         match prev {
             NONE => self.first = next,
@@ -170,5 +194,6 @@ impl List {
             next => self.nodes[next].prev = prev,
         }
         self.waiting -= 1;
+        self.threads -= usize::from(wake.is_some_and(Wake::is_thread));
     }
 }

@@ -18,7 +18,7 @@ pub use listener::{Listen, Listener};
 
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
-use list::List;
+use list::{List, Wake};
 
 /// Something that happens and that threads and futures wait for together.
 ///
@@ -91,11 +91,14 @@ impl Event {
         }
     }
 
-    /// As [`notify`](Self::notify), but wakes nobody while a listener that was notified
+    /// As [`notify`](Self::notify), but wakes nobody while a thread that was notified
     /// earlier is still on its way.
     ///
     /// For a queue whose successful `try_` verbs notify onward when there is more to
-    /// take: a burst then costs one wake, and who is woken wakes the next one.
+    /// take: a burst then costs one wake, and who is woken wakes the next one. That is
+    /// relied on among threads alone. A task that was woken may not be polled for long
+    /// (its future is kept for later, say), and no item may wait for it while others
+    /// sleep: so as long as a task listens every call wakes one.
     #[inline]
     pub fn notify_unless_pending(&self) {
         // Pairs with the fence in `listen`.
@@ -108,9 +111,15 @@ impl Event {
     /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence and the
     /// check, for whoever has asked [`has_waiting`](Self::has_waiting) under a lock
     /// that every listener holds while it registers.
+    /// `most` is how many there are something for: so many are woken, but only up to the
+    /// first that wakes the next one itself.
     #[cold]
-    pub fn notify_under_lock_unless_pending(&self) {
-        self.notify_one(true);
+    pub fn notify_under_lock_unless_pending(&self, most: usize) {
+        for _ in 0..most {
+            if !self.notify_one(true) {
+                return;
+            }
+        }
     }
 
     /// Whether a listener waits that is not yet notified. Without a lock that listeners
@@ -129,25 +138,43 @@ impl Event {
         let wakes = list.notify_all();
         self.publish(&list);
         drop(list);
-        wakes.into_iter().for_each(list::Wake::wake);
+        Wakes(wakes.into_iter()).wake();
     }
 
+    /// Whether it may be worth to go on with the next one.
     #[cold]
-    fn notify_one(&self, unless_pending: bool) {
+    fn notify_one(&self, unless_pending: bool) -> bool {
         let mut list = self.list.lock();
         if unless_pending && list.has_pending() {
-            return;
+            return false;
         }
         let wake = list.notify_first();
+        let more = list.waiting() != 0;
         self.publish(&list);
         drop(list);
         if let Some(wake) = wake {
             wake.wake();
         }
+        more
     }
 
     fn publish(&self, list: &List) {
         // Relaxed: see `has_waiting`.
         self.waiting.store(list.waiting(), Ordering::Relaxed);
+    }
+}
+
+/// Those whom [`Event::notify_all`] wakes: all of them, though a waker panics.
+struct Wakes(std::vec::IntoIter<Wake>);
+
+impl Wakes {
+    fn wake(mut self) {
+        self.0.by_ref().for_each(Wake::wake);
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(Wake::wake);
     }
 }

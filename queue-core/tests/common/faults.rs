@@ -54,6 +54,8 @@ faults! {
     NoPlaceNotify,
     /// Every other item wakes nobody.
     EveryOther,
+    /// Wakes one for the first item, and trusts that one to wake the next.
+    OneUnderWay,
     /// Who is cancelled after it was woken keeps the wake.
     CancelledEats,
     /// Who times out after it was woken keeps the wake.

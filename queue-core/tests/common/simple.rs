@@ -138,6 +138,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
         match F::FAULT {
             Fault::NoItemNotify => {}
             Fault::EveryOther if self.shared.told.fetch_add(1, Ordering::Relaxed) % 2 == 1 => {}
+            Fault::OneUnderWay if self.state().inside.len() > 1 => {}
             Fault::OneSort if self.shared.task_was_last.load(Ordering::Relaxed) => {
                 self.shared.task_items.notify();
             }
@@ -216,7 +217,11 @@ impl<T: Sample, F: Broken> Simple<T, F> {
             state.inside.push_back(item.clone());
         }
         state.late += 1;
+        let more = !state.inside.is_empty();
         drop(state);
+        if fault == Fault::OneUnderWay && more {
+            self.shared.items.notify();
+        }
         if fault != Fault::NoPlaceNotify {
             self.shared.places.notify();
         }

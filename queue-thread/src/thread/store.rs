@@ -15,8 +15,8 @@
 //! * The tail lock may be taken under the head lock. The other way round only tried.
 //! * Between registering and sleeping a listener has held the lock of those who will
 //!   notify it, so that they need no fence to see it.
-//! * One wake is under way at a time. Who was woken passes it on if there is more, so
-//!   both verbs look, before they unlock, for others who wait for the same.
+//! * Among threads one wake is under way at a time. Who was woken passes it on if there
+//!   is more, so both verbs look, before they unlock, for others who wait for the same.
 //! * Nobody is woken, no memory freed, and no foreign code runs, under a lock.
 
 use queue_core::event::{Event, Listener};
@@ -69,10 +69,10 @@ pub(super) struct Store<T> {
     pub(super) ends: Ends,
 }
 
-/// Whom to wake once the lock is given back.
+/// How many to wake once the lock is given back, if there are so many.
 struct Wakes {
-    consumer: bool,
-    producer: bool,
+    consumers: usize,
+    producers: usize,
 }
 
 impl<T> Store<T> {
@@ -102,7 +102,7 @@ impl<T> Store<T> {
             return Err(TryPushError::Full(item));
         }
         tail.inbox.push_back(item);
-        let wakes = self.pushed(&mut tail);
+        let wakes = self.pushed(&mut tail, 1);
         drop(tail);
         self.wake(wakes);
         Ok(())
@@ -121,7 +121,7 @@ impl<T> Store<T> {
             return Err(TryPushError::Full(()));
         }
         tail.inbox.extend(items.drain(..count));
-        let wakes = self.pushed(&mut tail);
+        let wakes = self.pushed(&mut tail, count);
         drop(tail);
         self.wake(wakes);
         Ok(count)
@@ -162,7 +162,7 @@ impl<T> Store<T> {
                     self.head.count.store(left, Ordering::Relaxed);
                     // No swap while this lock is held: what is not here is in the inbox.
                     let more = left != 0 || self.tail.count.load(Ordering::Relaxed) != 0;
-                    let wakes = self.popped(more);
+                    let wakes = self.popped(count, more);
                     let spare = spare(&mut outbox);
                     drop(outbox);
                     self.wake(wakes);
@@ -183,7 +183,7 @@ impl<T> Store<T> {
                 });
             }
             let got = grab(&mut tail.inbox, count);
-            let wakes = self.popped(!tail.inbox.is_empty());
+            let wakes = self.popped(count, !tail.inbox.is_empty());
             if tail.inbox.len() >= BATCH {
                 self.swap(&mut tail);
             }
@@ -216,34 +216,35 @@ impl<T> Store<T> {
         room - tail.ahead
     }
 
-    /// Announces pushed items, and says whom to wake.
+    /// Announces `count` pushed items, and says whom to wake.
     #[inline]
-    fn pushed(&self, tail: &mut Tail<T>) -> Wakes {
+    fn pushed(&self, tail: &mut Tail<T>, count: usize) -> Wakes {
         self.tail.count.store(tail.inbox.len(), Ordering::Relaxed);
+        // Was this one woken for a place, and is there one more?
+        let more = self.places.has_waiting() && self.room(tail, 1) != 0;
         Wakes {
-            consumer: self.items.has_waiting(),
-            // Was this one woken for a place, and is there one more?
-            producer: self.places.has_waiting() && self.room(tail, 1) != 0,
+            consumers: if self.items.has_waiting() { count } else { 0 },
+            producers: usize::from(more),
         }
     }
 
-    /// Says whom to wake after a pop, given whether there are `more` items.
+    /// Says whom to wake after `count` items were popped and there are `more`, or not.
     #[inline]
-    fn popped(&self, more: bool) -> Wakes {
+    fn popped(&self, count: usize, more: bool) -> Wakes {
         Wakes {
             // Was this one woken for an item, and is there one more?
-            consumer: more && self.items.has_waiting(),
-            producer: self.places.has_waiting(),
+            consumers: usize::from(more && self.items.has_waiting()),
+            producers: if self.places.has_waiting() { count } else { 0 },
         }
     }
 
     #[inline]
     fn wake(&self, wakes: Wakes) {
-        if wakes.consumer {
-            self.items.notify_under_lock_unless_pending();
+        if wakes.consumers != 0 {
+            self.items.notify_under_lock_unless_pending(wakes.consumers);
         }
-        if wakes.producer {
-            self.places.notify_under_lock_unless_pending();
+        if wakes.producers != 0 {
+            (self.places).notify_under_lock_unless_pending(wakes.producers);
         }
     }
 

@@ -4,8 +4,9 @@ use super::*;
 /// waiter that was woken is cancelled or times out.
 ///
 /// Tried with every waiting verb against every verb that can end the waiting, with
-/// several waiters and several wakes, with futures polled by hand that are dropped
-/// after they were woken, and with timeouts that run out as the item comes. A lost wake
+/// several waiters and several wakes, with futures polled by hand that are dropped, or
+/// kept and not polled, after they were woken, and with timeouts that run out as the
+/// item comes. A lost wake
 /// shows as a hang, which the suite's patience ends. (That a waiter may be *killed* is
 /// for a process kind's own tests.)
 ///
@@ -33,6 +34,10 @@ pub fn c5_wake<S: Subject>() {
         cancelled_pops::<S>(crew);
         crew.step("a cancelled push passes its wake on");
         cancelled_pushes::<S>(crew);
+        crew.step("a woken pop that is not polled again leaves the others theirs");
+        idle_pops::<S>(crew);
+        crew.step("a woken push that is not polled again leaves the others theirs");
+        idle_pushes::<S>(crew);
         crew.step("the waker of the last poll is woken");
         replaced_wakers::<S>();
         crew.step("a pop that times out passes its wake on");
@@ -180,6 +185,78 @@ fn cancelled_pushes<S: Subject>(crew: &Crew) {
         assert!(queue.try_pop().is_ok(), "an item was inside");
     }
     assert!(pusher.join(), "a waiting push was refused");
+}
+
+/// Two futures wait, or a future and a thread, and two items come, one by one or as a
+/// batch. The first future is kept and never polled again: one of the items may wait
+/// for it, the other may not.
+fn idle_pops<S: Subject>(crew: &Crew) {
+    for batch in [false, true] {
+        let push_two = |queue: &S::Queue| {
+            let mut items: VecDeque<_> = [item::<S>(1), item::<S>(2)].into();
+            if batch {
+                assert!(queue.push_many(&mut items).is_ok(), "places were left");
+            } else {
+                let refused = items.drain(..).any(|item| queue.try_push(item).is_err());
+                assert!(!refused, "places were left");
+            }
+        };
+        let queue = bounded::<S>(2);
+        let mut idle = Hand::new(queue.pop_async());
+        let mut other = Hand::new(queue.pop_async());
+        assert!(
+            idle.poll().is_none() && other.poll().is_none(),
+            "no item yet"
+        );
+        push_two(&queue);
+        let popped = other.finish("the second of two waiting pops, for two items,");
+        assert_eq!(popped.map(|item| item.number()), Ok(1));
+        drop(idle);
+
+        let queue = bounded::<S>(2);
+        let mut idle = Hand::new(queue.pop_async());
+        assert!(idle.poll().is_none(), "no item yet");
+        let waiting = queue.clone();
+        let popper = crew.spawn(move || waiting.pop().map(|item| item.number()));
+        settle();
+        push_two(&queue);
+        assert_eq!(popper.join(), Ok(1));
+        drop(idle);
+    }
+}
+
+/// As [`idle_pops`], with places.
+fn idle_pushes<S: Subject>(crew: &Crew) {
+    for batch in [false, true] {
+        let pop_two = |queue: &S::Queue| {
+            let mut into = Vec::new();
+            while into.len() < 2 {
+                let max = if batch { 2 } else { 1 };
+                assert!(queue.try_pop_many(&mut into, max).is_ok(), "two are inside");
+            }
+        };
+        let queue = full::<S>(2);
+        let mut idle = Hand::new(queue.push_async(item::<S>(2)));
+        let mut other = Hand::new(queue.push_async(item::<S>(3)));
+        assert!(
+            idle.poll().is_none() && other.poll().is_none(),
+            "no place yet"
+        );
+        pop_two(&queue);
+        let pushed = other.finish("the second of two waiting pushes, for two places,");
+        assert!(pushed.is_ok(), "it came to {pushed:?}");
+        drop(idle);
+
+        let queue = full::<S>(2);
+        let mut idle = Hand::new(queue.push_async(item::<S>(2)));
+        assert!(idle.poll().is_none(), "no place yet");
+        let waiting = queue.clone();
+        let pusher = crew.spawn(move || waiting.push(item::<S>(3)).is_ok());
+        settle();
+        pop_two(&queue);
+        assert!(pusher.join(), "a waiting push was refused");
+        drop(idle);
+    }
 }
 
 fn replaced_wakers<S: Subject>() {

@@ -1,0 +1,64 @@
+//! What an event owes those who wait when somebody else's code misbehaves.
+
+#![cfg(not(loom))]
+
+use queue_core::event::{Event, Listener};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+/// Remembers that it was woken, and may panic then.
+struct Bell {
+    rung: AtomicBool,
+    panics: bool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Relaxed);
+        assert!(!self.panics, "a waker panics");
+    }
+}
+
+/// A task that listens and sleeps.
+fn sleeper(event: &Event, panics: bool) -> (Listener<'_>, Arc<Bell>) {
+    let bell = Arc::new(Bell {
+        rung: AtomicBool::new(false),
+        panics,
+    });
+    let mut listener = event.listen();
+    let waker = Waker::from(bell.clone());
+    let polled = Pin::new(&mut listener).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    (listener, bell)
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_asleep() {
+    let event = Event::new();
+    let sleepers = [false, true, false, false].map(|panics| sleeper(&event, panics));
+    let woken = catch_unwind(AssertUnwindSafe(|| event.notify_all()));
+    assert!(woken.is_err(), "the panic was swallowed");
+    for (_, bell) in &sleepers {
+        assert!(bell.rung.load(Ordering::Relaxed), "somebody sleeps on");
+    }
+}
+
+#[test]
+fn every_task_is_woken_for_a_change_of_its_own() {
+    let event = Event::new();
+    let sleepers = [false; 3].map(|panics| sleeper(&event, panics));
+    let rung = || {
+        let rung = sleepers.iter().map(|(_, bell)| &bell.rung);
+        rung.filter(|rung| rung.load(Ordering::Relaxed)).count()
+    };
+    event.notify_unless_pending();
+    assert_eq!(rung(), 1);
+    event.notify_unless_pending();
+    assert_eq!(rung(), 2, "the first may never be polled again");
+    event.notify_under_lock_unless_pending(5);
+    assert_eq!(rung(), 3);
+}
