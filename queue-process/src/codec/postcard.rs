@@ -44,6 +44,12 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
     }
 }
 
+/// Up to how many bytes are appended one by one: no more than a number has. A number was
+/// just written byte by byte; read in larger pieces, as the general copy does, it makes
+/// the processor wait until those writes, and all before them, have reached the cache,
+/// and the latest of them went to a line that another core had.
+const FEW: usize = 10;
+
 /// Appends what is serialized to a vector that is not its own.
 struct Append<'a>(&'a mut Vec<u8>);
 
@@ -58,7 +64,11 @@ impl Flavor for Append<'_> {
 
     #[inline(always)]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() <= FEW {
+            bytes.iter().for_each(|byte| self.0.push(*byte));
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
         Ok(())
     }
 

@@ -257,14 +257,14 @@ fn claim(mapping: &Mapping, sides: Sides) -> Result<Claim, Failure> {
 }
 
 impl<S: Storage> Shared<S> {
-    /// Whether it looks as if whoever waits for `end` need not.
-    pub(super) fn seems_ready(&self, end: End) -> bool {
+    /// About how much there is of what those want who wait for `end`; see `Queue::glance`.
+    pub(super) fn glance(&self, end: End) -> usize {
         let len = self.engine.len();
-        let nothing = match end {
-            End::Tail => len == 0,
-            End::Head => len >= self.engine.capacity(),
-        };
-        !nothing || self.engine.is_closed()
+        match end {
+            _ if self.engine.is_closed() => usize::MAX,
+            End::Tail => len as usize,
+            End::Head => self.engine.capacity().saturating_sub(len) as usize,
+        }
     }
 
     /// Looks whether anybody is left on either side, and closes the queue if not.

@@ -143,7 +143,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     fn push_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Refusal> {
         let shared = &self.shared;
         loop {
-            while spin::until(deadline, || shared.seems_ready(End::Head)) {
+            while spin::until_some(deadline, || shared.glance(End::Head)) {
                 match shared.engine.push(bytes) {
                     Err(Refusal::NotNow) if !deadline.has_passed() => {}
                     done => return done,

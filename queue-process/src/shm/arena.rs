@@ -17,7 +17,7 @@ pub(crate) struct Mapped {
 }
 
 /// Up to how many bytes an item is copied by words.
-const SMALL: usize = 32;
+const SMALL: usize = 16;
 
 impl Mapped {
     /// `words` words, which the mapping has.
@@ -54,21 +54,22 @@ impl Arena for Mapped {
     }
 
     #[inline(always)]
+    fn announce(&self, at: usize) {
+        self.mapping.announce(Page::END + at * 8);
+    }
+
+    #[inline(always)]
     fn write(&self, at: usize, bytes: &[u8]) {
         if bytes.len() > SMALL {
             self.mapping.write(Page::END + at * 8, bytes);
             return;
         }
-        // By words, for a call of the general copy costs more than these.
-        let mut at = at;
-        let (whole, rest) = bytes.as_chunks();
-        for &word in whole {
-            self.set(at, u64::from_ne_bytes(word));
-            at += 1;
-        }
-        if !rest.is_empty() {
-            let word = (rest.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
-            self.set(at, word.to_le());
+        // By words, for a call of the general copy costs more than these; and each put
+        // together from bytes, for as such they were just written: to read them in larger
+        // pieces means to wait for those writes.
+        for (n, bytes) in bytes.chunks(8).enumerate() {
+            let word = (bytes.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
+            self.set(at + n, word.to_le());
         }
     }
 

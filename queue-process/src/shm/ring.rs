@@ -35,6 +35,10 @@ pub(crate) trait Arena: Send + Sync {
     fn set(&self, at: usize, word: u64);
     /// The header word at `at`.
     fn get(&self, at: usize) -> u64;
+    /// Word `at`, if there is one, will soon be written.
+    fn announce(&self, at: usize) {
+        let _ = at;
+    }
     /// Writes `bytes` from word `at` on.
     fn write(&self, at: usize, bytes: &[u8]);
     /// Appends `len` bytes from word `at` on to `into`.
@@ -70,6 +74,10 @@ const GROWN: usize = 3;
 /// jump's target. Not zero, so that memory that was given back is no record.
 const RECORD: u64 = 0x7265_636f << 32;
 const JUMP: u64 = 0x6a75_6d70 << 32;
+
+/// How many words ahead of the tail memory is asked for, so that it is on its way while
+/// items are written: whoever read it last has it on another core.
+const AHEAD: usize = 32;
 
 /// How many words a record of `len` bytes takes.
 #[inline]
@@ -301,6 +309,7 @@ impl<A: Arena> Storage for Ring<A> {
         if target != at {
             self.arena.set(at, JUMP | target as u64);
         }
+        self.arena.announce(target + need + AHEAD);
         Ok(Some((target + need) as u32))
     }
 

@@ -127,6 +127,26 @@ impl Mapping {
         }
     }
 
+    /// Has this core fetch the cache line `at` bytes from the beginning, if there is one, to
+    /// write to it soon. Nothing waits for that.
+    #[inline(always)]
+    pub(crate) fn announce(&self, at: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if at < self.len {
+            // SAFETY: the address is inside; a hint, that changes nothing a program could
+            // see. (The intrinsic means another hint, where no target feature is set.)
+            unsafe {
+                std::arch::asm!(
+                    "prefetchw [{}]",
+                    in(reg) self.base.add(at).as_ptr(),
+                    options(nostack, preserves_flags, readonly)
+                );
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+
     /// Appends to `into` the `len` bytes that lie `at` bytes from the beginning.
     ///
     /// # Panics
