@@ -9,6 +9,7 @@ use crate::{
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,6 +39,10 @@ impl<T: Send + 'static> DynQueue<T> {
         Self(Arc::new(queue))
     }
 }
+
+/// As every kind: a panic in an item's own code leaves the queue usable.
+impl<T> UnwindSafe for DynQueue<T> {}
+impl<T> RefUnwindSafe for DynQueue<T> {}
 
 impl<T> Clone for DynQueue<T> {
     fn clone(&self) -> Self {

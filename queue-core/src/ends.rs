@@ -1,6 +1,6 @@
 //! [`Producer`] and [`Consumer`]: the two halves of a queue, counted.
 
-use crate::iter::{Iter, TryIter};
+use crate::iter::{IntoIter, Iter, TryIter};
 use crate::stream::Stream;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{
@@ -267,6 +267,16 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
     /// See [`Queue::stream`].
     pub fn stream(&self) -> Stream<'_, T, Q> {
         self.queue.stream()
+    }
+}
+
+/// `for job in jobs`, where a thread of its own keeps its [`Consumer`].
+impl<T: Send, Q: Queue<T>> IntoIterator for Consumer<T, Q> {
+    type Item = T;
+    type IntoIter = IntoIter<T, Q>;
+
+    fn into_iter(self) -> IntoIter<T, Q> {
+        IntoIter::new(self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Stream`]: popping as a stream.
 
-use crate::{Failure, PopError, Queue};
+use crate::iter::next;
+use crate::{Failure, Queue};
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -46,16 +47,12 @@ impl<T: Send, Q: Queue<T>> futures_core::Stream for Stream<'_, T, Q> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let Self {
-            queue, listener, ..
+            queue,
+            listener,
+            failure,
+            ..
         } = &mut *self;
         let popped = ready!(queue.poll_pop(listener, cx));
-        Poll::Ready(match popped {
-            Ok(item) => Some(item),
-            Err(PopError::Closed) => None,
-            Err(PopError::Failed(failure)) => {
-                self.failure = Some(failure);
-                None
-            }
-        })
+        Poll::Ready(next(popped, failure))
     }
 }

@@ -9,6 +9,7 @@
 use super::atomic::{AtomicBool, Ordering};
 use super::{UnsafeCell, thread};
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A value that one thread at a time may touch. It is not poisoned by a panic.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub struct ByteLock<T> {
 unsafe impl<T: Send> Sync for ByteLock<T> {}
 // SAFETY: the lock owns its value; whoever owns the lock owns it.
 unsafe impl<T: Send> Send for ByteLock<T> {}
+
+/// A panic may be caught around it, as around a mutex: no section calls foreign code.
+impl<T> UnwindSafe for ByteLock<T> {}
+impl<T> RefUnwindSafe for ByteLock<T> {}
 
 impl<T> ByteLock<T> {
     /// A free lock around `value`.

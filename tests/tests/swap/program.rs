@@ -8,6 +8,7 @@ use queue_core::{PopError, PopTimeoutError, PushError, PushTimeoutError};
 use queue_core::{TryPopError, TryPushError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::thread;
@@ -46,6 +47,12 @@ where
     Kind::create(Bound::items(n)).expect("a queue can be made")
 }
 
+/// What the compiler knows of a handle, it knows of every kind's: what may be moved and
+/// shared, and that a panic may be caught around it.
+fn kept_anywhere<Q: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>(handle: Q) -> Q {
+    handle
+}
+
 /// Does everything once, and says what it saw.
 pub(crate) fn program() -> Vec<String> {
     let mut seen = Transcript(Vec::new());
@@ -55,12 +62,12 @@ pub(crate) fn program() -> Vec<String> {
     batches(&mut seen);
     ends(&mut seen);
     many(&mut seen);
-    seen.see("dynamic", dynamic(DynQueue::new(bounded(2))));
+    seen.see("dynamic", dynamic(kept_anywhere(DynQueue::new(bounded(2)))));
     seen.0
 }
 
 fn trying(seen: &mut Transcript) -> Result<(), Failure> {
-    let queue = bounded::<Job>(2);
+    let queue = kept_anywhere(bounded::<Job>(2));
     let other: Kind<Job> = queue.clone();
     seen.see(
         "capacity",
@@ -178,7 +185,8 @@ fn ends(seen: &mut Transcript) {
     drop(second);
     seen.see("last producer gone", consumer.iter().collect::<Vec<_>>());
     let (producer, consumer) = bounded::<u64>(4).into_ends();
-    drop(consumer);
+    let producer = kept_anywhere(producer);
+    drop(kept_anywhere(consumer));
     match producer.push(2) {
         Err(PushError::Closed(item)) => seen.see("last consumer gone", item),
         other => seen.see("wrong", other),
@@ -198,7 +206,7 @@ fn many(seen: &mut Transcript) {
         drop(producer);
         let consumers = [(); 4].map(|()| {
             let consumer = consumer.clone();
-            scope.spawn(move || consumer.iter().collect())
+            scope.spawn(move || consumer.into_iter().collect())
         });
         consumers.map(|c| c.join().unwrap()).into()
     });
