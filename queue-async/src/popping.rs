@@ -79,7 +79,6 @@ impl<T> Shared<T> {
 
     /// [`poll_popping`](Self::poll_popping) where there is nothing to spare: with the lock
     /// if that was seen just now, without if the task stands in line already.
-    #[cold]
     #[inline(never)]
     fn poll_in_line<'a, R>(
         &'a self,

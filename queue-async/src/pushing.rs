@@ -90,7 +90,6 @@ impl<T> Shared<T> {
 
     /// [`poll_push`](Self::poll_push) where nothing is free: with the lock if that was
     /// seen just now, without if the task stands in line already.
-    #[cold]
     #[inline(never)]
     fn poll_push_in_line<'a>(
         &'a self,

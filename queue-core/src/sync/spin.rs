@@ -13,11 +13,15 @@ use std::{
 };
 
 /// Pauses that grow: processor pauses, then yields, then short sleeps.
+///
+/// Even the first is as long as dozens of uncontended operations: whoever has the lock
+/// in its cache gets a run of them done, which is less work for all than to take turns
+/// at every one.
 #[derive(Debug)]
 pub(crate) struct Patience(u32);
 
 impl Patience {
-    const PAUSES: u32 = 6;
+    const PAUSES: u32 = 4;
     const YIELDS: u32 = 32;
 
     pub(crate) fn new() -> Self {
@@ -27,7 +31,7 @@ impl Patience {
     #[cfg(not(loom))]
     pub(crate) fn pause(&mut self) {
         if self.0 < Self::PAUSES {
-            pause(1 << self.0);
+            pause(32 << self.0);
         } else if self.0 < Self::YIELDS {
             thread::yield_now();
         } else {
