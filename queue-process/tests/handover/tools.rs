@@ -1,21 +1,22 @@
-//! Worker processes: started, killed, looked into.
+//! Child processes: started, killed, looked into.
 
 use std::env;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What the worker is to do.
+/// What the child is to do.
 pub(crate) const ROLE: &str = "HANDOVER_ROLE";
 
 /// By when a survivor has noticed a death; twice, for this machine may be busy.
 pub(crate) const NOTICED: Duration = Duration::from_millis(200);
 
-/// A worker that does `role`, not yet started.
-pub(crate) fn worker(role: &str) -> Command {
+/// A child that is to do `role` with `kind`, not yet started.
+pub(crate) fn child(kind: &str, role: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "worker_process", "--ignored", "--nocapture"]);
-    command.env(ROLE, role).stdout(Stdio::null());
+    command.args(["--exact", "child_process", "--ignored", "--nocapture"]);
+    command.env(ROLE, format!("{kind} {role}"));
+    command.stdout(Stdio::null());
     command
 }
 
@@ -44,9 +45,4 @@ pub(crate) fn descriptors(process: &str) -> Vec<String> {
 pub(crate) fn of_queues(mut descriptors: Vec<String>) -> Vec<String> {
     descriptors.retain(|to| to.contains("memfd:queue") || to.contains("eventfd"));
     descriptors
-}
-
-/// A name that no other test uses.
-pub(crate) fn name(what: &str) -> String {
-    format!("test {what} {}", std::process::id())
 }

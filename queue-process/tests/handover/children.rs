@@ -1,0 +1,190 @@
+//! Sharing with a child: a queue or a half, once or on and on, and in a message.
+
+use super::{Jobs, child};
+use crate::tools::*;
+use queue_process::{Consumer, FailureKind, Handover, PopError, Producer, Queue, TryPushError};
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What the children here can be told to do.
+pub(super) const ROLES: &[(&str, fn())] = &[
+    ("double", double),
+    ("double halves", double_halves),
+    ("restricted", restricted),
+    ("parent", parent),
+    ("push one", push_one),
+    ("leak", leak),
+    ("message", message),
+];
+
+fn double() {
+    let jobs = Jobs::from_parent("JOBS").unwrap();
+    let results = Jobs::from_parent("RESULTS").unwrap();
+    // It ends when the parent's last producer is gone, so this process must not count
+    // as one.
+    let (_, jobs) = jobs.into_ends();
+    let (results, _) = results.into_ends();
+    jobs.iter().for_each(|job| results.push(job * 2).unwrap());
+}
+
+#[test]
+fn a_child_gets_two_whole_queues() {
+    let jobs = Jobs::bounded(4).unwrap();
+    let results = Jobs::unbounded().unwrap();
+    let mut command = child("double");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    results.share_with(&mut command, "RESULTS").unwrap();
+    let child = command.spawn().unwrap();
+    let ((jobs, _), (_, results)) = (jobs.into_ends(), results.into_ends());
+    (0..1000).for_each(|n| jobs.push(n).unwrap());
+    drop(jobs);
+    let sum: u64 = results.iter().sum();
+    assert_eq!(sum, 999 * 1000);
+    succeeded(child);
+}
+
+fn double_halves() {
+    let jobs = Consumer::<u64, Jobs>::from_parent("JOBS").unwrap();
+    let results = Jobs::producer_from_parent("RESULTS").unwrap();
+    jobs.iter().for_each(|job| results.push(job * 2).unwrap());
+}
+
+#[test]
+fn one_command_starts_two_children_with_halves() {
+    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let (done, results) = Jobs::bounded(4).unwrap().into_ends();
+    let mut command = child("double halves");
+    todo.share_with(&mut command, "JOBS").unwrap();
+    done.share_with(&mut command, "RESULTS").unwrap();
+    let children = [command.spawn().unwrap(), command.spawn().unwrap()];
+    drop((todo, done));
+    let pusher = std::thread::spawn(move || {
+        (0..1000).for_each(|n| jobs.push(n).unwrap());
+    });
+    let mut all: Vec<u64> = results.iter().collect();
+    all.sort();
+    assert!(all.into_iter().eq((0..1000).map(|n| n * 2)));
+    pusher.join().unwrap();
+    children.into_iter().for_each(succeeded);
+}
+
+fn restricted() {
+    let wrong = Jobs::producer_from_parent("JOBS").unwrap_err();
+    assert_eq!(wrong.kind(), FailureKind::Denied);
+    let jobs = Jobs::from_parent("JOBS").unwrap();
+    let Err(TryPushError::Failed(9, failure)) = jobs.try_push(9) else {
+        panic!("a consumer may not push");
+    };
+    assert_eq!(failure.kind(), FailureKind::Denied);
+    let mut command = Command::new("true");
+    jobs.share_with(&mut command, "ON").unwrap();
+    let denied = Producer::new(jobs.clone()).share_with(&mut command, "ON");
+    assert_eq!(denied.unwrap_err().kind(), FailureKind::Denied);
+    assert_eq!(jobs.pop(), Ok(7));
+    assert_eq!(jobs.pop(), Err(PopError::Closed));
+}
+
+#[test]
+fn a_half_is_no_more_than_that() {
+    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let mut command = child("restricted");
+    todo.share_with(&mut command, "JOBS").unwrap();
+    let child = command.spawn().unwrap();
+    jobs.push(7).unwrap();
+    drop(jobs);
+    succeeded(child);
+}
+
+fn parent() {
+    let jobs = Jobs::from_parent("JOBS").unwrap();
+    let mut child = child("push one");
+    jobs.share_with(&mut child, "JOBS").unwrap();
+    succeeded(child.spawn().unwrap());
+}
+
+#[test]
+fn a_child_shares_on() {
+    let jobs = Jobs::bounded(4).unwrap();
+    let mut command = child("parent");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    let child = command.spawn().unwrap();
+    assert_eq!(jobs.pop_timeout(Duration::from_secs(20)), Ok(1));
+    succeeded(child);
+}
+
+fn push_one() {
+    Jobs::from_parent("JOBS").unwrap().push(1).unwrap();
+}
+
+#[test]
+fn a_shell_may_stand_between() {
+    let jobs = Jobs::bounded(4).unwrap();
+    let worker = child("push one");
+    let mut command = Command::new("sh");
+    command.args(["-c", "\"$@\"; exit $?", "sh"]);
+    command.arg(worker.get_program()).args(worker.get_args());
+    let envs = worker.get_envs().map(|(key, value)| (key, value.unwrap()));
+    command.envs(envs).stdout(Stdio::null());
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    let child = command.spawn().unwrap();
+    assert_eq!(jobs.pop_timeout(Duration::from_secs(20)), Ok(1));
+    succeeded(child);
+}
+
+fn leak() {
+    assert!(of_queues(descriptors("self")).len() >= 3);
+    let jobs = Jobs::from_parent("JOBS").unwrap();
+    // Everything that was taken is close-on-exec again.
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let inherited = of_queues(descriptors(&child.id().to_string()));
+    kill(&mut child);
+    assert_eq!(inherited, [""; 0]);
+    let own = of_queues(descriptors("self")).len();
+    drop(jobs);
+    assert!(own > 0);
+    assert_eq!(of_queues(descriptors("self")), [""; 0], "closed in the end");
+}
+
+#[test]
+fn nothing_is_inherited_but_what_was_shared() {
+    let jobs = Jobs::bounded(4).unwrap();
+    let mut command = child("leak");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    assert_eq!(of_queues(descriptors(&other.id().to_string())), [""; 0]);
+    kill(&mut other);
+    succeeded(command.spawn().unwrap());
+}
+
+fn message() {
+    let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
+    let to = env::var("SERVER").unwrap();
+    let to = ipc_channel::ipc::IpcSender::connect(to).unwrap();
+    to.send(sender).unwrap();
+    let (jobs, replies): (Jobs, Jobs) = receiver.recv().unwrap();
+    let denied = jobs.try_push(1).unwrap_err();
+    assert_eq!(denied.failure().unwrap().kind(), FailureKind::Denied);
+    jobs.iter().for_each(|job| replies.push(job + 1).unwrap());
+}
+
+#[test]
+fn a_queue_travels_in_a_message() {
+    let (server, address) = ipc_channel::ipc::IpcOneShotServer::new().unwrap();
+    let child = child("message").env("SERVER", address).spawn().unwrap();
+    let (_, sender) = server.accept().unwrap();
+    let sender: ipc_channel::ipc::IpcSender<(Jobs, Jobs)> = sender;
+    let jobs = Jobs::bounded(4).unwrap();
+    let replies = Jobs::bounded(4).unwrap();
+    let half = jobs.half(queue_core::Side::Consumers).unwrap();
+    sender.send((half, replies.clone())).unwrap();
+    let ((jobs, todo), (done, replies)) = (jobs.into_ends(), replies.into_ends());
+    // On its way it is nobody's but its own.
+    drop((todo, done));
+    let pusher = std::thread::spawn(move || {
+        (0..100).for_each(|n| jobs.push(n).unwrap());
+    });
+    assert!((1..=100).all(|n| replies.pop() == Ok(n)));
+    pusher.join().unwrap();
+    succeeded(child);
+}

@@ -1,0 +1,85 @@
+//! Children that are killed: the other side learns of it at once.
+
+use super::{Jobs, child};
+use crate::tools::*;
+use queue_process::{Handover, PopError, Queue, TryPopError};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What the children here can be told to do.
+pub(super) const ROLES: &[(&str, fn())] = &[
+    ("push on", push_on),
+    ("pop two, wait", pop_two_and_wait),
+];
+
+#[test]
+fn a_child_counts_from_its_start_to_its_end_and_its_command_does_not() {
+    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    // It never asks for the queue.
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    jobs.push(5).unwrap();
+    let mut child = command.spawn().unwrap();
+    drop(jobs);
+    assert_eq!(todo.try_pop(), Ok(5));
+    let waited = todo.pop_timeout(Duration::from_millis(150)).unwrap_err();
+    assert!(waited.is_timeout(), "{waited:?}");
+    let killed = kill(&mut child);
+    assert_eq!(todo.pop(), Err(PopError::Closed));
+    assert!(killed.elapsed() < NOTICED, "{:?}", killed.elapsed());
+    drop(command);
+}
+
+fn push_on() {
+    let jobs = Jobs::producer_from_parent("JOBS").unwrap();
+    (0..).take_while(|n| jobs.push(*n).is_ok()).for_each(drop);
+}
+
+#[test]
+fn the_last_producer_is_killed() {
+    let (jobs, todo) = Jobs::bounded(64).unwrap().into_ends();
+    let mut command = child("push on");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    drop(jobs.clone());
+    let mut child = command.spawn().unwrap();
+    drop(jobs);
+    (0..1000).for_each(|n| assert_eq!(todo.pop(), Ok(n)));
+    let killed = kill(&mut child);
+    // What it had pushed is still there, and then no more comes.
+    let left: Vec<u64> = todo.iter().collect();
+    let noticed = killed.elapsed();
+    assert!(left.iter().copied().eq((1000..).take(left.len())));
+    assert!(noticed < NOTICED, "{noticed:?}");
+    assert_eq!(todo.try_pop(), Err(TryPopError::Closed));
+}
+
+fn pop_two_and_wait() {
+    let jobs = Jobs::consumer_from_parent("JOBS").unwrap();
+    assert_eq!((jobs.pop(), jobs.pop()), (Ok(0), Ok(1)));
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn the_last_consumer_is_killed() {
+    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let mut command = child("pop two, wait");
+    todo.share_with(&mut command, "JOBS").unwrap();
+    let mut child = command.spawn().unwrap();
+    drop(todo);
+    // The sixth finds a place when the child has popped two.
+    (0..6).for_each(|n| jobs.push(n).unwrap());
+    let pusher = std::thread::spawn(move || {
+        let error = jobs.push(6).unwrap_err();
+        assert!(error.is_closed());
+        assert_eq!(error.into_item(), 6);
+        Instant::now()
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!pusher.is_finished());
+    let killed = kill(&mut child);
+    let noticed = pusher.join().unwrap() - killed;
+    assert!(noticed < NOTICED, "{noticed:?}");
+}

@@ -1,0 +1,115 @@
+//! Queues with a name: opened by strangers, never by another user, and gone with their creator.
+
+use super::{Jobs, Kind, child, name};
+use crate::tools::*;
+use queue_process::{Bound, FailureKind, Queue};
+use std::env;
+
+/// What the children here can be told to do.
+pub(super) const ROLES: &[(&str, fn())] = &[
+    ("open", open),
+    ("creator", creator),
+    ("foreigner", foreigner),
+];
+
+fn open() {
+    let jobs = Jobs::open_named(&env::var("NAME").unwrap()).unwrap();
+    jobs.push(11).unwrap();
+}
+
+#[test]
+fn a_queue_has_a_name_while_its_creator_has_it() {
+    let name = &name("named");
+    let missing = Jobs::open_named(name).unwrap_err();
+    assert_eq!(missing.kind(), FailureKind::PeerGone);
+    let jobs = Jobs::create_named(name, Bound::items(4)).unwrap();
+    assert_eq!(jobs.capacity(), Some(4));
+    let twice = Jobs::create_named(name, Bound::items(4)).unwrap_err();
+    assert_eq!(twice.kind(), FailureKind::Denied);
+    succeeded(child("open").env("NAME", name).spawn().unwrap());
+    assert_eq!(jobs.pop(), Ok(11));
+    let strange = Kind::<String>::open_named(name).unwrap_err();
+    assert_eq!(strange.kind(), FailureKind::Corrupt);
+
+    // The last handle of the creator takes the name with it.
+    let opened = Jobs::open_named(name).unwrap();
+    let ends = jobs.into_ends();
+    assert!(Jobs::open_named(name).is_ok());
+    drop(ends);
+    assert_eq!(
+        Jobs::open_named(name).unwrap_err().kind(),
+        FailureKind::PeerGone
+    );
+    opened.push(1).unwrap();
+    assert_eq!(opened.pop(), Ok(1), "the queue lives on");
+    Jobs::create_named(name, Bound::Unbounded).unwrap();
+}
+
+fn creator() {
+    let jobs = Jobs::create_named(&env::var("NAME").unwrap(), Bound::items(4));
+    let _jobs = jobs.unwrap();
+    Jobs::from_parent("READY").unwrap().push(1).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_killed_creator_leaves_no_name() {
+    let name = &name("killed");
+    let ready = Jobs::bounded(1).unwrap();
+    let mut command = child("creator");
+    command.env("NAME", name);
+    ready.share_with(&mut command, "READY").unwrap();
+    let mut child = command.spawn().unwrap();
+    ready.pop().unwrap();
+    let (jobs, _todo) = Jobs::open_named(name).unwrap().into_ends();
+    jobs.push(1).unwrap();
+    kill(&mut child);
+    assert_eq!(
+        Jobs::open_named(name).unwrap_err().kind(),
+        FailureKind::PeerGone
+    );
+    jobs.push(2).unwrap();
+    Jobs::create_named(name, Bound::Unbounded).unwrap();
+}
+
+fn foreigner() {
+    let refused = Jobs::open_named(&env::var("NAME").unwrap()).unwrap_err();
+    assert_eq!(refused.kind(), FailureKind::Denied);
+}
+
+#[test]
+fn another_user_gets_nothing_and_deceives_nobody() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can be two users.
+    }
+    let name = &name("foreign");
+    let nobody = 65534;
+
+    // Root takes the name that the other user would use.
+    let planted = format!("queue-process/{nobody}/{name}");
+    let planted = SocketAddr::from_abstract_name(planted).unwrap();
+    let _planted = UnixListener::bind_addr(&planted).unwrap();
+    let mut command = child("foreigner");
+    match command.env("NAME", name).uid(nobody).spawn() {
+        Ok(child) => succeeded(child),
+        // It may not read this program where it lies.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+
+    // The other user's process connects to root's queue.
+    let jobs = Jobs::create_named(name, Bound::items(1)).unwrap();
+    let address = format!("queue-process/0/{name}");
+    let address = SocketAddr::from_abstract_name(address).unwrap();
+    let connected = std::thread::spawn(move || {
+        // This thread alone, for the length of its life.
+        rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(nobody)).unwrap();
+        std::io::Read::read(&mut UnixStream::connect_addr(&address).unwrap(), &mut [0])
+    });
+    assert_eq!(connected.join().unwrap().unwrap(), 0, "not a byte");
+    drop(jobs);
+}

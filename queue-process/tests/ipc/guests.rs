@@ -1,0 +1,105 @@
+//! Guests in the host's own process: their messages take the same way.
+
+use super::*;
+
+#[test]
+fn guests_of_guests_share_one_queue() {
+    let queue = Numbers::bounded(2).unwrap();
+    let guest = guest_of(&queue);
+    let third = guest_of(&guest);
+    guest.push(1).unwrap();
+    third.push(2).unwrap();
+    assert_eq!(queue.len(), 2);
+    assert!(matches!(third.try_push(3), Err(TryPushError::Full(3))));
+    assert!(guest.is_full());
+    assert_eq!(queue.pop().unwrap(), 1);
+    assert_eq!(third.pop().unwrap(), 2);
+    assert_eq!(guest.len(), 0);
+    assert!(third.close());
+    assert!(!queue.close() && guest.is_closed());
+    assert!(matches!(guest.push(1), Err(PushError::Closed(1))));
+    assert_eq!(guest.pop(), Err(PopError::Closed));
+}
+
+#[test]
+fn batches_keep_order_and_leave_the_rest() {
+    let queue = Numbers::bounded(1000).unwrap();
+    let guest = guest_of(&queue);
+    let mut items: VecDeque<u64> = (0..1500).collect();
+    let mut pushed = 0;
+    while let Ok(count) = guest.try_push_many(&mut items) {
+        pushed += count;
+    }
+    assert_eq!((pushed, items.len(), items[0]), (1000, 500, 1000));
+    let mut popped = Vec::new();
+    assert_eq!(guest.pop_many(&mut popped, 600).unwrap(), 600);
+    assert_eq!(queue.pop_many(&mut popped, 10_000).unwrap(), 400);
+    assert!(popped.into_iter().eq(0..1000));
+}
+
+#[test]
+fn large_items_pass() {
+    let queue = IpcQueue::<Vec<u8>, queue_process::codec::Raw>::bounded(2).unwrap();
+    let (sender, receiver) = ipc::channel().unwrap();
+    sender.send(queue.clone()).unwrap();
+    let guest: IpcQueue<Vec<u8>, queue_process::codec::Raw> = receiver.recv().unwrap();
+    let item = vec![7; 20 << 20];
+    guest.push(item.clone()).unwrap();
+    assert!(guest.pop().unwrap() == item);
+    guest.push(item.clone()).unwrap();
+    assert!(queue.pop().unwrap() == item);
+}
+
+#[test]
+fn sleepers_of_one_guest_are_all_served() {
+    for _ in 0..20 {
+        let queue = Numbers::bounded(2).unwrap();
+        let guest = guest_of(&queue);
+        let other = guest_of(&queue);
+        let total: u64 = thread::scope(|scope| {
+            let consumers = [0, 1, 2, 3, 4, 5].map(|n| {
+                let handle = [&guest, &other, &queue][n % 3];
+                scope.spawn(move || handle.iter().sum::<u64>())
+            });
+            let producers = [0, 1, 2].map(|n| {
+                let handle = [&guest, &other, &queue][n % 3];
+                scope.spawn(move || (0..50).for_each(|n| handle.push(n).unwrap()))
+            });
+            producers
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+            queue.close();
+            consumers.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        assert_eq!(total, 3 * 49 * 50 / 2);
+    }
+}
+
+#[test]
+fn a_cancelled_wait_loses_no_wake() {
+    let queue = Numbers::bounded(1).unwrap();
+    let guest = guest_of(&queue);
+    for n in 0..50 {
+        let first = guest.pop_timeout(Duration::from_micros(50 * n % 400));
+        assert_eq!(first, Err(PopTimeoutError::Timeout));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| guest.pop_timeout(Duration::from_micros(200 + 10 * n)));
+            let patient = scope.spawn(|| guest.pop_timeout(Duration::from_secs(10)));
+            thread::sleep(Duration::from_micros(190 + 10 * n));
+            queue.push(n).unwrap();
+            if waiting.join().unwrap().is_ok() {
+                queue.push(n).unwrap();
+            }
+            assert_eq!(patient.join().unwrap(), Ok(n));
+        });
+    }
+}
+
+/// A guest in this process.
+fn guest_of(queue: &Numbers) -> Numbers {
+    let (sender, receiver) = ipc::channel().unwrap();
+    sender.send(queue.clone()).unwrap();
+    let guest: Numbers = receiver.recv().unwrap();
+    assert!(!guest.is_host());
+    guest
+}

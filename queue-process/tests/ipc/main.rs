@@ -1,0 +1,52 @@
+//! `IpcQueue` between real processes: a test starts this very program again, and the
+//! child runs the function that it is told.
+
+#![cfg(not(loom))]
+
+mod children;
+mod deaths;
+mod guests;
+
+use ipc_channel::ipc;
+use queue_process::{
+    Bound, Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer,
+    PushError, Queue, Side, TryPopError, TryPushError,
+};
+use std::collections::VecDeque;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+type Numbers = IpcQueue<u64>;
+
+/// Not a test: what a child process runs.
+#[test]
+fn child() {
+    if let Ok(name) = env::var("IPC_TEST_CHILD") {
+        let roles = [children::ROLES, deaths::ROLES].concat();
+        let role = roles.into_iter().find(|role| role.0 == name);
+        role.expect("a role").1();
+    }
+}
+
+/// This program as a child that runs `name`.
+fn command(name: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]);
+    command.env("IPC_TEST_CHILD", name);
+    command.stdout(std::process::Stdio::null());
+    command
+}
+
+/// A child that runs `name` with these queues.
+fn start(name: &str, queues: &[(&str, &Numbers)]) -> Child {
+    let mut command = command(name);
+    for (name, queue) in queues {
+        queue.share_with(&mut command, name).unwrap();
+    }
+    command.spawn().unwrap()
+}
+
+fn succeeds(mut child: Child) {
+    assert!(child.wait().unwrap().success());
+}

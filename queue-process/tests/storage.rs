@@ -1,0 +1,128 @@
+//! What `PipeQueue` and `ShmQueue` promise beside the contract, each in its own way of
+//! keeping items: exact bounds whatever the sizes, limits that are failures, order.
+
+#![cfg(all(target_os = "linux", not(loom)))]
+
+use queue_process::codec::Raw;
+use queue_process::{Bound, FailureKind, PipeQueue, Queue, ShmQueue, TryPopError, TryPushError};
+use std::ops::RangeInclusive;
+use std::thread;
+
+type Bytes = Vec<u8>;
+
+fn items_of_all_sizes(queue: &impl Queue<Bytes>) {
+    let item = |n: usize| vec![n as u8; (n * n * 7919) % 200_001];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..3000 {
+                assert_eq!(queue.pop().unwrap(), item(n), "item {n}");
+            }
+        });
+        for n in 0..3000 {
+            queue.push(item(n)).unwrap();
+        }
+    });
+    assert!(queue.is_empty());
+}
+
+/// A queue of seven items of 100,000 bytes.
+fn bound_is_exact(queue: &impl Queue<Bytes>) {
+    for round in 0..50 {
+        while let Ok(()) = queue.try_push(vec![round; 100_000]) {}
+        assert_eq!((queue.len(), queue.is_full()), (7, true));
+        for _ in 0..1 + round % 7 {
+            queue.pop().unwrap();
+        }
+    }
+}
+
+/// A queue without a bound, in a megabyte.
+fn memory_limit(queue: &impl Queue<Bytes>, holds: RangeInclusive<u32>) {
+    let mut inside = 0u32;
+    let failure = loop {
+        let mut item = vec![0; 1 << 16];
+        item[..4].copy_from_slice(&inside.to_ne_bytes());
+        match queue.try_push(item) {
+            Ok(()) => inside += 1,
+            Err(TryPushError::Failed(_, failure)) => break failure,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(failure.kind(), FailureKind::TooLarge);
+    assert!(holds.contains(&inside), "{inside} of 64 KiB in 1 MiB");
+    for n in 0..inside {
+        assert_eq!(queue.pop().unwrap()[..4], n.to_ne_bytes());
+    }
+    queue.push(vec![1; 1 << 16]).unwrap();
+}
+
+/// A queue of strings of four bytes.
+fn item_over_the_limit(queue: &impl Queue<String>) {
+    match queue.try_push("12345".into()) {
+        Err(TryPushError::Failed(item, failure)) => {
+            let expected = ("12345", FailureKind::TooLarge);
+            assert_eq!((item.as_str(), failure.kind()), expected);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(queue.is_empty());
+}
+
+fn many_threads(queue: &impl Queue<(u32, u32)>) {
+    thread::scope(|scope| {
+        for producer in 0..4 {
+            scope.spawn(move || (0..5000).for_each(|n| queue.push((producer, n)).unwrap()));
+        }
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut last = [None; 4];
+                for _ in 0..5000 {
+                    let (producer, n) = queue.pop().unwrap();
+                    assert!(last[producer as usize].replace(n) < Some(n));
+                }
+            });
+        }
+    });
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+}
+
+macro_rules! promises {
+    ($module:ident: $kind:ident, $in_a_megabyte:expr) => {
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn items_of_all_sizes_come_out_as_they_went_in() {
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
+                items_of_all_sizes(&options.create(Bound::items(1000)).unwrap());
+            }
+
+            #[test]
+            fn a_bound_is_exact_with_the_largest_items() {
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(100_000);
+                bound_is_exact(&options.create(Bound::items(7)).unwrap());
+            }
+
+            #[test]
+            fn the_memory_limit_is_a_failure_and_all_inside_stays() {
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(1 << 16);
+                let options = options.memory_limit(1 << 20);
+                memory_limit(&options.create(Bound::Unbounded).unwrap(), $in_a_megabyte);
+            }
+
+            #[test]
+            fn an_item_over_the_limit_comes_back() {
+                let options = $kind::<String>::options().max_item_bytes(4);
+                item_over_the_limit(&options.create(Bound::Unbounded).unwrap());
+            }
+
+            #[test]
+            fn many_threads_move_everything_in_order() {
+                many_threads(&$kind::<(u32, u32)>::bounded(16).unwrap());
+            }
+        }
+    };
+}
+
+promises! { pipe: PipeQueue, 16..=16 }
+promises! { shm: ShmQueue, 16..=48 }
