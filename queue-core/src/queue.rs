@@ -51,88 +51,7 @@ use std::time::{Duration, Instant};
 /// These are the clauses C1 to C15 of the `contract` module (behind the feature
 /// of that name), which any kind can be put through.
 ///
-/// # Writing one
-///
-/// A kind gives what has no default below: the two verbs that never wait, its
-/// state and close, its two events, and a place to count its ends. Everything
-/// else is built from those; override it only for speed.
-///
-/// ```
-/// use queue_core::event::{Event, Listener};
-/// use queue_core::{Ends, Queue, TryPopError, TryPushError};
-/// use std::collections::VecDeque;
-/// use std::sync::{Arc, Mutex};
-///
-/// #[derive(Default)]
-/// struct Shared<T> {
-///     state: Mutex<(VecDeque<T>, bool)>,
-///     items: Event,
-///     places: Event,
-///     ends: Ends,
-/// }
-///
-/// struct Simple<T>(Arc<Shared<T>>, usize);
-///
-/// impl<T> Clone for Simple<T> {
-///     fn clone(&self) -> Self {
-///         Self(self.0.clone(), self.1)
-///     }
-/// }
-///
-/// impl<T: Send> Queue<T> for Simple<T> {
-///     type Listener<'a> = Listener<'a> where Self: 'a;
-///
-///     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-///         let mut state = self.0.state.lock().unwrap();
-///         if state.1 {
-///             return Err(TryPushError::Closed(item));
-///         }
-///         if state.0.len() == self.1 {
-///             return Err(TryPushError::Full(item));
-///         }
-///         state.0.push_back(item);
-///         drop(state);
-///         self.0.items.notify();
-///         Ok(())
-///     }
-///
-///     fn try_pop(&self) -> Result<T, TryPopError> {
-///         let mut state = self.0.state.lock().unwrap();
-///         match state.0.pop_front() {
-///             Some(item) => {
-///                 drop(state);
-///                 self.0.places.notify();
-///                 Ok(item)
-///             }
-///             None if state.1 => Err(TryPopError::Closed),
-///             None => Err(TryPopError::Empty),
-///         }
-///     }
-///
-///     fn listen_items(&self) -> Listener<'_> { self.0.items.listen() }
-///     fn listen_places(&self) -> Listener<'_> { self.0.places.listen() }
-///     fn ends(&self) -> &Ends { &self.0.ends }
-///     fn len(&self) -> usize { self.0.state.lock().unwrap().0.len() }
-///     fn capacity(&self) -> Option<usize> { Some(self.1) }
-///     fn is_closed(&self) -> bool { self.0.state.lock().unwrap().1 }
-///
-///     fn close(&self) -> bool {
-///         let was = std::mem::replace(&mut self.0.state.lock().unwrap().1, true);
-///         self.0.items.notify_all();
-///         self.0.places.notify_all();
-///         !was
-///     }
-/// }
-///
-/// let queue = Simple(Arc::default(), 2);
-/// let other = queue.clone();
-/// let consumer = std::thread::spawn(move || other.iter().sum::<u32>());
-/// for n in 1..=100 {
-///     queue.push(n).unwrap();
-/// }
-/// queue.close();
-/// assert_eq!(consumer.join().unwrap(), 5050);
-/// ```
+#[doc = include_str!("queue.md")]
 pub trait Queue<T: Send>: Send + Sync {
     /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
     /// that uses the family's [`Event`](crate::event::Event).
@@ -230,6 +149,19 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::{Queue, PushTimeoutError};
+    /// # use std::time::Duration;
+    /// /// Keeps what finds no place within a second.
+    /// fn offer<Q: Queue<String>>(queue: &Q, item: String, kept: &mut Vec<String>) {
+    ///     match queue.push_timeout(item, Duration::from_secs(1)) {
+    ///         Ok(()) => {}
+    ///         Err(PushTimeoutError::Timeout(item)) => kept.push(item),
+    ///         Err(error) => panic!("nobody pops any more: {error}"),
+    ///     }
+    /// }
+    /// ```
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         match self.try_push(item) {
             Ok(()) => Ok(()),
@@ -457,6 +389,14 @@ pub trait Queue<T: Send>: Send + Sync {
 
     /// Closes the queue and takes what is left, in order. An item that fails to come
     /// out (a process kind whose bytes were damaged) is skipped.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// Gives up, and says which jobs were never begun.
+    /// fn abort<Q: Queue<u32>>(jobs: &Q) -> Vec<u32> {
+    ///     jobs.close_now() // whoever waits in a `push` gets its own item back
+    /// }
+    /// ```
     fn close_now(&self) -> Vec<T> {
         self.close();
         let mut left = Vec::new();
@@ -490,7 +430,28 @@ pub trait Queue<T: Send>: Send + Sync {
     /// Two halves, each cloneable, that close the queue when the last one of a side is
     /// dropped: pops then drain and are `Closed`, pushes are `Closed` at once.
     ///
-    /// Halves made by several calls on handles of one queue are counted together.
+    /// Halves made by several calls on handles of one queue are counted together, and in
+    /// the process that made them they alone count: a handle that is left beside them
+    /// does not keep the queue open.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn sum_of_squares<Q: Queue<u64> + Clone>(queue: Q) -> u64 {
+    ///     let (producer, consumer) = queue.into_ends();
+    ///     std::thread::scope(|scope| {
+    ///         for first in 0..4 {
+    ///             let producer = producer.clone();
+    ///             scope.spawn(move || {
+    ///                 for n in (first..100).step_by(4) {
+    ///                     producer.push(n * n).unwrap();
+    ///                 }
+    ///             });
+    ///         }
+    ///         drop(producer); // the last of the four closes the queue
+    ///         consumer.into_iter().sum()
+    ///     })
+    /// }
+    /// ```
     fn into_ends(self) -> (Producer<T, Self>, Consumer<T, Self>)
     where
         Self: Sized + Clone,
@@ -517,6 +478,10 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pops until the queue is closed and drained, as a [`futures_core::Stream`].
+    ///
+    /// # Cancel safety
+    /// A stream that is dropped, or the future of its next item, loses no item and no
+    /// wake.
     fn stream(&self) -> Stream<'_, T, Self>
     where
         Self: Sized,

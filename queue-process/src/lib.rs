@@ -45,8 +45,9 @@
 //!
 //! # When not
 //!
-//! Inside one process `queue-thread` and `queue-async` are 10 to 100 times faster. Between
-//! machines, or for items that must outlive all processes, take a message broker.
+//! Inside one process `queue-thread` and `queue-async` are faster, and carry items of any
+//! type. Between machines, or for items that must outlive all processes, take a message
+//! broker.
 
 #![deny(unsafe_code)]
 

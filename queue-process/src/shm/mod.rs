@@ -35,8 +35,8 @@ type Storage = Ring<Mapped>;
 /// Take it for speed between processes that trust each other: whoever shares the
 /// memory can write anything into it. Such a process can make this one's operations fail
 /// ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or give it forged items, but not
-/// crash it, nor reach any other memory of it. For processes that you trust less take
-/// `PipeQueue`; off Linux, `IpcQueue`.
+/// crash it, nor reach any other memory of it. For processes that you trust less, and off
+/// Linux, take [`IpcQueue`](crate::IpcQueue), whose host alone has the items.
 ///
 /// # Death
 ///
