@@ -278,6 +278,11 @@ impl Platform for Modelled {
         }
     }
 
+    fn now(&self) -> u32 {
+        // In models it is time for everything.
+        0
+    }
+
     fn sleep(&self, word: &Word32, seen: u32, _: Duration) -> bool {
         if !step() {
             return false;

@@ -54,7 +54,8 @@ use storage::Pipe;
 /// * An unbounded queue holds as many items as fit into
 ///   [`memory_limit`](PipeOptions::memory_limit), by default 1 GiB; a push beyond fails with
 ///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and
-///   given back when the queue is drained; when the system has none, a push fails with
+///   given back about a second after the queue was drained, by whoever waits for it then or
+///   uses it next; when the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io).
 /// * 256 processes at a time, and six descriptors in each.
 /// * A process that forks without starting a new program shares its place in the queue

@@ -4,7 +4,7 @@ use super::hall::{GRANULE, Lap, granules};
 use super::notes::{Notes, is_from};
 use super::record::{INLINE, Record, SIZE};
 use super::storage::{BATCH, KEPT, LOG_LEN, Pipe};
-use crate::shared::layout::{Control, Mark};
+use crate::shared::layout::{Control, Mark, bulky};
 use crate::shared::storage::Opposite;
 use crate::sys::refused;
 use queue_core::Failure;
@@ -100,9 +100,9 @@ impl<'a> Push<'a> {
             return Ok(None);
         };
         self.pipe.hall().write(u64::from(at) * GRANULE, bytes)?;
-        if reach > KEPT {
-            // Relaxed: a hint, and those who empty the queue see it with the item.
-            self.control.bulky.store(1, Relaxed);
+        // Relaxed, both: a hint, and those who empty the queue see it with the item.
+        if reach > KEPT && self.control.bulky.load(Relaxed) == 0 {
+            self.control.bulky.store(bulky::LATER, Relaxed);
         }
         Ok(Some((Record::Elsewhere { at, len }.encode(), reach, lap)))
     }
@@ -196,8 +196,8 @@ impl<'a> Push<'a> {
             return Ok(0);
         }
         if !spilling {
-            // Relaxed: as above.
-            self.control.bulky.store(1, Relaxed);
+            // Relaxed: as above. At once, for then the pipe is used again.
+            self.control.bulky.store(bulky::AT_ONCE, Relaxed);
             // Before the records are there: whoever repairs knows what the pipe holds.
             self.notes.set_spill(Some(first));
         }

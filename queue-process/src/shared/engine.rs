@@ -24,7 +24,7 @@
 //! Futures listen to a bell, which rings *before* the end moves and is silenced only by
 //! who finds, under the lock, that there is nothing to take: no death can lose that.
 
-use super::layout::{Control, End, Line, Mark};
+use super::layout::{Control, End, Line, Mark, bulky};
 use super::lock::{self, Taken};
 use super::platform::Platform;
 use super::storage::{Frames, Opposite, Storage};
@@ -329,16 +329,28 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         wake
     }
 
-    /// Gives memory back if that is due.
     #[inline(always)]
     fn after_pop(&self, head: Mark, tail: Mark) {
         // Relaxed: a hint.
         if head.count == tail.count && self.control().bulky.load(Ordering::Relaxed) != 0 {
-            self.trim();
+            self.tidy();
         }
     }
 
+    /// Gives memory back if that is due. To be called when the queue looks empty, and now
+    /// and then while it stays so.
     #[cold]
+    pub(crate) fn tidy(&self) {
+        let (bulky, now) = (&self.control().bulky, self.platform.now());
+        // Relaxed, both: hints. At worst memory is given back earlier or later.
+        match bulky.load(Ordering::Relaxed) {
+            bulky::AT_ONCE => self.trim(),
+            bulky::LATER if bulky::CALM > 0 => bulky.store(now.max(3), Ordering::Relaxed),
+            since if since != 0 && now.wrapping_sub(since) >= bulky::CALM => self.trim(),
+            _ => {}
+        }
+    }
+
     fn trim(&self) {
         if let Ok((tail, head)) = self.lock_both() {
             let count = |held: &Held<'_, P>| held.line.mark(Ordering::Relaxed).count;

@@ -8,6 +8,7 @@ use super::engine::Engine;
 use super::identity::{self, Limits};
 use super::layout::End;
 use super::linux::{self, Bells, Linux, Page};
+use super::platform::Platform;
 use super::registry::{Claim, Sides};
 use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
@@ -18,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A storage that other processes can open.
@@ -74,7 +75,7 @@ pub(crate) struct Shared<S: Storage> {
     /// Hands the queue to whoever asks for it by name, if it has one.
     server: Mutex<Option<Server>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
-    patrolled: AtomicI64,
+    patrolled: AtomicU32,
     /// Failures of items that were popped in a batch with good ones, still to be told.
     pub(super) owed: Mutex<Vec<Failure>>,
     pub(super) owes: AtomicBool,
@@ -210,7 +211,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             rights,
             counting: Mutex::new(()),
             server: Mutex::default(),
-            patrolled: AtomicI64::new(0),
+            patrolled: AtomicU32::new(0),
             owed: Mutex::default(),
             owes: AtomicBool::new(false),
         };
@@ -268,7 +269,11 @@ impl<S: Storage> Shared<S> {
     }
 
     /// Looks whether anybody is left on either side, and closes the queue if not.
+    /// And gives memory back that is no longer needed.
     pub(super) fn patrol(&self) {
+        if self.engine.len() == 0 {
+            self.engine.tidy();
+        }
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
         if self.engine.is_closed() || held(Side::Producers) && held(Side::Consumers) {
@@ -280,11 +285,10 @@ impl<S: Storage> Shared<S> {
     /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and
     /// again instead of waiting.
     pub(super) fn patrol_now_and_then(&self) {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-        let now = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+        let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.
         let last = self.patrolled.load(Ordering::Relaxed);
-        if now - last > NET.as_millis() as i64 / 2 {
+        if now.wrapping_sub(last) > NET.as_millis() as u32 / 2 {
             self.patrolled.store(now, Ordering::Relaxed);
             self.patrol();
         }

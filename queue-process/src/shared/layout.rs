@@ -93,10 +93,23 @@ pub(crate) struct Line {
 pub(crate) struct Control {
     /// Not zero once the queue is closed. Set under both locks, read under either.
     pub(crate) closed: Word32,
-    /// Not zero while the storage takes more memory than an empty queue should.
+    /// Not zero while the storage takes more memory than an empty queue should: when that
+    /// is to be given back, see [`bulky`].
     pub(crate) bulky: Word32,
     pub(crate) tail: CachePadded<Line>,
     pub(crate) head: CachePadded<Line>,
+}
+
+/// What [`Control::bulky`] says: zero, one of these, or a time in milliseconds: when
+/// the queue was first empty after [`LATER`](bulky::LATER) was said.
+pub(crate) mod bulky {
+    /// Give it back as soon as the queue is empty.
+    pub(crate) const AT_ONCE: u32 = 1;
+    /// Give it back some time after the queue was empty: to take memory costs as much as
+    /// to pass it on a few times, and a queue that was full will soon be full again.
+    pub(crate) const LATER: u32 = 2;
+    /// How long after, in milliseconds.
+    pub(crate) const CALM: u32 = if cfg!(loom) { 0 } else { 1000 };
 }
 
 impl Control {

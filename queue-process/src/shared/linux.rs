@@ -11,7 +11,7 @@ use queue_core::{Failure, Side};
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 use rustix::thread::futex;
-use rustix::time::Timespec;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +128,11 @@ impl Platform for Linux {
             6..26 => std::thread::yield_now(),
             _ => std::thread::sleep(Duration::from_micros(50 << (round - 26).min(4))),
         }
+    }
+
+    fn now(&self) -> u32 {
+        let now = clock_gettime(ClockId::MonotonicCoarse);
+        (now.tv_sec * 1000 + now.tv_nsec / 1_000_000) as u32
     }
 
     fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool {

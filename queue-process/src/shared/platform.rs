@@ -27,6 +27,9 @@ pub(crate) trait Platform: Send + Sync {
         let _ = word;
     }
 
+    /// Milliseconds, more or less, since some moment that all participants agree on.
+    fn now(&self) -> u32;
+
     /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
     /// time ran out.
     fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;

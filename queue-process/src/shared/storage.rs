@@ -174,8 +174,8 @@ pub(crate) trait Storage: Send + Sync {
         Ok(())
     }
 
-    /// Gives memory back, for the queue is empty. Called under both locks when the
-    /// control page says [`bulky`](Control::bulky).
+    /// Gives memory back, for the queue is empty. Called under both locks, when it is time
+    /// for what [`bulky`](Control::bulky) says.
     fn trim(&self, control: &Control) {
         let _ = control;
     }

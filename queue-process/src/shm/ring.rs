@@ -22,7 +22,7 @@
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
-use crate::shared::layout::{Control, Mark};
+use crate::shared::layout::{Control, Mark, bulky};
 use crate::shared::storage::{Opposite, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
@@ -227,7 +227,7 @@ impl<A: Arena> Ring<A> {
         notes.set(GROWN, to);
         if to > self.keep {
             // Relaxed: a hint for who drains the queue.
-            control.bulky.store(1, Ordering::Relaxed);
+            control.bulky.store(bulky::LATER, Ordering::Relaxed);
         }
         Ok(())
     }
