@@ -10,9 +10,10 @@ use super::parcel::Parcel;
 use super::server::{PATIENCE, Server, address, connect};
 use super::socket::{receive, send};
 use crate::codec::Codec;
+use crate::shared::claim::Place;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::linux::Page;
-use crate::shared::registry::{Claim, Sides};
+use crate::shared::registry::Sides;
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -27,7 +28,7 @@ const KEPT: Duration = Duration::from_secs(60);
 /// Takes part in a queue and does nothing.
 struct Presence {
     mapping: Arc<Mapping>,
-    claim: Claim,
+    claim: Place,
 }
 
 impl Presence {

@@ -80,15 +80,15 @@ impl Ears {
             match call {
                 Call::Came(side, count) => {
                     // Before the notification: who is woken says how many were heard.
-                    // Release: pairs with the Acquire in `heard`.
-                    self.heard[side as usize].fetch_add(1, Ordering::Release);
+                    // Relaxed: the event orders it, as all that it announces.
+                    self.heard[side as usize].fetch_add(1, Ordering::Relaxed);
                     self.pass_on(side, count, guest);
                 }
                 Call::End => self.wake_all(),
             }
         }
-        // Release: pairs with the Acquire in `is_gone`.
-        self.gone.store(true, Ordering::Release);
+        // Relaxed: the events order it, as above.
+        self.gone.store(true, Ordering::Relaxed);
         self.wake_all();
     }
 
@@ -111,9 +111,9 @@ impl Ears {
     }
 
     fn heard(&self, side: Side) -> u64 {
-        // Acquire: pairs with the Release in `listen`, so that the count is not older
-        // than the notification that made this thread try again.
-        self.heard[side as usize].load(Ordering::Acquire)
+        // Relaxed: asked after one listens, or was notified. So it is not older than the last
+        // notification that came too early to reach that listener.
+        self.heard[side as usize].load(Ordering::Relaxed)
     }
 
     fn wake_all(&self) {
@@ -281,8 +281,8 @@ impl Guest {
 
     /// Whether the host is known to be gone.
     pub(super) fn is_gone(&self) -> bool {
-        // Acquire: pairs with the Release in `lose_host`.
-        self.ears.gone.load(Ordering::Acquire)
+        // Relaxed: nothing else is read because of it, and who waits is told by the events.
+        self.ears.gone.load(Ordering::Relaxed)
     }
 
     /// Has the line to itself for an exchange, or for several that belong together.

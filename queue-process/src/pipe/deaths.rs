@@ -1,18 +1,27 @@
 //! Tests of the storage: what deaths, damage and strangers leave of it.
 
+use super::PipeQueue;
 use super::record::{Record, SIZE};
 use super::storage::Pipe;
-use crate::shared::handle::Shareable;
+use crate::Raw;
+use crate::shared::handle::{Handle, Shareable};
 use crate::shared::identity::Limits;
 use crate::shared::layout::{Control, Mark};
+use crate::shared::lock;
+use crate::shared::platform::Platform;
+use crate::shared::registry::Sides;
 use crate::shared::storage::{Frames, Opposite, Storage};
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, FailureKind};
+use queue_core::{Bound, FailureKind, Queue, TryPushError};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 /// What the participants do, one after the other, each wholly or up to the moment
 /// before the engine would have published it.
@@ -259,4 +268,46 @@ fn strange_descriptors_are_refused() {
     corrupt(vec![]);
     let (blocking, _) = rustix::pipe::pipe().unwrap();
     corrupt(vec![blocking, own().pop().unwrap()]);
+}
+
+/// Wakes by a message.
+struct Bell(mpsc::SyncSender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// A batch that fills the queue is in the pipe when its pusher dies, and a future waits.
+/// The next to push finds no place, so it wakes nobody for an item of its own: it must
+/// for those that it repaired.
+#[test]
+fn a_repair_tells_who_waits() {
+    let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
+    let parts = queue.0.parts().into_iter();
+    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    let dead = Handle::<Vec<u8>, Raw, Pipe>::open(parts, Sides::BOTH).unwrap();
+
+    let (told, tidings) = mpsc::sync_channel(1);
+    let waker = Waker::from(Arc::new(Bell(told)));
+    let mut cx = Context::from_waker(&waker);
+    let mut waiting = pin!(queue.pop_async());
+    assert!(waiting.as_mut().poll(&mut cx).is_pending());
+
+    let engine = &dead.shared().engine;
+    lock::take(&engine.platform().control().tail.lock, engine.platform());
+    let mut frames = Frames::new();
+    for number in 0..2 {
+        frames.bytes.extend(item(number, 8));
+        frames.end();
+    }
+    let (written, _) = write(engine.storage(), engine.platform().control(), &frames);
+    assert_eq!(written, 2);
+    drop(dead);
+
+    let full = queue.try_push(item(2, 8));
+    assert!(matches!(full, Err(TryPushError::Full(_))), "{full:?}");
+    tidings.recv_timeout(Duration::from_secs(30)).expect("told");
+    assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(item(0, 8))));
 }

@@ -300,7 +300,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     fn move_end(&self, end: End, held: Held<'_, P>, mark: Mark) {
         let line = held.line;
         let wake = self.prepare_wake(end, line, false);
-        // Release: pairs with the Acquire in `Opposite::look` and in `available`.
+        // Release: pairs with the Acquire in `Opposite::look`.
         line.mark.store(mark.word(), Ordering::Release);
         drop(held);
         if wake {
@@ -406,9 +406,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many there are of what those want who wait for `end`, and whether they need
     /// not wait for it any more; under its lock.
     fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
+        // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
+        // other's is old it leaves more to take than there is, so nobody sleeps in vain.
         let own = held.line.mark(Ordering::Relaxed);
-        // Acquire: pairs with the Release in `move_end`.
-        let other = self.control().line(end.other()).mark(Ordering::Acquire);
+        let other = self.control().line(end.other()).mark(Ordering::Relaxed);
         match end {
             End::Tail => other.items_until(own),
             End::Head => self.places(other, own),

@@ -4,12 +4,13 @@
 //! handed to another process, is [`Parts`].
 
 use super::NET;
+use super::claim::Place;
 use super::engine::Engine;
 use super::identity::{self, Limits};
 use super::layout::End;
 use super::linux::{self, Bells, Linux, Page};
 use super::platform::Platform;
-use super::registry::{Claim, Sides};
+use super::registry::Sides;
 use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
 use crate::handover::Server;
@@ -163,7 +164,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     fn open_with(
         parts: Parts,
         sides: Sides,
-        claim: impl FnOnce(&Mapping) -> Result<Claim, Failure>,
+        claim: impl FnOnce(&Mapping) -> Result<Place, Failure>,
     ) -> Result<Self, Failure> {
         if parts.len() != 3 + S::DESCRIPTORS {
             return Err(corrupt(
@@ -199,7 +200,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         mapping: Arc<Mapping>,
         bells: Bells,
         storage: S,
-        claim: Claim,
+        claim: Place,
         limits: Limits,
         rights: Sides,
     ) -> Self {
@@ -250,7 +251,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 }
 
-fn claim(mapping: &Mapping, sides: Sides) -> Result<Claim, Failure> {
+fn claim(mapping: &Mapping, sides: Sides) -> Result<Place, Failure> {
     Page::of(mapping)
         .registry
         .claim(mapping.file(), sides)

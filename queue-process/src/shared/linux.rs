@@ -1,10 +1,11 @@
 //! [`Linux`]: one participant's view of a queue on the real thing; and [`Page`], which
 //! is how the queue's shared memory begins.
 
+use super::claim::Place;
 use super::identity::Identity;
 use super::layout::{Control, End};
 use super::platform::Platform;
-use super::registry::{Claim, Registry};
+use super::registry::Registry;
 use super::word::Word32;
 use crate::sys::{self, Mapping};
 use queue_core::{Failure, Side};
@@ -61,12 +62,12 @@ pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
 #[derive(Debug)]
 pub(crate) struct Linux {
     mapping: Arc<Mapping>,
-    claim: Claim,
+    claim: Place,
     bells: Bells,
 }
 
 impl Linux {
-    pub(crate) fn new(mapping: Arc<Mapping>, claim: Claim, bells: Bells) -> Self {
+    pub(crate) fn new(mapping: Arc<Mapping>, claim: Place, bells: Bells) -> Self {
         Self {
             mapping,
             claim,

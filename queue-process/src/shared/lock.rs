@@ -27,8 +27,9 @@ pub(crate) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 30 };
 /// Takes the lock, whoever must be waited for.
 #[inline(always)]
 pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
-    // Acquire: pairs with the Release in `give_back`.
-    if word.replace(0, platform.me(), Ordering::Acquire) {
+    // Acquire: pairs with the Release in `give_back`. Release: whoever sees my name sees
+    // what makes it mine, and so does not take me for dead.
+    if word.replace(0, platform.me(), Ordering::AcqRel) {
         return Taken::Free;
     }
     take_contended(word, platform)
@@ -39,10 +40,11 @@ pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
 fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
     let (mut last, mut unchanged, mut round) = (0, 0, 0);
     loop {
-        // Relaxed: only says what to try; the exchanges synchronize.
-        let holder = word.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release of the exchange that wrote the name.
+        let holder = word.load(Ordering::Acquire);
         if holder == 0 {
-            if word.replace(0, platform.me(), Ordering::Acquire) {
+            // As in `take`.
+            if word.replace(0, platform.me(), Ordering::AcqRel) {
                 return Taken::Free;
             }
         } else if holder != last {
@@ -51,8 +53,9 @@ fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
             unchanged += 1;
         } else if !platform.is_alive(holder) {
             // Acquire: pairs with the Release of whoever held it before the dead; what
-            // the dead itself did is visible since the kernel told of its death.
-            if word.replace(holder, platform.me(), Ordering::Acquire) {
+            // the dead itself did is visible since we know of its death. Release: as in
+            // `take`.
+            if word.replace(holder, platform.me(), Ordering::AcqRel) {
                 return Taken::FromDead;
             }
         }

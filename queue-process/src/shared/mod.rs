@@ -16,12 +16,15 @@ pub(crate) mod engine;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod platform;
+pub(crate) mod registry;
 #[cfg(loom)]
 #[path = "../shm/ring.rs"]
 pub(crate) mod ring;
 pub(crate) mod storage;
 pub(crate) mod word;
 
+#[cfg(not(loom))]
+pub(crate) mod claim;
 #[cfg(not(loom))]
 pub(crate) mod handle;
 #[cfg(not(loom))]
@@ -30,8 +33,6 @@ pub(crate) mod identity;
 pub(crate) mod linux;
 #[cfg(not(loom))]
 pub(crate) mod listener;
-#[cfg(not(loom))]
-pub(crate) mod registry;
 #[cfg(not(loom))]
 pub(crate) mod sentinel;
 #[cfg(not(loom))]

@@ -7,30 +7,53 @@
 //! something only while it is.
 //!
 //! There are as many as [`SLOTS`]; who comes when all are taken is refused.
+//!
+//! # Looking for somebody
+//!
+//! [`is_held`](Registry::is_held) looks at one entry after the other, and meanwhile
+//! people come and go: one may come to an entry that was looked at, and another, who
+//! knows of that, leave the one that is looked at next. So whoever comes is also counted,
+//! and the look is repeated if somebody came meanwhile. Whoever leaves says so with Release: who
+//! sees that somebody has left sees all who were known to be there then.
 
 use super::word::Word32;
-use crate::sys;
 use queue_core::Side;
 use queue_core::sync::atomic::Ordering;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use std::ffi::CStr;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io;
 
 /// How many participants a queue can have at one time.
-pub(crate) const SLOTS: usize = 256;
+pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 256 };
+
+/// How often `is_held` looks again. Whoever comes is there for a moment at least: after
+/// so many somebody is there, or plays tricks.
+const LOOKS: u32 = if cfg!(loom) { 4 } else { 64 };
+
+/// The kernel's locks on the bytes of the control page's file, as one file description
+/// has them.
+pub(crate) trait Bytes {
+    /// Locks a byte: false if somebody else has it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn lock(&self, byte: u32) -> io::Result<bool>;
+
+    /// Whether somebody else has it locked.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_locked(&self, byte: u32) -> io::Result<bool>;
+}
 
 /// A set of sides: those that a participant is counted on, or may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sides(u32);
+pub(crate) struct Sides(pub(crate) u32);
 
 impl Sides {
     pub(crate) const PRODUCERS: Self = Self(1);
     pub(crate) const CONSUMERS: Self = Self(2);
     pub(crate) const BOTH: Self = Self(3);
     /// Claimed on behalf of a program that `exec` will start, and that has not yet come.
-    const EXPECTED: u32 = 4;
+    pub(super) const EXPECTED: u32 = 4;
 
     #[inline]
     pub(crate) fn of(side: Side) -> Self {
@@ -51,36 +74,46 @@ impl Sides {
 #[repr(C)]
 pub(crate) struct Entry {
     /// Counts the owners, so that the names of dead ones are not used again.
-    generation: Word32,
+    pub(super) generation: Word32,
     /// [`Sides`], and `EXPECTED`.
-    sides: Word32,
+    pub(super) sides: Word32,
     /// The process, or 0 for an entry given back in order.
-    process: Word32,
+    pub(super) process: Word32,
     /// If `EXPECTED`, the descriptor that has the byte locked.
-    descriptor: Word32,
+    pub(super) descriptor: Word32,
 }
 
 /// All participants.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Registry {
-    entries: [Entry; SLOTS],
+    pub(super) entries: [Entry; SLOTS],
+    /// Counts those who come to a side, ever.
+    comings: Word32,
+}
+
+/// What a newcomer is known by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) process: u32,
+    pub(crate) sides: u32,
+    pub(crate) descriptor: u32,
 }
 
 /// An entry of the registry that is ours until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Claim {
-    slot: u32,
-    generation: u32,
+pub(crate) struct Claim<B> {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
     /// The description that has the byte locked. Nobody else may ever get it: it would
     /// keep us alive.
-    file: OwnedFd,
+    pub(super) bytes: B,
 }
 
 /// Generations that fit into an owner word beside the slot.
-const GENERATIONS: u32 = 1 << 24;
+pub(super) const GENERATIONS: u32 = 1 << 24;
 
-impl Claim {
+impl<B> Claim<B> {
     /// Our name in a lock word: never zero, and only ours.
     #[inline]
     pub(crate) fn owner(&self) -> u32 {
@@ -89,15 +122,22 @@ impl Claim {
 }
 
 impl Registry {
-    /// Takes an entry for this process. `file` is the control page's.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: std::array::from_fn(|_| Entry::default()),
+            comings: Word32::default(),
+        }
+    }
+
+    /// Takes an entry, or `None` if all are taken.
     ///
     /// May be called between fork and exec: it allocates nothing and takes no lock
     /// of this process.
     ///
     /// # Errors
-    /// `EUSERS` if there are too many participants, or what the system says.
-    pub(crate) fn claim(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Claim> {
-        let own = reopen(file)?;
+    /// What the system says.
+    pub(crate) fn enter<B: Bytes>(&self, bytes: B, who: Newcomer) -> io::Result<Option<Claim<B>>> {
         // First the entries that were given back, then those of the dead.
         for given_back in [true, false] {
             for (slot, entry) in (0..).zip(&self.entries) {
@@ -106,149 +146,98 @@ impl Registry {
                 if given_back && entry.process.load(Ordering::Relaxed) != 0 {
                     continue;
                 }
-                if !sys::lock_byte(own.as_fd(), slot)? {
+                if !bytes.lock(slot)? {
                     continue;
                 }
-                // The last owner's sides are not ours.
-                entry.sides.store(0, Ordering::Release);
+                // Until we are done the entry shows the sides of its last owner, and who
+                // looks for somebody there takes it for alive: a moment longer than it was.
                 let generation = entry.generation.load(Ordering::Relaxed) % (GENERATIONS - 1) + 1;
-                // Release, all: pair with the Acquire loads in `is_alive` and `is_held`.
+                // Release: pairs with the Acquire in `is_alive`.
                 entry.generation.store(generation, Ordering::Release);
-                let process = rustix::process::getpid()
-                    .as_raw_nonzero()
-                    .get()
-                    .cast_unsigned();
-                entry.process.store(process, Ordering::Release);
-                entry.sides.store(sides.0, Ordering::Release);
-                return Ok(Claim {
+                // Relaxed, both: hints, or for this process alone.
+                entry.descriptor.store(who.descriptor, Ordering::Relaxed);
+                entry.process.store(who.process, Ordering::Relaxed);
+                self.stand(entry, who.sides);
+                return Ok(Some(Claim {
                     slot,
                     generation,
-                    file: own,
-                });
+                    bytes,
+                }));
             }
         }
-        Err(Errno::USERS.into())
+        Ok(None)
     }
 
-    /// Takes an entry for the program that this process is about to become by `exec`:
-    /// it is counted at once, and calls [`adopt`](Self::adopt).
-    ///
-    /// May be called between fork and exec, as [`claim`](Self::claim).
-    ///
-    /// # Errors
-    /// As [`claim`](Self::claim).
-    pub(crate) fn claim_for_exec(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<()> {
-        let claim = self.claim(file, sides)?;
-        rustix::io::fcntl_setfd(&claim.file, rustix::io::FdFlags::empty())?;
-        let entry = &self.entries[claim.slot as usize];
-        let descriptor = claim.file.as_raw_fd().cast_unsigned();
-        entry.descriptor.store(descriptor, Ordering::Release);
-        entry
-            .sides
-            .store(sides.0 | Sides::EXPECTED, Ordering::Release);
-        // The program that comes owns both; if `exec` fails, this process ends.
-        std::mem::forget(claim);
-        Ok(())
-    }
-
-    /// The entry that was claimed for this program before it was started.
-    ///
-    /// # Errors
-    /// `ENOENT` if there is none (any more), or what the system says.
-    pub(crate) fn adopt(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Claim> {
-        let process = rustix::process::getpid()
-            .as_raw_nonzero()
-            .get()
-            .cast_unsigned();
-        let control = rustix::fs::fstat(file)?;
-        for (slot, entry) in (0..).zip(&self.entries) {
-            let expected = sides.0 | Sides::EXPECTED;
-            // Exchanged, for two threads may look for the same. Acquire: pairs with the
-            // Release in `claim_for_exec`.
-            if entry.process.load(Ordering::Relaxed) != process
-                || !entry.sides.replace(expected, sides.0, Ordering::Acquire)
-            {
-                continue;
-            }
-            let descriptor = entry.descriptor.load(Ordering::Relaxed).cast_signed();
-            let own = sys::inherit(descriptor)?;
-            // The entry may lie: it must be the same file, and have the byte locked.
-            let status = rustix::fs::fstat(&own)?;
-            let same = (status.st_dev, status.st_ino) == (control.st_dev, control.st_ino);
-            if !same || !sys::lock_byte(own.as_fd(), slot)? {
-                return Err(Errno::BADF.into());
-            }
-            let generation = entry.generation.load(Ordering::Relaxed) % GENERATIONS;
-            return Ok(Claim {
-                slot,
-                generation: generation.max(1),
-                file: own,
-            });
-        }
-        Err(Errno::NOENT.into())
+    /// Has the owner of `entry` come to `sides`.
+    fn stand(&self, entry: &Entry, sides: u32) {
+        // Release: whoever sees that we are *not* on a side, where an earlier owner or
+        // we ourselves were before, must see what that leave would have shown. Pairs
+        // with the Acquire of the entry in `is_held`.
+        entry.sides.store(sides, Ordering::Release);
+        // After that. Release: pairs with the Acquire of the count in `is_held`.
+        self.comings.add(1, Ordering::Release);
     }
 
     /// Gives up `claim`'s place on one side.
-    pub(crate) fn leave(&self, claim: &Claim, side: Side) {
+    pub(crate) fn leave<B>(&self, claim: &Claim<B>, side: Side) {
         let sides = &self.entries[claim.slot as usize].sides;
-        // Only we write it. Release: pairs with the Acquire in `is_held`.
-        sides.store(
-            sides.load(Ordering::Relaxed) & !Sides::of(side).0,
-            Ordering::Release,
-        );
+        // Only we write it.
+        let left = sides.load(Ordering::Relaxed) & !Sides::of(side).0;
+        // Release: pairs with the Acquire of the entry in `is_held`.
+        sides.store(left, Ordering::Release);
     }
 
     /// Takes `claim`'s place on one side (again).
-    pub(crate) fn join(&self, claim: &Claim, side: Side) {
-        let sides = &self.entries[claim.slot as usize].sides;
-        // As above.
-        sides.store(
-            sides.load(Ordering::Relaxed) | Sides::of(side).0,
-            Ordering::Release,
-        );
+    pub(crate) fn join<B>(&self, claim: &Claim<B>, side: Side) {
+        let entry = &self.entries[claim.slot as usize];
+        // Only we write it.
+        let joined = entry.sides.load(Ordering::Relaxed) | Sides::of(side).0;
+        self.stand(entry, joined);
     }
 
     /// Gives the entry back. Its byte is free when `claim` is dropped after this.
-    pub(crate) fn give_back(&self, claim: &Claim) {
+    pub(crate) fn give_back<B>(&self, claim: &Claim<B>) {
         let entry = &self.entries[claim.slot as usize];
+        // Release: pairs with the Acquire of the entry in `is_held`.
         entry.sides.store(0, Ordering::Release);
-        entry.process.store(0, Ordering::Release);
+        // Relaxed: a hint for who looks for an entry.
+        entry.process.store(0, Ordering::Relaxed);
     }
 
     /// Whether somebody alive is counted on `side`. Somebody is if the system does not
     /// tell.
-    pub(crate) fn is_held(&self, mine: &Claim, side: Side) -> bool {
-        (0..).zip(&self.entries).any(|(slot, entry)| {
-            // Acquire: pairs with the Release stores above.
-            let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
-            counted && self.is_slot_alive(mine, slot)
-        })
+    pub(crate) fn is_held<B: Bytes>(&self, mine: &Claim<B>, side: Side) -> bool {
+        for _ in 0..LOOKS {
+            // Acquire: pairs with the Release in `stand`. Who is counted is seen below.
+            let before = self.comings.load(Ordering::Acquire);
+            let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
+                // Acquire: pairs with the Release stores above.
+                let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
+                counted && self.is_slot_alive(mine, slot)
+            });
+            // Relaxed: if somebody seen above to have left knew of a newcomer, so do we.
+            if seen || self.comings.load(Ordering::Relaxed) == before {
+                return seen;
+            }
+        }
+        true
     }
 
     /// Whether the participant of that name may be alive.
-    pub(crate) fn is_alive(&self, mine: &Claim, owner: u32) -> bool {
+    pub(crate) fn is_alive<B: Bytes>(&self, mine: &Claim<B>, owner: u32) -> bool {
         let (slot, generation) = (owner & 0xff, owner >> 8);
-        // Acquire: pairs with the Release in `claim`. A newer owner of the entry proves
-        // the older one dead.
-        let now = self.entries[slot as usize]
-            .generation
-            .load(Ordering::Acquire);
+        let Some(entry) = self.entries.get(slot as usize) else {
+            return false;
+        };
+        // A newer owner of the entry proves the older one dead. Acquire: pairs with the
+        // Release in `enter`: all that the dead did is then visible. An older one is not
+        // seen, for whoever read the name in a lock word with Acquire sees what its owner
+        // did before it wrote it there with Release.
+        let now = entry.generation.load(Ordering::Acquire);
         now == generation && self.is_slot_alive(mine, slot)
     }
 
-    fn is_slot_alive(&self, mine: &Claim, slot: u32) -> bool {
-        slot == mine.slot || sys::is_byte_locked(mine.file.as_fd(), slot).unwrap_or(true)
+    fn is_slot_alive<B: Bytes>(&self, mine: &Claim<B>, slot: u32) -> bool {
+        slot == mine.slot || mine.bytes.is_locked(slot).unwrap_or(true)
     }
-}
-
-/// Another description of the same file.
-fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let mut path = [0; 32];
-    (&mut path[..31]).write_fmt(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::INVAL)?;
-    Ok(rustix::fs::open(
-        path,
-        OFlags::RDWR | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?)
 }

@@ -61,6 +61,13 @@ impl Word32 {
                 .is_ok()
     }
 
+    /// Adds `n`, and goes round at the end.
+    pub(crate) fn add(&self, n: u32, order: Ordering) {
+        if step() {
+            self.0.fetch_add(n, order);
+        }
+    }
+
     /// The atomic itself, for the kernel to wait on.
     pub(crate) fn atomic(&self) -> &AtomicU32 {
         &self.0

@@ -356,9 +356,10 @@ impl<A: Arena> Storage for Ring<A> {
         notes.set(BASE, 0);
         notes.set(WINDOW, 0);
         notes.set(TOP, at + 1);
-        // Release, both: as every mark.
-        control.tail.mark.store(to_front.word(), Ordering::Release);
-        control.head.mark.store(to_front.word(), Ordering::Release);
+        // Relaxed, both: under both locks, and whoever works at either end takes one after
+        // us.
+        control.tail.mark.store(to_front.word(), Ordering::Relaxed);
+        control.head.mark.store(to_front.word(), Ordering::Relaxed);
         // Nothing is live now. If we die here, the memory stays until the next time.
         notes.set(GROWN, self.keep);
         control.bulky.store(0, Ordering::Relaxed);

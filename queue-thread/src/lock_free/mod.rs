@@ -1,6 +1,8 @@
 //! [`LockFreeQueue`]: the handle, and the verbs of the trait on `crossbeam-queue`.
 
 mod gate;
+#[cfg(loom)]
+mod stand_in;
 mod storage;
 
 use gate::Gate;

@@ -13,20 +13,22 @@ Weakens the sources one place at a time and asks the models and tests who notice
 hours for everything; works in target/mutate, and writes MUTATIONS.md after each change, so
 it can be ended at any time.
 
-Usage: cargo mutate [--list] [--new] [--limit SECONDS] [FILTER]
+Usage: cargo mutate [--list] [--new] [--unchecked] [--limit SECONDS] [FILTER..]
 
   --list           only name the places
   --new            only those of which MUTATIONS.md does not say who noticed
+  --unchecked      without first running all suites over the unchanged sources
   --limit SECONDS  how long one suite may take, with its build [default: 240]
-  FILTER           only places whose name contains this, e.g. queue-thread/ or fence
+  FILTER           only places whose name contains one of these, e.g. queue-thread/ or fence
 
 Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";
 
 struct Options {
     only_list: bool,
     only_new: bool,
+    unchecked: bool,
     limit: Duration,
-    filter: String,
+    filters: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -55,8 +57,9 @@ fn options() -> Result<Option<Options>, String> {
     let mut options = Options {
         only_list: false,
         only_new: false,
+        unchecked: false,
         limit: Duration::from_secs(240),
-        filter: String::new(),
+        filters: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -64,14 +67,15 @@ fn options() -> Result<Option<Options>, String> {
             "-h" | "--help" => return Ok(None),
             "--list" => options.only_list = true,
             "--new" => options.only_new = true,
+            "--unchecked" => options.unchecked = true,
             "--limit" => {
                 let seconds = arguments.next().and_then(|s| s.parse().ok());
                 options.limit = Duration::from_secs(seconds.ok_or("--limit takes seconds")?);
             }
-            _ if argument.starts_with('-') || !options.filter.is_empty() => {
+            _ if argument.starts_with('-') => {
                 return Err(format!("unexpected argument {argument:?}"));
             }
-            _ => options.filter = argument,
+            _ => options.filters.push(argument),
         }
     }
     Ok(Some(options))
@@ -83,10 +87,11 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let (all, list) = mutation::all(&root)?;
     let report = root.join("MUTATIONS.md");
     let known = table::read(&std::fs::read_to_string(&report).unwrap_or_default());
+    let filters = &options.filters;
     let chosen: Vec<_> = all
         .iter()
-        .filter(|m| m.id.contains(&options.filter))
-        .filter(|m| !options.only_new || !known.contains_key(&m.id))
+        .filter(|m| filters.is_empty() || filters.iter().any(|filter| m.id.contains(filter)))
+        .filter(|m| !options.only_new || matches!(known.get(&m.id), None | Some(Fate::Survived)))
         .collect();
     if options.only_list {
         chosen
@@ -97,10 +102,12 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     }
 
     let bench = Bench::new(&root, options.limit)?;
-    for package in mutation::PACKAGES {
-        if chosen.iter().any(|m| m.package() == *package) {
-            bench.check_baseline(&bench.suites(package)?)?;
-        }
+    let mut passed = Vec::new();
+    for mutation in &chosen {
+        let mut suites = bench.suites(mutation)?;
+        suites.retain(|suite| !options.unchecked && !passed.contains(suite));
+        bench.check_baseline(&suites)?;
+        passed.extend(suites);
     }
     // What is argued for and not tried now keeps its place in the table.
     let argued = list
@@ -115,7 +122,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
             Some(Fate::Caught(suite, test)) => Some((suite.clone(), test.clone())),
             _ => None,
         };
-        let fate = bench.try_out(mutation, &bench.suites(mutation.package())?, hint.as_ref())?;
+        let fate = bench.try_out(mutation, &bench.suites(mutation)?, hint.as_ref())?;
         let is_argued = list.argued.iter().any(|(id, _)| *id == mutation.id);
         open += usize::from(match fate {
             Fate::Caught(..) | Fate::Hung(_) => false,

@@ -25,7 +25,7 @@ const JUDGES: &[&str] = &[
     "queue-core/src/contract/",
     "queue-core/src/model.rs",
     "queue-core/src/sync/modelled.rs",
-    "queue-process/src/model.rs",
+    "queue-process/src/model/",
 ];
 
 /// One change of one place.
@@ -42,9 +42,15 @@ pub struct Mutation {
 }
 
 impl Mutation {
-    /// The package that it is in.
-    pub fn package(&self) -> &str {
-        self.file.split('/').next().unwrap_or_default()
+    /// Whether it weakens an ordering, or the fence of one.
+    pub fn is_ordering(&self) -> bool {
+        let weaker = self
+            .id
+            .trim_end_matches(|c: char| c == '#' || c == ' ' || c.is_numeric());
+        let orders = ["Relaxed", "Acquire", "Release", "AcqRel"];
+        orders
+            .iter()
+            .any(|order| weaker.ends_with(&format!(" to {order}")))
     }
 
     /// `text`, the file's, with this change.

@@ -60,8 +60,7 @@ pub fn write(mutations: &[Mutation], list: &List, fates: &Fates) -> String {
     text
 }
 
-/// Who noticed, in a table written earlier. What nobody noticed is not remembered as
-/// anything, so that it is tried again.
+/// Who noticed, in a table written earlier, and what nobody did.
 pub fn read(text: &str) -> Fates {
     let (mut fates, mut file) = (Fates::new(), "");
     for line in text.lines() {
@@ -79,6 +78,9 @@ pub fn read(text: &str) -> Fates {
                     format!("{file}: {change}"),
                     Fate::Hung((*suite).to_string()),
                 );
+            }
+            (true, Some((change, []))) if line.contains("**nobody**") => {
+                fates.insert(format!("{file}: {change}"), Fate::Survived);
             }
             _ => {}
         }
@@ -106,6 +108,7 @@ mod tests {
             "a.rs: f: y dropped",
             "b.rs: g: z dropped",
             "b.rs: g: w",
+            "b.rs: g: v",
         ];
         let mutations = ids.map(mutation);
         let caught = Fate::Caught(
@@ -116,6 +119,7 @@ mod tests {
             (ids[0].to_string(), caught.clone()),
             (ids[1].to_string(), Fate::Hung("queue-core".to_string())),
             (ids[2].to_string(), Fate::Survived),
+            (ids[4].to_string(), Fate::Survived),
         ]);
         let argued = vec![(ids[2].to_string(), "it is only a hint".to_string())];
         let list = List {
@@ -124,12 +128,13 @@ mod tests {
         };
         let text = write(&mutations, &list, &fates);
         assert!(
-            text.contains("3 of 4 places tried: 2 caught, 1 argued, 0 open"),
+            text.contains("4 of 5 places tried: 2 caught, 1 argued, 1 open"),
             "{text}"
         );
         assert!(text.contains("argued: it is only a hint"), "{text}");
         let back = read(&text);
-        assert_eq!(back.len(), 2);
+        assert_eq!(back.len(), 3);
+        assert_eq!(back[ids[4]], Fate::Survived);
         assert_eq!(back[ids[0]], caught);
         assert_eq!(back[ids[1]], Fate::Hung("queue-core".to_string()));
     }

@@ -11,13 +11,16 @@
 //!   memory, or system call. What it would do then, also while its stack unwinds, does not
 //!   happen. The kernel knows of the death after that.
 
+mod bed;
+pub mod members;
+
 use crate::shared::engine::{Engine, Refusal, Standing};
 use crate::shared::layout::{Control, End};
 use crate::shared::platform::Platform;
 use crate::shared::ring::{Arena, Ring};
 use crate::shared::word::{Word32, Word64};
+use bed::{Bed, Queue, newest};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use loom::sync::{Condvar, Mutex};
 use queue_core::Failure;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -51,32 +54,6 @@ pub(crate) fn step() -> bool {
     true
 }
 
-/// Where processes sleep: the queue of a futex, or of an epoll set.
-#[derive(Debug)]
-struct Bed {
-    rung: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Bed {
-    fn new() -> Self {
-        Self {
-            rung: Mutex::new(false),
-            bell: Condvar::new(),
-        }
-    }
-}
-
-/// Where a model's processes wait for a lock, so that loom need not explore every turn of
-/// their pausing.
-#[derive(Debug)]
-struct Queue {
-    bed: Bed,
-    /// How many; not loom's, for it is not part of the model: without it each time that a
-    /// lock is given back would be two more steps to explore.
-    waiting: std::sync::atomic::AtomicUsize,
-}
-
 /// How many processes a world can have: as many as loom has threads.
 const PROCESSES: usize = 5;
 
@@ -104,10 +81,7 @@ impl World {
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
-            locks: bed().map(|bed| Queue {
-                bed,
-                waiting: std::sync::atomic::AtomicUsize::new(0),
-            }),
+            locks: [Queue::new(), Queue::new()],
             futexes: bed(),
             bells: bed(),
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
@@ -158,22 +132,9 @@ impl World {
         // Release: who sees it sees all that the dead did.
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
-        for bed in self
-            .futexes
-            .iter()
-            .chain(self.locks.iter().map(|lock| &lock.bed))
-        {
-            let _sleepers = bed.rung.lock().expect("nobody panics in bed");
-            bed.bell.notify_all();
-        }
+        self.futexes.iter().for_each(Bed::bury);
+        self.locks.iter().for_each(Queue::bury);
     }
-}
-
-/// What is in `word` now: an exchange, also one that fails, does not see old values.
-fn newest(word: &Word32) -> u32 {
-    let exchanged =
-        (word.atomic()).compare_exchange(u32::MAX, 0, Ordering::Relaxed, Ordering::Relaxed);
-    exchanged.expect_err("no word is all ones")
 }
 
 /// The memory of a world, as an arena.
@@ -256,25 +217,14 @@ impl Platform for Modelled {
         if !step() {
             return;
         }
-        let lock = self.lock(word);
-        lock.waiting
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut bed = lock.bed.rung.lock().expect("nobody panics in bed");
-        // Whoever gives the lock back after this look finds `waiting` set.
-        while holder != 0 && newest(word) == holder && self.is_alive(holder) {
-            bed = lock.bed.bell.wait(bed).expect("nobody panics in bed");
-        }
-        drop(bed);
-        lock.waiting
-            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.lock(word)
+            .pause(word, holder, |holder| self.is_alive(holder));
     }
 
     fn given_back(&self, word: &Word32) {
-        let lock = self.lock(word);
         // The dead tell nobody: that is for the kernel to do.
-        if !DEAD.with(Cell::get) && lock.waiting.load(std::sync::atomic::Ordering::Relaxed) != 0 {
-            let _bed = lock.bed.rung.lock().expect("nobody panics in bed");
-            lock.bed.bell.notify_all();
+        if !DEAD.with(Cell::get) {
+            self.lock(word).given_back();
         }
     }
 

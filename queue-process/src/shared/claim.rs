@@ -1,0 +1,114 @@
+//! Coming to the [`Registry`] of a queue: as a process, or for the program that a process
+//! is about to become.
+
+use super::registry::{Bytes, Claim, GENERATIONS, Newcomer, Registry, Sides};
+use crate::sys;
+use queue_core::sync::atomic::Ordering;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::CStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// A participant on this system: its bytes are locked through a file description.
+pub(crate) type Place = Claim<OwnedFd>;
+
+impl Bytes for OwnedFd {
+    fn lock(&self, byte: u32) -> io::Result<bool> {
+        sys::lock_byte(self.as_fd(), byte)
+    }
+
+    fn is_locked(&self, byte: u32) -> io::Result<bool> {
+        sys::is_byte_locked(self.as_fd(), byte)
+    }
+}
+
+impl Registry {
+    /// Takes an entry for this process. `file` is the control page's.
+    ///
+    /// May be called between fork and exec, as [`enter`](Self::enter).
+    ///
+    /// # Errors
+    /// `EUSERS` if there are too many participants, or what the system says.
+    pub(crate) fn claim(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Place> {
+        let who = Newcomer {
+            process: process(),
+            sides: sides.0,
+            descriptor: 0,
+        };
+        self.enter(reopen(file)?, who)?
+            .ok_or_else(|| Errno::USERS.into())
+    }
+
+    /// Takes an entry for the program that this process is about to become by `exec`:
+    /// it is counted at once, and calls [`adopt`](Self::adopt).
+    ///
+    /// May be called between fork and exec, as [`enter`](Self::enter).
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub(crate) fn claim_for_exec(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<()> {
+        let own = reopen(file)?;
+        rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?;
+        let who = Newcomer {
+            process: process(),
+            sides: sides.0 | Sides::EXPECTED,
+            descriptor: own.as_raw_fd().cast_unsigned(),
+        };
+        let claim = self.enter(own, who)?.ok_or(Errno::USERS)?;
+        // The program that comes owns both; if `exec` fails, this process ends.
+        std::mem::forget(claim);
+        Ok(())
+    }
+
+    /// The entry that was claimed for this program before it was started.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none (any more), or what the system says.
+    pub(crate) fn adopt(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Place> {
+        let process = process();
+        let control = rustix::fs::fstat(file)?;
+        for (slot, entry) in (0..).zip(&self.entries) {
+            let expected = sides.0 | Sides::EXPECTED;
+            // Exchanged, for two threads may look for the same. Relaxed, all: this very
+            // process wrote the entry, before it became this program.
+            if entry.process.load(Ordering::Relaxed) != process
+                || !entry.sides.replace(expected, sides.0, Ordering::Relaxed)
+            {
+                continue;
+            }
+            let descriptor = entry.descriptor.load(Ordering::Relaxed).cast_signed();
+            let own = sys::inherit(descriptor)?;
+            // The entry may lie: it must be the same file, and have the byte locked.
+            let status = rustix::fs::fstat(&own)?;
+            let same = (status.st_dev, status.st_ino) == (control.st_dev, control.st_ino);
+            if !same || !own.lock(slot)? {
+                return Err(Errno::BADF.into());
+            }
+            let generation = entry.generation.load(Ordering::Relaxed) % GENERATIONS;
+            return Ok(Claim {
+                slot,
+                generation: generation.max(1),
+                bytes: own,
+            });
+        }
+        Err(Errno::NOENT.into())
+    }
+}
+
+fn process() -> u32 {
+    let process = rustix::process::getpid();
+    process.as_raw_nonzero().get().cast_unsigned()
+}
+
+/// Another description of the same file.
+fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut path = [0; 32];
+    (&mut path[..31]).write_fmt(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::INVAL)?;
+    Ok(rustix::fs::open(
+        path,
+        OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
+}

@@ -1,0 +1,169 @@
+//! Models of who takes part in a queue: nobody who is there is taken for gone, and a
+//! living holder of a lock never for dead, in whatever order the memory shows things.
+//!
+//! Bounds: three preemptions where two processes act, two where three do.
+#![cfg(loom)]
+
+use queue_core::Side::{Consumers, Producers};
+use queue_core::model::check;
+use queue_core::sync::thread;
+use queue_process::model::members::{Member, Society};
+use std::sync::Arc;
+
+/// There is a producer all the time, if never the same for long: whoever looks finds one.
+/// `change` is how the part passes on from the member in the last of the three entries;
+/// the looker has the first, and the one between is free.
+fn there_is_always_one(
+    name: &str,
+    change: impl Fn(&Arc<Society>, Member) -> Vec<Member> + Send + Sync + 'static,
+) {
+    let change = Arc::new(change);
+    check(name, Some(3), move || {
+        let society = Society::new();
+        let looker = society.enter(&[Consumers]);
+        let free = society.enter(&[Consumers]);
+        let first = society.enter(&[Producers]);
+        free.give_back();
+        let (theirs, change) = (society.clone(), change.clone());
+        let changing = thread::spawn(move || change(&theirs, first));
+        assert!(looker.is_held(Producers), "somebody is there");
+        drop(changing.join().unwrap());
+    });
+}
+
+/// One comes to an entry that was looked at, and the other leaves the one that is looked
+/// at next. Catches: no second look; any ordering of leaving, or of being counted.
+#[test]
+fn a_part_is_handed_on() {
+    there_is_always_one("handed_on", |society, first| {
+        let second = society.enter(&[Producers]);
+        first.leave(Producers);
+        vec![first, second]
+    });
+    there_is_always_one("handed_on_and_back", |society, first| {
+        let second = society.enter(&[Consumers]);
+        second.join(Producers);
+        first.leave(Producers);
+        first.join(Producers);
+        second.leave(Producers);
+        vec![first, second]
+    });
+    there_is_always_one("handed_on_by_one_who_gives_back", |society, first| {
+        let second = society.enter(&[Producers]);
+        first.give_back();
+        vec![second]
+    });
+}
+
+/// The entry of one who has left, or is dead, becomes somebody's who is no producer:
+/// what is seen of the new owner tells of the leave as well.
+#[test]
+fn an_entry_changes_hands() {
+    there_is_always_one("died_and_followed", |society, first| {
+        let second = society.enter(&[Producers]);
+        drop(first);
+        let third = society.enter(&[Consumers]);
+        vec![second, third]
+    });
+    there_is_always_one("left_and_joined", |society, first| {
+        let second = society.enter(&[Producers]);
+        first.leave(Producers);
+        first.join(Consumers);
+        vec![first, second]
+    });
+}
+
+/// When the last has gone, whoever looks later knows.
+#[test]
+fn nobody_is_nobody() {
+    check("nobody_is_nobody", Some(3), || {
+        let society = Society::new();
+        let looker = society.enter(&[Consumers]);
+        let theirs = society.clone();
+        let other = thread::spawn(move || {
+            let member = theirs.enter(&[Producers]);
+            member.leave(Producers);
+            drop(theirs.enter(&[Producers]));
+        });
+        let _ = looker.is_held(Producers);
+        other.join().unwrap();
+        assert!(!looker.is_held(Producers));
+        assert!(looker.is_held(Consumers));
+    });
+}
+
+/// Takes the lock in a process that has just come, and finds it orderly.
+fn come_and_count(society: &Arc<Society>) -> Member {
+    let member = society.enter(&[Producers]);
+    let (from_dead, count) = member.take();
+    assert!(!from_dead, "the holder was alive");
+    member.set(count + 1);
+    member.give();
+    member
+}
+
+/// Who has just come holds the lock, and nobody takes it for dead because its entry still
+/// looks like that of somebody before. Catches: the exchange that takes the lock without
+/// Release, the look at its holder without Acquire.
+#[test]
+fn the_living_keep_their_lock() {
+    check("the_living_keep_their_lock", Some(3), || {
+        let society = Society::new();
+        let theirs = society.clone();
+        let other = thread::spawn(move || come_and_count(&theirs));
+        let me = come_and_count(&society);
+        let other = other.join().unwrap();
+        assert_eq!(me.take(), (false, 2));
+        me.give();
+        drop(other);
+    });
+    check("also_one_who_had_to_wait", Some(2), || {
+        let society = Society::new();
+        let me = society.enter(&[Producers]);
+        assert_eq!(me.take(), (false, 0));
+        let others = [(); 2].map(|()| {
+            let theirs = society.clone();
+            thread::spawn(move || come_and_count(&theirs))
+        });
+        me.set(1);
+        me.give();
+        let others = others.map(|other| other.join().unwrap());
+        assert_eq!(me.take(), (false, 3));
+        me.give();
+        drop(others);
+    });
+}
+
+/// Who holds the lock dies. One of two inherits it and sees what the dead did, also if the
+/// dead one's entry is the other's by then, which tells of the death without the kernel;
+/// and the other does not take the heir for dead.
+#[test]
+fn the_dead_leave_their_lock() {
+    check("the_dead_leave_their_lock", Some(2), || {
+        let society = Society::new();
+        let theirs = society.clone();
+        let dead = thread::spawn(move || {
+            let member = theirs.enter(&[Producers]);
+            let (_, count) = member.take();
+            member.set(count + 1);
+            member.die();
+        });
+        let others = [(); 2].map(|()| {
+            let theirs = society.clone();
+            thread::spawn(move || {
+                let member = theirs.enter(&[Producers]);
+                let (from_dead, count) = member.take();
+                member.set(count + 1);
+                member.give();
+                (member, from_dead)
+            })
+        });
+        dead.join().unwrap();
+        let others = others.map(|other| other.join().unwrap());
+        let heirs = others.iter().filter(|(_, from_dead)| *from_dead).count();
+        let (from_dead, count) = others[0].0.take();
+        assert_eq!(heirs + usize::from(from_dead), 1, "one inherits");
+        assert_eq!(count, 3, "and sees what the dead did");
+        others[0].0.give();
+    });
+}
