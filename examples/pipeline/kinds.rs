@@ -1,14 +1,12 @@
 //! The kinds to choose from.
 
 use crate::run::{self, Outcome, Plan, Trouble};
-use crate::tally::Part;
-use crate::worlds::{Processes, Tasks, Threads, WORKER};
+use crate::worlds::{Processes, Tasks, Threads, WORKER, work_for_parent};
 use clap::ValueEnum;
 use queue_async::AsyncQueue;
 use queue_core::Failure;
 use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What `--queue` takes.
@@ -39,46 +37,42 @@ pub(crate) struct Kind {
     work: Option<fn() -> Result<(), Failure>>,
 }
 
-type Pipes = Processes<PipeQueue<PathBuf>, PipeQueue<Part>>;
-type Shared = Processes<ShmQueue<PathBuf>, ShmQueue<Part>>;
-type Hosted = Processes<IpcQueue<PathBuf>, IpcQueue<Part>>;
-
 const KINDS: &[Kind] = &[
     Kind {
         choice: Choice::Thread,
         name: "ThreadQueue",
-        run: run::over::<Threads<ThreadQueue<PathBuf>, ThreadQueue<Part>>>,
+        run: run::over::<Threads, ThreadQueue<_>, ThreadQueue<_>>,
         work: None,
     },
     Kind {
         choice: Choice::LockFree,
         name: "LockFreeQueue",
-        run: run::over::<Threads<LockFreeQueue<PathBuf>, LockFreeQueue<Part>>>,
+        run: run::over::<Threads, LockFreeQueue<_>, LockFreeQueue<_>>,
         work: None,
     },
     Kind {
         choice: Choice::Async,
         name: "AsyncQueue",
-        run: run::over::<Tasks<AsyncQueue<PathBuf>, AsyncQueue<Part>>>,
+        run: run::over::<Tasks, AsyncQueue<_>, AsyncQueue<_>>,
         work: None,
     },
     Kind {
         choice: Choice::Process,
         name: "PipeQueue",
-        run: run::over::<Pipes>,
-        work: Some(Pipes::work),
+        run: run::over::<Processes, PipeQueue<_>, PipeQueue<_>>,
+        work: Some(work_for_parent::<PipeQueue<_>, PipeQueue<_>>),
     },
     Kind {
         choice: Choice::Shm,
         name: "ShmQueue",
-        run: run::over::<Shared>,
-        work: Some(Shared::work),
+        run: run::over::<Processes, ShmQueue<_>, ShmQueue<_>>,
+        work: Some(work_for_parent::<ShmQueue<_>, ShmQueue<_>>),
     },
     Kind {
         choice: Choice::Ipc,
         name: "IpcQueue",
-        run: run::over::<Hosted>,
-        work: Some(Hosted::work),
+        run: run::over::<Processes, IpcQueue<_>, IpcQueue<_>>,
+        work: Some(work_for_parent::<IpcQueue<_>, IpcQueue<_>>),
     },
 ];
 

@@ -1,9 +1,9 @@
 //! Feeder and collector: one run over one kind of queue.
 
 use crate::report::Progress;
-use crate::tally::{Tally, count};
-use crate::worlds::World;
-use queue_core::{Bound, Create, Queue};
+use crate::tally::{Part, Tally, count};
+use crate::worlds::{Carries, World};
+use queue_core::Bound;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -25,16 +25,21 @@ pub(crate) struct Outcome {
 /// Why a run gave no outcome.
 pub(crate) type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
-/// Counts with the workers of `W`, whatever its kind of queue.
+/// Counts with the workers of `W`, over whatever kinds of queue.
 ///
 /// Nobody says "stop": the feeder drops the last producer of paths, so the workers drain
 /// what is left and end; the workers drop the last producers of parts, so the collector
 /// drains what is left and ends.
-pub(crate) fn over<W: World>(name: &'static str, plan: &Plan) -> Result<Outcome, Trouble> {
+pub(crate) fn over<W, J, P>(name: &'static str, plan: &Plan) -> Result<Outcome, Trouble>
+where
+    W: World<J, P>,
+    J: Carries<PathBuf>,
+    P: Carries<Part>,
+{
     let started = Instant::now();
     let bound = Bound::items(plan.capacity);
-    let (feed, jobs) = W::Jobs::create(bound)?.into_ends();
-    let (parts, collected) = W::Parts::create(bound)?.into_ends();
+    let (feed, jobs) = J::create(bound)?.into_ends();
+    let (parts, collected) = P::create(bound)?.into_ends();
     let workers = W::start(name, plan.workers, jobs, parts)?;
 
     let progress = Progress::new(name, plan.files.len());

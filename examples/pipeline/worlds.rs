@@ -5,23 +5,21 @@ use crate::tally::Part;
 use crate::work::work;
 use queue_core::{Consumer, Create, Failure, Producer, Queue};
 use queue_process::Handover;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-/// A kind of queue together with what its workers run on.
-pub(crate) trait World: Sized {
-    /// Carries the paths to the workers.
-    type Jobs: Queue<PathBuf> + Create + Clone + 'static;
-    /// Carries what they counted back.
-    type Parts: Queue<Part> + Create + Clone + 'static;
+/// A kind of queue with items of one type.
+pub(crate) trait Carries<T: Send>: Queue<T> + Create + Clone + 'static {}
+impl<T: Send, Q: Queue<T> + Create + Clone + 'static> Carries<T> for Q {}
 
+/// What workers run on: `J` carries paths to them, and `P` what they counted back.
+pub(crate) trait World<J: Carries<PathBuf>, P: Carries<Part>>: Sized {
     /// Starts the workers of the kind called `name`; only they hold these ends from then on.
     fn start(
         name: &str,
         workers: usize,
-        jobs: Consumer<PathBuf, Self::Jobs>,
-        parts: Producer<Part, Self::Parts>,
+        jobs: Consumer<PathBuf, J>,
+        parts: Producer<Part, P>,
     ) -> Result<Self, Trouble>;
 
     /// Waits until all have ended well.
@@ -29,19 +27,9 @@ pub(crate) trait World: Sized {
 }
 
 /// Each worker is a thread of this process.
-pub(crate) struct Threads<J, P> {
-    threads: Vec<std::thread::JoinHandle<Result<(), Failure>>>,
-    queues: PhantomData<(J, P)>,
-}
+pub(crate) struct Threads(Vec<std::thread::JoinHandle<Result<(), Failure>>>);
 
-impl<J, P> World for Threads<J, P>
-where
-    J: Queue<PathBuf> + Create + Clone + 'static,
-    P: Queue<Part> + Create + Clone + 'static,
-{
-    type Jobs = J;
-    type Parts = P;
-
+impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Threads {
     fn start(
         _: &str,
         workers: usize,
@@ -52,14 +40,11 @@ where
             let (jobs, parts) = (jobs.clone(), parts.clone());
             std::thread::spawn(move || pollster::block_on(work(jobs, parts)))
         };
-        Ok(Self {
-            threads: (0..workers).map(start).collect(),
-            queues: PhantomData,
-        })
+        Ok(Self((0..workers).map(start).collect()))
     }
 
     fn join(self) -> Result<(), Trouble> {
-        for thread in self.threads {
+        for thread in self.0 {
             thread.join().map_err(|_| "a worker panicked")??;
         }
         Ok(())
@@ -68,20 +53,12 @@ where
 
 /// Each worker is a task. Counting keeps a processor busy, so the runtime gets as many
 /// threads as there are workers.
-pub(crate) struct Tasks<J, P> {
+pub(crate) struct Tasks {
     runtime: tokio::runtime::Runtime,
     tasks: Vec<tokio::task::JoinHandle<Result<(), Failure>>>,
-    queues: PhantomData<(J, P)>,
 }
 
-impl<J, P> World for Tasks<J, P>
-where
-    J: Queue<PathBuf> + Create + Clone + 'static,
-    P: Queue<Part> + Create + Clone + 'static,
-{
-    type Jobs = J;
-    type Parts = P;
-
+impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Tasks {
     fn start(
         _: &str,
         workers: usize,
@@ -92,11 +69,8 @@ where
             .worker_threads(workers)
             .build()?;
         let start = |_| runtime.spawn(work(jobs.clone(), parts.clone()));
-        Ok(Self {
-            tasks: (0..workers).map(start).collect(),
-            runtime,
-            queues: PhantomData,
-        })
+        let tasks = (0..workers).map(start).collect();
+        Ok(Self { runtime, tasks })
     }
 
     fn join(self) -> Result<(), Trouble> {
@@ -111,58 +85,32 @@ where
 pub(crate) const WORKER: &str = "--worker-process-of";
 
 /// Each worker is a process: this program, started again.
-pub(crate) struct Processes<J, P> {
-    children: Vec<Child>,
-    queues: PhantomData<(J, P)>,
-}
+pub(crate) struct Processes(Vec<Child>);
 
-impl<J, P> Processes<J, P>
+impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Processes
 where
-    J: Queue<PathBuf>,
-    P: Queue<Part>,
     Consumer<PathBuf, J>: Handover,
     Producer<Part, P>: Handover,
 {
-    /// What a worker process does: it takes the ends that its parent handed to it.
-    pub(crate) fn work() -> Result<(), Failure> {
-        let jobs = Consumer::<PathBuf, J>::from_parent("JOBS")?;
-        let parts = Producer::<Part, P>::from_parent("PARTS")?;
-        pollster::block_on(work(jobs, parts))
-    }
-}
-
-impl<J, P> World for Processes<J, P>
-where
-    J: Queue<PathBuf> + Create + Clone + 'static,
-    P: Queue<Part> + Create + Clone + 'static,
-    Consumer<PathBuf, J>: Handover,
-    Producer<Part, P>: Handover,
-{
-    type Jobs = J;
-    type Parts = P;
-
     fn start(
         name: &str,
         workers: usize,
         jobs: Consumer<PathBuf, J>,
         parts: Producer<Part, P>,
     ) -> Result<Self, Trouble> {
-        let mut started = Self {
-            children: Vec::new(),
-            queues: PhantomData,
-        };
+        let mut started = Self(Vec::new());
         for _ in 0..workers {
             let mut worker = Command::new(std::env::current_exe()?);
             worker.args([WORKER, name]);
             jobs.share_with(&mut worker, "JOBS")?;
             parts.share_with(&mut worker, "PARTS")?;
-            started.children.push(worker.spawn()?);
+            started.0.push(worker.spawn()?);
         }
         Ok(started)
     }
 
     fn join(mut self) -> Result<(), Trouble> {
-        for child in &mut self.children {
+        for child in &mut self.0 {
             let status = child.wait()?;
             if !status.success() {
                 return Err(format!("a worker process ended with {status}").into());
@@ -172,10 +120,21 @@ where
     }
 }
 
-impl<J, P> Drop for Processes<J, P> {
+/// What a worker process does: it takes the ends that its parent handed to it.
+pub(crate) fn work_for_parent<J: Queue<PathBuf>, P: Queue<Part>>() -> Result<(), Failure>
+where
+    Consumer<PathBuf, J>: Handover,
+    Producer<Part, P>: Handover,
+{
+    let jobs = Consumer::<PathBuf, J>::from_parent("JOBS")?;
+    let parts = Producer::<Part, P>::from_parent("PARTS")?;
+    pollster::block_on(work(jobs, parts))
+}
+
+impl Drop for Processes {
     /// Leaves no process behind where something went wrong.
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for child in &mut self.0 {
             let _ = child.kill();
             let _ = child.wait();
         }
