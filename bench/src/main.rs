@@ -1,6 +1,7 @@
 //! The queue family side by side with its peers; see README.md beside this package.
 
 mod cell;
+mod channels;
 mod family;
 mod heap;
 mod item;

@@ -2,8 +2,8 @@
 
 use super::channel::{Channel, Rx, Tx};
 use crate::cell::Shape;
+use crate::channels::flavours;
 use crate::item::Item;
-use crate::threads::copies;
 use crossfire::flavor::Flavor;
 use crossfire::{AsyncRxTrait, AsyncTxTrait, BlockingTxTrait, mpmc, mpsc, spsc};
 use std::future::Future;
@@ -57,70 +57,11 @@ sends!(AsyncTx, MAsyncTx);
 sends_at_once!(Tx, MTx);
 receives!(AsyncRx, MAsyncRx);
 
-macro_rules! flavour {
-    ($kind:ident, $module:ident, $storage:ident, $tx:ident, $rx:ident;
-     $when:expr, |$capacity:ident| $new:expr; |$t:ident, $r:ident, $shape:ident| $spread:expr) => {
-        /// One flavour of crossfire.
-        pub struct $kind;
-
-        impl Channel for $kind {
-            const NAME: &'static str = "crossfire";
-            type Tx<T: Item> = crossfire::$tx<$module::$storage<T>>;
-            type Rx<T: Item> = crossfire::$rx<$module::$storage<T>>;
-
-            fn supports(shape: &Shape) -> bool {
-                let when: fn(&Shape) -> bool = $when;
-                when(shape)
-            }
-
-            fn open<T: Item>($shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
-                let $capacity = $shape.capacity.unwrap_or(usize::MAX);
-                let ($t, $r) = $new;
-                $spread
-            }
-        }
-    };
-}
-
-fn one_to_one(shape: &Shape) -> bool {
-    (shape.producers, shape.consumers) == (1, 1)
-}
-
-fn many_to_one(shape: &Shape) -> bool {
-    shape.producers > 1 && shape.consumers == 1
-}
-
-fn to_many(shape: &Shape) -> bool {
-    shape.consumers > 1
-}
-
-flavour! { Spsc, spsc, Array, AsyncTx, AsyncRx;
-    |shape| one_to_one(shape) && shape.capacity.is_some(),
-    |capacity| spsc::bounded_async(capacity);
-    |tx, rx, _shape| (vec![tx], vec![rx])
-}
-flavour! { SpscUnbounded, spsc, List, Tx, AsyncRx;
-    |shape| one_to_one(shape) && shape.capacity.is_none(),
-    |_capacity| spsc::unbounded_async();
-    |tx, rx, _shape| (vec![tx], vec![rx])
-}
-flavour! { Mpsc, mpsc, Array, MAsyncTx, AsyncRx;
-    |shape| many_to_one(shape) && shape.capacity.is_some(),
-    |capacity| mpsc::bounded_async(capacity);
-    |tx, rx, shape| (copies(tx, shape.producers), vec![rx])
-}
-flavour! { MpscUnbounded, mpsc, List, MTx, AsyncRx;
-    |shape| many_to_one(shape) && shape.capacity.is_none(),
-    |_capacity| mpsc::unbounded_async();
-    |tx, rx, shape| (copies(tx, shape.producers), vec![rx])
-}
-flavour! { Mpmc, mpmc, Array, MAsyncTx, MAsyncRx;
-    |shape| to_many(shape) && shape.capacity.is_some(),
-    |capacity| mpmc::bounded_async(capacity);
-    |tx, rx, shape| (copies(tx, shape.producers), copies(rx, shape.consumers))
-}
-flavour! { MpmcUnbounded, mpmc, List, MTx, MAsyncRx;
-    |shape| to_many(shape) && shape.capacity.is_none(),
-    |_capacity| mpmc::unbounded_async();
-    |tx, rx, shape| (copies(tx, shape.producers), copies(rx, shape.consumers))
+flavours! {
+    Spsc: spsc::Array, one_to_one, AsyncTx, AsyncRx, bounded_async;
+    SpscUnbounded: spsc::List, one_to_one, Tx, AsyncRx, unbounded_async;
+    Mpsc: mpsc::Array, many_to_one, MAsyncTx, AsyncRx, bounded_async;
+    MpscUnbounded: mpsc::List, many_to_one, MTx, AsyncRx, unbounded_async;
+    Mpmc: mpmc::Array, many_to_many, MAsyncTx, MAsyncRx, bounded_async;
+    MpmcUnbounded: mpmc::List, many_to_many, MTx, MAsyncRx, unbounded_async;
 }

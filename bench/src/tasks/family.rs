@@ -6,7 +6,6 @@ use crate::cell::Shape;
 use crate::family::kind;
 use crate::item::Item;
 use crate::subject::{Role, Subject};
-use crate::threads::copies;
 use queue_core::{Bound, Consumer, Create, Producer, Queue};
 use std::collections::VecDeque;
 

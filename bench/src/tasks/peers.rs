@@ -3,9 +3,9 @@
 use super::channel::{Channel, Rx, Tx};
 use super::{crossfire, subject};
 use crate::cell::Shape;
+use crate::channels::channel;
 use crate::item::Item;
 use crate::subject::{Role::Peer, Subject};
-use crate::threads::copies;
 use futures::{SinkExt, StreamExt};
 
 /// Every peer between tasks.
@@ -28,7 +28,7 @@ pub fn subjects() -> Vec<Subject> {
     ]
 }
 
-/// A peer whose halves are `$tx` and `$rx`; `$sides` is how many of each it takes.
+/// A peer: how its halves send and receive, and the rest as [`channel`] has it.
 macro_rules! peer {
     (
         $(#[$doc:meta])* $kind:ident $name:literal, $sides:ident, $when:expr;
@@ -36,9 +36,6 @@ macro_rules! peer {
         $rx:ty: |$r:ident| $recv:expr, $try_recv:expr $(, |$into:ident, $max:ident| $recv_many:expr)?;
         |$shape:ident| $open:expr
     ) => {
-        $(#[$doc])*
-        pub struct $kind;
-
         impl<T: Item> Tx<T> for $tx {
             async fn send(&mut self, $item: T) {
                 let $t = self;
@@ -63,29 +60,10 @@ macro_rules! peer {
             })?
         }
 
-        impl Channel for $kind {
-            const NAME: &'static str = $name;
-            type Tx<T: Item> = $tx;
-            type Rx<T: Item> = $rx;
-
-            fn supports(shape: &Shape) -> bool {
-                let when: fn(&Shape) -> bool = $when;
-                peer!(@takes $sides, shape) && when(shape)
-            }
-
-            fn open<T: Item>($shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
-                let (tx, rx) = $open;
-                peer!(@spread $sides, tx, rx, $shape)
-            }
+        channel! {
+            $(#[$doc])*
+            $kind $name, $sides, $when; $tx, $rx; |$shape| $open
         }
-    };
-    (@takes many_to_many, $shape:ident) => { true };
-    (@takes many_to_one, $shape:ident) => { $shape.consumers == 1 };
-    (@spread many_to_many, $tx:ident, $rx:ident, $shape:ident) => {
-        (copies($tx, $shape.producers), copies($rx, $shape.consumers))
-    };
-    (@spread many_to_one, $tx:ident, $rx:ident, $shape:ident) => {
-        (copies($tx, $shape.producers), vec![$rx])
     };
 }
 

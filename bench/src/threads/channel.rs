@@ -51,10 +51,3 @@ pub trait Channel: 'static {
     /// A new one, with so many halves on each side.
     fn open<T: Item>(shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>);
 }
-
-/// `count` handles of one half.
-pub fn copies<H: Clone>(half: H, count: usize) -> Vec<H> {
-    let mut all = vec![half.clone(); count - 1];
-    all.push(half);
-    all
-}

@@ -1,7 +1,8 @@
 //! crossfire between threads, in each of its flavours for the shape it is made for.
 
-use super::channel::{Channel, Rx, Tx, copies};
+use super::channel::{Channel, Rx, Tx};
 use crate::cell::Shape;
+use crate::channels::flavours;
 use crate::item::Item;
 use crossfire::flavor::Flavor;
 use crossfire::{BlockingRxTrait, BlockingTxTrait, mpmc, mpsc, spsc};
@@ -40,70 +41,11 @@ halves! {
     MTx, MRx;
 }
 
-macro_rules! flavour {
-    ($kind:ident, $module:ident, $storage:ident, $tx:ident, $rx:ident;
-     $when:expr, |$capacity:ident| $new:expr; |$t:ident, $r:ident, $shape:ident| $spread:expr) => {
-        /// One flavour of crossfire.
-        pub struct $kind;
-
-        impl Channel for $kind {
-            const NAME: &'static str = "crossfire";
-            type Tx<T: Item> = crossfire::$tx<$module::$storage<T>>;
-            type Rx<T: Item> = crossfire::$rx<$module::$storage<T>>;
-
-            fn supports(shape: &Shape) -> bool {
-                let when: fn(&Shape) -> bool = $when;
-                when(shape)
-            }
-
-            fn open<T: Item>($shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
-                let $capacity = $shape.capacity.unwrap_or(usize::MAX);
-                let ($t, $r) = $new;
-                $spread
-            }
-        }
-    };
-}
-
-fn one_to_one(shape: &Shape) -> bool {
-    (shape.producers, shape.consumers) == (1, 1)
-}
-
-fn many_to_one(shape: &Shape) -> bool {
-    shape.producers > 1 && shape.consumers == 1
-}
-
-fn to_many(shape: &Shape) -> bool {
-    shape.consumers > 1
-}
-
-flavour! { Spsc, spsc, Array, Tx, Rx;
-    |shape| one_to_one(shape) && shape.capacity.is_some(),
-    |capacity| spsc::bounded_blocking(capacity);
-    |tx, rx, _shape| (vec![tx], vec![rx])
-}
-flavour! { SpscUnbounded, spsc, List, Tx, Rx;
-    |shape| one_to_one(shape) && shape.capacity.is_none(),
-    |_capacity| spsc::unbounded_blocking();
-    |tx, rx, _shape| (vec![tx], vec![rx])
-}
-flavour! { Mpsc, mpsc, Array, MTx, Rx;
-    |shape| many_to_one(shape) && shape.capacity.is_some(),
-    |capacity| mpsc::bounded_blocking(capacity);
-    |tx, rx, shape| (copies(tx, shape.producers), vec![rx])
-}
-flavour! { MpscUnbounded, mpsc, List, MTx, Rx;
-    |shape| many_to_one(shape) && shape.capacity.is_none(),
-    |_capacity| mpsc::unbounded_blocking();
-    |tx, rx, shape| (copies(tx, shape.producers), vec![rx])
-}
-flavour! { Mpmc, mpmc, Array, MTx, MRx;
-    |shape| to_many(shape) && shape.capacity.is_some(),
-    |capacity| mpmc::bounded_blocking(capacity);
-    |tx, rx, shape| (copies(tx, shape.producers), copies(rx, shape.consumers))
-}
-flavour! { MpmcUnbounded, mpmc, List, MTx, MRx;
-    |shape| to_many(shape) && shape.capacity.is_none(),
-    |_capacity| mpmc::unbounded_blocking();
-    |tx, rx, shape| (copies(tx, shape.producers), copies(rx, shape.consumers))
+flavours! {
+    Spsc: spsc::Array, one_to_one, Tx, Rx, bounded_blocking;
+    SpscUnbounded: spsc::List, one_to_one, Tx, Rx, unbounded_blocking;
+    Mpsc: mpsc::Array, many_to_one, MTx, Rx, bounded_blocking;
+    MpscUnbounded: mpsc::List, many_to_one, MTx, Rx, unbounded_blocking;
+    Mpmc: mpmc::Array, many_to_many, MTx, MRx, bounded_blocking;
+    MpmcUnbounded: mpmc::List, many_to_many, MTx, MRx, unbounded_blocking;
 }

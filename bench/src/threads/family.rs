@@ -1,6 +1,6 @@
 //! Our kinds between threads: one adapter for all, for they share one trait.
 
-use super::channel::{Channel, Rx, Tx, copies};
+use super::channel::{Channel, Rx, Tx};
 use super::subject;
 use crate::cell::Shape;
 use crate::family::kind;

@@ -12,8 +12,6 @@ use crate::cell::Cell;
 use crate::subject::{Role, Subject};
 use channel::Channel;
 
-pub use channel::copies;
-
 /// Ours first, then the peers.
 pub fn subjects() -> Vec<Subject> {
     let mut all = family::subjects();

@@ -1,11 +1,12 @@
 //! The peers between threads: each a few lines over its own API.
 
-use super::channel::{Channel, Rx, Tx, copies};
+use super::channel::{Channel, Rx, Tx};
 use super::crossfire;
 use super::locks::{ByHand, ParkingLot, Std};
 use super::ring::Rtrb;
 use super::subject;
 use crate::cell::Shape;
+use crate::channels::channel;
 use crate::item::Item;
 use crate::subject::{Role, Subject};
 
@@ -33,7 +34,7 @@ pub fn subjects() -> Vec<Subject> {
     ]
 }
 
-/// A peer whose halves are `$tx` and `$rx`; `$sides` is how many of each it takes.
+/// A peer: how its halves send and receive, and the rest as [`channel`] has it.
 macro_rules! peer {
     (
         $(#[$doc:meta])* $kind:ident $name:literal, $sides:ident, $when:expr;
@@ -41,9 +42,6 @@ macro_rules! peer {
         $rx:ty: |$r:ident| $recv:expr, $try_recv:expr;
         |$shape:ident| $open:expr
     ) => {
-        $(#[$doc])*
-        pub struct $kind;
-
         impl<T: Item> Tx<T> for $tx {
             #[inline]
             fn send(&mut self, $item: T) {
@@ -66,32 +64,11 @@ macro_rules! peer {
             }
         }
 
-        impl Channel for $kind {
-            const NAME: &'static str = $name;
-            type Tx<T: Item> = $tx;
-            type Rx<T: Item> = $rx;
-
-            fn supports(shape: &Shape) -> bool {
-                let when: fn(&Shape) -> bool = $when;
-                peer!(@takes $sides, shape) && when(shape)
-            }
-
-            fn open<T: Item>($shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
-                let (tx, rx) = $open;
-                peer!(@spread $sides, tx, rx, $shape)
-            }
+        channel! {
+            $(#[$doc])*
+            $kind $name, $sides, $when; $tx, $rx; |$shape| $open
         }
     };
-    (@takes many_to_many, $shape:ident) => { true };
-    (@takes many_to_one, $shape:ident) => { $shape.consumers == 1 };
-    (@takes one_to_one, $shape:ident) => { $shape.producers == 1 && $shape.consumers == 1 };
-    (@spread many_to_many, $tx:ident, $rx:ident, $shape:ident) => {
-        (copies($tx, $shape.producers), copies($rx, $shape.consumers))
-    };
-    (@spread many_to_one, $tx:ident, $rx:ident, $shape:ident) => {
-        (copies($tx, $shape.producers), vec![$rx])
-    };
-    (@spread one_to_one, $tx:ident, $rx:ident, $shape:ident) => { (vec![$tx], vec![$rx]) };
 }
 
 peer! {
@@ -157,28 +134,16 @@ peer! {
     |shape| std::sync::mpsc::sync_channel(shape.capacity.expect("a bound"))
 }
 
-/// std's channel without a bound; its receiver is the bounded one's.
-pub struct StdUnbounded;
-
 impl<T: Item> Tx<T> for std::sync::mpsc::Sender<T> {
     fn send(&mut self, item: T) {
         assert!(std::sync::mpsc::Sender::send(self, item).is_ok());
     }
 }
 
-impl Channel for StdUnbounded {
-    const NAME: &'static str = StdBounded::NAME;
-    type Tx<T: Item> = std::sync::mpsc::Sender<T>;
-    type Rx<T: Item> = std::sync::mpsc::Receiver<T>;
-
-    fn supports(shape: &Shape) -> bool {
-        shape.consumers == 1 && shape.capacity.is_none()
-    }
-
-    fn open<T: Item>(shape: &Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
-        let (tx, rx) = std::sync::mpsc::channel();
-        (copies(tx, shape.producers), vec![rx])
-    }
+channel! {
+    /// std's channel without a bound; its receiver is the bounded one's.
+    StdUnbounded StdBounded::NAME, many_to_one, |shape| shape.capacity.is_none();
+    std::sync::mpsc::Sender<T>, std::sync::mpsc::Receiver<T>; |_shape| std::sync::mpsc::channel()
 }
 
 peer! {
