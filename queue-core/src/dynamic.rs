@@ -19,17 +19,26 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 /// A queue of any kind, behind one type, so that a program can choose the kind by a
 /// flag. Its clones are the same queue.
 ///
-/// Costs a virtual call per operation, and an allocation per future.
+/// Costs a virtual call per operation, and an allocation per future. Wherever it goes, it
+/// is a queue of this process: to hand one over keep the kind.
 ///
 /// ```
-/// use queue_core::Queue;
 /// use queue_core::dynamic::DynQueue;
+/// use queue_core::{Bound, Create, Failure, Queue};
 ///
-/// fn use_any(queue: DynQueue<u32>) -> u32 {
-///     queue.push(7).unwrap();
-///     queue.pop().unwrap()
+/// /// `ThreadQueue` and `PipeQueue`, say.
+/// fn open<Near, Far>(far: bool) -> Result<DynQueue<u32>, Failure>
+/// where
+///     Near: Queue<u32> + Create + 'static,
+///     Far: Queue<u32> + Create + 'static,
+/// {
+///     let bound = Bound::items(64);
+///     Ok(if far {
+///         DynQueue::new(Far::create(bound)?)
+///     } else {
+///         DynQueue::new(Near::create(bound)?)
+///     })
 /// }
-/// # let _ = use_any;
 /// ```
 pub struct DynQueue<T>(Arc<dyn Erased<T>>);
 

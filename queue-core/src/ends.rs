@@ -146,6 +146,8 @@ end! {
     /// The pushing half of a queue, from [`Queue::into_ends`].
     ///
     /// When the last one is dropped the queue is closed: pops drain, then are `Closed`.
+    /// A panic that unwinds through its owner drops it too, and a process that is killed
+    /// has dropped all of its own.
     Producer, Side::Producers
 }
 
@@ -153,7 +155,10 @@ end! {
     /// The popping half of a queue, from [`Queue::into_ends`].
     ///
     /// When the last one is dropped the queue is closed: pushes are `Closed` and hand
-    /// their item back.
+    /// their item back. What nobody popped stays inside until the last handle of any
+    /// sort, halves too, is gone, or one of them takes it.
+    ///
+    /// `for item in &consumer` and `for item in consumer` pop until then.
     Consumer, Side::Consumers
 }
 

@@ -108,6 +108,14 @@ macro_rules! pop_error {
 }
 
 /// Why [`try_push`](crate::Queue::try_push) did not push.
+///
+/// ```
+/// use queue_core::TryPushError;
+/// let refused = TryPushError::Full("job");
+/// assert!(refused.is_full() && !refused.is_closed());
+/// assert_eq!(refused.to_string(), "the queue is full");
+/// assert_eq!(refused.into_item(), "job");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum TryPushError<T> {
     /// The queue holds as many items as it may.

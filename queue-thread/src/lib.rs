@@ -3,7 +3,7 @@
 //! | kind | is | take it |
 //! |---|---|---|
 //! | [`ThreadQueue`] | two locks and two deques | by default |
-//! | [`LockFreeQueue`] | `crossbeam-queue` under the family's waiting | where no thread may ever wait for another that was preempted in the middle of a push or pop |
+//! | [`LockFreeQueue`] | `crossbeam-queue` under the family's waiting | where a thread that is preempted in the middle of a push must not stop the other producers, nor in a pop the other consumers |
 //!
 //! Both are bounded or unbounded, for any number of producers and consumers, and keep
 //! every promise of [`Queue`]. Neither contains `unsafe` code.

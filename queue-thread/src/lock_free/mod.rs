@@ -16,8 +16,13 @@ use storage::Storage;
 /// `ArrayQueue` or `SegQueue` under the family's waiting.
 ///
 /// A thread that is preempted in the middle of a push or pop keeps no lock from the
-/// others. Take it where that matters, for example between threads of different
-/// priority; else [`ThreadQueue`](crate::ThreadQueue) is the faster one.
+/// others of its side: they go on at the next place. Take it where that matters; else
+/// [`ThreadQueue`](crate::ThreadQueue) is the faster one.
+///
+/// It is not free of all waiting: who comes to the very place that a preempted thread is
+/// at work on (all consumers, if it holds the oldest item) spins until that goes on, which
+/// takes it a time slice. So it is not for threads of different real-time priorities: for
+/// them take `ThreadQueue`, whose waiters sleep.
 ///
 /// Handles are clones of one `Arc`. Threads and futures wait together; waiters are
 /// not served in turn: whoever comes first takes.
