@@ -100,9 +100,13 @@ impl Habit {
     const LONGEST: Duration = Duration::from_micros(400);
 
     fn spin(&mut self, deadline: Deadline, look: &impl Fn() -> usize) -> bool {
-        let rounds = if self.crowded < 4 { 6 } else { 2 };
-        for round in 0..rounds {
-            pause(1 << round);
+        let mut pauses: u32 = if self.crowded < 4 { 64 } else { 4 };
+        let mut next = 1;
+        while pauses > 0 {
+            pause(next);
+            pauses = pauses.saturating_sub(next);
+            // No longer at once: what comes is to be seen soon.
+            next = (2 * next).min(4);
             let found = look();
             if found != 0 {
                 self.in_vain = 0;
