@@ -34,9 +34,6 @@ const LINTS: &[(&str, &str)] = &[
 /// Lines of a file that are neither documentation nor unit tests: about 400.
 const LIMIT: usize = 410;
 
-/// The same for a file of tests, which is a list of scenarios.
-const LIMIT_OF_TESTS: usize = 500;
-
 /// A file below the root of the repository.
 struct File {
     /// Relative to the root, with `/`.
@@ -101,12 +98,7 @@ fn a_file_holds_one_concept() {
         };
         let lines = file.text.lines().take_while(|l| *l != "mod tests {");
         let lines = lines.filter(|l| !is_documentation(l)).count();
-        let limit = if file.path.contains("tests/") {
-            LIMIT_OF_TESTS
-        } else {
-            LIMIT
-        };
-        (lines > limit).then(|| format!("{}: {lines} lines, limit {limit}", file.path))
+        (lines > LIMIT).then(|| format!("{}: {lines} lines, limit {LIMIT}", file.path))
     });
     none(faults.collect());
 }
