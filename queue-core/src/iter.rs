@@ -2,7 +2,38 @@
 
 use crate::{Consumer, Failure, PopError, Queue, TryPopError};
 use std::fmt;
+use std::iter::FusedIterator;
 use std::marker::PhantomData;
+
+/// How far an iteration has come.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    reached: bool,
+    failure: Option<Failure>,
+}
+
+impl End {
+    /// Whether nothing comes any more.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.reached
+    }
+
+    /// Why, if it was not the queue's own end.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// The next item, or `None` where the iteration ends, for good.
+    pub(crate) fn next<T>(&mut self, popped: Result<T, PopError>) -> Option<T> {
+        match popped {
+            Ok(item) => return Some(item),
+            Err(PopError::Closed) => {}
+            Err(PopError::Failed(failure)) => self.failure = Some(failure),
+        }
+        self.reached = true;
+        None
+    }
+}
 
 macro_rules! iterator {
     ($(#[$doc:meta])* $name:ident<$($lifetime:lifetime,)? $t:ident, $q:ident>, $queue:ty) => {
@@ -11,24 +42,24 @@ macro_rules! iterator {
         /// It also ends where popping failed; [`failure`](Self::failure) then says why.
         pub struct $name<$($lifetime,)? $t: Send, $q: Queue<$t>> {
             queue: $queue,
-            failure: Option<Failure>,
+            end: End,
             items: PhantomData<fn() -> $t>,
         }
 
         impl<$($lifetime,)? $t: Send, $q: Queue<$t>> $name<$($lifetime,)? $t, $q> {
             pub(crate) fn new(queue: $queue) -> Self {
-                Self { queue, failure: None, items: PhantomData }
+                Self { queue, end: End::default(), items: PhantomData }
             }
 
             /// What ended the iteration, if it was not the queue's own end.
             pub fn failure(&self) -> Option<&Failure> {
-                self.failure.as_ref()
+                self.end.failure()
             }
         }
 
         impl<$($lifetime,)? $t: Send, $q: Queue<$t>> fmt::Debug for $name<$($lifetime,)? $t, $q> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).field("failure", &self.failure).finish_non_exhaustive()
+                f.debug_struct(stringify!($name)).field("end", &self.end).finish_non_exhaustive()
             }
         }
     };
@@ -49,34 +80,31 @@ iterator! {
     TryIter<'a, T, Q>, &'a Q
 }
 
-/// The next item of an iteration, after a pop that waited: `None` at its end, and why in
-/// `failure` if it is not the queue's own.
-pub(crate) fn next<T>(popped: Result<T, PopError>, failure: &mut Option<Failure>) -> Option<T> {
-    match popped {
-        Ok(item) => Some(item),
-        Err(PopError::Closed) => None,
-        Err(PopError::Failed(why)) => {
-            *failure = Some(why);
-            None
-        }
-    }
-}
-
 impl<T: Send, Q: Queue<T>> Iterator for Iter<'_, T, Q> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        next(self.queue.pop(), &mut self.failure)
+        if self.end.is_reached() {
+            return None;
+        }
+        self.end.next(self.queue.pop())
     }
 }
+
+impl<T: Send, Q: Queue<T>> FusedIterator for Iter<'_, T, Q> {}
 
 impl<T: Send, Q: Queue<T>> Iterator for IntoIter<T, Q> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        next(self.queue.pop(), &mut self.failure)
+        if self.end.is_reached() {
+            return None;
+        }
+        self.end.next(self.queue.pop())
     }
 }
+
+impl<T: Send, Q: Queue<T>> FusedIterator for IntoIter<T, Q> {}
 
 impl<T: Send, Q: Queue<T>> Iterator for TryIter<'_, T, Q> {
     type Item = T;
@@ -85,10 +113,7 @@ impl<T: Send, Q: Queue<T>> Iterator for TryIter<'_, T, Q> {
         match self.queue.try_pop() {
             Ok(item) => Some(item),
             Err(TryPopError::Empty | TryPopError::Closed) => None,
-            Err(TryPopError::Failed(why)) => {
-                self.failure = Some(why);
-                None
-            }
+            Err(TryPopError::Failed(why)) => self.end.next(Err(PopError::Failed(why))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Stream`]: popping as a stream.
 
-use crate::iter::next;
+use crate::iter::End;
 use crate::{Failure, Queue};
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,12 +9,13 @@ use std::task::{Context, Poll, ready};
 
 /// Pops until the queue is closed and drained, from [`Queue::stream`].
 ///
-/// It also ends where popping failed; [`failure`](Self::failure) then says why.
+/// It also ends where popping failed; [`failure`](Self::failure) then says why. Either end is
+/// for good: it is fused.
 /// Dropping it between two items loses neither an item nor a wake.
 pub struct Stream<'a, T: Send, Q: Queue<T> + 'a> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,
-    failure: Option<Failure>,
+    end: End,
     items: PhantomData<fn() -> T>,
 }
 
@@ -23,21 +24,21 @@ impl<'a, T: Send, Q: Queue<T>> Stream<'a, T, Q> {
         Self {
             queue,
             listener: None,
-            failure: None,
+            end: End::default(),
             items: PhantomData,
         }
     }
 
     /// What ended the stream, if it was not the queue's own end.
     pub fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
+        self.end.failure()
     }
 }
 
 impl<T: Send, Q: Queue<T>> fmt::Debug for Stream<'_, T, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
-            .field("failure", &self.failure)
+            .field("end", &self.end)
             .finish_non_exhaustive()
     }
 }
@@ -49,10 +50,19 @@ impl<T: Send, Q: Queue<T>> futures_core::Stream for Stream<'_, T, Q> {
         let Self {
             queue,
             listener,
-            failure,
+            end,
             ..
         } = &mut *self;
+        if end.is_reached() {
+            return Poll::Ready(None);
+        }
         let popped = ready!(queue.poll_pop(listener, cx));
-        Poll::Ready(next(popped, failure))
+        Poll::Ready(end.next(popped))
+    }
+}
+
+impl<T: Send, Q: Queue<T>> futures_core::FusedStream for Stream<'_, T, Q> {
+    fn is_terminated(&self) -> bool {
+        self.end.is_reached()
     }
 }
