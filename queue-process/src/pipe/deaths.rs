@@ -58,7 +58,7 @@ fn small() -> (Pipe, Control) {
         item: 10_000,
         memory: 300_000,
     };
-    let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096).unwrap());
     (Pipe::create(&mapping, &limits).unwrap(), Control::default())
 }
 
@@ -250,7 +250,7 @@ fn strange_descriptors_are_refused() {
         item: 8,
         memory: 1 << 20,
     };
-    let mapping = Arc::new(Mapping::create("pipe", 4096).unwrap());
+    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096).unwrap());
     let pipe = Pipe::create(&mapping, &limits).unwrap();
     let own = || {
         pipe.descriptors()

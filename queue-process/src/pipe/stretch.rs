@@ -6,35 +6,23 @@
 //! other process can change bytes under a reference.
 
 use crate::shared::storage::corrupt;
-use crate::sys::refused;
+use crate::sys::{self, SEALS, refused};
 use queue_core::Failure;
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{
-    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
-    ftruncate, memfd_create,
-};
+use rustix::fs::{FallocateFlags, fallocate, fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread, pwrite};
 
 /// What is said when memory is full.
 const NO_ROOM: &str = "there is no memory for another item";
 
-/// The file can never change its size again.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::SEAL);
-
 /// A file of `len` bytes in memory, which takes room only where it is written.
 pub(super) fn create(len: u64) -> Result<OwnedFd, Failure> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = memfd_create("queue items", flags)
-        .map_err(|e| refused("cannot create a file in memory", e))?;
-    ftruncate(&file, len).map_err(|e| refused("cannot size a file in memory", e))?;
-    fcntl_add_seals(&file, SEALS).map_err(|e| refused("cannot seal a file in memory", e))?;
-    Ok(file)
+    sys::file("queue items", len)
 }
 
-/// Refuses what is not such a file.
+/// Refuses what is not such a file, or one that this process may not write to.
 pub(super) fn check(file: &OwnedFd, len: u64) -> Result<(), Failure> {
+    sys::may_reach(len)?;
     let sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
     let sized = fstat(file).is_ok_and(|status| u64::try_from(status.st_size) == Ok(len));
     if sealed && sized {
@@ -126,6 +114,7 @@ mod tests {
     use super::*;
     use queue_core::FailureKind;
     use rustix::fd::AsFd;
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     #[test]
     fn what_was_written_is_read_and_given_back() {

@@ -340,6 +340,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Gives memory back if that is due. To be called when the queue looks empty, and now
     /// and then while it stays so.
     #[cold]
+    #[allow(clippy::absurd_extreme_comparisons)] // In models it is always due.
     pub(crate) fn tidy(&self) {
         let (bulky, now) = (&self.control().bulky, self.platform.now());
         // Relaxed, both: hints. At worst memory is given back earlier or later.

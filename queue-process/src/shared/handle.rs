@@ -113,7 +113,12 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
         let len = Page::END + S::mapped(&limits)?;
-        let mapping = Arc::new(Mapping::create("queue", len)?);
+        Self::create_in(Mapping::create("queue", len, Page::END)?, limits)
+    }
+
+    /// [`create`](Self::create) in new memory, with limits that make sense.
+    pub(super) fn create_in(mapping: Mapping, limits: Limits) -> Result<Self, Failure> {
+        let mapping = Arc::new(mapping);
         Page::of(&mapping)
             .identity
             .write(S::KIND, identity::types::<T>(C::NAME), &limits);

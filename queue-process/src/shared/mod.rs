@@ -39,6 +39,8 @@ pub(crate) mod sentinel;
 pub(crate) mod verbs;
 
 #[cfg(all(test, not(loom)))]
+mod full;
+#[cfg(all(test, not(loom)))]
 mod lies;
 
 use std::time::Duration;

@@ -4,8 +4,6 @@ use super::ring::Arena;
 use crate::shared::linux::Page;
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
-use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,9 +24,9 @@ impl Mapped {
         Self { mapping, words }
     }
 
-    /// The bytes of the file that hold the words.
-    fn bytes(from: usize, to: usize) -> (u64, u64) {
-        ((Page::END + from * 8) as u64, ((to - from) * 8) as u64)
+    /// Where the bytes lie that hold the words, and how many they are.
+    fn bytes(from: usize, to: usize) -> (usize, usize) {
+        (Page::END + from * 8, (to - from) * 8)
     }
 }
 
@@ -87,22 +85,14 @@ impl Arena for Mapped {
     }
 
     fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {
-        let (offset, len) = Self::bytes(from, to);
-        loop {
-            // Takes the pages now, where their lack is an error, and not on touch, where
-            // it is `SIGBUS`.
-            match rustix::fs::fallocate(self.mapping.file(), FallocateFlags::empty(), offset, len) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(refused("no memory for the item", error)),
-                Ok(()) => return Ok(()),
-            }
-        }
+        let (at, len) = Self::bytes(from, to);
+        self.mapping
+            .take(at, len)
+            .map_err(|error| refused("no memory for the item", error))
     }
 
     fn shrink(&self, from: usize, to: usize) {
-        let (offset, len) = Self::bytes(from, to);
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // If it fails, the memory is given back another time.
-        let _ = rustix::fs::fallocate(self.mapping.file(), flags, offset, len);
+        let (at, len) = Self::bytes(from, to);
+        self.mapping.give_back(at, len);
     }
 }

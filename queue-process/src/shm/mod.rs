@@ -22,7 +22,7 @@ use ring::Ring;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-type Storage = Ring<Mapped>;
+pub(crate) type Storage = Ring<Mapped>;
 
 /// A queue between processes on one Linux machine, in memory that they share.
 ///

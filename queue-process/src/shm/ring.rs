@@ -111,81 +111,42 @@ impl<A: Arena> Ring<A> {
         self.arena.words() - 1
     }
 
-    /// Finds a place for `need` words: where, whether a jump leads there, and whether
-    /// that is a leap.
+    /// Whether `need` words fit at the tail, as far as is known, and belong there.
     #[inline(always)]
-    fn place(
-        &self,
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        empty: bool,
-        need: usize,
-    ) -> Option<Place> {
+    fn fits_here(&self, notes: &Notes<'_>, tail: usize, head: &Opposite<'_>, need: usize) -> bool {
         let front = head.mark.position as usize;
         if front <= tail {
             // Plain or leapt.
-            let window = notes.get(WINDOW).max(self.window);
-            if tail + need <= window {
+            tail + need <= notes.get(WINDOW).max(self.window)
+        } else {
+            // Wrapped. A word stays free before the head, so that there is room for a jump.
+            tail + need < front
+        }
+    }
+
+    /// Finds a place for `need` words that do not fit at the tail, as far as is known.
+    #[cold]
+    fn find_place(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Place> {
+        if !head.fresh {
+            head.look();
+            if self.fits_here(notes, tail, head, need) {
                 return Some(Place::Here);
             }
-            return self.beyond_window(notes, tail, head, empty, need, window);
-        }
-        // Wrapped. A word stays free before the head, so that there is room for a jump.
-        if tail + need < front {
-            return Some(Place::Here);
-        }
-        self.up_to_the_head(notes, tail, head, empty, need)
-    }
-
-    #[cold]
-    fn up_to_the_head(
-        &self,
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        empty: bool,
-        need: usize,
-    ) -> Option<Place> {
-        if !head.fresh {
-            head.look();
-            return self.place_again(notes, tail, head, empty, need);
-        }
-        let (front, top) = (head.mark.position as usize, notes.get(TOP));
-        (top > front && top + need <= self.end()).then_some(Place::Leap(top))
-    }
-
-    /// [`place`](Self::place), after another look at the head.
-    #[cold]
-    fn place_again(
-        &self,
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        empty: bool,
-        need: usize,
-    ) -> Option<Place> {
-        self.place(notes, tail, head, empty, need)
-    }
-
-    #[cold]
-    fn beyond_window(
-        &self,
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        empty: bool,
-        need: usize,
-        window: usize,
-    ) -> Option<Place> {
-        if !head.fresh {
-            head.look();
-            return self.place_again(notes, tail, head, empty, need);
         }
         let front = head.mark.position as usize;
-        let base = notes.get(BASE);
-        let leapt = front < base && base <= tail;
-        if !leapt && need < front {
+        if front > tail {
+            // Wrapped, and up to the head.
+            let top = notes.get(TOP);
+            return (top > front && top + need <= self.end()).then_some(Place::Leap(top));
+        }
+        if Self::is_front_free(notes, tail, head, need) {
             if empty {
                 // The burst is over.
                 notes.set(WINDOW, 0);
@@ -194,9 +155,33 @@ impl<A: Arena> Ring<A> {
         }
         // Upwards; not to look again at once, the window grows, but never so far that a
         // leap over it could fail.
+        let window = notes.get(WINDOW).max(self.window);
         let larger = (tail + need + window / 2).min(self.end() / 2);
         notes.set(WINDOW, larger);
         (tail + need <= self.end()).then_some(Place::Here)
+    }
+
+    /// Whether the tail of a plain queue can wrap to 0 now.
+    fn is_front_free(notes: &Notes<'_>, tail: usize, head: &Opposite<'_>, need: usize) -> bool {
+        let (front, base) = (head.mark.position as usize, notes.get(BASE));
+        let leapt = front < base && base <= tail;
+        front <= tail && !leapt && need < front
+    }
+
+    /// There is no memory at the tail, says `failure`: the front has some, if it is free.
+    #[cold]
+    fn without_memory(
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        need: usize,
+        failure: Failure,
+    ) -> Result<Place, Failure> {
+        head.look();
+        match Self::is_front_free(notes, tail, head, need) {
+            true => Ok(Place::Front),
+            false => Err(failure),
+        }
     }
 
     /// Sees to it that there is memory up to word `to`.
@@ -244,6 +229,18 @@ enum Place {
     Leap(usize),
 }
 
+impl Place {
+    /// Where that is, with the tail at `tail`.
+    #[inline(always)]
+    fn target(self, tail: usize) -> usize {
+        match self {
+            Self::Here => tail,
+            Self::Front => 0,
+            Self::Leap(top) => top,
+        }
+    }
+}
+
 /// The notes of the tail line, which hold words of the arena.
 struct Notes<'a> {
     control: &'a Control,
@@ -280,19 +277,22 @@ impl<A: Arena> Storage for Ring<A> {
         let notes = Notes { control };
         let need = words(bytes.len());
         let empty = head.mark.count == tail.count;
-        let Some(place) = self.place(&notes, at, head, empty, need) else {
-            return Ok(None);
-        };
-        let target = match place {
-            Place::Here => at,
-            Place::Front => 0,
-            Place::Leap(top) => top,
-        };
-        if target + need > self.end() {
+        let mut place = Place::Here;
+        if !self.fits_here(&notes, at, head, need) {
+            match self.find_place(&notes, at, head, empty, need) {
+                Some(found) => place = found,
+                None => return Ok(None),
+            }
+        }
+        if place.target(at) + need > self.end() {
             return Err(corrupt("the notes of the queue's tail are damaged"));
         }
         // With the word for the jump that may come behind it.
-        self.grow(control, &notes, (target + need + 1).max(at + 1))?;
+        let reach = (place.target(at) + need + 1).max(at + 1);
+        if let Err(failure) = self.grow(control, &notes, reach) {
+            place = Self::without_memory(&notes, at, head, need, failure)?;
+        }
+        let target = place.target(at);
         self.arena.set(target, RECORD | bytes.len() as u64);
         self.arena.write(target + 1, bytes);
         match place {

@@ -112,7 +112,7 @@ mod tests {
         let mut command = Command::new("ls");
         command.args(["-l", "/proc/self/fd"]);
         let kept = file();
-        let mapping = Arc::new(Mapping::create("inherit", Page::END).unwrap());
+        let mapping = Arc::new(Mapping::create("inherit", Page::END, Page::END).unwrap());
         let fds = [kept.as_fd(), kept.as_fd()];
         let numbers = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
         for fd in &numbers {

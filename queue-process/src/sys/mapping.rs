@@ -5,9 +5,10 @@
 //! checked bounds; and the references it does give out are to atomics, for which any
 //! bits are a value.
 
-use super::{Plain, refused};
+use super::{Plain, SEALS, refused};
 use queue_core::{Failure, FailureKind};
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -26,22 +27,36 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
-/// The file can never change its size again, so no access can miss its end (`SIGBUS`).
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::SEAL);
-
 impl Mapping {
-    /// Zeroed memory of `len` bytes. Pages that nobody touched take no room.
-    pub(crate) fn create(name: &str, len: usize) -> Result<Self, Failure> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create(name, flags)
-            .map_err(|e| refused("cannot create shared memory", e))?;
-        rustix::fs::ftruncate(&file, len as u64)
-            .map_err(|e| refused("cannot size shared memory", e))?;
-        rustix::fs::fcntl_add_seals(&file, SEALS)
-            .map_err(|e| refused("cannot seal shared memory", e))?;
-        Self::map(file, len)
+    /// Zeroed memory of `len` bytes. The first `taken` of them can be touched; the others
+    /// take no room, until [`take`](Self::take) makes it.
+    pub(crate) fn create(name: &str, len: usize, taken: usize) -> Result<Self, Failure> {
+        Self::with_file(super::file(name, len as u64)?, len, taken)
+    }
+
+    /// [`create`](Self::create) in a new file of `len` bytes.
+    pub(crate) fn with_file(file: OwnedFd, len: usize, taken: usize) -> Result<Self, Failure> {
+        let mapping = Self::map(file, len)?;
+        mapping
+            .take(0, taken)
+            .map_err(|e| refused("no memory for a queue", e))?;
+        Ok(mapping)
+    }
+
+    /// Takes memory for the `len` bytes from `at` on: now, where a lack of it is an
+    /// error, and not on touch, where it is `SIGBUS`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn take(&self, at: usize, len: usize) -> Result<(), Errno> {
+        let flags = FallocateFlags::empty();
+        retry_on_intr(|| fallocate(&self.file, flags, at as u64, len as u64))
+    }
+
+    /// Gives the memory for the `len` bytes from `at` on back. If that fails they keep it.
+    pub(crate) fn give_back(&self, at: usize, len: usize) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let _ = fallocate(&self.file, flags, at as u64, len as u64);
     }
 
     /// Memory that another process created: of whatever size it is, but of one that is
@@ -184,7 +199,7 @@ mod tests {
 
     #[test]
     fn two_mappings_of_one_file_are_one_memory() {
-        let a = Mapping::create("mapping", 8192).unwrap();
+        let a = Mapping::create("mapping", 8192, 8192).unwrap();
         let b = Mapping::open(a.file().try_clone_to_owned().unwrap()).unwrap();
         a.plain::<AtomicU64>(8).store(7, Ordering::Relaxed);
         assert_eq!(b.plain::<AtomicU64>(8).load(Ordering::Relaxed), 7);
@@ -196,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_file_of_another_sort_is_refused() {
-        let plain = rustix::fs::memfd_create("plain", MemfdFlags::ALLOW_SEALING).unwrap();
+        let plain =
+            rustix::fs::memfd_create("plain", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
         rustix::fs::ftruncate(&plain, 4096).unwrap();
         let corrupt = |file| Mapping::open(file).unwrap_err().kind() == FailureKind::Corrupt;
         assert!(corrupt(plain), "not sealed");
@@ -209,13 +225,15 @@ mod tests {
     #[test]
     #[should_panic(expected = "outside the mapping")]
     fn an_access_beyond_the_end_panics() {
-        Mapping::create("mapping", 4096).unwrap().write(4095, b"no");
+        Mapping::create("mapping", 4096, 4096)
+            .unwrap()
+            .write(4095, b"no");
     }
 
     #[test]
     #[should_panic(expected = "outside the mapping")]
     fn a_misaligned_reference_panics() {
-        Mapping::create("mapping", 4096)
+        Mapping::create("mapping", 4096, 4096)
             .unwrap()
             .plain::<AtomicU64>(4);
     }

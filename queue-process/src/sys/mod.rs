@@ -4,6 +4,7 @@ mod descriptors;
 mod inherit;
 mod locks;
 mod mapping;
+mod memory;
 mod plain;
 
 #[cfg(feature = "tokio")]
@@ -12,6 +13,7 @@ pub(crate) use descriptors::inherit;
 pub(crate) use inherit::{Refusal, leave, take};
 pub(crate) use locks::{is_byte_locked, lock_byte};
 pub(crate) use mapping::Mapping;
+pub(crate) use memory::{SEALS, file, may_reach};
 pub(crate) use plain::Plain;
 
 use queue_core::{Failure, FailureKind};

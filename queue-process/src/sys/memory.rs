@@ -1,0 +1,39 @@
+//! Files in memory.
+
+use super::refused;
+use queue_core::{Failure, FailureKind};
+use rustix::fd::OwnedFd;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::process::{Resource, getrlimit};
+
+/// A file with these can never change its size again, so that nobody who maps it misses
+/// its end (`SIGBUS`).
+pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+/// A sealed file of `len` bytes in memory, which takes room only where it is written.
+pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
+    may_reach(len)?;
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file =
+        memfd_create(name, flags).map_err(|e| refused("cannot create a file in memory", e))?;
+    ftruncate(&file, len).map_err(|e| refused("cannot size a file in memory", e))?;
+    fcntl_add_seals(&file, SEALS).map_err(|e| refused("cannot seal a file in memory", e))?;
+    Ok(file)
+}
+
+/// Whether this process may size or write a file up to there: whoever does so beyond the
+/// limit is killed (`SIGXFSZ`).
+pub(crate) fn may_reach(len: u64) -> Result<(), Failure> {
+    match getrlimit(Resource::Fsize).current {
+        Some(most) if most < len => {
+            let message = format!(
+                "the queue needs a file of {len} bytes in memory, most of which take no \
+                 room; this process may write files of up to {most} bytes only (ulimit -f)"
+            );
+            Err(Failure::new(FailureKind::Io, message))
+        }
+        _ => Ok(()),
+    }
+}
