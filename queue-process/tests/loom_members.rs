@@ -117,7 +117,7 @@ fn the_living_keep_their_lock() {
         me.give();
         drop(other);
     });
-    check("also_one_who_had_to_wait", Some(2), || {
+    check("also_one_who_had_to_wait", Some(3), || {
         let society = Society::new();
         let me = society.enter(&[Producers]);
         assert_eq!(me.take(), (false, 0));

@@ -1,7 +1,7 @@
 //! Modelled members of a queue: the registry and the lock that ship, over a stand-in for
 //! the kernel's locks on bytes.
 
-use super::bed::Queue;
+use super::bed::newest;
 use crate::shared::layout::{Control, End};
 use crate::shared::lock::{self, Taken};
 use crate::shared::platform::Platform;
@@ -11,7 +11,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use queue_core::Side;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// The kernel: who has which byte locked.
@@ -47,6 +47,48 @@ impl Drop for Description {
     }
 }
 
+/// Who waits for the lock. Not in the memory of the model, or those who wait would see what
+/// others did who waited before: that the registry and the lock have to show them.
+#[derive(Debug, Default)]
+struct Waiting(std::sync::Mutex<Room>);
+
+#[derive(Debug, Default)]
+struct Room {
+    threads: Vec<loom::thread::Thread>,
+    deaths: usize,
+}
+
+impl Waiting {
+    fn room(&self) -> std::sync::MutexGuard<'_, Room> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until `holder` does not have the lock any more, or somebody died.
+    fn pause(&self, word: &Word32, holder: u32, is_alive: impl Fn() -> bool) {
+        loop {
+            let deaths = self.room().deaths;
+            if holder == 0 || !is_alive() {
+                return;
+            }
+            self.room().threads.push(loom::thread::current());
+            // Nothing blocks from here on, for a thread of loom's that does forgets that it
+            // was to be woken.
+            if newest(word) != holder || self.room().deaths != deaths {
+                return;
+            }
+            loom::thread::park();
+        }
+    }
+
+    fn look_again(&self, deaths: usize) {
+        let mut room = self.room();
+        room.deaths += deaths;
+        let threads = std::mem::take(&mut room.threads);
+        drop(room);
+        threads.iter().for_each(loom::thread::Thread::unpark);
+    }
+}
+
 /// The shared memory of a queue, as far as its members matter: their registry, one lock,
 /// and what the lock guards.
 #[derive(Debug)]
@@ -55,7 +97,7 @@ pub struct Society {
     lock: Word32,
     guarded: AtomicU64,
     kernel: Kernel,
-    queue: Queue,
+    waiting: Waiting,
     descriptions: std::sync::atomic::AtomicU32,
     control: Control,
 }
@@ -68,7 +110,7 @@ impl Society {
             lock: Word32::default(),
             guarded: AtomicU64::new(0),
             kernel: Arc::new(Mutex::new([None; SLOTS])),
-            queue: Queue::new(),
+            waiting: Waiting::default(),
             descriptions: std::sync::atomic::AtomicU32::new(1),
             control: Control::default(),
         })
@@ -107,7 +149,7 @@ impl Member {
     pub fn die(self) {
         let Self { claim, society } = self;
         drop(claim);
-        society.queue.bury();
+        society.waiting.look_again(1);
     }
 }
 
@@ -166,11 +208,11 @@ impl Platform for Member {
     }
 
     fn pause(&self, _: u32, word: &Word32, holder: u32) {
-        (self.society.queue).pause(word, holder, |holder| self.is_alive(holder));
+        (self.society.waiting).pause(word, holder, || self.is_alive(holder));
     }
 
     fn given_back(&self, _: &Word32) {
-        self.society.queue.given_back();
+        self.society.waiting.look_again(0);
     }
 
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {

@@ -52,10 +52,9 @@ fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
         } else if unchanged < SUSPICIOUS {
             unchanged += 1;
         } else if !platform.is_alive(holder) {
-            // Acquire: pairs with the Release of whoever held it before the dead; what
-            // the dead itself did is visible since we know of its death. Release: as in
-            // `take`.
-            if word.replace(holder, platform.me(), Ordering::AcqRel) {
+            // Release: as in `take`. No Acquire: all that the dead did, and saw, is
+            // visible to whoever knows of its death.
+            if word.replace(holder, platform.me(), Ordering::Release) {
                 return Taken::FromDead;
             }
         }

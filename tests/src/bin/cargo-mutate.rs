@@ -88,10 +88,15 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let report = root.join("MUTATIONS.md");
     let known = table::read(&std::fs::read_to_string(&report).unwrap_or_default());
     let filters = &options.filters;
+    let argued = |id: &str| list.argued.iter().any(|(argued, _)| argued == id);
+    let is_new = |m: &mutation::Mutation| match known.get(&m.id) {
+        None => true,
+        Some(fate) => *fate == Fate::Survived && !argued(&m.id),
+    };
     let chosen: Vec<_> = all
         .iter()
         .filter(|m| filters.is_empty() || filters.iter().any(|filter| m.id.contains(filter)))
-        .filter(|m| !options.only_new || matches!(known.get(&m.id), None | Some(Fate::Survived)))
+        .filter(|m| !options.only_new || is_new(m))
         .collect();
     if options.only_list {
         chosen
@@ -110,11 +115,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         passed.extend(suites);
     }
     // What is argued for and not tried now keeps its place in the table.
-    let argued = list
-        .argued
-        .iter()
-        .map(|(id, _)| (id.clone(), Fate::Survived));
-    let mut fates: Fates = argued.chain(known.clone()).collect();
+    let kept = list.argued.iter();
+    let kept = kept.map(|(id, _)| (id.clone(), Fate::Survived));
+    let mut fates: Fates = kept.chain(known.clone()).collect();
     let mut open = 0;
     for (n, mutation) in chosen.iter().enumerate() {
         let started = Instant::now();
@@ -123,10 +126,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
             _ => None,
         };
         let fate = bench.try_out(mutation, &bench.suites(mutation)?, hint.as_ref())?;
-        let is_argued = list.argued.iter().any(|(id, _)| *id == mutation.id);
         open += usize::from(match fate {
             Fate::Caught(..) | Fate::Hung(_) => false,
-            Fate::Survived => !is_argued,
+            Fate::Survived => !argued(&mutation.id),
             Fate::NotBuilt => true,
         });
         println!(

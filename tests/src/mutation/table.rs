@@ -69,6 +69,11 @@ pub fn read(text: &str) -> Fates {
         }
         let quoted: Vec<_> = line.split('`').skip(1).step_by(2).collect();
         match (line.starts_with("| `"), quoted[..].split_first()) {
+            (true, Some((change, _)))
+                if line.contains("| **nobody**") || line.contains("| argued: ") =>
+            {
+                fates.insert(format!("{file}: {change}"), Fate::Survived);
+            }
             (true, Some((change, [suite, test]))) => {
                 let fate = Fate::Caught((*suite).to_string(), (*test).to_string());
                 fates.insert(format!("{file}: {change}"), fate);
@@ -78,9 +83,6 @@ pub fn read(text: &str) -> Fates {
                     format!("{file}: {change}"),
                     Fate::Hung((*suite).to_string()),
                 );
-            }
-            (true, Some((change, []))) if line.contains("**nobody**") => {
-                fates.insert(format!("{file}: {change}"), Fate::Survived);
             }
             _ => {}
         }
@@ -133,7 +135,8 @@ mod tests {
         );
         assert!(text.contains("argued: it is only a hint"), "{text}");
         let back = read(&text);
-        assert_eq!(back.len(), 3);
+        assert_eq!(back.len(), 4);
+        assert_eq!(back[ids[2]], Fate::Survived);
         assert_eq!(back[ids[4]], Fate::Survived);
         assert_eq!(back[ids[0]], caught);
         assert_eq!(back[ids[1]], Fate::Hung("queue-core".to_string()));
