@@ -190,7 +190,7 @@ fn the_last_half_of_a_side_closes_the_queue() {
     drop(second);
     assert_eq!(count(), (0, 1));
     assert!(queue.is_closed());
-    assert_eq!(consumer.iter().collect::<Vec<_>>(), [1]);
+    assert_eq!(consumer.into_iter().collect::<Vec<_>>(), [1]);
 
     let queue = Simple::<u64>::create(Bound::Unbounded).unwrap();
     let (producer, consumer) = queue.into_ends();

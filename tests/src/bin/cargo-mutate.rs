@@ -18,7 +18,7 @@ Usage: cargo mutate [--list] [--new] [--unchecked] [--limit SECONDS] [FILTER..]
   --list           only name the places
   --new            only those of which MUTATIONS.md does not say who noticed
   --unchecked      without first running all suites over the unchanged sources
-  --limit SECONDS  how long one suite may take, with its build [default: 240]
+  --limit SECONDS  how long one file of models may take, and four of tests [default: 240]
   FILTER           only places whose name contains one of these, e.g. queue-thread/ or fence
 
 Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";

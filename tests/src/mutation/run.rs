@@ -54,6 +54,9 @@ enum End {
 /// Stands for the name of the test in a run that ended without naming one.
 const ABORTED: &str = "aborted";
 
+/// How long cargo may take before the tests run.
+const BUILD: Duration = Duration::from_secs(900);
+
 /// A copy of the sources, with build directories of its own.
 #[derive(Debug)]
 pub struct Bench {
@@ -194,7 +197,6 @@ impl Bench {
             Some((suite, Some(test.as_str())))
         });
         let all = suites.iter().map(|suite| (suite, None));
-        let mut over_time = None;
         for (suite, test) in hinted.into_iter().chain(all) {
             match self.run(suite, test)? {
                 End::Passed => {}
@@ -204,12 +206,10 @@ impl Bench {
                     }
                 }
                 End::NotBuilt => return Ok(Fate::NotBuilt),
-                End::OutOfTime => {
-                    over_time.get_or_insert_with(|| suite.to_string());
-                }
+                End::OutOfTime => return Ok(Fate::Hung(suite.to_string())),
             }
         }
-        Ok(over_time.map_or(Fate::Survived, Fate::Hung))
+        Ok(Fate::Survived)
     }
 
     /// A model fails always or never. A test that looks at the clock may fail because
@@ -284,7 +284,9 @@ impl Bench {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(Stdio::piped()).process_group(0);
-        Group(command.spawn()?).end(self.limit, models)
+        // Tests end soon or not at all.
+        let limit = if models { self.limit } else { self.limit / 4 };
+        Group(command.spawn()?).end(limit, models)
     }
 }
 
@@ -299,12 +301,15 @@ impl Group {
         follow(self.0.stdout.take(), &lines);
         follow(self.0.stderr.take(), &lines);
         drop(lines);
-        let deadline = Instant::now() + limit;
+        let mut deadline = Instant::now() + BUILD;
         let mut was_built = false;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match incoming.recv_timeout(left) {
-                Ok(line) if line.starts_with("running ") => was_built = true,
+                Ok(line) if line.starts_with("running ") => {
+                    was_built = true;
+                    deadline = Instant::now() + limit;
+                }
                 Ok(line) => {
                     let panicked = panicked_test(&line).filter(|_| models);
                     if let Some(test) = failed_test(&line).or(panicked) {
