@@ -293,5 +293,5 @@ models! {
         timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue as lock_free: two_by_two(1, 1), burst(2, 2), burst_and_one_more(3, 1), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
-        timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
+        timeout(1, 2), cancel(1, 2), idle(3, 1), ends(2, 2), one_to_one(2, 3);
 }
