@@ -131,9 +131,10 @@ fn refuses_what_is_cut_or_too_long<C: Codec<Item>>(item: &Item) {
         let failure = C::decode(&bytes[..cut]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Codec);
     }
-    bytes.push(0);
+    bytes.extend([0; 3]);
     let failure = C::decode(&bytes).unwrap_err();
     assert_eq!(failure.kind(), FailureKind::Codec);
+    assert!(failure.to_string().contains("3 bytes"), "{failure}");
 }
 
 /// Decodes whatever it is given, within `factor` times its size and serde's own caution
@@ -234,6 +235,15 @@ fn bincode_reserves_no_forged_length() {
     bytes.extend((1u64 << 60).to_le_bytes());
     survives::<Bincode>(&bytes, 256);
     assert!(<Bincode as Codec<String>>::decode(&bytes).is_err());
+    // "8 GiB", in every size class of the limit that fits a test's memory.
+    let mut bytes = vec![253];
+    bytes.extend((1u64 << 33).to_le_bytes());
+    for size in [9, 3_000, 50_000, 800_000, 10_000_000] {
+        bytes.resize(size, b'x');
+        LARGEST.set(0);
+        assert!(<Bincode as Codec<String>>::decode(&bytes).is_err());
+        assert!(LARGEST.get() <= 256 * size, "allocated {}", LARGEST.get());
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{Mutation, number_repeated};
 fn is_wake(called: &str) -> bool {
     matches!(called, "wake" | "unpark" | "settle")
         || called.starts_with("notify")
-        || called.starts_with("wake_")
+        || (called.starts_with("wake_") && called != "wake_mut")
 }
 
 /// Every mutation of `file` that can be found by reading its `text`.
