@@ -253,3 +253,20 @@ fn raw_moves_bytes_untouched() {
     assert_eq!(Raw::decode(&bytes).unwrap(), bytes);
     assert_eq!(Raw::decode(&[]).unwrap(), Vec::<u8>::new());
 }
+
+#[test]
+fn raw_gives_its_buffer_away_unless_that_is_too_roomy() {
+    let buffer = |capacity| {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.resize(100, 7u8);
+        bytes
+    };
+    let mut bytes = buffer(200);
+    let at = bytes.as_ptr();
+    let item = Raw::decode_from(&mut bytes).unwrap();
+    assert_eq!((item.as_ptr(), item.len()), (at, 100));
+    let mut bytes = buffer(2000);
+    let item = Raw::decode_from(&mut bytes).unwrap();
+    assert_eq!(item, [7; 100]);
+    assert!(item.capacity() < 200 && bytes.capacity() == 2000);
+}
