@@ -22,7 +22,7 @@ pub(crate) enum Taken {
 
 /// After how many pauses with one and the same holder it is suspected to be dead: with
 /// the pauses of [`Linux`](super::linux::Linux), two milliseconds.
-pub(crate) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 30 };
+pub(crate) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 16 };
 
 /// Takes the lock, whoever must be waited for.
 #[inline(always)]

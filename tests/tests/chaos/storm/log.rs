@@ -29,6 +29,7 @@ const FULL: u64 = 4;
 const EMPTY: u64 = 5;
 const CLOSED: u64 = 6;
 const FAILED: u64 = 7;
+const NOTHING: u64 = 8;
 
 /// What an operation came to, as the worker saw it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,8 @@ pub(crate) enum Outcome {
     Empty,
     Closed,
     Failed,
+    /// Part of a batch that was larger than what came of it: as if it had not been tried.
+    Nothing,
 }
 
 /// One operation, as it was noted: `began`, `ended` and `came_to` are zero until then.
@@ -52,6 +55,23 @@ struct Entry {
     came: AtomicU64,
     ended: AtomicU64,
     _spare: AtomicU64,
+}
+
+impl Entry {
+    fn come_to(&self, outcome: Outcome, ended: u64) {
+        let (code, item) = match outcome {
+            Outcome::Pushed => (OK, 0),
+            Outcome::Popped(item) => (OK, item),
+            Outcome::Full => (FULL, 0),
+            Outcome::Empty => (EMPTY, 0),
+            Outcome::Closed => (CLOSED, 0),
+            Outcome::Failed => (FAILED, 0),
+            Outcome::Nothing => (NOTHING, 0),
+        };
+        self.came.store(item, Ordering::Release);
+        self.came_to.store(code, Ordering::Release);
+        self.ended.store(ended, Ordering::Release);
+    }
 }
 
 #[repr(C)]
@@ -121,30 +141,40 @@ impl Log {
         patience: u64,
         act: impl FnOnce() -> Outcome,
     ) -> Outcome {
-        let entry = &self.layout().entries[at];
-        let intent = if push.is_some() { PUSH } else { POP };
-        entry.intent.store(intent, Ordering::Release);
-        entry.item.store(push.unwrap_or(0), Ordering::Release);
-        entry.patience.store(patience, Ordering::Release);
-        entry.began.store(now(), Ordering::Release);
-        let outcome = act();
+        self.note_many(at, &[push], patience, || vec![act()])[0]
+    }
+
+    /// [`note`](Self::note) of a batch, from operation number `at` on: as many operations at
+    /// once, each with an outcome.
+    pub(crate) fn note_many(
+        &self,
+        at: usize,
+        pushes: &[Option<u64>],
+        patience: u64,
+        act: impl FnOnce() -> Vec<Outcome>,
+    ) -> Vec<Outcome> {
+        let entries = &self.layout().entries[at..at + pushes.len()];
+        for (entry, push) in entries.iter().zip(pushes) {
+            let intent = if push.is_some() { PUSH } else { POP };
+            entry.intent.store(intent, Ordering::Release);
+            entry.item.store(push.unwrap_or(0), Ordering::Release);
+            entry.patience.store(patience, Ordering::Release);
+        }
+        let began = now();
+        for entry in entries {
+            entry.began.store(began, Ordering::Release);
+        }
+        let outcomes = act();
+        assert_eq!(outcomes.len(), entries.len());
         // What was stored last may still be on its way to the other processors, and who
         // told anybody that this is over would tell it by a later store. So the clock is
         // looked at when such a store could be seen.
         fence(Ordering::SeqCst);
         let ended = now();
-        let (code, item) = match outcome {
-            Outcome::Pushed => (OK, 0),
-            Outcome::Popped(item) => (OK, item),
-            Outcome::Full => (FULL, 0),
-            Outcome::Empty => (EMPTY, 0),
-            Outcome::Closed => (CLOSED, 0),
-            Outcome::Failed => (FAILED, 0),
-        };
-        entry.came.store(item, Ordering::Release);
-        entry.came_to.store(code, Ordering::Release);
-        entry.ended.store(ended, Ordering::Release);
-        outcome
+        for (entry, outcome) in entries.iter().zip(&outcomes) {
+            entry.come_to(*outcome, ended);
+        }
+        outcomes
     }
 
     /// All that was noted.
@@ -153,6 +183,7 @@ impl Log {
         let entries = self.layout().entries.iter();
         let begun = entries.take_while(|entry| word(&entry.began) != 0);
         begun
+            .filter(|entry| word(&entry.came_to) != NOTHING)
             .map(|entry| {
                 let push = word(&entry.intent) == PUSH;
                 let item = word(&entry.item);

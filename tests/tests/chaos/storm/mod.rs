@@ -1,5 +1,6 @@
 //! The storms, kind by kind.
 
+mod batch;
 mod crew;
 mod episode;
 mod judge;

@@ -1,5 +1,6 @@
 //! What a worker process does until it is stopped, told that the queue is closed, or killed.
 
+use super::batch;
 use super::kind::{Item, Kind};
 use super::log::{ENTRIES, Log, Outcome};
 use super::random::Random;
@@ -80,19 +81,34 @@ impl Orders {
 pub(crate) fn run<K: Kind>(orders: &Orders, log: &Log) {
     let mut random = Random(orders.seed);
     let queue = K::half(orders.role);
-    for at in 0..ENTRIES {
+    let mut next = 0;
+    while next < ENTRIES {
         if log.is_stopped() {
             return;
         }
+        let at = next;
+        let many = (ENTRIES - at).min(random.below(40) as usize + 1);
+        // Now and then a batch.
+        next += if random.once_in(8) { many } else { 1 };
+        let count = next - at;
         if random.once_in(8) && orders.pace > 0 {
             thread::sleep(random.micros(orders.pace));
         }
         let closed = match &queue {
             Half::Producer(producer) => {
                 let number = orders.number << 32 | (at as u64 + 1);
-                push(producer, number, at, orders, log, &mut random)
+                match count {
+                    1 => push(producer, number, at, orders, log, &mut random),
+                    _ => {
+                        let numbers = number..number + count as u64;
+                        batch::push(producer, numbers, at, orders, log, &mut random)
+                    }
+                }
             }
-            Half::Consumer(consumer) => pop(consumer, at, orders, log, &mut random),
+            Half::Consumer(consumer) => match count {
+                1 => pop(consumer, at, orders, log, &mut random),
+                _ => batch::pop(consumer, count, at, orders, log, &mut random),
+            },
         };
         if closed {
             return;
@@ -212,7 +228,7 @@ pub(crate) fn checked(item: &Item) -> Outcome {
     }
 }
 
-fn failed(why: &dyn Display) -> Outcome {
+pub(super) fn failed(why: &dyn Display) -> Outcome {
     // To where the parent looks if it must explain itself.
     let _ = fs::write(
         format!("{}.failed", env::var(LOG).unwrap_or_default()),
