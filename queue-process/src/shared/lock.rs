@@ -4,7 +4,7 @@
 //! giving it back one plain store: there is no bit for sleepers, for nobody sleeps on
 //! it until woken. The sections are a few dozen instructions; who finds the word taken
 //! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
-//! holder for about two milliseconds asks whether it is still alive, and inherits the
+//! holder for some milliseconds asks whether it is still alive, and inherits the
 //! lock if not. The heir may die too: its name is in the word then.
 
 use super::platform::Platform;
@@ -20,9 +20,9 @@ pub(crate) enum Taken {
     FromDead,
 }
 
-/// After how many pauses with one and the same holder it is suspected to be dead: with
-/// the pauses of [`Linux`](super::linux::Linux), two milliseconds.
-pub(crate) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 16 };
+/// After how many milliseconds with one and the same holder it is suspected to be dead.
+/// By the clock, not by pauses: where all processors have work, one pause may be as long.
+const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 2 };
 
 /// Takes the lock, whoever must be waited for.
 #[inline(always)]
@@ -38,7 +38,7 @@ pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
 #[cold]
 #[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
 fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
-    let (mut last, mut unchanged, mut round) = (0, 0, 0);
+    let (mut last, mut since, mut round) = (0, 0, 0);
     loop {
         // Acquire: pairs with the Release of the exchange that wrote the name.
         let holder = word.load(Ordering::Acquire);
@@ -48,10 +48,8 @@ fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
                 return Taken::Free;
             }
         } else if holder != last {
-            (last, unchanged) = (holder, 0);
-        } else if unchanged < SUSPICIOUS {
-            unchanged += 1;
-        } else if !platform.is_alive(holder) {
+            (last, since) = (holder, platform.now());
+        } else if platform.now().wrapping_sub(since) >= SUSPICIOUS && !platform.is_alive(holder) {
             // Release: as in `take`. No Acquire: all that the dead did, and saw, is
             // visible to whoever knows of its death.
             if word.replace(holder, platform.me(), Ordering::Release) {
