@@ -44,7 +44,8 @@ use std::time::{Duration, Instant};
 /// * After [`close`](Self::close) every push is `Closed`, and pops drain what is left,
 ///   then are `Closed`. `Closed` wins over `Full`, `Empty` and `Timeout`.
 /// * A waiter goes on as soon as it can; one that is cancelled, times out or dies
-///   leaves its wake to another. After a millisecond of waiting it uses no CPU.
+///   leaves its wake to another, and a future that is kept and not polled keeps one
+///   at most. After a millisecond of waiting a waiter uses no CPU.
 /// * Dropping the future of a pop loses no item; dropping that of a push leaves the
 ///   item in the queue whole or not at all.
 ///

@@ -10,7 +10,7 @@
 //! | [C2 once](c2_once) | an accepted item comes out exactly once |
 //! | [C3 capacity](c3_capacity) | `bounded(n)` takes exactly n items; unbounded is never `Full` |
 //! | [C4 try](c4_try) | a `try_` verb never waits for another party to act |
-//! | [C5 wake](c5_wake) | no lost wake-up, also when who was woken is cancelled or times out |
+//! | [C5 wake](c5_wake) | no lost wake-up, also when who was woken is cancelled, times out or is not polled |
 //! | [C6 time](c6_time) | never `Timeout` early; one try before the clock; huge timeouts work |
 //! | [C7 close](c7_close) | pushes are `Closed`, pops drain, then `Closed`; all waiters wake |
 //! | [C8 give back](c8_give_back) | every failed push returns the item and changes nothing |
