@@ -192,6 +192,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use queue_core::Bound;
+    use queue_core::event::Listen;
+    use queue_core::sync::Deadline;
     use std::time::{Duration, Instant};
 
     const NAMES: Names = Names {
@@ -273,6 +275,20 @@ mod tests {
         assert_eq!(hosted.state(), (1, false));
         drop(ticket);
         assert_eq!(drain(&hosted), [1]);
+    }
+
+    #[test]
+    fn who_waited_for_what_was_lent_learns_that_it_is_gone() {
+        let hosted = host(2);
+        assert!(push(&hosted, 1).is_ok());
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 1), [1]);
+        hosted.close();
+        let waiting = hosted.event(Side::Consumers).listen();
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        ask(&ticket, &Request::Taken, |_| {});
+        assert!(waiting.wait(Deadline::after(Duration::from_secs(30))));
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tests of the storage: what deaths, damage and strangers leave of it.
 
 use super::PipeQueue;
+use super::notes::Notes;
 use super::record::{Record, SIZE};
 use super::storage::Pipe;
 use crate::Raw;
@@ -310,4 +311,21 @@ fn a_repair_tells_who_waits() {
     assert!(matches!(full, Err(TryPushError::Full(_))), "{full:?}");
     tidings.recv_timeout(Duration::from_secs(30)).expect("told");
     assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(item(0, 8))));
+}
+
+/// Items have numbers of 32 bits. Before a log that never gets empty has gone half way
+/// round, it is said to begin where the head is.
+#[test]
+fn a_log_without_end_keeps_its_order() {
+    let (pipe, control) = small();
+    let at = |count| Mark { count, position: 0 };
+    control.head.set_mark(at(1 << 30));
+    control.tail.set_mark(at((1 << 30) + 5));
+    let notes = Notes(&control.tail);
+    notes.set_spill(Some(0));
+    let mut frames = Frames::new();
+    frames.bytes.extend(item(0, 8));
+    frames.end();
+    assert_eq!(write(&pipe, &control, &frames).0, 1);
+    assert_eq!(notes.spill(), Some(1 << 30));
 }

@@ -116,3 +116,29 @@ pub(crate) fn types<T>(codec: &str) -> u64 {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_by_who_means_the_same() {
+        let of = |bound| Limits {
+            bound,
+            item: 9,
+            memory: 99,
+        };
+        let bounds = [1, MOST as usize].map(Bound::items);
+        for bound in bounds.into_iter().chain([Bound::Unbounded]) {
+            let identity = Identity::default();
+            identity.write(2, 3, &of(bound));
+            assert_eq!(identity.read(2, 3).unwrap(), of(bound));
+            for (kind, types) in [(1, 3), (2, 4)] {
+                let failure = identity.read(kind, types).unwrap_err();
+                assert_eq!(failure.kind(), queue_core::FailureKind::Corrupt);
+            }
+        }
+        assert_eq!(of(Bound::Unbounded).capacity(), MOST);
+        assert_eq!(of(Bound::items(7)).capacity(), 7);
+    }
+}

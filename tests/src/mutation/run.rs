@@ -60,7 +60,6 @@ const BUILD: Duration = Duration::from_secs(900);
 /// A copy of the sources, with build directories of its own.
 #[derive(Debug)]
 pub struct Bench {
-    root: PathBuf,
     tree: PathBuf,
     builds: PathBuf,
     limit: Duration,
@@ -75,12 +74,11 @@ impl Bench {
     pub fn new(root: &Path, limit: Duration) -> io::Result<Self> {
         let builds = root.join("target/mutate");
         let bench = Self {
-            root: root.to_path_buf(),
             tree: builds.join("tree"),
             builds,
             limit,
         };
-        copy(&bench.root, &bench.tree)?;
+        copy(root, &bench.tree)?;
         Ok(bench)
     }
 
@@ -99,7 +97,7 @@ impl Bench {
             _ => &[package],
         };
         let modelled = self.is_modelled(file)?;
-        let all_models = models::find(&self.root)?;
+        let all_models = models::find(&self.tree)?;
         let (mut suites, mut tests) = (Vec::new(), Vec::new());
         for package in packages {
             let own = |model: &&ModelFile| modelled && model.package == *package;
@@ -129,7 +127,7 @@ impl Bench {
     /// The names of a package's test targets that are no models.
     fn test_files(&self, package: &str) -> io::Result<Vec<String>> {
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(self.root.join(package).join("tests"))? {
+        for entry in std::fs::read_dir(self.tree.join(package).join("tests"))? {
             let path = entry?.path();
             let target = path
                 .file_stem()
@@ -306,7 +304,8 @@ impl Group {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match incoming.recv_timeout(left) {
-                Ok(line) if line.starts_with("running ") => {
+                // Not "running": some tests have no harness that says so.
+                Ok(line) if line.trim_start().starts_with("Running ") => {
                     was_built = true;
                     deadline = Instant::now() + limit;
                 }
