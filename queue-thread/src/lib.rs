@@ -3,10 +3,11 @@
 //! | kind | is | take it |
 //! |---|---|---|
 //! | [`ThreadQueue`] | two locks and two deques | by default |
-//! | [`LockFreeQueue`] | `crossbeam-queue` under the family's waiting | where a thread that is preempted in the middle of a push must not stop the other producers, nor in a pop the other consumers |
+//! | [`LockFreeQueue`] | a ring of slots without a lock; unbounded, `crossbeam-queue`'s list | for single items through a small capacity, above all with more threads than cores |
 //!
 //! Both are bounded or unbounded, for any number of producers and consumers, and keep
-//! every promise of [`Queue`]. Neither contains `unsafe` code.
+//! every promise of [`Queue`]. `ThreadQueue` contains no `unsafe` code; the ring does, two
+//! blocks in one file.
 //!
 //! ```
 //! use queue_thread::{Queue, ThreadQueue};
@@ -27,7 +28,7 @@
 //!   `AsyncQueue` of `queue-async`. (A few tasks are fine here.)
 //! * Other processes: `queue-process`. Moving there is a change of one line.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod lock_free;
 mod thread;

@@ -6,7 +6,7 @@
 
 use loom::future::block_on;
 use queue_core::model::check;
-use queue_core::sync::thread;
+use queue_core::sync::{Arc, UnsafeCell, thread};
 use queue_thread::{
     LockFreeQueue, PopError, PopTimeoutError, PushError, Queue, ThreadQueue, TryPopError,
     TryPushError,
@@ -128,6 +128,20 @@ fn close<Q: Kind>(queue: Q) {
     let pushed = pushed.into_iter().filter(|pushed| *pushed).count();
     assert_eq!(got.len(), pushed, "Closed while an accepted item remained");
     assert!(got.is_sorted());
+}
+
+/// A push ends after the queue was closed: until then nobody can say that it is drained,
+/// after that everybody must.
+/// Catches: `LockFreeQueue` not waking all who wait for the end of a push.
+fn close_beside_push<Q: Kind>(queue: Q) {
+    let drain = |queue: &Q| std::iter::from_fn(|| queue.pop().ok()).count();
+    let other = queue.clone();
+    let producer = thread::spawn(move || usize::from(other.push(1).is_ok()));
+    let other = queue.clone();
+    let consumer = thread::spawn(move || drain(&other));
+    assert!(queue.close());
+    let got = drain(&queue) + consumer.join().unwrap();
+    assert_eq!(got, producer.join().unwrap());
 }
 
 /// A push that finds the queue full ends after the queue was closed and emptied: until
@@ -271,27 +285,92 @@ fn one_to_one<Q: Kind>(queue: Q) {
     assert!(pushed >= capacity as u32);
 }
 
+/// What was done before the queue was closed is seen by who finds it closed.
+/// Catches: the Release or an Acquire of `close` and its readers weakened.
+fn close_is_seen<Q: Kind>(queue: Q) {
+    let (other, done) = (queue.clone(), Arc::new(UnsafeCell::new(0)));
+    let doing = done.clone();
+    let closer = thread::spawn(move || {
+        doing.with_mut(|_| ()); // loom objects to a read that races with it
+        other.close();
+    });
+    let look = |closed: bool| {
+        if closed {
+            done.with(|_| ());
+        }
+    };
+    look(queue.is_closed());
+    look(queue.try_pop() == Err(TryPopError::Closed));
+    look(queue.try_push(1) == Err(TryPushError::Closed(1)));
+    closer.join().unwrap();
+}
+
+/// A bystander counts while both sides act.
+/// Catches: an Acquire of `len` weakened.
+fn len_is_true<Q: Kind>(queue: Q) {
+    let (pushing, popping) = (queue.clone(), queue.clone());
+    let producer = thread::spawn(move || [1, 2].map(|item| pushing.try_push(item).is_ok()));
+    let consumer = thread::spawn(move || popping.try_pop().is_ok());
+    assert!(queue.len() <= 1);
+    producer.join().unwrap();
+    consumer.join().unwrap();
+}
+
+/// Two producers, one consumer, one place: the ring wraps, and each may come to a slot that
+/// another one is at.
+/// Catches: a Release or Acquire of a slot's stamp weakened, a stamp of the wrong lap.
+fn two_to_one<Q: Kind>(queue: Q) {
+    let producers = [1, 2].map(|item| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.push(item).unwrap())
+    });
+    let mut got = [queue.pop().unwrap(), queue.pop().unwrap()];
+    (producers.into_iter()).for_each(|thread| thread.join().unwrap());
+    got.sort_unstable();
+    assert_eq!(got, [1, 2]);
+}
+
+/// One producer, two consumers: as [`two_to_one`].
+fn one_to_two<Q: Kind>(queue: Q) {
+    let other = queue.clone();
+    let consumer = thread::spawn(move || other.pop().unwrap());
+    let producer = {
+        let queue = queue.clone();
+        thread::spawn(move || queue.push_many(&mut [1, 2].into()).unwrap())
+    };
+    let got = queue.pop().unwrap() + consumer.join().unwrap();
+    producer.join().unwrap();
+    assert_eq!(got, 3);
+}
+
 /// Writes the tests: `model(capacity, preemption bound)` for each kind. The bound is the
-/// largest that keeps a model within seconds; four threads explode above two, and those of
-/// `LockFreeQueue`, where nothing is done under a lock, above one.
+/// largest that keeps a model within seconds; four threads explode above two, and a ring,
+/// of many more steps than a lock, with three threads that wait above one.
 macro_rules! models {
-    ($($kind:ident as $module:ident: $($model:ident($capacity:expr, $bound:expr)),+;)+) => {$(
+    ($($make:path as $module:ident: $($model:ident($capacity:expr, $bound:expr)),+;)+) => {$(
         mod $module {
             use super::*;
             $(#[test]
             fn $model() {
                 let name = concat!(stringify!($module), "_", stringify!($model));
-                check(name, Some($bound), || super::$model($kind::bounded($capacity)));
+                check(name, Some($bound), || super::$model($make($capacity)));
             })+
         }
     )+};
 }
 
+fn unbounded(_: usize) -> LockFreeQueue<u32> {
+    LockFreeQueue::unbounded()
+}
+
 models! {
-    ThreadQueue as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
+    ThreadQueue::bounded as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
-    LockFreeQueue as lock_free: two_by_two(1, 1), burst(2, 2), burst_and_one_more(3, 1), none_overtakes(3, 3), drain(2, 2), close(2, 2),
-        close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
-        timeout(1, 2), cancel(1, 2), idle(3, 1), ends(2, 2), one_to_one(2, 3);
+    LockFreeQueue::bounded as ring: burst(2, 1), none_overtakes(3, 3), drain(2, 1), close(2, 2),
+        close_while_full(1, 2), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
+        timeout(1, 1), cancel(1, 2), idle(3, 1), ends(2, 2), one_to_one(2, 3), close_is_seen(1, 3),
+        len_is_true(1, 2), two_to_one(1, 1), one_to_two(1, 1);
+    unbounded as chain: two_by_two(0, 1), burst(0, 1), close(0, 2), close_beside_push(0, 2), close_wakes_all(0, 2),
+        timeout(0, 1), cancel(0, 1), idle(0, 1), ends(0, 2);
 }

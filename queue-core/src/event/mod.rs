@@ -108,6 +108,22 @@ impl Event {
         }
     }
 
+    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence, for
+    /// whoever announces by a `SeqCst` read-modify-write of an atomic that waiters look
+    /// at when they try again.
+    #[inline]
+    pub fn notify_after_rmw_unless_pending(&self) {
+        // loom takes SeqCst accesses for AcqRel ones, and needs the fence.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
+        // SeqCst: it, the announcement before it and the fence in `listen` stand in one
+        // order. Either this sees the listener, or its owner, trying again, sees what is
+        // announced.
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.notify_one(true);
+        }
+    }
+
     /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence and the
     /// check, for whoever has asked [`has_waiting`](Self::has_waiting) under a lock
     /// that every listener holds while it registers.

@@ -1,0 +1,73 @@
+//! [`Chain`]: the storage of an unbounded [`LockFreeQueue`](super::LockFreeQueue), and the
+//! one place that knows `crossbeam-queue`.
+//!
+//! loom does not see into it; under loom a [stand-in](super::stand_in) takes its place.
+
+use super::gate::{Gate, Refused};
+use queue_core::sync::CachePadded;
+use queue_core::{TryPopError, TryPushError};
+
+#[cfg(loom)]
+use super::stand_in::SegQueue;
+#[cfg(not(loom))]
+use crossbeam_queue::SegQueue;
+
+pub(super) struct Chain<T> {
+    items: SegQueue<T>,
+    gate: CachePadded<Gate>,
+}
+
+/// What a push came to, and whether the queue was closed beside it: then consumers, who
+/// wait for what it comes to, are to be told.
+pub(super) struct Pushed<T> {
+    pub(super) result: Result<(), TryPushError<T>>,
+    pub(super) at_close: bool,
+}
+
+impl<T> Chain<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            items: SegQueue::new(),
+            gate: CachePadded(Gate::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&self, item: T) -> Pushed<T> {
+        match self.gate.enter() {
+            Ok(pass) => {
+                self.items.push(item);
+                Pushed {
+                    result: Ok(()),
+                    at_close: pass.leave(),
+                }
+            }
+            Err(Refused { late }) => Pushed {
+                result: Err(TryPushError::Closed(item)),
+                at_close: late,
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn pop(&self) -> Result<T, TryPopError> {
+        match self.items.pop() {
+            Some(item) => Ok(item),
+            None if !self.gate.is_over() => Err(TryPopError::Empty),
+            // Asked again: whatever was pushed before all was over is there to see now.
+            None => self.items.pop().ok_or(TryPopError::Closed),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn close(&self) -> bool {
+        self.gate.close()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate.is_closed()
+    }
+}

@@ -1,0 +1,272 @@
+//! [`Ring`]: the storage of a bounded [`LockFreeQueue`](super::LockFreeQueue), and the one
+//! place of this crate with `unsafe` code.
+//!
+//! A ring of slots, as Dmitry Vyukov described it. Each slot has a *stamp* that says whose
+//! turn it is:
+//!
+//! * the position at which it is to be filled: it is empty, and belongs to the producer
+//!   that moves `tail` past that position;
+//! * that position plus one: it is full, and belongs to the consumer that moves `head` past
+//!   the position.
+//!
+//! A position counts laps in its upper bits and slots in its lower ones, so that a slot's
+//! stamps never repeat. Between them `tail` has a bit that says that the queue is closed:
+//! a producer that has moved `tail` was before the close, and one that has not finds the
+//! bit. So nobody needs to count who is on the way.
+//!
+//! # Waiting
+//!
+//! Between moving `tail` and storing the stamp a producer keeps its slot, and those who
+//! come to that slot wait for it (some nanoseconds, unless it is preempted just there). All
+//! others go on. The same for consumers and `head`.
+//!
+//! Both indices move by `SeqCst` operations, for whoever goes to sleep: see
+//! [`notify_after_rmw_unless_pending`](queue_core::event::Event::notify_after_rmw_unless_pending).
+
+use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
+use queue_core::sync::{CachePadded, UnsafeCell, thread};
+use queue_core::{TryPopError, TryPushError};
+use std::mem::MaybeUninit;
+
+struct Slot<T> {
+    stamp: AtomicUsize,
+    /// Holds an item from the time the stamp says so until a consumer has taken it.
+    item: UnsafeCell<MaybeUninit<T>>,
+}
+
+pub(super) struct Ring<T> {
+    /// Where the next item is popped from.
+    head: CachePadded<AtomicUsize>,
+    /// Where the next item is pushed to, and whether the queue is closed.
+    tail: CachePadded<AtomicUsize>,
+    slots: CachePadded<Box<[Slot<T>]>>,
+    /// The bit of `tail` above the slot's number; laps are counted above it.
+    closed: usize,
+    /// See [`step`](Self::step).
+    #[cfg(loom)]
+    steps: AtomicUsize,
+}
+
+// SAFETY: a slot's item is touched by the one thread alone that moved `tail` or `head` past
+// it, so sharing a ring is no more than sending items from thread to thread.
+unsafe impl<T: Send> Sync for Ring<T> {}
+// SAFETY: the ring owns its items.
+unsafe impl<T: Send> Send for Ring<T> {}
+
+impl<T> Ring<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let slots = (0..capacity).map(|number| Slot {
+            stamp: AtomicUsize::new(number),
+            item: UnsafeCell::new(MaybeUninit::uninit()),
+        });
+        Self {
+            head: CachePadded(AtomicUsize::new(0)),
+            tail: CachePadded(AtomicUsize::new(0)),
+            slots: CachePadded(slots.collect()),
+            // More than the highest slot's number, and more than that plus one: the stamp
+            // of a full slot must not look like another lap's.
+            closed: (capacity + 1).next_power_of_two(),
+            #[cfg(loom)]
+            steps: AtomicUsize::new(0),
+        }
+    }
+
+    /// Somebody else may act here, says this to loom. Of the accesses to an atomic it knows
+    /// the latest alone, and so misses that a store races with another thread's load if the
+    /// storing thread has loaded in between, as all here do.
+    #[inline(always)]
+    fn step(&self) {
+        #[cfg(loom)]
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How far the same slot's positions are apart.
+    #[inline(always)]
+    fn lap(&self) -> usize {
+        self.closed * 2
+    }
+
+    /// The slot at `position`.
+    #[inline(always)]
+    fn slot(&self, position: usize) -> &Slot<T> {
+        &self.slots[position & (self.closed - 1)]
+    }
+
+    /// The position after `position`.
+    #[inline(always)]
+    fn after(&self, position: usize) -> usize {
+        if (position & (self.closed - 1)) + 1 < self.slots.len() {
+            position + 1
+        } else {
+            (position & !(self.lap() - 1)).wrapping_add(self.lap())
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let mut patience = Patience(0);
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            self.step();
+            if tail & self.closed != 0 {
+                // Acquire: pairs with the Release in `close`.
+                fence(Ordering::Acquire);
+                return Err(TryPushError::Closed(item));
+            }
+            let slot = self.slot(tail);
+            // Acquire: pairs with the Release in `pop`; its consumer is done with the slot.
+            let stamp = slot.stamp.load(Ordering::Acquire);
+            if stamp == tail {
+                match self.advance(&self.tail, tail) {
+                    Ok(()) => {
+                        // SAFETY: the stamp says that the slot is empty, and of all who saw
+                        // that only this thread moved `tail` past it. Nobody touches it
+                        // until the stamp says that it is full.
+                        (slot.item).with_mut(|place| unsafe { (*place).write(item) });
+                        self.step();
+                        // Release: whoever sees the slot full sees the item.
+                        slot.stamp.store(tail.wrapping_add(1), Ordering::Release);
+                        return Ok(());
+                    }
+                    Err(now) => tail = now,
+                }
+            } else if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1)
+                // Relaxed: nothing but the number. Who sleeps next has passed a fence.
+                && self.head.load(Ordering::Relaxed).wrapping_add(self.lap()) == tail
+            {
+                return Err(TryPushError::Full(item));
+            } else {
+                // The consumer of the item before is at it, or `tail` was an old one.
+                patience.pause();
+                tail = self.tail.load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn pop(&self) -> Result<T, TryPopError> {
+        let mut patience = Patience(0);
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            self.step();
+            let slot = self.slot(head);
+            // Acquire: pairs with the Release in `push`; the item is there.
+            let stamp = slot.stamp.load(Ordering::Acquire);
+            if stamp == head.wrapping_add(1) {
+                match self.advance(&self.head, head) {
+                    Ok(()) => {
+                        // SAFETY: the stamp says that the slot is full, and of all who saw
+                        // that only this thread moved `head` past it. Nobody touches it
+                        // until the stamp says that it is empty.
+                        let item =
+                            (slot.item).with_mut(|place| unsafe { (*place).assume_init_read() });
+                        self.step();
+                        // Release: whoever sees the slot empty sees that the item is gone.
+                        slot.stamp
+                            .store(head.wrapping_add(self.lap()), Ordering::Release);
+                        return Ok(item);
+                    }
+                    Err(now) => head = now,
+                }
+                continue;
+            }
+            if stamp == head {
+                self.step();
+                let tail = self.tail.load(Ordering::Relaxed);
+                if tail == head {
+                    return Err(TryPopError::Empty);
+                }
+                if tail == head | self.closed {
+                    // Acquire: pairs with the Release in `close`.
+
+                    return Err(TryPopError::Closed);
+                }
+            }
+            // The producer of the item is at it, or `head` was an old one.
+            patience.pause();
+            head = self.head.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Moves `index` past `position`, unless somebody else has.
+    #[inline(always)]
+    fn advance(&self, index: &AtomicUsize, position: usize) -> Result<(), usize> {
+        let next = self.after(position);
+        self.step();
+        // SeqCst: see the module's page. Relaxed on failure: only where to try next.
+        (index.compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed)).map(drop)
+    }
+
+    /// True for the call that closed it.
+    pub(super) fn close(&self) -> bool {
+        // Release: the closer's past is seen by who finds the queue closed.
+        self.tail.fetch_or(self.closed, Ordering::Release) & self.closed == 0
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
+        self.tail.load(Ordering::Acquire) & self.closed != 0
+    }
+
+    /// Exact if nobody acts meanwhile, else true of some moment.
+    pub(super) fn len(&self) -> usize {
+        loop {
+            // Acquire: in this order.
+            let tail = self.tail.load(Ordering::Acquire);
+            let head = self.head.load(Ordering::Acquire);
+            // The same `tail` again: both were so at the time between.
+            if self.tail.load(Ordering::Relaxed) == tail {
+                return self.between(head, tail & !self.closed);
+            }
+        }
+    }
+
+    /// What a waiter looks at: [`len`](Self::len) but for a moment's error.
+    #[inline]
+    pub(super) fn about(&self) -> usize {
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Relaxed) & !self.closed;
+        self.between(head, tail).min(self.slots.len())
+    }
+
+    fn between(&self, head: usize, tail: usize) -> usize {
+        let number = |position| position & (self.closed - 1);
+        let laps = (tail & !(self.lap() - 1)).wrapping_sub(head & !(self.lap() - 1)) / self.lap();
+        (laps * self.slots.len() + number(tail)).wrapping_sub(number(head))
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        /// Goes on where an item's own `drop` panicked.
+        struct Rest<'a, T>(&'a Ring<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                while self.0.pop().is_ok() {}
+            }
+        }
+        let rest = Rest(self);
+        while rest.0.pop().is_ok() {}
+    }
+}
+
+/// Growing pauses of one who needs what another thread has half done.
+struct Patience(u32);
+
+impl Patience {
+    const PAUSES: u32 = 6;
+
+    #[cold]
+    fn pause(&mut self) {
+        if self.0 < Self::PAUSES && !cfg!(loom) {
+            (0..1 << self.0).for_each(|_| std::hint::spin_loop());
+            self.0 += 1;
+        } else {
+            thread::yield_now();
+        }
+    }
+}
