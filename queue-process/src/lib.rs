@@ -33,7 +33,7 @@
 //! # When somebody dies
 //!
 //! A process may be killed at any instruction: nobody hangs, no item is torn or comes
-//! twice, and what was pushed stays, but for the item in the hands of who was killed.
+//! twice, and what was pushed stays, but for what a popper had in its hands when it was killed.
 //! When the last process of a side is gone, the queue closes. Each kind's page says what
 //! its own deaths mean and whom it trusts.
 //!

@@ -13,7 +13,7 @@ pub(crate) struct Tally {
     pub(super) kills: u64,
     pub(super) operations: u64,
     pub(super) popped: u64,
-    /// Items that were accepted and never came out: at most one in the hands of each
+    /// Items that were accepted and never came out: those in the hands of each
     /// consumer that was killed.
     pub(super) lost: u64,
     pub(super) cut_pops: u64,
