@@ -15,7 +15,7 @@ use crate::shared::storage::{Frames, Opposite, Storage};
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, FailureKind, Queue, TryPushError};
+use queue_core::{Bound, FailureKind, Queue, TryPopError, TryPushError};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -280,15 +280,59 @@ impl Wake for Bell {
     }
 }
 
+/// Another participant.
+fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> Handle<Vec<u8>, Raw, Pipe> {
+    let parts = queue.0.parts().into_iter();
+    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    Handle::open(parts, Sides::BOTH).unwrap()
+}
+
+/// It dies with so many items in the pipe, before it says so.
+fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
+    let engine = &dead.shared().engine;
+    let control = engine.platform().control();
+    lock::take(&control.tail.lock, engine.platform());
+    let mut frames = Frames::new();
+    for number in 0..items {
+        frames.bytes.extend(item(number, 8));
+        frames.end();
+    }
+    assert_eq!(write(engine.storage(), control, &frames).0 as u64, items);
+}
+
+/// It dies with an item in its hands.
+fn dies_popping(dead: Handle<Vec<u8>, Raw, Pipe>) {
+    let engine = &dead.shared().engine;
+    let control = engine.platform().control();
+    lock::take(&control.head.lock, engine.platform());
+    assert_eq!(read(engine.storage(), control, 1).1.len(), 1);
+}
+
+/// No end moves back in a repair: those at the other end remember how far it was.
+#[test]
+fn a_repair_moves_no_end_back() {
+    let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
+    // Who pops saw both items at one look, of which the second is lost.
+    queue.try_push(item(1, 8)).unwrap();
+    queue.try_push(item(2, 8)).unwrap();
+    assert_eq!(queue.try_pop(), Ok(item(1, 8)));
+    dies_popping(another(&queue));
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+    // Who pushes saw one place, which is taken by the item that nobody had announced.
+    queue.try_push(item(3, 8)).unwrap();
+    dies_pushing(another(&queue), 1);
+    let full = queue.try_push(item(4, 8));
+    assert!(matches!(full, Err(TryPushError::Full(_))), "{full:?}");
+    assert_eq!(queue.len(), 2);
+}
+
 /// A batch that fills the queue is in the pipe when its pusher dies, and a future waits.
 /// The next to push finds no place, so it wakes nobody for an item of its own: it must
 /// for those that it repaired.
 #[test]
 fn a_repair_tells_who_waits() {
     let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
-    let parts = queue.0.parts().into_iter();
-    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
-    let dead = Handle::<Vec<u8>, Raw, Pipe>::open(parts, Sides::BOTH).unwrap();
+    let dead = another(&queue);
 
     let (told, tidings) = mpsc::sync_channel(1);
     let waker = Waker::from(Arc::new(Bell(told)));
@@ -296,17 +340,7 @@ fn a_repair_tells_who_waits() {
     let mut waiting = pin!(queue.pop_async());
     assert!(waiting.as_mut().poll(&mut cx).is_pending());
 
-    let engine = &dead.shared().engine;
-    lock::take(&engine.platform().control().tail.lock, engine.platform());
-    let mut frames = Frames::new();
-    for number in 0..2 {
-        frames.bytes.extend(item(number, 8));
-        frames.end();
-    }
-    let (written, _) = write(engine.storage(), engine.platform().control(), &frames);
-    assert_eq!(written, 2);
-    drop(dead);
-
+    dies_pushing(dead, 2);
     let full = queue.try_push(item(2, 8));
     assert!(matches!(full, Err(TryPushError::Full(_))), "{full:?}");
     tidings.recv_timeout(Duration::from_secs(30)).expect("told");
