@@ -16,7 +16,7 @@ pub use options::PipeOptions;
 use crate::codec::{Codec, Postcard};
 use crate::handover::handover;
 use crate::shared::handle::Handle;
-use crate::shared::verbs::kind;
+use crate::shared::kind::kind;
 use queue_core::{Bound, Failure};
 use storage::Pipe;
 

@@ -30,6 +30,8 @@ pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod identity;
 #[cfg(not(loom))]
+pub(crate) mod kind;
+#[cfg(not(loom))]
 pub(crate) mod linux;
 #[cfg(not(loom))]
 pub(crate) mod listener;
