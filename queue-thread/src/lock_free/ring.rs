@@ -182,7 +182,7 @@ impl<T> Ring<T> {
                 }
                 if tail == head | self.closed {
                     // Acquire: pairs with the Release in `close`.
-
+                    fence(Ordering::Acquire);
                     return Err(TryPopError::Closed);
                 }
             }
