@@ -53,8 +53,18 @@ impl Wakes {
 impl Drop for Wakes {
     fn drop(&mut self) {
         if let Some(first) = self.first.take() {
+            let mut others = Others(self.more.drain(..));
             first.wake();
-            self.more.drain(..).for_each(Wake::wake);
+            others.0.by_ref().for_each(Wake::wake);
         }
+    }
+}
+
+/// Those after the first: woken, though a waker before them panics.
+struct Others<'a>(std::vec::Drain<'a, Wake>);
+
+impl Drop for Others<'_> {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(Wake::wake);
     }
 }

@@ -7,16 +7,17 @@ use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Counts how often a future is woken.
+/// Counts how often a future is woken, and may panic then.
 #[derive(Default)]
-struct Wakes(AtomicUsize);
+struct Wakes(AtomicUsize, AtomicBool);
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.1.load(Ordering::Relaxed), "a waker panics");
     }
 }
 
@@ -326,4 +327,18 @@ fn ten_thousand_waiters_cost_no_more_each() {
     }
     // Anything quadratic takes far longer than this.
     assert!(started.elapsed() < std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_asleep() {
+    for panicking in 0..3 {
+        let queue = AsyncQueue::<u32>::bounded(1);
+        let tasks = [(); 3].map(|()| Task::waiting(queue.pop_async()));
+        (tasks[panicking].wakes.1).store(true, Ordering::Relaxed);
+        let closing = std::panic::AssertUnwindSafe(|| queue.close());
+        assert!(std::panic::catch_unwind(closing).is_err(), "swallowed");
+        for task in &tasks {
+            assert_eq!(task.wakes.0.load(Ordering::Relaxed), 1, "one sleeps on");
+        }
+    }
 }
