@@ -215,9 +215,12 @@ impl<T> Ring<T> {
     /// Exact if nobody acts meanwhile, else true of some moment.
     pub(super) fn len(&self) -> usize {
         loop {
-            // Acquire: in this order.
+            self.step();
+            // Acquire: in this order, so that `head` is none that `tail` has lapped.
             let tail = self.tail.load(Ordering::Acquire);
+            self.step();
             let head = self.head.load(Ordering::Acquire);
+            self.step();
             // The same `tail` again: both were so at the time between.
             if self.tail.load(Ordering::Relaxed) == tail {
                 return self.between(head, tail & !self.closed);
