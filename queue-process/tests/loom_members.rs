@@ -139,7 +139,7 @@ fn the_living_keep_their_lock() {
 /// and the other does not take the heir for dead.
 #[test]
 fn the_dead_leave_their_lock() {
-    check("the_dead_leave_their_lock", Some(2), || {
+    check("the_dead_leave_their_lock", Some(3), || {
         let society = Society::new();
         let theirs = society.clone();
         let dead = thread::spawn(move || {
