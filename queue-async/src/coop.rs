@@ -15,8 +15,8 @@ mod charged {
 
     /// So many polls cost one unit of the budget: asking for it costs more than an item,
     /// and a task that yields may be taken up by another worker. A task has 128 units:
-    /// some 25 microseconds of nothing but pushing.
-    const PER_UNIT: u32 = 16;
+    /// some 50 microseconds of nothing but pushing.
+    const PER_UNIT: u32 = 32;
 
     thread_local! {
         /// Polls on this thread, whatever the task, since one was charged. A task that

@@ -10,7 +10,9 @@ use crate::turn::Turn;
 use queue_core::{PopError, PushError};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+
+const REFUSED: &str = "what a closed queue refuses is given back";
 
 /// Pushes `item` once it is its turn.
 pub(crate) struct Push<'a, T> {
@@ -40,7 +42,10 @@ impl<T> Future for Push<'_, T> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { shared, item, turn } = &mut *self;
-        shared.poll_push(item, turn, cx)
+        Poll::Ready(match ready!(shared.poll_push(item, turn, cx)) {
+            Ok(()) => Ok(()),
+            Err(Closed) => Err(PushError::Closed(item.take().expect(REFUSED))),
+        })
     }
 }
 

@@ -27,6 +27,7 @@ use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
 use queue_core::sync::{CachePadded, UnsafeCell, thread};
 use queue_core::{TryPopError, TryPushError};
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 struct Slot<T> {
     stamp: AtomicUsize,
@@ -52,6 +53,10 @@ pub(super) struct Ring<T> {
 unsafe impl<T: Send> Sync for Ring<T> {}
 // SAFETY: the ring owns its items.
 unsafe impl<T: Send> Send for Ring<T> {}
+
+/// A panic may be caught around it, as around a mutex: nothing here calls foreign code.
+impl<T> UnwindSafe for Ring<T> {}
+impl<T> RefUnwindSafe for Ring<T> {}
 
 impl<T> Ring<T> {
     pub(super) fn new(capacity: usize) -> Self {
