@@ -50,6 +50,7 @@ struct Shared<T> {
     ends: Ends,
 }
 
+#[allow(clippy::large_enum_variant)] // There is one for each queue, and it is not moved.
 enum Storage<T> {
     Bounded(Ring<T>),
     Unbounded(Chain<T>),
