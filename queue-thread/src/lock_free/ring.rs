@@ -60,14 +60,18 @@ impl<T> RefUnwindSafe for Ring<T> {}
 
 impl<T> Ring<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let slots = (0..capacity).map(|number| Slot {
+        let mut slots = Vec::new();
+        if slots.try_reserve_exact(capacity).is_err() {
+            panic!("there is no memory for a queue of {capacity} places");
+        }
+        slots.extend((0..capacity).map(|number| Slot {
             stamp: AtomicUsize::new(number),
             item: UnsafeCell::new(MaybeUninit::uninit()),
-        });
+        }));
         Self {
             head: CachePadded(AtomicUsize::new(0)),
             tail: CachePadded(AtomicUsize::new(0)),
-            slots: CachePadded(slots.collect()),
+            slots: CachePadded(slots.into_boxed_slice()),
             // More than the highest slot's number, and more than that plus one: the stamp
             // of a full slot must not look like another lap's.
             closed: (capacity + 1).next_power_of_two(),
