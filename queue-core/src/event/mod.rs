@@ -110,12 +110,10 @@ impl Event {
 
     /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence, for
     /// whoever announces by a `SeqCst` read-modify-write of an atomic that waiters look
-    /// at when they try again.
+    /// at when they try again. (In a model a fence follows that: loom takes `SeqCst`
+    /// accesses for `AcqRel` ones.)
     #[inline]
     pub fn notify_after_rmw_unless_pending(&self) {
-        // loom takes SeqCst accesses for AcqRel ones, and needs the fence.
-        #[cfg(loom)]
-        fence(Ordering::SeqCst);
         // SeqCst: it, the announcement before it and the fence in `listen` stand in one
         // order. Either this sees the listener, or its owner, trying again, sees what is
         // announced.

@@ -207,7 +207,12 @@ impl<T> Ring<T> {
         let next = self.after(position);
         self.step();
         // SeqCst: see the module's page. Relaxed on failure: only where to try next.
-        (index.compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed)).map(drop)
+        let moved =
+            index.compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed);
+        // loom takes SeqCst accesses for AcqRel ones, and needs the fence.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
+        moved.map(drop)
     }
 
     /// True for the call that closed it.
