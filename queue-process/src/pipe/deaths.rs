@@ -219,11 +219,16 @@ fn what_is_no_item_is_counted_out() {
             .read(&control, head, tail, &mut Vec::new())
             .unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
-        assert_ne!(control.head.torn.load(Relaxed), 0);
-        pipe.repair(&control.tail, &control.head).unwrap();
-        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
-        assert_eq!(head.count, tail.count);
+        repairs_to_nothing(&pipe, &control);
     }
+}
+
+/// The head is known to be torn, and its repair finds that nothing is left.
+fn repairs_to_nothing(pipe: &Pipe, control: &Control) {
+    assert_ne!(control.head.torn.load(Relaxed), 0);
+    pipe.repair(&control.tail, &control.head).unwrap();
+    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    assert_eq!(head.count, tail.count);
 }
 
 #[test]
@@ -238,10 +243,7 @@ fn what_is_no_item_takes_no_others_with_it() {
     let (head, frames) = read(&pipe, &control, 3);
     assert_eq!(frames.bytes, b"134");
     control.head.set_mark(head);
-    assert_ne!(control.head.torn.load(Relaxed), 0);
-    pipe.repair(&control.tail, &control.head).unwrap();
-    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
-    assert_eq!(head.count, tail.count);
+    repairs_to_nothing(&pipe, &control);
 }
 
 #[test]
