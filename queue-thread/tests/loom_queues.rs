@@ -305,11 +305,24 @@ fn close_is_seen<Q: Kind>(queue: Q) {
     closer.join().unwrap();
 }
 
-/// A bystander counts while both sides act.
-/// Catches: an Acquire of `len` weakened.
-fn len_is_true<Q: Kind>(queue: Q) {
+/// A bystander counts while an item comes and goes.
+/// Catches: `len` looking at the head after the tail has moved on, and the Acquire that
+/// forbids it weakened.
+fn len_of_what_goes<Q: Kind>(queue: Q) {
     let (pushing, popping) = (queue.clone(), queue.clone());
     let producer = thread::spawn(move || [1, 2].map(|item| pushing.try_push(item).is_ok()));
+    let consumer = thread::spawn(move || popping.try_pop().is_ok());
+    assert!(queue.len() <= 1);
+    producer.join().unwrap();
+    consumer.join().unwrap();
+}
+
+/// A bystander counts while an item goes and the next one comes in its place.
+/// Catches: `len` looking at the head before the tail: the other Acquire weakened.
+fn len_of_what_comes<Q: Kind>(queue: Q) {
+    queue.try_push(1).unwrap();
+    let (pushing, popping) = (queue.clone(), queue.clone());
+    let producer = thread::spawn(move || pushing.try_push(2).is_ok());
     let consumer = thread::spawn(move || popping.try_pop().is_ok());
     assert!(queue.len() <= 1);
     producer.join().unwrap();
@@ -370,7 +383,7 @@ models! {
     LockFreeQueue::bounded as ring: burst(2, 1), none_overtakes(3, 3), drain(2, 1), close(2, 2),
         close_while_full(1, 2), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 1), cancel(1, 2), idle(3, 1), ends(2, 2), one_to_one(2, 3), close_is_seen(1, 3),
-        len_is_true(1, 2), two_to_one(1, 1), one_to_two(1, 1);
+        len_of_what_goes(1, 2), len_of_what_comes(1, 2), two_to_one(1, 1), one_to_two(1, 1);
     unbounded as chain: two_by_two(0, 1), burst(0, 1), close(0, 2), close_beside_push(0, 2), close_wakes_all(0, 2),
         timeout(0, 1), cancel(0, 1), idle(0, 1), ends(0, 2);
 }

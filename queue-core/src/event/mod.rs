@@ -16,8 +16,8 @@ mod listener;
 
 pub use listener::{Listen, Listener};
 
-use crate::sync::Lock;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{Lock, seq_cst};
 use list::{List, Wake};
 
 /// Something that happens and that threads and futures wait for together.
@@ -62,7 +62,7 @@ impl Event {
     /// An event that nobody listens to yet.
     pub fn new() -> Self {
         Self {
-            waiting: AtomicUsize::new(0),
+            waiting: seq_cst(0),
             list: Lock::new(List::new()),
         }
     }
@@ -109,14 +109,14 @@ impl Event {
     }
 
     /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence, for
-    /// whoever announces by a `SeqCst` read-modify-write of an atomic that waiters look
-    /// at when they try again. (In a model a fence follows that: loom takes `SeqCst`
-    /// accesses for `AcqRel` ones.)
+    /// whoever announces by a `SeqCst` read-modify-write of an atomic (from
+    /// [`seq_cst`], for the models) at which waiters look by a `SeqCst` load when they try
+    /// again.
     #[inline]
     pub fn notify_after_rmw_unless_pending(&self) {
-        // SeqCst: it, the announcement before it and the fence in `listen` stand in one
-        // order. Either this sees the listener, or its owner, trying again, sees what is
-        // announced.
+        // SeqCst: the announcement, this load, the store in `publish` and the waiter's
+        // load stand in one order. Either this sees the listener, or its owner, trying
+        // again, sees what is announced.
         if self.waiting.load(Ordering::SeqCst) != 0 {
             self.notify_one(true);
         }
@@ -173,8 +173,9 @@ impl Event {
     }
 
     fn publish(&self, list: &List) {
-        // Relaxed: see `has_waiting`.
-        self.waiting.store(list.waiting(), Ordering::Relaxed);
+        // SeqCst: pairs with the load in `notify_after_rmw_unless_pending`; all others are
+        // ordered by a fence or lock.
+        self.waiting.store(list.waiting(), Ordering::SeqCst);
     }
 }
 

@@ -18,7 +18,7 @@ pub use lock::{ByteGuard, ByteLock};
 #[cfg(not(loom))]
 pub use lock::{ByteGuard as LockGuard, ByteLock as Lock};
 #[cfg(loom)]
-pub use modelled::{Lock, LockGuard};
+pub use modelled::{Lock, LockGuard, seq_cst};
 #[cfg(loom)]
 mod modelled;
 
@@ -67,6 +67,13 @@ mod cell {
             self.0.into_inner()
         }
     }
+}
+
+/// An atomic that holds `value`, for `SeqCst` accesses. (To loom the first value of an
+/// atomic is none that was stored by one; under loom this one's is.)
+#[cfg(not(loom))]
+pub fn seq_cst(value: usize) -> atomic::AtomicUsize {
+    atomic::AtomicUsize::new(value)
 }
 
 /// Keeps `value` on cache lines of its own, so that writes to its neighbours do not

@@ -1,9 +1,19 @@
-//! The lock that models of everything else use: loom blocks on it, where it would have
-//! to explore every turn of the real one's waiting. The real one has models of its own.
+//! What models have in place of the real thing.
 
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use std::ops::{Deref, DerefMut};
 
-/// Stands for `ByteLock`, with the same interface.
+/// An atomic whose first value counts as one that was stored by a `SeqCst` store. A
+/// `SeqCst` load in loom gets the latest value only where all values were stored so.
+pub fn seq_cst(value: usize) -> AtomicUsize {
+    let atomic = AtomicUsize::new(value);
+    atomic.store(value, Ordering::SeqCst);
+    atomic
+}
+
+/// Stands for `ByteLock`, with the same interface, in models of everything else: loom
+/// blocks on it, where it would have to explore every turn of the real one's waiting. The
+/// real one has models of its own.
 #[derive(Debug)]
 pub struct Lock<T>(loom::sync::Mutex<T>);
 

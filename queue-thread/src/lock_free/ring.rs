@@ -20,11 +20,12 @@
 //! come to that slot wait for it (some nanoseconds, unless it is preempted just there). All
 //! others go on. The same for consumers and `head`.
 //!
-//! Both indices move by `SeqCst` operations, for whoever goes to sleep: see
+//! Both indices move by `SeqCst` operations, and who finds the ring full or empty has
+//! looked at them by one, for whoever goes to sleep: see
 //! [`notify_after_rmw_unless_pending`](queue_core::event::Event::notify_after_rmw_unless_pending).
 
 use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
-use queue_core::sync::{CachePadded, UnsafeCell, thread};
+use queue_core::sync::{CachePadded, UnsafeCell, seq_cst, thread};
 use queue_core::{TryPopError, TryPushError};
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -69,8 +70,8 @@ impl<T> Ring<T> {
             item: UnsafeCell::new(MaybeUninit::uninit()),
         }));
         Self {
-            head: CachePadded(AtomicUsize::new(0)),
-            tail: CachePadded(AtomicUsize::new(0)),
+            head: CachePadded(seq_cst(0)),
+            tail: CachePadded(seq_cst(0)),
             slots: CachePadded(slots.into_boxed_slice()),
             // More than the highest slot's number, and more than that plus one: the stamp
             // of a full slot must not look like another lap's.
@@ -144,8 +145,8 @@ impl<T> Ring<T> {
                     Err(now) => tail = now,
                 }
             } else if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1)
-                // Relaxed: nothing but the number. Who sleeps next has passed a fence.
-                && self.head.load(Ordering::Relaxed).wrapping_add(self.lap()) == tail
+                // SeqCst: who sleeps next has missed no pop. See the module's page.
+                && self.head.load(Ordering::SeqCst).wrapping_add(self.lap()) == tail
             {
                 return Err(TryPushError::Full(item));
             } else {
@@ -185,13 +186,13 @@ impl<T> Ring<T> {
             }
             if stamp == head {
                 self.step();
-                let tail = self.tail.load(Ordering::Relaxed);
+                // SeqCst: who sleeps next has missed no push; see the module's page. And
+                // it pairs with the Release in `close`.
+                let tail = self.tail.load(Ordering::SeqCst);
                 if tail == head {
                     return Err(TryPopError::Empty);
                 }
                 if tail == head | self.closed {
-                    // Acquire: pairs with the Release in `close`.
-                    fence(Ordering::Acquire);
                     return Err(TryPopError::Closed);
                 }
             }
@@ -207,12 +208,9 @@ impl<T> Ring<T> {
         let next = self.after(position);
         self.step();
         // SeqCst: see the module's page. Relaxed on failure: only where to try next.
-        let moved =
-            index.compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed);
-        // loom takes SeqCst accesses for AcqRel ones, and needs the fence.
-        #[cfg(loom)]
-        fence(Ordering::SeqCst);
-        moved.map(drop)
+        index
+            .compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed)
+            .map(drop)
     }
 
     /// True for the call that closed it.
