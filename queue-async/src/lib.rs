@@ -72,7 +72,6 @@
 
 mod coop;
 mod future;
-mod line;
 mod permit;
 mod poppers;
 mod popping;
@@ -84,7 +83,6 @@ mod shared;
 mod sink;
 mod state;
 mod turn;
-mod wake;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;

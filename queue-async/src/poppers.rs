@@ -7,13 +7,17 @@
 //!
 //! The granted are a prefix of the line, as many as there are items for.
 
-use crate::line::{Key, Line, NONE};
-use crate::wake::{Wake, Wakes};
+use queue_core::waiters::{Key, Line};
+use std::task::Waker;
 
+/// The first that is not granted, where all are.
+const NONE: Key = Line::<Popper>::NONE;
+
+#[derive(Default)]
 struct Popper {
-    granted: bool,
     /// Set while it sleeps: who is granted awake comes by itself.
-    wake: Option<Wake>,
+    waker: Option<Waker>,
+    granted: bool,
 }
 
 /// See the module's page.
@@ -22,7 +26,7 @@ pub(crate) struct Poppers {
     granted: usize,
     line: Line<Popper>,
     /// The first that is not granted.
-    ungranted: usize,
+    ungranted: Key,
 }
 
 impl Poppers {
@@ -51,10 +55,11 @@ impl Poppers {
         self.line[key].granted
     }
 
-    pub(crate) fn join(&mut self, wake: Option<Wake>) -> Key {
+    #[inline]
+    pub(crate) fn join(&mut self, waker: Option<Waker>) -> Key {
         let key = self.line.join(Popper {
+            waker,
             granted: false,
-            wake,
         });
         if self.ungranted == NONE {
             self.ungranted = key;
@@ -63,20 +68,30 @@ impl Poppers {
     }
 
     /// How `key`, which is not granted, is woken.
-    pub(crate) fn wake_mut(&mut self, key: Key) -> &mut Option<Wake> {
-        &mut self.line[key].wake
+    pub(crate) fn waker_mut(&mut self, key: Key) -> &mut Option<Waker> {
+        &mut self.line[key].waker
     }
 
-    /// Takes `key` out of the line, wherever it stands. Its wake (the granted have none)
+    /// Takes `key` out of the line, wherever it stands. Its waker (the granted have none)
     /// is to be dropped after the lock.
-    pub(crate) fn leave(&mut self, key: Key) -> Option<Wake> {
+    pub(crate) fn leave(&mut self, key: Key) -> Option<Waker> {
         if self.is_granted(key) {
-            self.granted -= 1;
-        } else if self.ungranted == key {
+            self.leave_granted(key);
+            return None;
+        }
+        if self.ungranted == key {
             self.ungranted = self.line.next(key);
         }
         self.line.unlink(key);
-        self.line.remove(key).wake
+        self.line.remove(key).waker
+    }
+
+    /// Takes `key`, which is granted, out of the line.
+    #[inline]
+    pub(crate) fn leave_granted(&mut self, key: Key) {
+        self.granted -= 1;
+        self.line.unlink(key);
+        self.line.remove(key);
     }
 
     /// Whether as many are granted as should be with so many items.
@@ -85,25 +100,34 @@ impl Poppers {
         self.granted == self.waiting().min(items)
     }
 
-    /// Grants those next in line, or takes back the grants of the last: those were woken,
-    /// or will come by themselves, find that somebody was faster, and sleep again in
-    /// their place.
-    pub(crate) fn settle(&mut self, items: usize, wakes: &mut Wakes) {
+    /// Grants those next in line, or takes grants back, until as many are granted as
+    /// should be with so many items, or until one is granted who sleeps: its waker.
+    #[inline]
+    pub(crate) fn settle(&mut self, items: usize) -> Option<Waker> {
         while self.granted < items && self.ungranted != NONE {
             let key = self.ungranted;
             self.ungranted = self.line.next(key);
             self.granted += 1;
             let popper = &mut self.line[key];
             popper.granted = true;
-            wakes.add(popper.wake.take());
+            let waker = popper.waker.take();
+            if waker.is_some() {
+                return waker;
+            }
         }
+        if self.granted > items {
+            self.take_back(items);
+        }
+        None
+    }
+
+    /// Takes back the grants of the last: those were woken, or will come by themselves,
+    /// find that somebody was faster, and sleep again in their place.
+    #[cold]
+    fn take_back(&mut self, items: usize) {
         while self.granted > items {
-            let key = match self.ungranted {
-                NONE => self.line.last(),
-                key => self.line.prev(key),
-            };
-            self.line[key].granted = false;
-            self.ungranted = key;
+            self.ungranted = self.line.prev(self.ungranted);
+            self.line[self.ungranted].granted = false;
             self.granted -= 1;
         }
     }

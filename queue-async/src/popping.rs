@@ -6,9 +6,11 @@ use crate::coop;
 use crate::shared::{Shared, release, release_newcomer};
 use crate::state::{State, Want};
 use crate::turn::Turn;
-use crate::wake::Wake;
 use queue_core::sync::{Deadline, LockGuard};
 use std::task::{Context, Poll, ready};
+
+/// Who is polled with a turn.
+const IN_LINE: &str = "it stands in line";
 
 impl<T> Shared<T> {
     /// Acts past all who wait: `None` if there is nothing.
@@ -37,7 +39,7 @@ impl<T> Shared<T> {
             drop(state);
             let turn = Turn::new(self, Want::Item, key);
             state = turn.wait_lock(deadline());
-            turn.leave(&mut state);
+            turn.leave(Want::Item, &mut state);
             // Who ran out of time behind others has one last try, past them, like any
             // `try_` verb: "no item" is said only where there is none.
             if state.len() == 0 && !state.is_closed() {
@@ -59,47 +61,54 @@ impl<T> Shared<T> {
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<R> {
         let budget = ready!(coop::poll_proceed(cx));
-        let mut state = None;
-        if turn.is_none() {
-            let mut free = self.lock();
-            if free.spare() > 0 {
-                let result = act(&mut free);
-                release_newcomer(free);
-                budget.made_progress();
-                return Poll::Ready(result);
+        let polled = if turn.is_some() {
+            Self::poll_in_line(turn, cx, act)
+        } else {
+            let mut state = self.lock();
+            if state.spare() > 0 {
+                let result = act(&mut state);
+                release_newcomer(state);
+                Poll::Ready(result)
+            } else {
+                self.line_up(turn, cx, state, act)
             }
-            state = Some(free);
-        }
-        let polled = self.poll_in_line(turn, cx, state, act);
+        };
         if polled.is_ready() {
             budget.made_progress();
         }
         polled
     }
 
-    /// [`poll_popping`](Self::poll_popping) where there is nothing to spare: with the lock
-    /// if that was seen just now, without if the task stands in line already.
+    /// [`poll_popping`](Self::poll_popping) where there is nothing to spare.
     #[inline(never)]
-    fn poll_in_line<'a, R>(
+    fn line_up<'a, R>(
         &'a self,
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
-        state: Option<LockGuard<'a, State<T>>>,
+        mut state: LockGuard<'a, State<T>>,
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<R> {
-        let mut state = match (state, &turn) {
-            (Some(state), _) => state,
-            (None, Some(turn)) => ready!(turn.poll_lock(cx)),
-            (None, None) => self.lock(),
-        };
-        if let Some(turn) = turn.take() {
-            turn.leave(&mut state);
-        } else if state.spare() == 0 && !state.is_closed() {
-            let key = state.join_poppers(Some(Wake::task(cx)));
-            drop(state);
-            *turn = Some(Turn::new(self, Want::Item, key));
-            return Poll::Pending;
+        if state.is_closed() {
+            let result = act(&mut state);
+            release(state);
+            return Poll::Ready(result);
         }
+        let key = state.join_poppers(Some(cx.waker().clone()));
+        drop(state);
+        *turn = Some(Turn::new(self, Want::Item, key));
+        Poll::Pending
+    }
+
+    /// [`poll_popping`](Self::poll_popping) for one who stands in line.
+    #[inline(never)]
+    fn poll_in_line<R>(
+        turn: &mut Option<Turn<'_, T>>,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut State<T>) -> R,
+    ) -> Poll<R> {
+        let waiting = turn.as_ref().expect(IN_LINE);
+        let mut state = ready!(waiting.poll_lock(Want::Item, cx));
+        turn.take().expect(IN_LINE).leave_granted(&mut state);
         let result = act(&mut state);
         release(state);
         Poll::Ready(result)

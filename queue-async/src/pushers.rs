@@ -6,8 +6,9 @@
 //! free in between. A pusher that is cancelled takes its item out of the line, unless
 //! it is in the queue already: then it was pushed.
 
-use crate::line::{Key, Line, NONE};
-use crate::wake::{Wake, Wakes};
+use queue_core::waiters::{Key, Line};
+use std::mem;
+use std::task::Waker;
 
 /// What a pusher waits for.
 pub(crate) enum Wish<T> {
@@ -24,7 +25,16 @@ pub(crate) enum Wish<T> {
 struct Pusher<T> {
     wish: Wish<T>,
     /// Set while it sleeps.
-    wake: Option<Wake>,
+    waker: Option<Waker>,
+}
+
+impl<T> Default for Pusher<T> {
+    fn default() -> Self {
+        Self {
+            wish: Wish::Granted,
+            waker: None,
+        }
+    }
 }
 
 /// See the module's page.
@@ -43,8 +53,8 @@ impl<T> Pushers<T> {
         self.line.waiting()
     }
 
-    pub(crate) fn join(&mut self, wish: Wish<T>, wake: Option<Wake>) -> Key {
-        self.line.join(Pusher { wish, wake })
+    pub(crate) fn join(&mut self, wish: Wish<T>, waker: Option<Waker>) -> Key {
+        self.line.join(Pusher { wish, waker })
     }
 
     #[inline]
@@ -53,39 +63,34 @@ impl<T> Pushers<T> {
     }
 
     /// How `key`, which stands in line, is woken.
-    pub(crate) fn wake_mut(&mut self, key: Key) -> &mut Option<Wake> {
-        &mut self.line[key].wake
+    pub(crate) fn waker_mut(&mut self, key: Key) -> &mut Option<Waker> {
+        &mut self.line[key].waker
     }
 
-    /// Takes the first out of the line: its wish, which counts as granted now. Its key
-    /// is good until it [`leave`](Self::leave)s.
-    pub(crate) fn serve_first(&mut self, wakes: &mut Wakes) -> Option<Wish<T>> {
+    /// Takes the first out of the line: its wish, which counts as granted now, and its
+    /// waker. Its key is good until it [`leave`](Self::leave)s.
+    pub(crate) fn serve_first(&mut self) -> (Wish<T>, Option<Waker>) {
         let key = self.line.first();
-        if key == NONE {
-            return None;
-        }
         self.line.unlink(key);
         let pusher = &mut self.line[key];
-        wakes.add(pusher.wake.take());
-        Some(std::mem::replace(&mut pusher.wish, Wish::Granted))
+        let wish = mem::replace(&mut pusher.wish, Wish::Granted);
+        (wish, pusher.waker.take())
     }
 
-    /// Sends everybody away with their wishes: the queue is closed.
-    pub(crate) fn dismiss(&mut self, wakes: &mut Wakes) {
-        while self.line.first() != NONE {
-            let key = self.line.first();
-            self.line.unlink(key);
-            wakes.add(self.line[key].wake.take());
-        }
+    /// Sends the first away with its wish: the queue is closed.
+    pub(crate) fn dismiss_first(&mut self) -> Option<Waker> {
+        let key = self.line.first();
+        self.line.unlink(key);
+        self.line[key].waker.take()
     }
 
-    /// Takes `key` out: its wish, and its wake. Unless it was granted or dismissed it is
+    /// Takes `key` out: its wish, and its waker. Unless it was granted or dismissed it is
     /// `in_line` still.
-    pub(crate) fn leave(&mut self, key: Key, in_line: bool) -> (Wish<T>, Option<Wake>) {
+    pub(crate) fn leave(&mut self, key: Key, in_line: bool) -> (Wish<T>, Option<Waker>) {
         if in_line && !self.is_granted(key) {
             self.line.unlink(key);
         }
-        let Pusher { wish, wake } = self.line.remove(key);
-        (wish, wake)
+        let Pusher { wish, waker } = self.line.remove(key);
+        (wish, waker)
     }
 }

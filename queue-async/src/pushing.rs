@@ -7,11 +7,12 @@ use crate::pushers::Wish;
 use crate::shared::{Shared, release, release_newcomer};
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
-use crate::wake::Wake;
 use queue_core::sync::{Deadline, LockGuard};
 use queue_core::{PushTimeoutError, TryPushError};
 use std::task::{Context, Poll, ready};
 
+/// Who is polled with a turn.
+const IN_LINE: &str = "it stands in line";
 /// What an item's slot holds until its pusher is served or stands in line.
 const HELD: &str = "an item is pushed once";
 
@@ -53,7 +54,7 @@ impl<T> Shared<T> {
         drop(state);
         let turn = Turn::new(self, Want::Push, key);
         let mut state = turn.wait_lock(deadline());
-        match turn.leave(&mut state) {
+        match turn.leave(Want::Push, &mut state) {
             None => Ok(()),
             Some(item) if state.is_closed() => Err(PushTimeoutError::Closed(item)),
             Some(item) => Err(PushTimeoutError::Timeout(item)),
@@ -74,50 +75,55 @@ impl<T> Shared<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
         let budget = ready!(coop::poll_proceed(cx));
-        let mut state = None;
-        if turn.is_none() {
-            let mut free = self.lock();
-            if free.places() > 0 && !free.is_closed() {
-                free.push(item.take().expect(HELD));
-                release_newcomer(free);
-                budget.made_progress();
-                return Poll::Ready(Ok(()));
+        let polled = if turn.is_some() {
+            poll_push_in_line(item, turn, cx)
+        } else {
+            let mut state = self.lock();
+            if state.places() > 0 && !state.is_closed() {
+                state.push(item.take().expect(HELD));
+                release_newcomer(state);
+                Poll::Ready(Ok(()))
+            } else {
+                self.line_up_push(item, turn, cx, state)
             }
-            state = Some(free);
-        }
-        let polled = self.poll_push_in_line(item, turn, cx, state);
+        };
         if polled.is_ready() {
             budget.made_progress();
         }
         polled
     }
 
-    /// [`poll_push`](Self::poll_push) where nothing is free: with the lock if that was
-    /// seen just now, without if the task stands in line already.
+    /// [`poll_push`](Self::poll_push) where there is no place.
     #[inline(never)]
-    fn poll_push_in_line<'a>(
+    fn line_up_push<'a>(
         &'a self,
         item: &mut Option<T>,
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
-        state: Option<LockGuard<'a, State<T>>>,
+        mut state: LockGuard<'a, State<T>>,
     ) -> Poll<Result<(), Closed>> {
-        let mut state = match (state, &turn) {
-            (Some(state), _) => state,
-            (None, Some(turn)) => ready!(turn.poll_lock(cx)),
-            (None, None) => self.lock(),
-        };
-        if let Some(turn) = turn.take() {
-            *item = turn.leave(&mut state);
-        } else if !state.is_closed() {
-            let wake = Some(Wake::task(cx));
-            let key = state.join_pushers(Wish::Push(item.take().expect(HELD)), wake);
-            drop(state);
-            *turn = Some(Turn::new(self, Want::Push, key));
-            return Poll::Pending;
+        if state.is_closed() {
+            return Poll::Ready(Err(Closed));
         }
-        Poll::Ready(if item.is_none() { Ok(()) } else { Err(Closed) })
+        let wish = Wish::Push(item.take().expect(HELD));
+        let key = state.join_pushers(wish, Some(cx.waker().clone()));
+        drop(state);
+        *turn = Some(Turn::new(self, Want::Push, key));
+        Poll::Pending
     }
+}
+
+/// [`Shared::poll_push`] for one who stands in line.
+#[inline(never)]
+fn poll_push_in_line<T>(
+    item: &mut Option<T>,
+    turn: &mut Option<Turn<'_, T>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Closed>> {
+    let waiting = turn.as_ref().expect(IN_LINE);
+    let mut state = ready!(waiting.poll_lock(Want::Push, cx));
+    *item = turn.take().expect(IN_LINE).leave(Want::Push, &mut state);
+    Poll::Ready(if item.is_none() { Ok(()) } else { Err(Closed) })
 }
 
 // A place. In each, `act` is what to do with it.
@@ -150,7 +156,7 @@ impl<T> Shared<T> {
             drop(state);
             let turn = Turn::new(self, Want::Hold, key);
             state = turn.wait_lock(Deadline::NEVER);
-            turn.leave(&mut state);
+            turn.leave(Want::Hold, &mut state);
         }
         if state.is_closed() {
             return Err(Closed);
@@ -170,13 +176,13 @@ impl<T> Shared<T> {
         let budget = ready!(coop::poll_proceed(cx));
         let mut state = match turn {
             None => self.lock(),
-            Some(turn) => ready!(turn.poll_lock(cx)),
+            Some(turn) => ready!(turn.poll_lock(Want::Hold, cx)),
         };
         if let Some(turn) = turn.take() {
             // The place that was held for it is free for what follows.
-            turn.leave(&mut state);
+            turn.leave(Want::Hold, &mut state);
         } else if state.places() == 0 && !state.is_closed() {
-            let key = state.join_pushers(Wish::Hold, Some(Wake::task(cx)));
+            let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
             drop(state);
             *turn = Some(Turn::new(self, Want::Hold, key));
             return Poll::Pending;

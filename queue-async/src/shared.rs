@@ -1,9 +1,10 @@
 //! [`Shared`]: what all handles of a queue share.
 
 use crate::state::State;
-use crate::wake::Wakes;
 use queue_core::Ends;
 use queue_core::sync::{Lock, LockGuard};
+use queue_core::waiters::wake_all;
+use std::task::Waker;
 
 /// The state under its lock, and the ends beside it.
 pub(crate) struct Shared<T> {
@@ -51,9 +52,28 @@ pub(crate) fn release_newcomer<T>(state: LockGuard<'_, State<T>>) {
 
 #[inline(never)]
 fn settle<T>(mut state: LockGuard<'_, State<T>>) {
-    let mut wakes = Wakes::default();
-    state.settle(&mut wakes);
+    let first = state.settle();
+    if !state.is_settled() {
+        return settle_more(state, first);
+    }
     // Foreign code, a waker's, runs without the lock.
     drop(state);
-    drop(wakes);
+    if let Some(waker) = first {
+        waker.wake();
+    }
+}
+
+/// [`settle`] where more than one are to be woken: two where one place of a full queue
+/// changes hands, rarely more.
+#[inline(never)]
+fn settle_more<T>(mut state: LockGuard<'_, State<T>>, first: Option<Waker>) {
+    let two = [first, state.settle()].into_iter().flatten();
+    if state.is_settled() {
+        drop(state);
+        return wake_all(two);
+    }
+    let rest = std::iter::from_fn(|| state.settle());
+    let wakers: Vec<_> = two.chain(rest).collect();
+    drop(state);
+    wake_all(wakers);
 }

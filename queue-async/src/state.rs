@@ -1,10 +1,10 @@
 //! [`State`]: everything under the one lock.
 
-use crate::line::Key;
 use crate::poppers::Poppers;
 use crate::pushers::{Pushers, Wish};
-use crate::wake::{Wake, Wakes};
+use queue_core::waiters::Key;
 use std::collections::VecDeque;
+use std::task::Waker;
 
 /// The queue was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,22 +100,41 @@ impl<T> State<T> {
         self.pushers.waiting() == 0 && self.poppers.waiting() == self.poppers.granted()
     }
 
-    /// Serves who can be served now.
-    pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
-        if self.closed {
-            self.pushers.dismiss(wakes);
-        }
-        while self.places() > 0 {
-            match self.pushers.serve_first(wakes) {
-                Some(Wish::Push(item)) => self.items.push_back(item),
-                Some(Wish::Hold) => self.held += 1,
-                // It is only told: the place may go to the next in line, or to anybody.
-                Some(Wish::Notice) => {}
-                Some(Wish::Granted) => unreachable!("who is granted has left the line"),
-                None => break,
+    /// Serves who can be served now, up to the first who sleeps: its waker. `None` once
+    /// all is settled.
+    #[inline]
+    pub(crate) fn settle(&mut self) -> Option<Waker> {
+        if self.pushers.waiting() != 0 {
+            let waker = self.settle_pushers();
+            if waker.is_some() {
+                return waker;
             }
         }
-        self.poppers.settle(self.servable(), wakes);
+        self.poppers.settle(self.servable())
+    }
+
+    #[inline(never)]
+    fn settle_pushers(&mut self) -> Option<Waker> {
+        let mut waker = None;
+        while self.pushers.waiting() != 0 && waker.is_none() {
+            if self.closed {
+                waker = self.pushers.dismiss_first();
+                continue;
+            }
+            if self.places() == 0 {
+                break;
+            }
+            let wish;
+            (wish, waker) = self.pushers.serve_first();
+            match wish {
+                Wish::Push(item) => self.items.push_back(item),
+                Wish::Hold => self.held += 1,
+                // It is only told: the place may go to the next in line, or to anybody.
+                Wish::Notice => {}
+                Wish::Granted => unreachable!("who is granted has left the line"),
+            }
+        }
+        waker
     }
 
     /// Gives the memory of a burst back, in halves, so that it costs each item O(1).
@@ -213,12 +232,12 @@ pub(crate) enum Want {
 
 // Waiting.
 impl<T> State<T> {
-    pub(crate) fn join_poppers(&mut self, wake: Option<Wake>) -> Key {
-        self.poppers.join(wake)
+    pub(crate) fn join_poppers(&mut self, waker: Option<Waker>) -> Key {
+        self.poppers.join(waker)
     }
 
-    pub(crate) fn join_pushers(&mut self, wish: Wish<T>, wake: Option<Wake>) -> Key {
-        self.pushers.join(wish, wake)
+    pub(crate) fn join_pushers(&mut self, wish: Wish<T>, waker: Option<Waker>) -> Key {
+        self.pushers.join(wish, waker)
     }
 
     /// Whether the turn of `key` has come: it need not wait any more.
@@ -231,29 +250,40 @@ impl<T> State<T> {
     }
 
     /// How `key`, whose turn has not come, is woken.
-    pub(crate) fn wake_mut(&mut self, want: Want, key: Key) -> &mut Option<Wake> {
+    pub(crate) fn waker_mut(&mut self, want: Want, key: Key) -> &mut Option<Waker> {
         match want {
-            Want::Item => self.poppers.wake_mut(key),
-            _ => self.pushers.wake_mut(key),
+            Want::Item => self.poppers.waker_mut(key),
+            _ => self.pushers.waker_mut(key),
         }
     }
 
     /// Takes `key` out, wherever it stands, and frees the place that may be held for it.
     /// Gives what is to be dropped after the lock: its item, if that was not pushed, and
-    /// its wake.
-    pub(crate) fn leave(&mut self, want: Want, key: Key) -> (Option<T>, Option<Wake>) {
+    /// its waker.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, want: Want, key: Key) -> (Option<T>, Option<Waker>) {
         if want == Want::Item {
             return (None, self.poppers.leave(key));
         }
+        self.leave_pushers(want, key)
+    }
+
+    /// Takes a popper out whose turn has come.
+    #[inline(always)]
+    pub(crate) fn leave_granted(&mut self, key: Key) {
+        self.poppers.leave_granted(key);
+    }
+
+    fn leave_pushers(&mut self, want: Want, key: Key) -> (Option<T>, Option<Waker>) {
         // Whoever is in line when the queue is closed has been sent out of it.
-        let (wish, wake) = self.pushers.leave(key, !self.closed);
+        let (wish, waker) = self.pushers.leave(key, !self.closed);
         match (want, wish) {
-            (_, Wish::Push(item)) => (Some(item), wake),
+            (_, Wish::Push(item)) => (Some(item), waker),
             (Want::Hold, Wish::Granted) => {
                 self.held -= 1;
-                (None, wake)
+                (None, waker)
             }
-            _ => (None, wake),
+            _ => (None, waker),
         }
     }
 }

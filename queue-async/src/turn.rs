@@ -1,11 +1,10 @@
 //! [`Turn`]: a place in line, and waiting for it to come up.
 
-use crate::line::Key;
 use crate::shared::Shared;
 use crate::state::{State, Want};
-use crate::wake::Wake;
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, LockGuard, spin, thread};
+use queue_core::waiters::{Key, thread_waker};
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -33,27 +32,50 @@ impl<'a, T> Turn<'a, T> {
     /// Leaves under a lock that is held already: an item that was to be pushed and is
     /// not. Only for one whose turn has come, or who sleeps on a thread: there is no
     /// task's waker, whose dropping would run foreign code here.
-    #[inline]
-    pub(crate) fn leave(self, state: &mut State<T>) -> Option<T> {
-        let (item, _) = state.leave(self.want, self.key);
+    #[inline(always)]
+    pub(crate) fn leave(self, want: Want, state: &mut State<T>) -> Option<T> {
+        debug_assert_eq!(want, self.want);
+        let (item, _) = state.leave(want, self.key);
         mem::forget(self);
         item
     }
 
+    /// [`leave`](Self::leave) for a popper whose turn has come.
+    #[inline(always)]
+    pub(crate) fn leave_granted(self, state: &mut State<T>) {
+        state.leave_granted(self.key);
+        mem::forget(self);
+    }
+
     /// The lock once the turn has come; until then the task sleeps.
-    pub(crate) fn poll_lock(&self, cx: &mut Context<'_>) -> Poll<LockGuard<'a, State<T>>> {
-        let mut state = self.shared.lock();
-        if state.is_turn(self.want, self.key) {
+    #[inline(always)]
+    pub(crate) fn poll_lock(
+        &self,
+        want: Want,
+        cx: &mut Context<'_>,
+    ) -> Poll<LockGuard<'a, State<T>>> {
+        debug_assert_eq!(want, self.want);
+        let state = self.shared.lock();
+        if state.is_turn(want, self.key) {
             return Poll::Ready(state);
         }
-        let wake = state.wake_mut(self.want, self.key);
-        if wake.as_ref().is_some_and(|wake| wake.is(cx.waker())) {
-            return Poll::Pending;
+        self.sleep(state, cx);
+        Poll::Pending
+    }
+
+    /// Leaves word how to wake the task.
+    #[inline(never)]
+    fn sleep(&self, mut state: LockGuard<'a, State<T>>, cx: &mut Context<'_>) {
+        let waker = state.waker_mut(self.want, self.key);
+        if waker
+            .as_ref()
+            .is_some_and(|mine| mine.will_wake(cx.waker()))
+        {
+            return;
         }
-        let old = wake.replace(Wake::task(cx));
+        let old = waker.replace(cx.waker().clone());
         drop(state);
         drop(old);
-        Poll::Pending
     }
 
     /// The lock once the turn has come or the deadline passed; until then the thread
@@ -67,9 +89,9 @@ impl<'a, T> Turn<'a, T> {
             if is_turn(&state) || left.is_some_and(|left| left.is_zero()) {
                 return state;
             }
-            let wake = state.wake_mut(self.want, self.key);
-            if wake.is_none() {
-                *wake = Some(Wake::Thread(thread::current()));
+            let waker = state.waker_mut(self.want, self.key);
+            if waker.is_none() {
+                *waker = Some(thread_waker());
             }
             drop(state);
             match left {
@@ -99,7 +121,7 @@ impl<T> Future for Turn<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_lock(cx).map(drop)
+        self.poll_lock(self.want, cx).map(drop)
     }
 }
 

@@ -15,7 +15,8 @@
 //! * To write code that works with any kind: bound it by [`Queue`], and by [`Create`]
 //!   if it builds queues too.
 //! * To choose a kind at run time: [`dynamic::DynQueue`].
-//! * To write a kind: [`Queue`] says how, [`event`] has the waiting, and the module
+//! * To write a kind: [`Queue`] says how, [`event`] has the waiting ([`waiters`] what that
+//!   is made of), and the module
 //!   `contract` (feature `contract`) shows that it keeps the promises.
 //!
 //! To just use a queue take the kind's own crate; it exports what you need from here.
@@ -43,6 +44,7 @@ mod stream;
 #[allow(unsafe_code)] // In `lock.rs` alone.
 pub mod sync;
 mod wait;
+pub mod waiters;
 
 pub use create::{Bound, Create};
 pub use ends::{Consumer, Ends, Producer, Side};

@@ -1,8 +1,9 @@
 //! [`Listener`]: one who waits for an [`Event`], and [`Listen`]: what all listeners can do.
 
 use super::Event;
-use super::list::Wake;
+use super::list::Sleeper;
 use crate::sync::{Deadline, thread};
+use crate::waiters::thread_waker;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,20 +35,19 @@ impl<'a> Listener<'a> {
     }
 
     /// Leaves the list if notified; otherwise leaves word how to be woken.
-    fn is_notified_or_sleep(&mut self, wake: Wake) -> bool {
+    fn is_notified_or_sleep(&mut self, sleeper: Sleeper) -> bool {
         let Some(key) = self.key else { return true };
         let mut list = self.event.list.lock();
         let notified = list.is_notified(key);
-        // A waker is foreign code: the old one is dropped after the lock is.
-        let old = if notified {
+        // A waker is foreign code: both are dropped after the lock is.
+        let _old = if notified {
             list.remove(key);
             self.key = None;
-            Some(wake)
+            None
         } else {
-            list.sleep(key, wake)
+            list.sleep(key, sleeper)
         };
         drop(list);
-        drop(old);
         notified
     }
 
@@ -57,10 +57,10 @@ impl<'a> Listener<'a> {
             return false;
         };
         let mut list = self.event.list.lock();
-        let (notified, wake) = list.remove(key);
+        let (notified, waker) = list.remove(key);
         self.event.publish(&list);
         drop(list);
-        drop(wake);
+        drop(waker);
         notified
     }
 }
@@ -68,7 +68,7 @@ impl<'a> Listener<'a> {
 impl Listen for Listener<'_> {
     fn wait(mut self, deadline: Deadline) -> bool {
         loop {
-            if self.is_notified_or_sleep(Wake::Thread(thread::current())) {
+            if self.is_notified_or_sleep(Sleeper::Thread(thread_waker())) {
                 return true;
             }
             match deadline.remaining() {
@@ -94,7 +94,7 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_notified_or_sleep(Wake::Task(cx.waker().clone())) {
+        if self.is_notified_or_sleep(Sleeper::Task(cx.waker().clone())) {
             Poll::Ready(())
         } else {
             Poll::Pending

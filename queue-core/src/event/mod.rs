@@ -18,7 +18,8 @@ pub use listener::{Listen, Listener};
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Lock, seq_cst};
-use list::{List, Wake};
+use crate::waiters::wake_all;
+use list::List;
 
 /// Something that happens and that threads and futures wait for together.
 ///
@@ -149,10 +150,10 @@ impl Event {
         // No fence: whoever listens took this lock before (and is notified) or takes it
         // after (and sees what is announced).
         let mut list = self.list.lock();
-        let wakes = list.notify_all();
+        let wakers = list.notify_all();
         self.publish(&list);
         drop(list);
-        Wakes(wakes.into_iter()).wake();
+        wake_all(wakers);
     }
 
     /// Whether it may be worth to go on with the next one.
@@ -162,12 +163,12 @@ impl Event {
         if unless_pending && list.has_pending() {
             return false;
         }
-        let wake = list.notify_first();
+        let waker = list.notify_first();
         let more = list.waiting() != 0;
         self.publish(&list);
         drop(list);
-        if let Some(wake) = wake {
-            wake.wake();
+        if let Some(waker) = waker {
+            waker.wake();
         }
         more
     }
@@ -176,20 +177,5 @@ impl Event {
         // SeqCst: pairs with the load in `notify_after_rmw_unless_pending`; all others are
         // ordered by a fence or lock.
         self.waiting.store(list.waiting(), Ordering::SeqCst);
-    }
-}
-
-/// Those whom [`Event::notify_all`] wakes: all of them, though a waker panics.
-struct Wakes(std::vec::IntoIter<Wake>);
-
-impl Wakes {
-    fn wake(mut self) {
-        self.0.by_ref().for_each(Wake::wake);
-    }
-}
-
-impl Drop for Wakes {
-    fn drop(&mut self) {
-        self.0.by_ref().for_each(Wake::wake);
     }
 }
