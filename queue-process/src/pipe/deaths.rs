@@ -1,6 +1,8 @@
 //! Tests of the storage: what deaths, damage and strangers leave of it.
 
 use super::PipeQueue;
+use super::bed::{in_vain, item, read, same, small, try_write, write};
+use super::hall::GRANULE;
 use super::notes::Notes;
 use super::record::{Record, SIZE};
 use super::storage::Pipe;
@@ -11,7 +13,7 @@ use crate::shared::layout::{Control, Mark};
 use crate::shared::lock;
 use crate::shared::platform::Platform;
 use crate::shared::registry::Sides;
-use crate::shared::storage::{Frames, Opposite, Storage};
+use crate::shared::storage::{Frames, Storage};
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -33,6 +35,12 @@ enum Step {
         len: usize,
         dies: bool,
     },
+    /// No record goes in: it fails, or dies, right before.
+    PushInVain {
+        items: usize,
+        len: usize,
+        dies: bool,
+    },
     Pop {
         items: usize,
         dies: bool,
@@ -48,72 +56,17 @@ fn step() -> impl Strategy<Value = Step> {
             len,
             dies
         }),
+        (1..64usize, 60..9000usize, any::<bool>())
+            .prop_map(|(items, len, dies)| Step::PushInVain { items, len, dies }),
         (items(), prop::bool::weighted(0.2)).prop_map(|(items, dies)| Step::Pop { items, dies }),
     ]
-}
-
-/// A pipe that is soon full, and the words around it.
-fn small() -> (Pipe, Control) {
-    let limits = Limits {
-        bound: Bound::items(1),
-        item: 10_000,
-        memory: 300_000,
-    };
-    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096).unwrap());
-    (Pipe::create(&mapping, &limits).unwrap(), Control::default())
-}
-
-fn item(number: u64, len: usize) -> Vec<u8> {
-    let mut bytes = vec![number as u8; len];
-    bytes[..8].copy_from_slice(&number.to_ne_bytes());
-    bytes
-}
-
-/// Writes the frames, as many as go: how many, and the tail then.
-fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
-    let tail = control.tail.mark(Relaxed);
-    let mark = control.head.mark(Relaxed);
-    let (line, other) = (&control.tail.0, &control.head.0);
-    let mut head = Opposite {
-        mark,
-        fresh: false,
-        line,
-        other,
-    };
-    let most = frames.len() as u32;
-    let (count, position) = match most {
-        1 => match pipe.write(control, tail, &mut head, frames.get(0)).unwrap() {
-            Some(position) => (1, position),
-            None => (0, tail.position),
-        },
-        _ => pipe
-            .write_many(control, tail, &mut head, frames, most)
-            .unwrap(),
-    };
-    (count as usize, tail.advanced(count, position))
-}
-
-fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
-    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
-    let mut frames = Frames::new();
-    let (count, position) = match max {
-        1 => {
-            let position = pipe.read(control, head, tail, &mut frames.bytes).unwrap();
-            frames.end();
-            (1, position)
-        }
-        _ => pipe
-            .read_many(control, head, tail, max, &mut frames)
-            .unwrap(),
-    };
-    assert_eq!(frames.len(), count as usize);
-    (head.advanced(count, position), frames)
 }
 
 proptest! {
     /// After each death and its repair the count is that of the items which come out
     /// then: all whose push had ended, in order, each once; of the dead's own push a
-    /// first part; and only what a dead one had taken out of the pipe is missing.
+    /// first part; and only what a dead one had taken out of the pipe is missing. When it is
+    /// empty all of the memory is free again.
     #[test]
     fn a_death_leaves_order_and_count(steps in prop::collection::vec(step(), 1..60)) {
         let (pipe, control) = small();
@@ -141,6 +94,13 @@ proptest! {
                         inside.truncate(count);
                     } else {
                         control.tail.set_mark(tail);
+                    }
+                }
+                Step::PushInVain { items, len, dies } => {
+                    // (What goes to the log is nowhere until it is published.)
+                    let _ = try_write(&in_vain(&pipe), &control, &same(items, len));
+                    if dies {
+                        pipe.repair(&control.tail, &control.head).unwrap();
                     }
                 }
                 Step::Pop { items, dies } if !inside.is_empty() => {
@@ -171,6 +131,7 @@ proptest! {
         }
         pipe.repair(&control.tail, &control.head).unwrap();
         prop_assert_eq!(control.head.mark(Relaxed).count, control.tail.mark(Relaxed).count);
+        prop_assert_eq!(write(&pipe, &control, &same(29, 10_000)).0, 29, "something is taken");
     }
 }
 
@@ -198,6 +159,25 @@ fn both_may_have_died() {
     for number in [1, 2] {
         let (head, frames) = read(&pipe, &control, 1);
         assert_eq!(frames.get(0), item(number, 5000));
+        control.head.set_mark(head);
+    }
+}
+
+/// Who dies may have said that the hall is taken, and put no record into the pipe that would
+/// ever free it.
+#[test]
+fn an_empty_queue_has_room_whoever_died() {
+    let (pipe, control) = small();
+    let frames = same(1, 10_000);
+    let all = pipe.limits.memory as u32 / GRANULE as u32;
+    for round in 1..4 {
+        Notes(&control.tail).set_reach(control.tail.mark(Relaxed).position + round * all);
+        pipe.repair(&control.tail, &control.head).unwrap();
+        let (written, tail) = write(&pipe, &control, &frames);
+        assert_eq!(written, 1, "the queue is empty, and full");
+        control.tail.set_mark(tail);
+        let (head, read) = read(&pipe, &control, 1);
+        assert_eq!(read.get(0), frames.get(0));
         control.head.set_mark(head);
     }
 }

@@ -1,8 +1,12 @@
 //! [`PipeQueue`]: the default between processes.
 
 #[cfg(test)]
+mod bed;
+#[cfg(test)]
 mod deaths;
 mod hall;
+#[cfg(test)]
+mod logged;
 mod notes;
 mod options;
 mod pop;

@@ -26,13 +26,19 @@ impl<'a> Push<'a> {
     pub(super) fn new(
         pipe: &'a Pipe,
         control: &'a Control,
-        tail: Mark,
+        mut tail: Mark,
         head: &mut Opposite<'_>,
     ) -> Self {
         let notes = Notes(&control.tail);
-        let lap = notes.lap();
+        let mut lap = notes.lap();
         // Where the head is now: a cache line is nothing beside a system call.
         let head = head.look();
+        if head.count == tail.count {
+            // Nothing is inside, so nothing of the hall is taken. Who died may have said that
+            // something is, and no pop would ever free it.
+            tail.position = head.position;
+            lap = Lap::default();
+        }
         Self {
             pipe,
             control,
@@ -145,22 +151,13 @@ impl<'a> Push<'a> {
         let (reach, lap) = halls[halls.len() - 1];
         let spilling = self.is_spilling();
         let room = self.left(reach, lap).unwrap_or(0) / SIZE as u64;
-        // In this order, and before the records: see `Lap`, and `repair`.
+        // In this order, and before the records: see `Lap`, and `repair`. They stay ahead of
+        // the tail if not all records go in, as they do where somebody dies just here.
         self.notes.set_lap(lap);
         self.notes.set_reach(reach);
         let piped = if spilling { 0 } else { self.pipe_in(records)? };
         let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
         let written = piped + logged.as_ref().unwrap_or(&0);
-        if written < halls.len() {
-            // Those that did not go in took nothing. The lap is the last to go back, for it
-            // may be ahead of the reach, but never behind.
-            let (reach, lap) = match written {
-                0 => (self.tail.position, self.lap),
-                _ => halls[written - 1],
-            };
-            self.notes.set_reach(reach);
-            self.notes.set_lap(lap);
-        }
         if written == 0 {
             return logged;
         }

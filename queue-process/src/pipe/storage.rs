@@ -58,7 +58,7 @@ pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(super) pipe: OwnedFd,
-    file: OwnedFd,
+    pub(super) file: OwnedFd,
     pub(super) limits: Limits,
 }
 
