@@ -64,6 +64,7 @@ impl<T> fmt::Debug for DynQueue<T> {
         f.debug_struct("DynQueue")
             .field("len", &self.0.len())
             .field("capacity", &self.0.capacity())
+            .field("closed", &self.0.is_closed())
             .finish_non_exhaustive()
     }
 }

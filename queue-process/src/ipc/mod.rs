@@ -90,14 +90,13 @@ pub struct IpcQueue<T, C = Postcard> {
 }
 
 /// Where the queue is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Place {
     Here(Arc<Host>),
     Elsewhere(Arc<Guest>),
 }
 
 /// This process hosts the queue, and is present as long as it has handles.
-#[derive(Debug)]
 struct Host {
     hosted: Arc<Hosted>,
     ends: Ends,
@@ -227,10 +226,21 @@ impl<T, C> Clone for IpcQueue<T, C> {
 }
 
 impl<T, C> fmt::Debug for IpcQueue<T, C> {
+    /// What is known here: a guest does not ask its host for this.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IpcQueue")
-            .field("place", &self.place)
-            .field("role", &self.role)
-            .finish()
+        let mut shown = f.debug_struct("IpcQueue");
+        match &self.place {
+            Place::Here(host) => {
+                let (len, closed) = host.hosted.state();
+                shown
+                    .field("len", &len)
+                    .field("capacity", &host.hosted.capacity())
+                    .field("closed", &closed)
+            }
+            Place::Elsewhere(guest) => shown
+                .field("capacity", &guest.capacity())
+                .field("gone", &guest.is_gone()),
+        };
+        shown.field("role", &self.role).finish_non_exhaustive()
     }
 }

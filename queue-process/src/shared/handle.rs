@@ -338,10 +338,13 @@ impl<T, C, S: Storage> Handle<T, C, S> {
 
     /// For the kind of that name to debug itself.
     pub(crate) fn debug(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = &self.shared.limits;
         f.debug_struct(kind)
             .field("len", &self.shared.engine.len())
-            .field("limits", &self.shared.limits)
+            .field("capacity", &limits.bound.capacity())
             .field("closed", &self.shared.engine.is_closed())
+            .field("max_item_bytes", &limits.item)
+            .field("memory_limit", &limits.memory)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! loom does not see into it; under loom a [stand-in](super::stand_in) takes its place.
 
+use super::drop_all;
 use super::gate::{Gate, Refused};
 use queue_core::sync::CachePadded;
 use queue_core::{TryPopError, TryPushError};
@@ -69,5 +70,12 @@ impl<T> Chain<T> {
 
     pub(super) fn is_closed(&self) -> bool {
         self.gate.is_closed()
+    }
+}
+
+/// The list itself would leave the rest where dropping an item panics.
+impl<T> Drop for Chain<T> {
+    fn drop(&mut self) {
+        drop_all(|| self.items.pop());
     }
 }

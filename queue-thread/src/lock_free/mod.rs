@@ -87,7 +87,7 @@ impl<T> LockFreeQueue<T> {
 }
 
 impl<T> Create for LockFreeQueue<T> {
-    /// Never fails.
+    /// Never fails, and panics where [`bounded`](Self::bounded) does.
     fn create(bound: Bound) -> Result<Self, Failure> {
         Ok(Self::new(bound))
     }
@@ -228,4 +228,16 @@ impl<T> Storage<T> {
             Unbounded(chain) => chain.is_closed(),
         }
     }
+}
+
+/// Drops whatever `pop` gives, to the last, though dropping one of them panics.
+fn drop_all<T>(pop: impl FnMut() -> Option<T>) {
+    struct Rest<T, P: FnMut() -> Option<T>>(P);
+    impl<T, P: FnMut() -> Option<T>> Drop for Rest<T, P> {
+        fn drop(&mut self) {
+            while (self.0)().is_some() {}
+        }
+    }
+    let mut rest = Rest(pop);
+    while (rest.0)().is_some() {}
 }

@@ -24,6 +24,7 @@
 //! looked at them by one, for whoever goes to sleep: see
 //! [`notify_after_rmw_unless_pending`](queue_core::event::Event::notify_after_rmw_unless_pending).
 
+use super::drop_all;
 use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
 use queue_core::sync::{CachePadded, UnsafeCell, seq_cst, thread};
 use queue_core::{TryPopError, TryPushError};
@@ -257,15 +258,7 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        /// Goes on where an item's own `drop` panicked.
-        struct Rest<'a, T>(&'a Ring<T>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                while self.0.pop().is_ok() {}
-            }
-        }
-        let rest = Rest(self);
-        while rest.0.pop().is_ok() {}
+        drop_all(|| self.pop().ok());
     }
 }
 

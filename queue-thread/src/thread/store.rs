@@ -57,15 +57,16 @@ impl<S> Locked<S> {
 }
 
 pub(super) struct Store<T> {
-    tail: CachePadded<Locked<Tail<T>>>,
-    /// The outbox.
+    /// The outbox: the first field, so that the older items are the first to be dropped.
     head: CachePadded<Locked<VecDeque<T>>>,
+    tail: CachePadded<Locked<Tail<T>>>,
     items: CachePadded<Event>,
     places: CachePadded<Event>,
     /// A copy of `Tail::closed` for those without its lock.
     closed: AtomicBool,
-    /// `usize::MAX` without a bound.
-    capacity: usize,
+    capacity: Option<usize>,
+    /// The capacity, or a number that is never reached.
+    limit: usize,
     pub(super) ends: Ends,
 }
 
@@ -78,16 +79,17 @@ struct Wakes {
 impl<T> Store<T> {
     pub(super) fn new(capacity: Option<usize>) -> Self {
         Self {
+            head: Locked::new(VecDeque::new()),
             tail: Locked::new(Tail {
                 inbox: VecDeque::new(),
                 ahead: 0,
                 closed: false,
             }),
-            head: Locked::new(VecDeque::new()),
             items: CachePadded(Event::new()),
             places: CachePadded(Event::new()),
             closed: AtomicBool::new(false),
-            capacity: capacity.unwrap_or(usize::MAX),
+            capacity,
+            limit: capacity.unwrap_or(usize::MAX),
             ends: Ends::new(),
         }
     }
@@ -209,7 +211,7 @@ impl<T> Store<T> {
     /// How many more items the queue takes, looked up anew if less than `wanted`.
     #[inline]
     fn room(&self, tail: &mut Tail<T>, wanted: usize) -> usize {
-        let room = self.capacity - tail.inbox.len();
+        let room = self.limit - tail.inbox.len();
         if room < tail.ahead.saturating_add(wanted) {
             tail.ahead = self.head.count.load(Ordering::Relaxed);
         }
@@ -283,7 +285,7 @@ impl<T> Store<T> {
         let inbox = self.tail.count.load(Ordering::Relaxed);
         let outbox = self.head.count.load(Ordering::Relaxed);
         match side {
-            Side::Producers => self.capacity.saturating_sub(inbox + outbox),
+            Side::Producers => self.limit.saturating_sub(inbox + outbox),
             Side::Consumers => inbox + outbox,
         }
     }
@@ -295,7 +297,7 @@ impl<T> Store<T> {
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
-        (self.capacity != usize::MAX).then_some(self.capacity)
+        self.capacity
     }
 }
 

@@ -1,0 +1,155 @@
+//! What no suite checks: items that act on the queue they are in, of no size and of much,
+//! of one thread at a time; which goes first, and what if one panics.
+
+use super::kinds::{Handle, Local, over};
+use super::polled::Polled;
+use queue_core::Queue;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+over! {
+    local:
+    items_act_on_the_queue, dropped_in_order, dropped_though_one_panics, items_of_no_size,
+    items_of_much, items_of_one_thread_at_a_time,
+}
+
+/// An item whose end does something to the queue that it was for.
+fn items_act_on_the_queue<K: Local>() {
+    struct Letter<Q: Fn() + Send>(Q);
+    impl<Q: Fn() + Send> Drop for Letter<Q> {
+        fn drop(&mut self) {
+            self.0();
+        }
+    }
+    let queue = K::Any::<Box<dyn Send>>::bounded(1);
+    let letter = || -> Box<dyn Send> {
+        let acts = queue.clone();
+        Box::new(Letter(move || {
+            assert!(acts.len() <= 1);
+            drop(acts.try_pop());
+        }))
+    };
+    for verb in 0..3 {
+        queue.push(letter()).unwrap();
+        match verb {
+            0 => drop(queue.try_push(letter())),
+            1 => drop(queue.push_timeout(letter(), Duration::from_millis(1))),
+            _ => drop(Polled::pending(queue.push_async(letter()))),
+        }
+        assert!(queue.is_empty(), "the refused one took the other along");
+    }
+    queue.push(letter()).unwrap();
+    drop(queue.pop());
+    queue.push(letter()).unwrap();
+    drop(queue.close_now());
+    drop(queue.push(letter()));
+}
+
+/// Who is left inside goes in the order it came.
+fn dropped_in_order<K: Local>() {
+    struct Named(u32, Arc<Mutex<Vec<u32>>>);
+    impl Drop for Named {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+    for capacity in [Some(40), None] {
+        let gone = Arc::new(Mutex::new(Vec::new()));
+        let queue = capacity.map_or_else(K::Any::<Named>::unbounded, K::Any::<Named>::bounded);
+        for n in 0..30 {
+            assert!(queue.push(Named(n, gone.clone())).is_ok());
+        }
+        drop(queue.pop());
+        for n in 30..40 {
+            assert!(queue.push(Named(n, gone.clone())).is_ok());
+        }
+        drop(queue);
+        assert!(gone.lock().unwrap().iter().copied().eq(0..40), "{gone:?}");
+    }
+}
+
+fn dropped_though_one_panics<K: Local>() {
+    struct Item(Arc<AtomicUsize>, bool);
+    impl Drop for Item {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            assert!(!self.1, "an item panics");
+        }
+    }
+    for capacity in [Some(40), None] {
+        let gone = Arc::new(AtomicUsize::new(0));
+        let queue = capacity.map_or_else(K::Any::<Item>::unbounded, K::Any::<Item>::bounded);
+        for n in 0..40 {
+            assert!(queue.push(Item(gone.clone(), n == 10)).is_ok());
+            if n == 30 {
+                drop(queue.pop());
+            }
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
+        assert_eq!(gone.load(Ordering::Relaxed), 40);
+    }
+}
+
+fn items_of_no_size<K: Local>() {
+    #[derive(Debug)]
+    #[repr(align(1024))]
+    struct Wide;
+    for capacity in [Some(3), None] {
+        let queue = capacity.map_or_else(K::Any::<Wide>::unbounded, K::Any::<Wide>::bounded);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..1000 {
+                    queue.push(Wide).unwrap();
+                }
+                queue.close();
+            });
+            let here = |wide: Wide| (&raw const wide).addr() % 1024 == 0;
+            assert_eq!(queue.iter().filter(|_| here(Wide)).count(), 1000);
+        });
+        let queue = K::Any::<()>::bounded(2);
+        queue.push_many(&mut [(), ()].into()).unwrap();
+        assert!(queue.try_push(()).is_err());
+        assert_eq!(queue.close_now(), [(), ()]);
+    }
+}
+
+fn items_of_much<K: Local>() {
+    let queue = K::Any::<[u64; 2048]>::bounded(3);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..50 {
+                queue.push([n; 2048]).unwrap();
+            }
+        });
+        for n in 0..50 {
+            assert!(queue.pop().unwrap().iter().all(|&word| word == n));
+        }
+    });
+}
+
+/// An item need not be `Sync`, nor anything else.
+fn items_of_one_thread_at_a_time<K: Local>() {
+    struct Plain(Cell<u32>);
+    let queue = K::Any::<Plain>::bounded(1);
+    let push = Polled::new(queue.push_async(Plain(Cell::new(0)))); // A `Send` future.
+    drop(push);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let plain = Plain(Cell::new(1));
+            plain.0.set(2);
+            assert!(queue.push(plain).is_ok());
+        });
+        let popped = queue.pop();
+        assert_eq!(popped.ok().map(|plain| plain.0.get()), Some(2));
+    });
+    let refused = [
+        queue.try_push(Plain(Cell::new(3))),
+        queue.try_push(Plain(Cell::new(4))),
+    ];
+    assert_eq!(format!("{refused:?}"), "[Ok(()), Err(Full(..))]");
+    assert!(!format!("{queue:?}").is_empty());
+}

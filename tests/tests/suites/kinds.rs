@@ -1,0 +1,106 @@
+//! The kinds as types that a test can be generic over, with items of any type.
+
+use queue_async::AsyncQueue;
+use queue_core::{Bound, Create, Queue};
+use queue_process::IpcQueue;
+#[cfg(target_os = "linux")]
+use queue_process::{PipeQueue, ShmQueue};
+use queue_thread::{LockFreeQueue, ThreadQueue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+/// What a handle of any kind is.
+pub(crate) trait Handle<T: Send>:
+    Queue<T> + Create + Clone + Debug + Unpin + 'static
+{
+    fn bounded(n: usize) -> Self {
+        Self::create(Bound::items(n)).expect("a queue")
+    }
+
+    fn unbounded() -> Self {
+        Self::create(Bound::Unbounded).expect("a queue")
+    }
+}
+
+impl<T: Send, Q: Queue<T> + Create + Clone + Debug + Unpin + 'static> Handle<T> for Q {}
+
+/// An item that goes anywhere.
+pub(crate) trait Item: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> Item for T {}
+
+/// A kind, whatever its items are.
+pub(crate) trait Kind {
+    type Of<T: Item>: Handle<T>;
+}
+
+/// A kind whose items stay in the process, and so may be of any type.
+pub(crate) trait Local {
+    type Any<T: Send + 'static>: Handle<T>;
+}
+
+macro_rules! kinds {
+    ($($(#[$cfg:meta])* $name:ident = $queue:ident;)*) => {$(
+        $(#[$cfg])*
+        pub(crate) enum $name {}
+        $(#[$cfg])*
+        impl Kind for $name {
+            type Of<T: Item> = $queue<T>;
+        }
+    )*};
+}
+
+kinds! {
+    Thread = ThreadQueue;
+    LockFree = LockFreeQueue;
+    Async = AsyncQueue;
+    #[cfg(target_os = "linux")]
+    Pipe = PipeQueue;
+    #[cfg(target_os = "linux")]
+    Shm = ShmQueue;
+    Ipc = IpcQueue;
+}
+
+macro_rules! local {
+    ($($name:ident = $queue:ident;)*) => {$(
+        impl Local for $name {
+            type Any<T: Send + 'static> = $queue<T>;
+        }
+    )*};
+}
+
+local! {
+    Thread = ThreadQueue;
+    LockFree = LockFreeQueue;
+    Async = AsyncQueue;
+}
+
+/// Makes a test for every kind of each function named: `every` kind, or the `local` ones.
+macro_rules! over {
+    (local: $($test:ident),+ $(,)?) => {
+        $crate::kinds::over! { @each [$($test)+] thread Thread, lock_free LockFree, tasks Async }
+    };
+    (every: $($test:ident),+ $(,)?) => {
+        $crate::kinds::over! {
+            @each [$($test)+]
+            thread Thread, lock_free LockFree, tasks Async,
+            #[cfg(target_os = "linux")] pipe Pipe,
+            #[cfg(target_os = "linux")] shm Shm,
+            ipc Ipc
+        }
+    };
+    (@each [$test:ident $($more:ident)*] $($(#[$cfg:meta])* $module:ident $kind:ident),+) => {
+        mod $test {
+            $($(#[$cfg])*
+            #[test]
+            fn $module() {
+                super::$test::<$crate::kinds::$kind>();
+            })+
+        }
+        $crate::kinds::over! { @each [$($more)*] $($(#[$cfg])* $module $kind),+ }
+    };
+    (@each [] $($kinds:tt)+) => {};
+}
+
+pub(crate) use over;
