@@ -10,7 +10,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe, catch_unwind};
 
 over! {
     every:
-    all_of_it, capacity_is_reported, shows_its_state, goes_anywhere,
+    all_of_it, no_places, capacity_is_reported, shows_its_state, goes_anywhere,
 }
 over! {
     local:
@@ -30,6 +30,12 @@ fn all_of_it<K: Kind>() {
     assert_eq!(all, Some(Ok(100)));
     assert_eq!(got.len(), 301);
     assert!(queue.is_empty());
+}
+
+fn no_places<K: Kind>() {
+    let panic = catch_unwind(|| K::Of::<u32>::bounded(0)).unwrap_err();
+    let said = panic.downcast_ref::<&str>().expect("a text");
+    assert!(said.contains("at least 1"), "{said}");
 }
 
 fn capacity_is_reported<K: Kind>() {

@@ -107,8 +107,7 @@ fn items_of_no_size<K: Local>() {
                 }
                 queue.close();
             });
-            let here = |wide: Wide| (&raw const wide).addr() % 1024 == 0;
-            assert_eq!(queue.iter().filter(|_| here(Wide)).count(), 1000);
+            assert_eq!(queue.iter().count(), 1000);
         });
         let queue = K::Any::<()>::bounded(2);
         queue.push_many(&mut [(), ()].into()).unwrap();

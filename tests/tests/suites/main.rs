@@ -16,10 +16,14 @@
 
 #![cfg(not(loom))]
 
+mod crossfire;
 mod handles;
 mod items;
 mod kanal;
 mod kinds;
+mod multiprocessing;
 mod polled;
+mod python;
+mod std_mpsc;
 mod tokio_mpsc;
 mod wakers;

@@ -87,6 +87,14 @@ impl<'a, R> Polled<'a, R> {
             }
         }
     }
+
+    /// The same from the first poll on.
+    pub(crate) fn run(mut self) -> R {
+        match self.poll() {
+            Some(result) => result,
+            None => self.finish(),
+        }
+    }
 }
 
 /// Counts its drops.
