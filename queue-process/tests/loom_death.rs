@@ -150,6 +150,76 @@ fn death_of_a_leaping_pusher() {
     });
 }
 
+/// A pusher dies with a batch, which goes in as one piece, around the end of the window, or
+/// over what is live, while another pushes: all of it is in, or none.
+#[test]
+fn death_of_a_batch_pusher() {
+    for before in 0..=3 {
+        let name = format!("death_of_a_batch_pusher_after_{before}");
+        at_every_step(&name, 1, 2, move |steps| {
+            let world = World::new(5, 54, 8, 54);
+            let queue = world.join(0);
+            for n in 0..before {
+                queue.try_push(n).unwrap();
+                queue.try_pop().unwrap();
+            }
+            queue.try_push(5).unwrap();
+            let diary = Diary::default();
+            let accepted = diary.clone();
+            let victim = start(&world, 1, steps, move |queue| {
+                assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
+                (1..=3).for_each(|n| write(&accepted, n));
+            });
+            queue.push(9).unwrap();
+            let mut got = queue.try_pop_many(3).unwrap();
+            let died = victim.join().unwrap().is_none();
+            got.extend(drain(&queue));
+            let whole = [[5, 1, 2, 3, 9], [5, 9, 1, 2, 3]]
+                .iter()
+                .any(|all| got == all);
+            assert!(whole || died && got == [5, 9], "{got:?}");
+            assert!(whole || read(&diary).is_empty());
+            is_sound(&queue, 5);
+            died
+        });
+    }
+}
+
+/// A popper dies with a batch, from either side of a jump, while one waits for a place.
+#[test]
+fn death_of_a_batch_popper() {
+    at_every_step("death_of_a_batch_popper", 1, 2, |steps| {
+        let world = World::new(3, 32, 8, 32);
+        let queue = world.join(0);
+        for n in [7, 8, 9] {
+            queue.try_push(n).unwrap();
+            queue.try_pop().unwrap();
+        }
+        assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
+        let diary = Diary::default();
+        let popped = diary.clone();
+        let victim = start(&world, 1, steps, move |queue| {
+            for n in queue.try_pop_many(2).unwrap() {
+                write(&popped, n);
+            }
+        });
+        let waiter = start(&world, 2, ALIVE, |queue| queue.push(4).unwrap());
+        let mut got = queue.try_pop_many(1).unwrap_or_default();
+        let died = victim.join().unwrap().is_none();
+        got.extend(queue.try_pop_many(2).unwrap_or_default());
+        waiter.join().unwrap().unwrap();
+        got.extend(drain(&queue));
+        let theirs = read(&diary);
+        assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
+        assert!(theirs.iter().all(|n| !got.contains(n)));
+        assert_eq!(got.last(), Some(&4));
+        let missing = 4 - got.len() - theirs.len();
+        assert!(missing <= 2 * usize::from(died), "{theirs:?} and {got:?}");
+        is_sound(&queue, 3);
+        died
+    });
+}
+
 /// A popper dies while one waits for a place.
 #[test]
 fn death_of_a_popper() {

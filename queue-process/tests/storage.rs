@@ -25,6 +25,34 @@ fn items_of_all_sizes(queue: &impl Queue<Bytes>) {
     assert!(queue.is_empty());
 }
 
+/// In batches on both sides, and on one side alone.
+fn batches_of_all_sizes(queue: &impl Queue<Bytes>) {
+    let item = |n: usize| vec![n as u8; (n * n * 7919) % if n % 50 < 40 { 30 } else { 30_001 }];
+    let batch = |n: usize| 1 + (n * 31) % 70;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut popped, mut n) = (Vec::new(), 0);
+            while n < 9000 {
+                match n % 3 {
+                    0 => popped.push(queue.pop().unwrap()),
+                    _ => drop(queue.pop_many(&mut popped, batch(n)).unwrap()),
+                }
+                for popped in popped.drain(..) {
+                    assert_eq!(popped, item(n), "item {n}");
+                    n += 1;
+                }
+            }
+        });
+        let mut n = 0;
+        while n < 9000 {
+            let end = (n + batch(n)).min(9000);
+            queue.push_many(&mut (n..end).map(item).collect()).unwrap();
+            n = end;
+        }
+    });
+    assert!(queue.is_empty());
+}
+
 /// A queue of seven items of 100,000 bytes.
 fn bound_is_exact(queue: &impl Queue<Bytes>) {
     for round in 0..50 {
@@ -95,6 +123,12 @@ macro_rules! promises {
             fn items_of_all_sizes_come_out_as_they_went_in() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
                 items_of_all_sizes(&options.create(Bound::items(1000)).unwrap());
+            }
+
+            #[test]
+            fn batches_of_all_sizes_come_out_as_they_went_in() {
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
+                batches_of_all_sizes(&options.create(Bound::items(100)).unwrap());
             }
 
             #[test]

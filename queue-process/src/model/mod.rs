@@ -15,6 +15,7 @@ mod bed;
 pub mod members;
 
 use crate::shared::engine::{Engine, Refusal, Standing};
+use crate::shared::frames::Frames;
 use crate::shared::layout::{Control, End};
 use crate::shared::platform::Platform;
 use crate::shared::ring::{Arena, Ring};
@@ -156,13 +157,17 @@ impl Arena for Memory {
     }
 
     fn write(&self, at: usize, bytes: &[u8]) {
-        let bytes = bytes.try_into().expect("the items are numbers");
-        self.set(at, u64::from_ne_bytes(bytes));
+        for (n, word) in bytes.chunks(8).enumerate() {
+            let word = word.try_into().expect("the items are numbers");
+            self.set(at + n, u64::from_ne_bytes(word));
+        }
     }
 
     fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
-        assert_eq!(len, 8, "the items are numbers");
-        into.extend(self.get(at).to_ne_bytes());
+        assert_eq!(len % 8, 0, "the items are numbers");
+        for n in 0..len / 8 {
+            into.extend(self.get(at + n).to_ne_bytes());
+        }
     }
 
     fn grow(&self, _: usize, _: usize) -> Result<(), Failure> {
@@ -317,6 +322,33 @@ impl Process {
         let mut bytes = Vec::new();
         self.engine.pop(&mut bytes).map_err(no)?;
         Ok(u64::from_ne_bytes(bytes.try_into().expect("a number")))
+    }
+
+    /// Pushes as many of `numbers` as there are places for: how many.
+    ///
+    /// # Errors
+    /// [`No`], if there is no place for the first.
+    pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
+        let mut frames = Frames::new();
+        for number in numbers {
+            let add = |bytes: &mut Vec<u8>| {
+                bytes.extend(number.to_ne_bytes());
+                Ok::<_, No>(())
+            };
+            frames.add(add).expect("no reason not to");
+        }
+        self.engine.push_many(&frames).map_err(no)
+    }
+
+    /// Pops up to `max` items.
+    ///
+    /// # Errors
+    /// [`No`], if there is none.
+    pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
+        let mut frames = Frames::new();
+        self.engine.pop_many(max, &mut frames).map_err(no)?;
+        let number = |n| u64::from_ne_bytes(frames.get(n).try_into().expect("a number"));
+        Ok((0..frames.len()).map(number).collect())
     }
 
     /// Pushes, waiting as a thread.

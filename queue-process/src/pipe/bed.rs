@@ -1,10 +1,11 @@
 //! What the tests of the storage share: a small pipe, and its two ends by hand.
 
 use super::storage::Pipe;
+use crate::shared::frames::Frames;
 use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
 use crate::shared::layout::{Control, Mark};
-use crate::shared::storage::{Frames, Opposite, Storage};
+use crate::shared::storage::{Opposite, Storage};
 use crate::sys::Mapping;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Bound, Failure};
@@ -46,6 +47,15 @@ pub(super) fn item(number: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Adds `item` to `frames`.
+pub(super) fn add(frames: &mut Frames, item: &[u8]) {
+    let append = |bytes: &mut Vec<u8>| {
+        bytes.extend(item);
+        Ok::<_, Failure>(())
+    };
+    frames.add(append).unwrap();
+}
+
 /// Writes the frames, as many as go: how many, and the tail then.
 pub(super) fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
     try_write(pipe, control, frames).unwrap()
@@ -81,8 +91,12 @@ pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
     let mut frames = Frames::new();
     let (count, position) = match max {
         1 => {
-            let position = pipe.read(control, head, tail, &mut frames.bytes).unwrap();
-            frames.end();
+            let mut position = 0;
+            let read = frames.add(|bytes| {
+                position = pipe.read(control, head, tail, bytes)?;
+                Ok::<_, Failure>(())
+            });
+            read.unwrap();
             (1, position)
         }
         _ => pipe
@@ -97,8 +111,7 @@ pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
 pub(super) fn same(items: usize, len: usize) -> Frames {
     let mut frames = Frames::new();
     for _ in 0..items {
-        frames.bytes.extend(item(0, len));
-        frames.end();
+        add(&mut frames, &item(0, len));
     }
     frames
 }

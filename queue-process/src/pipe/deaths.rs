@@ -1,19 +1,20 @@
 //! Tests of the storage: what deaths, damage and strangers leave of it.
 
 use super::PipeQueue;
-use super::bed::{in_vain, item, read, same, small, try_write, write};
+use super::bed::{add, in_vain, item, read, same, small, try_write, write};
 use super::hall::GRANULE;
 use super::notes::Notes;
 use super::record::{Record, SIZE};
 use super::storage::Pipe;
 use crate::Raw;
+use crate::shared::frames::Frames;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::identity::Limits;
 use crate::shared::layout::{Control, Mark};
 use crate::shared::lock;
 use crate::shared::platform::Platform;
 use crate::shared::registry::Sides;
-use crate::shared::storage::{Frames, Storage};
+use crate::shared::storage::Storage;
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -79,8 +80,7 @@ proptest! {
                     let mut pushed = Vec::new();
                     for _ in 0..items {
                         pushed.push(item(next, len));
-                        frames.bytes.extend(item(next, len));
-                        frames.end();
+                        add(&mut frames, &item(next, len));
                         next += 1;
                     }
                     let (written, tail) = write(&pipe, &control, &frames);
@@ -139,13 +139,11 @@ proptest! {
 fn both_may_have_died() {
     let (pipe, control) = small();
     let mut frames = Frames::new();
-    frames.bytes.extend(item(0, 5000));
-    frames.end();
+    add(&mut frames, &item(0, 5000));
     control.tail.set_mark(write(&pipe, &control, &frames).1);
     // One pushes, one pops, and nobody says so.
     frames.clear();
-    frames.bytes.extend(item(1, 5000));
-    frames.end();
+    add(&mut frames, &item(1, 5000));
     write(&pipe, &control, &frames);
     read(&pipe, &control, 1);
     pipe.repair(&control.tail, &control.head).unwrap();
@@ -153,8 +151,7 @@ fn both_may_have_died() {
     assert_eq!(head.items_until(tail), 1);
     // What comes next does not lie where the item inside does.
     frames.clear();
-    frames.bytes.extend(item(2, 5000));
-    frames.end();
+    add(&mut frames, &item(2, 5000));
     control.tail.set_mark(write(&pipe, &control, &frames).1);
     for number in [1, 2] {
         let (head, frames) = read(&pipe, &control, 1);
@@ -221,7 +218,8 @@ fn what_is_no_item_takes_no_others_with_it() {
         control.tail.set_mark(tail.advanced(1, tail.position));
     }
     let (head, frames) = read(&pipe, &control, 3);
-    assert_eq!(frames.bytes, b"134");
+    let items: Vec<_> = (0..frames.len()).map(|n| frames.get(n)).collect();
+    assert_eq!(items, [b"1", b"3", b"4"]);
     control.head.set_mark(head);
     repairs_to_nothing(&pipe, &control);
 }
@@ -276,8 +274,7 @@ fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
     lock::take(&control.tail.lock, engine.platform());
     let mut frames = Frames::new();
     for number in 0..items {
-        frames.bytes.extend(item(number, 8));
-        frames.end();
+        add(&mut frames, &item(number, 8));
     }
     assert_eq!(write(engine.storage(), control, &frames).0 as u64, items);
 }
@@ -340,8 +337,7 @@ fn a_log_without_end_keeps_its_order() {
     let notes = Notes(&control.tail);
     notes.set_spill(Some(0));
     let mut frames = Frames::new();
-    frames.bytes.extend(item(0, 8));
-    frames.end();
+    add(&mut frames, &item(0, 8));
     assert_eq!(write(&pipe, &control, &frames).0, 1);
     assert_eq!(notes.spill(), Some(1 << 30));
 }

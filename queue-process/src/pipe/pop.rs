@@ -4,8 +4,9 @@ use super::hall::{GRANULE, granules};
 use super::notes::{Notes, is_from};
 use super::record::{Record, SIZE};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe};
+use crate::shared::frames::Frames;
 use crate::shared::layout::{Control, Mark};
-use crate::shared::storage::{Frames, corrupt};
+use crate::shared::storage::corrupt;
 use crate::sys::refused;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -44,11 +45,13 @@ impl Pop<'_> {
         let before = self.head;
         let mut failed = None;
         for record in records[..fetched * SIZE].chunks_exact(SIZE) {
-            match self.unpack(record, &mut into.bytes) {
-                Ok(position) => {
-                    self.head = self.head.advanced(1, position);
-                    into.end();
-                }
+            let mut reach = 0;
+            let unpacked = into.add(|bytes| {
+                reach = self.unpack(record, bytes)?;
+                Ok(())
+            });
+            match unpacked {
+                Ok(()) => self.head = self.head.advanced(1, reach),
                 // The others are out of the pipe, so they must be given.
                 Err(failure) => failed = Some(self.damaged(failure)),
             }

@@ -24,10 +24,11 @@
 //! Futures listen to a bell, which rings *before* the end moves and is silenced only by
 //! who finds, under the lock, that there is nothing to take: no death can lose that.
 
+use super::frames::Frames;
 use super::layout::{Control, End, Line, Mark, bulky};
 use super::lock::{self, Taken};
 use super::platform::Platform;
-use super::storage::{Frames, Opposite, Storage};
+use super::storage::{Opposite, Storage};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 
@@ -201,6 +202,20 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 Ok(items as usize)
             }
         }
+    }
+
+    /// About for how many of `wanted` items there are places: for one, if for none.
+    #[inline]
+    pub(crate) fn places_for(&self, wanted: usize) -> usize {
+        // Relaxed, all: a number, no more; who pushes looks again, under the lock. What was
+        // seen of the head the last time does if it is enough.
+        let line = self.control().line(End::Tail);
+        let seen = Mark::from_word(line.seen.load(Ordering::Relaxed));
+        let places = self.places(line.mark(Ordering::Relaxed), seen) as usize;
+        if places >= wanted {
+            return wanted;
+        }
+        self.capacity.saturating_sub(self.len()).max(1) as usize
     }
 
     /// Where the ends are, if there is a place; looks at the head itself if the last

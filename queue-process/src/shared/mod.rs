@@ -13,6 +13,7 @@
 //! * no waiter relies on a wake alone: each looks again every [`NET`].
 
 pub(crate) mod engine;
+pub(crate) mod frames;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod platform;

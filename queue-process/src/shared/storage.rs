@@ -1,5 +1,6 @@
 //! [`Storage`]: where the bytes of the items lie.
 
+use super::frames::Frames;
 use super::layout::{Control, Line, Mark};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
@@ -30,48 +31,6 @@ impl Opposite<'_> {
         // Relaxed: under the lock of the line.
         self.line.seen.store(self.mark.word(), Ordering::Relaxed);
         self.mark
-    }
-}
-
-/// The bytes of several items, one behind the other.
-#[derive(Debug, Default)]
-pub(crate) struct Frames {
-    pub(crate) bytes: Vec<u8>,
-    /// Where each ends.
-    pub(crate) ends: Vec<usize>,
-}
-
-impl Frames {
-    pub(crate) const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            ends: Vec::new(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// How many there are.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Ends the item whose bytes were just appended to `bytes`.
-    #[inline]
-    pub(crate) fn end(&mut self) {
-        self.ends.push(self.bytes.len());
-    }
-
-    /// The bytes of item `n`.
-    #[inline]
-    pub(crate) fn get(&self, n: usize) -> &[u8] {
-        let from = n.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[from..self.ends[n]]
     }
 }
 
@@ -125,18 +84,7 @@ pub(crate) trait Storage: Send + Sync {
         head: &mut Opposite<'_>,
         frames: &Frames,
         most: u32,
-    ) -> Result<(u32, u32), Failure> {
-        let (mut written, mut at) = (0, tail);
-        while written < most {
-            match self.write(control, at, head, frames.get(written as usize)) {
-                Ok(Some(position)) => at = at.advanced(1, position),
-                Err(failure) if written == 0 => return Err(failure),
-                Ok(None) | Err(_) => break,
-            }
-            written += 1;
-        }
-        Ok((written, at.position))
-    }
+    ) -> Result<(u32, u32), Failure>;
 
     /// Reads up to `max` items, at least one; there are at least `max` up to `tail`: how
     /// many, and the new position.
@@ -150,19 +98,7 @@ pub(crate) trait Storage: Send + Sync {
         tail: Mark,
         max: u32,
         into: &mut Frames,
-    ) -> Result<(u32, u32), Failure> {
-        let (mut read, mut at) = (0, head);
-        while read < max && into.bytes.len() < MOST_AT_ONCE {
-            match self.read(control, at, tail, &mut into.bytes) {
-                Ok(position) => at = at.advanced(1, position),
-                Err(failure) if read == 0 => return Err(failure),
-                Err(_) => break,
-            }
-            into.end();
-            read += 1;
-        }
-        Ok((read, at.position))
-    }
+    ) -> Result<(u32, u32), Failure>;
 
     /// Sets right what somebody left who died while holding a lock. Called under both
     /// locks; it may be killed halfway, and is then called again.

@@ -4,10 +4,11 @@
 //! item in the thread that pops them, after. Both in a buffer that the thread keeps.
 
 use super::engine::Refusal;
+use super::frames::Frames;
 use super::handle::{Handle, Shared};
 use super::layout::End;
 use super::listener::Listener;
-use super::storage::{Frames, Storage};
+use super::storage::Storage;
 use crate::codec::Codec;
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
@@ -223,13 +224,14 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         self.look_around();
         let pushed = with_buffer(|frames| {
             let engine = &self.shared.engine;
-            let places = engine.capacity().saturating_sub(engine.len()).max(1) as usize;
-            for item in items.iter().take(places) {
-                let before = frames.bytes.len();
-                let encoded = C::encode(item, &mut frames.bytes)
-                    .and_then(|()| self.shared.check_size(frames.bytes.len() - before));
+            for item in items.iter().take(engine.places_for(items.len())) {
+                let encoded = frames.add(|bytes| {
+                    let before = bytes.len();
+                    C::encode(item, bytes)?;
+                    self.shared.check_size(bytes.len() - before)
+                });
                 match encoded {
-                    Ok(()) => frames.end(),
+                    Ok(()) => {}
                     Err(failure) if frames.len() == 0 => return Err(Refusal::Failed(failure)),
                     // Those before it first.
                     Err(_) => break,

@@ -56,6 +56,11 @@ impl Arena for Mapped {
         self.mapping.announce(Page::END + at * 8);
     }
 
+    fn expect(&self, at: usize, words: usize) {
+        self.mapping
+            .expect(Page::END + at * 8, words.saturating_mul(8));
+    }
+
     #[inline(always)]
     fn write(&self, at: usize, bytes: &[u8]) {
         if bytes.len() > SMALL {

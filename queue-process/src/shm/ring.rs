@@ -22,8 +22,9 @@
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
+use crate::shared::frames::{Frames, RECORD};
 use crate::shared::layout::{Control, Mark, bulky};
-use crate::shared::storage::{Opposite, Storage, corrupt};
+use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 
@@ -38,6 +39,10 @@ pub(crate) trait Arena: Send + Sync {
     /// Word `at`, if there is one, will soon be written.
     fn announce(&self, at: usize) {
         let _ = at;
+    }
+    /// The `words` from word `at` on, as far as there are such, will soon be read.
+    fn expect(&self, at: usize, words: usize) {
+        let _ = (at, words);
     }
     /// Writes `bytes` from word `at` on.
     fn write(&self, at: usize, bytes: &[u8]);
@@ -70,9 +75,7 @@ const WINDOW: usize = 1;
 const TOP: usize = 2;
 const GROWN: usize = 3;
 
-/// What a header says in its upper half; the lower has a record's length in bytes or a
-/// jump's target. Not zero, so that memory that was given back is no record.
-const RECORD: u64 = 0x7265_636f << 32;
+/// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
 const JUMP: u64 = 0x6a75_6d70 << 32;
 
 /// How many words ahead of the tail memory is asked for, so that it is on its way while
@@ -182,6 +185,50 @@ impl<A: Arena> Ring<A> {
             true => Ok(Place::Front),
             false => Err(failure),
         }
+    }
+
+    /// Writes `records` at the tail if it is known that they fit there: the new position.
+    fn write_here(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &Opposite<'_>,
+        records: &[u8],
+    ) -> Option<u32> {
+        let (at, need) = (tail.position as usize, records.len().div_ceil(8));
+        let notes = Notes { control };
+        let fits = head.mark.position as usize <= self.end()
+            && self.fits_here(&notes, at, head, need)
+            && at + need <= self.end();
+        // With the word for the jump that may come behind.
+        if !fits || self.grow(control, &notes, at + need + 1).is_err() {
+            return None;
+        }
+        self.arena.write(at, records);
+        self.arena.announce(at + need + AHEAD);
+        Some((at + need) as u32)
+    }
+
+    /// The record that the chain comes to from `at` on: where it is, and how many bytes its
+    /// item has.
+    #[inline(always)]
+    fn record_from(&self, mut at: usize) -> Result<(usize, usize), Failure> {
+        // No more than two jumps follow one another: one of a wrap and one of a trim.
+        for _ in 0..3 {
+            if at > self.end() {
+                break;
+            }
+            let header = self.arena.get(at);
+            let low = header as u32 as usize;
+            match header & !u64::from(u32::MAX) {
+                RECORD if low <= self.item as usize && at + words(low) <= self.end() => {
+                    return Ok((at, low));
+                }
+                JUMP => at = low,
+                _ => break,
+            }
+        }
+        Err(corrupt("what lies at the queue's head is no item"))
     }
 
     /// Sees to it that there is memory up to word `to`.
@@ -313,26 +360,75 @@ impl<A: Arena> Storage for Ring<A> {
         Ok(Some((target + need) as u32))
     }
 
+    fn write_many(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        frames: &Frames,
+        most: u32,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut written, mut at) = (0, tail);
+        while written < most {
+            // The rest in one piece; or, where that does not fit, one and then the others.
+            let rest = frames.records(written as usize, most as usize);
+            if let Some(position) = self.write_here(control, at, head, rest) {
+                return Ok((most, position));
+            }
+            match self.write(control, at, head, frames.get(written as usize)) {
+                Ok(Some(position)) => at = at.advanced(1, position),
+                Err(failure) if written == 0 => return Err(failure),
+                Ok(None) | Err(_) => break,
+            }
+            written += 1;
+        }
+        Ok((written, at.position))
+    }
+
     #[inline(always)]
     fn read(&self, _: &Control, head: Mark, _: Mark, into: &mut Vec<u8>) -> Result<u32, Failure> {
-        let mut at = head.position as usize;
-        // No more than two jumps follow one another: one of a wrap and one of a trim.
-        for _ in 0..3 {
-            if at > self.end() {
-                break;
+        let (at, len) = self.record_from(head.position as usize)?;
+        self.arena.read(at + 1, len, into);
+        Ok((at + words(len)) as u32)
+    }
+
+    fn read_many(
+        &self,
+        _: &Control,
+        head: Mark,
+        tail: Mark,
+        max: u32,
+        into: &mut Frames,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut at, mut len) = self.record_from(head.position as usize)?;
+        // Others will most likely be as long.
+        self.arena.expect(at, words(len) * max as usize);
+        let (mut read, mut bytes) = (0, 0);
+        // Where the piece begins that lies behind one another.
+        let mut from = at;
+        let end = loop {
+            into.found(len);
+            read += 1;
+            bytes += len;
+            let next = at + words(len);
+            if read == max || bytes >= MOST_AT_ONCE {
+                break next;
             }
-            let header = self.arena.get(at);
-            let low = header as u32 as usize;
-            match header & !u64::from(u32::MAX) {
-                RECORD if low <= self.item as usize && at + words(low) <= self.end() => {
-                    self.arena.read(at + 1, low, into);
-                    return Ok((at + words(low)) as u32);
-                }
-                JUMP => at = low,
-                _ => break,
+            match self.record_from(next) {
+                Ok(found) => (at, len) = found,
+                Err(_) => break next,
             }
+            if at != next {
+                self.arena.read(from, (next - from) * 8, &mut into.bytes);
+                from = at;
+            }
+        };
+        self.arena.read(from, (end - from) * 8, &mut into.bytes);
+        if head.items_until(tail) - read >= max {
+            // As many are there already.
+            self.arena.expect(end, end - from);
         }
-        Err(corrupt("what lies at the queue's head is no item"))
+        Ok((read, end as u32))
     }
 
     fn trim(&self, control: &Control) {

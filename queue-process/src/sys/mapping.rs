@@ -186,6 +186,28 @@ impl Mapping {
         let _ = at;
     }
 
+    /// Has this core fetch the first cache lines of the `len` bytes from `at` on, as far as
+    /// there are such, to read them soon, all at a time. Nothing waits for that.
+    pub(crate) fn expect(&self, at: usize, len: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for at in (at..self.len.min(at.saturating_add(len)))
+            .step_by(64)
+            .take(16)
+        {
+            // SAFETY: the address is inside; a hint, that changes nothing a program could
+            // see.
+            unsafe {
+                std::arch::asm!(
+                    "prefetcht0 [{}]",
+                    in(reg) self.base.add(at).as_ptr(),
+                    options(nostack, preserves_flags, readonly)
+                );
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (at, len);
+    }
+
     /// Appends to `into` the `len` bytes that lie `at` bytes from the beginning.
     ///
     /// # Panics

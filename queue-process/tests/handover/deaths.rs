@@ -83,3 +83,41 @@ fn the_last_consumer_is_killed() {
     let noticed = pusher.join().unwrap() - killed;
     assert!(noticed < NOTICED, "{noticed:?}");
 }
+
+/// Nobody but futures waits, which no lock and no wake of the dead can stir.
+#[test]
+fn the_last_producer_is_killed_while_a_future_waits() {
+    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    let mut child = command.spawn().unwrap();
+    drop(jobs);
+    let waiter = std::thread::spawn(move || (in_time(todo.pop_async()), Instant::now()));
+    std::thread::sleep(Duration::from_millis(150));
+    assert!(!waiter.is_finished());
+    let killed = kill(&mut child);
+    let (popped, noticed) = waiter.join().unwrap();
+    assert_eq!(popped, Some(Err(PopError::Closed)));
+    assert!(noticed - killed < NOTICED, "{:?}", noticed - killed);
+}
+
+#[test]
+fn the_last_consumer_is_killed_while_a_future_waits() {
+    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    todo.share_with(&mut command, "JOBS").unwrap();
+    let mut child = command.spawn().unwrap();
+    drop(todo);
+    jobs.push(0).unwrap();
+    let waiter = std::thread::spawn(move || (in_time(jobs.push_async(1)), Instant::now()));
+    std::thread::sleep(Duration::from_millis(150));
+    assert!(!waiter.is_finished());
+    let killed = kill(&mut child);
+    let (pushed, noticed) = waiter.join().unwrap();
+    let error = pushed.expect("it ends").unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(error.into_item(), 1);
+    assert!(noticed - killed < NOTICED, "{:?}", noticed - killed);
+}

@@ -2,7 +2,12 @@
 
 use std::env;
 use std::fs;
+use std::future::Future;
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// What the child is to do.
@@ -29,6 +34,30 @@ pub(crate) fn kill(child: &mut Child) -> Instant {
     let now = Instant::now();
     child.wait().unwrap();
     now
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What comes of `future`, polled by this thread when it is woken, and never else; `None` if
+/// nothing does for long.
+pub(crate) fn in_time<R>(future: impl Future<Output = R>) -> Option<R> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(result);
+        }
+        thread::park_timeout(Duration::from_secs(20));
+    }
+    None
 }
 
 /// Where the descriptors of a process lead.
