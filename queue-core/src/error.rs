@@ -2,6 +2,10 @@
 //!
 //! A failed push hands its item back ([`into_item`](TryPushError::into_item)). No error
 //! asks `T: Debug`, so `?` and `unwrap` work with any item.
+//!
+//! As everywhere in Rust, the text of an error leaves out its
+//! [`source`](std::error::Error::source), which of `Failed` is the [`Failure`], and of
+//! that whatever caused it. `{error:#}` shows all of it in one line.
 
 use crate::Failure;
 use std::error::Error;
@@ -12,6 +16,17 @@ const FULL: &str = "the queue is full";
 const EMPTY: &str = "the queue is empty";
 const CLOSED: &str = "the queue is closed";
 const TIMEOUT: &str = "timed out waiting for the queue";
+const NOT_TAKEN: &str = "the queue could not take the item";
+const NOT_GIVEN: &str = "the queue could not give an item";
+
+/// The text of a `Failed`; the alternate form goes on with why.
+fn show_failed(text: &str, failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(text)?;
+    match f.alternate() {
+        true => write!(f, ": {failure:#}"),
+        false => Ok(()),
+    }
+}
 
 /// Implements what the three errors of pushing have in common.
 macro_rules! push_error {
@@ -59,7 +74,7 @@ macro_rules! push_error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$refused(_) => f.write_str($text),)+
-                    Self::Failed(_, failure) => fmt::Display::fmt(failure, f),
+                    Self::Failed(_, failure) => show_failed(NOT_TAKEN, failure, f),
                 }
             }
         }
@@ -94,7 +109,7 @@ macro_rules! pop_error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$refused => f.write_str($text),)+
-                    Self::Failed(failure) => fmt::Display::fmt(failure, f),
+                    Self::Failed(failure) => show_failed(NOT_GIVEN, failure, f),
                 }
             }
         }

@@ -85,6 +85,8 @@ impl Failure {
     /// let io = std::io::Error::other("disk on fire");
     /// let failure = Failure::caused(FailureKind::Io, "cannot map the ring", io);
     /// assert_eq!(failure.source().unwrap().to_string(), "disk on fire");
+    /// assert_eq!(failure.to_string(), "i/o: cannot map the ring");
+    /// assert_eq!(format!("{failure:#}"), "i/o: cannot map the ring: disk on fire");
     /// ```
     pub fn caused(
         kind: FailureKind,
@@ -104,12 +106,13 @@ impl Failure {
     }
 }
 
+/// The kind and the message; with `{:#}` what caused it too, in the same line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.kind, self.0.message)?;
         match &self.0.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+            Some(source) if f.alternate() => write!(f, ": {source:#}"),
+            _ => Ok(()),
         }
     }
 }

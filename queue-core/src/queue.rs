@@ -159,7 +159,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///     match queue.push_timeout(item, Duration::from_secs(1)) {
     ///         Ok(()) => {}
     ///         Err(PushTimeoutError::Timeout(item)) => kept.push(item),
-    ///         Err(error) => panic!("nobody pops any more: {error}"),
+    ///         Err(error) => panic!("nobody pops any more: {error:#}"),
     ///     }
     /// }
     /// ```

@@ -33,7 +33,11 @@ fn an_error_knows_what_it_is() {
     assert_eq!(all[0].failure(), None);
     assert_eq!(
         all.each_ref().map(ToString::to_string),
-        ["the queue is full", "the queue is closed", "codec: no"]
+        [
+            "the queue is full",
+            "the queue is closed",
+            "the queue could not take the item"
+        ]
     );
     assert_eq!(format!("{all:?}").matches("(..").count(), 3);
     assert_eq!(all.map(|e| e.map(|n| n + 1).into_item()), [2, 2, 2]);
@@ -54,6 +58,7 @@ fn an_error_knows_what_it_is() {
     assert_eq!(all.each_ref().map(|e| e.is_empty()), [true, false, false]);
     assert_eq!(all.each_ref().map(|e| e.is_closed()), [false, true, false]);
     assert_eq!(all[2].source().unwrap().to_string(), "codec: no");
+    assert_eq!(all[2].to_string(), "the queue could not give an item");
 
     let all = [
         PopTimeoutError::Timeout,
@@ -97,8 +102,23 @@ fn an_error_of_one_verb_is_one_of_the_others() {
 fn a_failure_says_why() {
     let caused = Failure::caused(FailureKind::Io, "cannot", io::Error::other("fire"));
     assert_eq!(caused.kind(), FailureKind::Io);
-    assert_eq!(caused.to_string(), "i/o: cannot: fire");
+    assert_eq!(caused.to_string(), "i/o: cannot");
     assert_eq!(caused.source().unwrap().to_string(), "fire");
+    assert_eq!(format!("{caused:#}"), "i/o: cannot: fire");
+    let failed = PushError::Failed((), caused.clone());
+    assert_eq!(
+        format!("{failed:#}"),
+        "the queue could not take the item: i/o: cannot: fire"
+    );
+    // Whoever prints an error and its sources says nothing twice.
+    let mut chain = vec![failed.to_string()];
+    let mut source = failed.source();
+    while let Some(error) = source {
+        chain.push(error.to_string());
+        source = error.source();
+    }
+    let said = chain.join(": ");
+    assert_eq!(said, format!("{failed:#}"));
     assert!(format!("{caused:?}").contains("cannot"));
     assert!(failure().source().is_none());
     assert_eq!(failure(), failure());

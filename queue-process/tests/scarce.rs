@@ -30,8 +30,8 @@ fn run(mut command: Command) {
 
 #[track_caller]
 fn names_the_limit(failure: &Failure) {
-    assert_eq!(failure.kind(), FailureKind::Io, "{failure}");
-    assert!(failure.to_string().contains("ulimit -f"), "{failure}");
+    assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
+    assert!(failure.to_string().contains("ulimit -f"), "{failure:#}");
 }
 
 #[test]

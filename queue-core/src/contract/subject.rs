@@ -51,12 +51,12 @@ where
 
 /// A queue of `S` with room for `n`.
 pub(super) fn bounded<S: Subject>(n: usize) -> S::Queue {
-    S::create(Bound::items(n)).unwrap_or_else(|failure| panic!("no queue of {n}: {failure}"))
+    S::create(Bound::items(n)).unwrap_or_else(|failure| panic!("no queue of {n}: {failure:#}"))
 }
 
 /// A queue of `S` without a bound.
 pub(super) fn unbounded<S: Subject>() -> S::Queue {
-    S::create(Bound::Unbounded).unwrap_or_else(|failure| panic!("no unbounded queue: {failure}"))
+    S::create(Bound::Unbounded).unwrap_or_else(|failure| panic!("no unbounded queue: {failure:#}"))
 }
 
 /// A queue of `S` that holds items 0 to `n`, and no more.

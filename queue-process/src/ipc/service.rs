@@ -145,7 +145,7 @@ impl Service {
             }
             Request::Share(role) => match self.share(role) {
                 Ok(reply) => reply,
-                Err(failure) => Reply::Failed(failure.to_string()),
+                Err(failure) => Reply::Failed(format!("{failure:#}")),
             },
         };
         wire::encode(&reply, buffer);

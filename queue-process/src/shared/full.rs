@@ -78,14 +78,22 @@ fn a_push_that_finds_no_memory_fails() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(error.failure().unwrap().kind(), FailureKind::Io, "{error}");
+        assert_eq!(
+            error.failure().unwrap().kind(),
+            FailureKind::Io,
+            "{error:#}"
+        );
         assert_eq!(error.into_item(), item(pushed), "handed back");
         // Most of the memory there is, wherever in the ring it was taken before.
         let taken = pushed * (size + 16);
         assert!(taken > 500_000, "room for {pushed} of {size}");
         let mut more: VecDeque<_> = (0..5).map(item).collect();
         let error = queue.try_push_many(&mut more).unwrap_err();
-        assert_eq!(error.failure().unwrap().kind(), FailureKind::Io, "{error}");
+        assert_eq!(
+            error.failure().unwrap().kind(),
+            FailureKind::Io,
+            "{error:#}"
+        );
         assert_eq!((more.len(), queue.len()), (5, pushed), "as if not tried");
         // What is inside is whole, and there is room again.
         for n in 0..pushed {
@@ -101,5 +109,5 @@ fn a_queue_that_finds_no_memory_is_not_created() {
         return;
     };
     let failure = queue_in(&directory).unwrap_err();
-    assert_eq!(failure.kind(), FailureKind::Io, "{failure}");
+    assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
 }

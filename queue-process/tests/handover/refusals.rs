@@ -95,7 +95,7 @@ fn exhausted() {
         std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
     files.pop();
     let io = |failure: queue_process::Failure| {
-        assert_eq!(failure.kind(), FailureKind::Io, "{failure}");
+        assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
     };
     for _ in 0..5 {
         io(Jobs::bounded(1).unwrap_err());

@@ -146,7 +146,7 @@ fn busy<S: Subject>(crew: &Crew) {
                             assert!(took >= timeout, "timed out after {took:?}");
                             timeouts += 1;
                         }
-                        Err(error) => panic!("{error}"),
+                        Err(error) => panic!("{error:#}"),
                     }
                 }
             })
