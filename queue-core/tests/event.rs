@@ -48,6 +48,32 @@ fn a_waker_that_panics_keeps_nobody_asleep() {
 }
 
 #[test]
+fn who_has_waited_longest_is_woken_first() {
+    let event = Event::new();
+    let sleepers = [false; 3].map(|panics| sleeper(&event, panics));
+    for notified in 1..=3 {
+        event.notify();
+        let rung = sleepers
+            .each_ref()
+            .map(|(_, bell)| bell.rung.load(Ordering::Relaxed));
+        assert_eq!(rung, [0, 1, 2].map(|sleeper| sleeper < notified));
+    }
+}
+
+#[test]
+fn who_has_left_is_not_waited_for() {
+    let event = Event::new();
+    let (first, second) = (event.listen(), event.listen());
+    drop(first);
+    assert!(event.has_waiting());
+    drop(second);
+    assert!(
+        !event.has_waiting(),
+        "notifiers look for those who have left"
+    );
+}
+
+#[test]
 fn every_task_is_woken_for_a_change_of_its_own() {
     let event = Event::new();
     let sleepers = [false; 3].map(|panics| sleeper(&event, panics));

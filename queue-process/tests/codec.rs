@@ -235,11 +235,20 @@ fn bincode_reserves_no_forged_length() {
     bytes.extend((1u64 << 60).to_le_bytes());
     survives::<Bincode>(&bytes, 256);
     assert!(<Bincode as Codec<String>>::decode(&bytes).is_err());
-    // "8 GiB", in every size class of the limit that fits a test's memory.
-    let mut bytes = vec![253];
-    bytes.extend((1u64 << 33).to_le_bytes());
-    for size in [9, 3_000, 50_000, 800_000, 10_000_000] {
-        bytes.resize(size, b'x');
+    // "8 GiB" and more, in every size class of the limit. The zeros are never touched.
+    let sizes = [
+        9,
+        3_000,
+        50_000,
+        800_000,
+        10_000_000,
+        20_000_000,
+        300_000_000,
+    ];
+    for (size, claimed) in sizes.map(|size| (size, (size as u64 * 500).max(1 << 33))) {
+        let mut bytes = vec![0; size];
+        bytes[0] = 253;
+        bytes[1..9].copy_from_slice(&claimed.to_le_bytes());
         LARGEST.set(0);
         assert!(<Bincode as Codec<String>>::decode(&bytes).is_err());
         assert!(LARGEST.get() <= 256 * size, "allocated {}", LARGEST.get());

@@ -52,19 +52,11 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, PopError>> {
     loop {
-        let listening = match listener {
-            Some(listener) => {
-                ready!(Pin::new(listener).poll(cx));
-                true
-            }
-            None => false,
-        };
-        let tried = queue.try_pop();
-        if listening {
-            // Only now: who leaves before it has tried gives its wake away.
+        if let Some(listening) = listener {
+            ready!(Pin::new(listening).poll(cx));
             *listener = None;
         }
-        match tried {
+        match queue.try_pop() {
             Ok(item) => return Poll::Ready(Ok(item)),
             Err(TryPopError::Closed) => return Poll::Ready(Err(PopError::Closed)),
             Err(TryPopError::Failed(failure)) => {

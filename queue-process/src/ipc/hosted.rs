@@ -45,8 +45,6 @@ struct State {
     present: [usize; 2],
     guests: BTreeMap<u64, Guest>,
     next: u64,
-    /// How many guests are watching for a place and for an item.
-    watching: [usize; 2],
     /// How many places and items have come since the queue was made.
     came: [u64; 2],
 }
@@ -87,7 +85,6 @@ impl Hosted {
                 present: [1, 1],
                 guests: BTreeMap::new(),
                 next: 0,
-                watching: [0; 2],
                 came: [0; 2],
             }),
             capacity: bound.capacity(),
@@ -270,11 +267,6 @@ impl Hosted {
     pub(super) fn dismiss(&self, number: u64) {
         let mut state = self.state.lock();
         let guest = state.guests.remove(&number);
-        if let Some(guest) = &guest {
-            for side in [0, 1] {
-                state.watching[side] -= usize::from(guest.watching[side]);
-            }
-        }
         // Closing its channel is the system's work: not under the lock.
         drop(state);
         drop(guest);
@@ -338,7 +330,6 @@ impl State {
         {
             guest.watching[side] = true;
             guest.told[side] = self.came[side];
-            self.watching[side] += 1;
         }
     }
 
@@ -348,8 +339,7 @@ impl State {
         let mut calls = Vec::new();
         let at = side as usize;
         self.came[at] += count as u64;
-        if count > 0 && self.watching[at] > 0 {
-            self.watching[at] = 0;
+        if count > 0 {
             for guest in self.guests.values_mut() {
                 if std::mem::take(&mut guest.watching[at]) {
                     guest.called[at] += 1;

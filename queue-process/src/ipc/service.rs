@@ -291,6 +291,38 @@ mod tests {
         assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
     }
 
+    /// Waits for the host's next call: how many items have come.
+    fn called(ticket: &Ticket) -> u64 {
+        let mut call = Vec::new();
+        soon(|| {
+            call = ticket.calls.try_recv().unwrap_or_default();
+            !call.is_empty()
+        });
+        assert_eq!(call[0], Side::Consumers as u8);
+        u64::from_le_bytes(call[1..].try_into().unwrap())
+    }
+
+    #[test]
+    fn a_guest_whose_threads_sleep_is_called_again_and_again() {
+        let hosted = host(4);
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        let (max, watch) = (1, Some(0));
+        ask(&ticket, &Request::Pop { max, watch }, |reply| {
+            assert!(matches!(reply, Reply::Empty), "{reply:?}")
+        });
+        let mut told = 0;
+        for heard in 1..4 {
+            assert!(push(&hosted, 0).is_ok());
+            told += called(&ticket);
+            // Somebody sleeps still, and nothing else has come.
+            let role = Role::Consumer;
+            ask(&ticket, &Request::Watch { role, heard }, |reply| {
+                assert!(matches!(reply, Reply::Came(0)), "{reply:?}")
+            });
+        }
+        assert_eq!(told, 3);
+    }
+
     #[test]
     fn a_guest_does_no_more_than_its_role() {
         let hosted = host(2);

@@ -10,7 +10,7 @@ use crate::Raw;
 use crate::shared::frames::Frames;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::identity::Limits;
-use crate::shared::layout::{Control, Mark};
+use crate::shared::layout::{Control, End, Mark};
 use crate::shared::lock;
 use crate::shared::platform::Platform;
 use crate::shared::registry::Sides;
@@ -18,7 +18,7 @@ use crate::shared::storage::Storage;
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, FailureKind, Queue, TryPopError, TryPushError};
+use queue_core::{Bound, FailureKind, Queue, Side, TryPopError, TryPushError};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -324,6 +324,44 @@ fn a_repair_tells_who_waits() {
     assert!(matches!(full, Err(TryPushError::Full(_))), "{full:?}");
     tidings.recv_timeout(Duration::from_secs(30)).expect("told");
     assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(item(0, 8))));
+}
+
+/// As [`a_repair_tells_who_waits`], of threads: they need not wait until they look again by
+/// themselves.
+#[test]
+fn a_repair_wakes_who_sleeps() {
+    let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
+    let dead = another(&queue);
+    let platform = queue.0.shared().engine.platform();
+    std::thread::scope(|scope| {
+        let sleepers = [End::Tail, End::Head].map(|end| {
+            let moved = &platform.control().line(end).moved;
+            let seen = moved.load(Relaxed);
+            scope.spawn(move || platform.sleep(moved, seen, Duration::from_secs(20)))
+        });
+        // They are asleep then, or else find that it has moved.
+        std::thread::sleep(Duration::from_millis(200));
+        dies_pushing(dead, 1);
+        queue.try_push(item(1, 8)).unwrap();
+        for sleeper in sleepers {
+            let overslept = sleeper.join().unwrap();
+            assert!(!overslept);
+        }
+    });
+}
+
+/// Who leaves looks whether it was the last on its side: nobody has to wait for that to be
+/// seen.
+#[test]
+fn the_last_to_leave_closes_the_queue() {
+    let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
+    let parts = queue.0.parts().into_iter();
+    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    let consumer: Handle<Vec<u8>, Raw, Pipe> =
+        Handle::open(parts, Sides::of(Side::Consumers)).unwrap();
+    assert!(!consumer.shared().engine.is_closed());
+    drop(queue);
+    assert!(consumer.shared().engine.is_closed());
 }
 
 /// Items have numbers of 32 bits. Before a log that never gets empty has gone half way

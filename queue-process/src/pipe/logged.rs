@@ -38,6 +38,13 @@ fn who_has_read_the_log_is_back_at_the_pipe() {
 }
 
 #[test]
+fn what_fits_into_a_record_takes_no_other_memory() {
+    let (pipe, control) = small();
+    assert_eq!(write(&pipe, &control, &same(1, 56)).1.position, 0);
+    assert_eq!(write(&pipe, &control, &same(1, 57)).1.position, 1);
+}
+
+#[test]
 fn a_log_that_fails_keeps_nobody_from_the_pipe() {
     let (mut pipe, control) = small();
     pipe.file = read_only(&pipe.file);

@@ -183,3 +183,70 @@ impl Sentinel {
             .for_each(|queue: Arc<_>| queue.patrol());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::linux::bells;
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc;
+    use std::task::Wake;
+
+    /// A queue that counts its patrols.
+    #[derive(Default)]
+    struct Patrols(AtomicU32);
+
+    impl Patrolled for Patrols {
+        fn patrol(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Says when it was woken.
+    struct Woken(mpsc::Sender<Instant>);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.send(Instant::now());
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn it_patrols_as_long_as_somebody_waits() {
+        let queue = Arc::new(Patrols::default());
+        let watched: Arc<dyn Patrolled> = queue.clone();
+        let _post = Post::new(Arc::downgrade(&watched), bells().unwrap(), End::Tail);
+        let begun = Instant::now();
+        while queue.0.load(Ordering::Relaxed) < 3 {
+            assert!(begun.elapsed() < LONG, "the dead are not found");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_bell_is_heard_at_once() {
+        let queue: Arc<dyn Patrolled> = Arc::new(Patrols::default());
+        let bells = bells().unwrap();
+        let posts = [End::Tail, End::Tail, End::Head]
+            .map(|end| Post::new(Arc::downgrade(&queue), bells.clone(), end));
+        let (told, tidings) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Woken(told)));
+        let mut delays: Vec<_> = (0..21)
+            .map(|_| {
+                posts.iter().for_each(|post| post.wake(&waker));
+                let rung = Instant::now();
+                rustix::io::write(bell(&bells, End::Tail), &1u64.to_ne_bytes()).unwrap();
+                // Both that listen to this bell.
+                let heard = [(); 2].map(|()| tidings.recv_timeout(LONG).unwrap() - rung);
+                rustix::io::read(bell(&bells, End::Tail), &mut [0; 8]).unwrap();
+                assert!(tidings.try_recv().is_err(), "the other bell is silent");
+                heard[1]
+            })
+            .collect();
+        // Most of the time: the machine may be busy.
+        delays.sort_unstable();
+        assert!(delays[10] < NET / 3, "{delays:?}");
+    }
+}
