@@ -11,6 +11,15 @@ use std::{fmt, mem};
 /// `len` does not count it. The item goes to the end of the queue when it is pushed, not
 /// where the queue's end was when the place was reserved. Dropping a permit gives its
 /// place to the next who waits for one.
+///
+/// ```
+/// use queue_async::{AsyncQueue, Queue, TryPushError};
+/// let queue = AsyncQueue::bounded(1);
+/// let permit = queue.try_reserve().unwrap();
+/// assert_eq!(queue.try_push("somebody else's"), Err(TryPushError::Full("somebody else's")));
+/// permit.push("made to order").unwrap();
+/// assert_eq!(queue.try_pop(), Ok("made to order"));
+/// ```
 #[must_use = "a permit that is dropped gives its place back"]
 pub struct Permit<'a, T> {
     shared: &'a Shared<T>,

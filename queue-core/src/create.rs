@@ -4,6 +4,17 @@ use crate::Failure;
 use std::num::NonZeroUsize;
 
 /// How many items a queue holds.
+///
+/// ```
+/// use queue_core::{Bound, Create, Failure};
+/// /// A bound from a command line, where 0 says that there is none.
+/// fn open<Q: Create>(places: usize) -> Result<Q, Failure> {
+///     Q::create(match places {
+///         0 => Bound::Unbounded,
+///         n => Bound::items(n),
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bound {
     /// Exactly so many; one more is `Full`.

@@ -69,7 +69,7 @@ impl<T> fmt::Debug for DynQueue<T> {
     }
 }
 
-/// Whoever waits on a [`DynQueue`].
+/// Whoever waits on a [`DynQueue`]: its [`Queue::Listener`]. [`Listen`] says how to use it.
 pub struct DynListener<'a>(Box<dyn ErasedListen + 'a>);
 
 impl fmt::Debug for DynListener<'_> {

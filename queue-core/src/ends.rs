@@ -13,6 +13,14 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// One of the two sides of a queue.
+///
+/// ```
+/// use queue_core::{Queue, Side};
+/// /// How much a worker has before it, and its producers have room for.
+/// fn load<Q: Queue<u32>>(jobs: &Q) -> (usize, usize) {
+///     (jobs.glance(Side::Consumers), jobs.glance(Side::Producers))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// Those who push.
@@ -23,6 +31,15 @@ pub enum Side {
 
 /// How many [`Producer`]s and [`Consumer`]s of a queue there are. Every kind keeps one
 /// beside its storage; only the ends themselves change it.
+///
+/// ```
+/// use queue_core::{Ends, Queue, Side};
+/// /// Starts so many workers that there are `wanted` in all.
+/// fn missing<Q: Queue<u32>>(jobs: &Q, wanted: usize) -> usize {
+///     wanted.saturating_sub(jobs.ends().count(Side::Consumers))
+/// }
+/// assert_eq!(Ends::new().count(Side::Producers), 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct Ends {
     producers: AtomicUsize,
@@ -148,6 +165,13 @@ end! {
     /// When the last one is dropped the queue is closed: pops drain, then are `Closed`.
     /// A panic that unwinds through its owner drops it too, and a process that is killed
     /// has dropped all of its own.
+    ///
+    /// ```
+    /// use queue_core::{Producer, Queue};
+    /// fn count_to<Q: Queue<u32>>(n: u32, numbers: Producer<u32, Q>) {
+    ///     (1..=n).all(|n| numbers.push(n).is_ok()); // until nobody takes them any more
+    /// } // dropped here: if it was the last one, the consumers' loops end
+    /// ```
     Producer, Side::Producers
 }
 
@@ -158,7 +182,19 @@ end! {
     /// their item back. What nobody popped stays inside until the last handle of any
     /// sort, halves too, is gone, or one of them takes it.
     ///
-    /// `for item in &consumer` and `for item in consumer` pop until then.
+    /// `for item in &consumer` and `for item in consumer` pop until the queue is closed and
+    /// drained.
+    ///
+    /// ```
+    /// use queue_core::{Consumer, Queue};
+    /// fn longest<Q: Queue<String>>(words: &Consumer<String, Q>) -> usize {
+    ///     let mut longest = 0;
+    ///     for word in words {
+    ///         longest = longest.max(word.len());
+    ///     }
+    ///     longest
+    /// }
+    /// ```
     Consumer, Side::Consumers
 }
 

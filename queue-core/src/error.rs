@@ -144,6 +144,18 @@ pub enum TryPushError<T> {
 push_error!(TryPushError, Full => FULL, Closed => CLOSED);
 
 /// Why [`push`](crate::Queue::push) or [`push_async`](crate::Queue::push_async) did not push.
+///
+/// ```
+/// use queue_core::{PushError, Queue};
+/// /// Gives the job back to its owner where nobody works any more.
+/// fn hand_in<Q: Queue<String>>(jobs: &Q, job: String) -> Option<String> {
+///     match jobs.push(job) {
+///         Ok(()) => None,
+///         Err(PushError::Closed(job)) => Some(job),
+///         Err(PushError::Failed(_, why)) => panic!("{why:#}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum PushError<T> {
     /// The queue is closed: no push will ever succeed again.
@@ -154,7 +166,16 @@ pub enum PushError<T> {
 
 push_error!(PushError, Closed => CLOSED);
 
-/// Why [`push_timeout`](crate::Queue::push_timeout) did not push.
+/// Why [`push_timeout`](crate::Queue::push_timeout) or
+/// [`push_deadline`](crate::Queue::push_deadline) did not push.
+///
+/// ```
+/// use queue_core::PushTimeoutError;
+/// let late = PushTimeoutError::Timeout(7);
+/// assert!(late.is_timeout() && late.failure().is_none());
+/// assert_eq!(late.to_string(), "timed out waiting for the queue");
+/// assert_eq!(late.into_item(), 7);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum PushTimeoutError<T> {
     /// No place came free in time.
@@ -168,6 +189,20 @@ pub enum PushTimeoutError<T> {
 push_error!(PushTimeoutError, Timeout => TIMEOUT, Closed => CLOSED);
 
 /// Why [`try_pop`](crate::Queue::try_pop) did not pop.
+///
+/// ```
+/// use queue_core::{Queue, TryPopError};
+/// /// One round of a loop that has other things to do: false once it may end.
+/// fn round<Q: Queue<u32>>(jobs: &Q) -> bool {
+///     match jobs.try_pop() {
+///         Ok(job) => println!("job {job}"),
+///         Err(TryPopError::Empty) => {}
+///         Err(TryPopError::Closed) => return false,
+///         Err(TryPopError::Failed(why)) => eprintln!("{why:#}"),
+///     }
+///     true
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryPopError {
     /// The queue is open and holds no item.
@@ -181,6 +216,20 @@ pub enum TryPopError {
 pop_error!(TryPopError, Empty => EMPTY, Closed => CLOSED);
 
 /// Why [`pop`](crate::Queue::pop) or [`pop_async`](crate::Queue::pop_async) did not pop.
+///
+/// ```
+/// use queue_core::{Failure, PopError, Queue};
+/// /// Works until all is done: an end that is none of the queue's own is an error.
+/// fn work<Q: Queue<u32>>(jobs: &Q) -> Result<(), Failure> {
+///     loop {
+///         match jobs.pop() {
+///             Ok(job) => println!("job {job}"),
+///             Err(PopError::Closed) => return Ok(()),
+///             Err(PopError::Failed(why)) => return Err(why),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PopError {
     /// The queue is closed and drained: no item will ever come again.
@@ -191,7 +240,15 @@ pub enum PopError {
 
 pop_error!(PopError, Closed => CLOSED);
 
-/// Why [`pop_timeout`](crate::Queue::pop_timeout) did not pop.
+/// Why [`pop_timeout`](crate::Queue::pop_timeout) or
+/// [`pop_deadline`](crate::Queue::pop_deadline) did not pop.
+///
+/// ```
+/// use queue_core::{PopError, PopTimeoutError};
+/// assert!(PopTimeoutError::Timeout.is_timeout());
+/// // What `pop` says `pop_timeout` may say as well, so `?` takes one for the other.
+/// assert_eq!(PopTimeoutError::from(PopError::Closed), PopTimeoutError::Closed);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PopTimeoutError {
     /// No item came in time.
@@ -216,6 +273,16 @@ impl<T> PushTimeoutError<T> {
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
+
+    /// The same, of one who waited without a deadline.
+    #[inline]
+    pub(crate) fn untimed(self) -> PushError<T> {
+        match self {
+            Self::Closed(item) => PushError::Closed(item),
+            Self::Failed(item, failure) => PushError::Failed(item, failure),
+            Self::Timeout(_) => unreachable!("never has not come"),
+        }
+    }
 }
 
 impl TryPopError {
@@ -229,6 +296,16 @@ impl PopTimeoutError {
     /// Whether time ran out.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout)
+    }
+
+    /// The same, of one who waited without a deadline.
+    #[inline]
+    pub(crate) fn untimed(self) -> PopError {
+        match self {
+            Self::Closed => PopError::Closed,
+            Self::Failed(failure) => PopError::Failed(failure),
+            Self::Timeout => unreachable!("never has not come"),
+        }
     }
 }
 

@@ -5,6 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The class of a [`Failure`], for code that reacts to it.
+///
+/// ```
+/// use queue_core::{FailureKind, Queue, TryPushError};
+/// /// Skips items that are too large; false where no item goes in any more.
+/// fn offer<Q: Queue<Vec<u8>>>(queue: &Q, item: Vec<u8>) -> bool {
+///     match queue.try_push(item) {
+///         Err(TryPushError::Failed(_, why)) => why.kind() == FailureKind::TooLarge,
+///         Err(TryPushError::Closed(_)) => false,
+///         Ok(()) | Err(TryPushError::Full(_)) => true,
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {

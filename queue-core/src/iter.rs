@@ -66,17 +66,49 @@ macro_rules! iterator {
 }
 
 iterator! {
-    /// Pops until the queue is closed and drained, from [`Queue::iter`].
+    /// Pops until the queue is closed and drained, from [`Queue::iter`]. It blocks the
+    /// thread while the queue is empty.
+    ///
+    /// ```
+    /// use queue_core::{Failure, Queue};
+    /// /// The sum of all that ever comes, unless the queue breaks down.
+    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> Result<u64, Failure> {
+    ///     let mut all = numbers.iter();
+    ///     let sum = all.by_ref().sum();
+    ///     match all.failure() {
+    ///         None => Ok(sum),
+    ///         Some(why) => Err(why.clone()),
+    ///     }
+    /// }
+    /// ```
     Iter<'a, T, Q>, &'a Q
 }
 
 iterator! {
-    /// Pops until the queue is closed and drained, from a [`Consumer`] that it keeps.
+    /// Pops until the queue is closed and drained, from a [`Consumer`] that it keeps: what
+    /// a thread that owns its half loops over.
+    ///
+    /// ```
+    /// use queue_core::{Consumer, Queue};
+    /// use std::thread::{JoinHandle, spawn};
+    /// fn adder<Q: Queue<u64> + 'static>(numbers: Consumer<u64, Q>) -> JoinHandle<u64> {
+    ///     spawn(move || numbers.into_iter().sum())
+    /// }
+    /// ```
     IntoIter<T, Q>, Consumer<T, Q>
 }
 
 iterator! {
-    /// Pops what is inside and never waits, from [`Queue::try_iter`].
+    /// Pops what is inside and never waits, from [`Queue::try_iter`]. Where it ended it
+    /// goes on once there is something again.
+    ///
+    /// ```
+    /// use queue_core::Queue;
+    /// /// Once per frame: what has come since the last one.
+    /// fn frame<Q: Queue<char>>(keys: &Q, text: &mut String) {
+    ///     text.extend(keys.try_iter());
+    /// }
+    /// ```
     TryIter<'a, T, Q>, &'a Q
 }
 

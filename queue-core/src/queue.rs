@@ -18,40 +18,6 @@ use std::time::{Duration, Instant};
 /// A value of a kind is a *handle*: its clones are the same queue. Dropping the last
 /// handle drops what is left inside.
 ///
-/// # Using one
-///
-/// Every verb exists three times: `try_` never waits, the plain one blocks the thread,
-/// `_async` is a future. Threads and futures may wait on the same queue together.
-///
-/// ```
-/// use queue_core::{PopError, Queue};
-/// fn worker<Q: Queue<u32>>(jobs: &Q, results: &Q) {
-///     while let Ok(job) = jobs.pop() {
-///         if results.push(job * 2).is_err() {
-///             break;
-///         }
-///     }
-/// }
-/// ```
-///
-/// # What every kind promises
-///
-/// * Order: if one push returned before another began, in any thread or process, its
-///   item is popped first.
-/// * An accepted item is popped exactly once, or comes back from
-///   [`close_now`](Self::close_now), or is dropped with the last handle.
-/// * A failed push returns the item, and the queue is as if it had not been tried.
-/// * After [`close`](Self::close) every push is `Closed`, and pops drain what is left,
-///   then are `Closed`. `Closed` wins over `Full`, `Empty` and `Timeout`.
-/// * A waiter goes on as soon as it can; one that is cancelled, times out or dies
-///   leaves its wake to another, and a future that is kept and not polled keeps one
-///   at most. After a millisecond of waiting a waiter uses no CPU.
-/// * Dropping the future of a pop loses no item; dropping that of a push leaves the
-///   item in the queue whole or not at all.
-///
-/// These are the clauses C1 to C15 of the `contract` module (behind the feature
-/// of that name), which any kind can be put through.
-///
 #[doc = include_str!("queue.md")]
 pub trait Queue<T: Send>: Send + Sync {
     /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
@@ -136,12 +102,8 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed` or `Failed`, each with the item.
     #[inline]
     fn push(&self, item: T) -> Result<(), PushError<T>> {
-        match self.push_until(item, Deadline::NEVER) {
-            Ok(()) => Ok(()),
-            Err(PushTimeoutError::Closed(item)) => Err(PushError::Closed(item)),
-            Err(PushTimeoutError::Failed(item, failure)) => Err(PushError::Failed(item, failure)),
-            Err(PushTimeoutError::Timeout(_)) => unreachable!("never has not come"),
-        }
+        self.push_until(item, Deadline::NEVER)
+            .map_err(PushTimeoutError::untimed)
     }
 
     /// Pushes `item`, waiting up to `timeout` for a place. Tries once before it looks
@@ -150,19 +112,6 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
-    ///
-    /// ```
-    /// # use queue_core::{Queue, PushTimeoutError};
-    /// # use std::time::Duration;
-    /// /// Keeps what finds no place within a second.
-    /// fn offer<Q: Queue<String>>(queue: &Q, item: String, kept: &mut Vec<String>) {
-    ///     match queue.push_timeout(item, Duration::from_secs(1)) {
-    ///         Ok(()) => {}
-    ///         Err(PushTimeoutError::Timeout(item)) => kept.push(item),
-    ///         Err(error) => panic!("nobody pops any more: {error:#}"),
-    ///     }
-    /// }
-    /// ```
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         match self.try_push(item) {
             Ok(()) => Ok(()),
@@ -266,12 +215,8 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed` once the queue is closed and drained; `Failed`.
     #[inline]
     fn pop(&self) -> Result<T, PopError> {
-        match self.pop_until(Deadline::NEVER) {
-            Ok(item) => Ok(item),
-            Err(PopTimeoutError::Closed) => Err(PopError::Closed),
-            Err(PopTimeoutError::Failed(failure)) => Err(PopError::Failed(failure)),
-            Err(PopTimeoutError::Timeout) => unreachable!("never has not come"),
-        }
+        self.pop_until(Deadline::NEVER)
+            .map_err(PopTimeoutError::untimed)
     }
 
     /// Pops the oldest item, waiting up to `timeout` for one. Tries once before it
@@ -363,12 +308,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
     fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
-        match wait::pop_many_until(self, into, max, Deadline::NEVER) {
-            Ok(count) => Ok(count),
-            Err(PopTimeoutError::Closed) => Err(PopError::Closed),
-            Err(PopTimeoutError::Failed(failure)) => Err(PopError::Failed(failure)),
-            Err(PopTimeoutError::Timeout) => unreachable!("never has not come"),
-        }
+        wait::pop_many_until(self, into, max, Deadline::NEVER).map_err(PopTimeoutError::untimed)
     }
 
     /// [`pop_many`](Self::pop_many) as a future.

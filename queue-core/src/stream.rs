@@ -12,6 +12,21 @@ use std::task::{Context, Poll, ready};
 /// It also ends where popping failed; [`failure`](Self::failure) then says why. Either end is
 /// for good: it is fused.
 /// Dropping it between two items loses neither an item nor a wake.
+///
+/// ```
+/// use futures_core::Stream as _;
+/// use queue_core::Queue;
+/// use std::{future::poll_fn, pin::pin};
+/// async fn sum<Q: Queue<u64>>(numbers: &Q) -> u64 {
+///     let mut numbers = pin!(numbers.stream());
+///     let mut sum = 0;
+///     // With the extensions of the crate `futures`: `numbers.next().await`.
+///     while let Some(n) = poll_fn(|cx| numbers.as_mut().poll_next(cx)).await {
+///         sum += n;
+///     }
+///     sum
+/// }
+/// ```
 pub struct Stream<'a, T: Send, Q: Queue<T> + 'a> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,

@@ -7,6 +7,22 @@ use std::sync::{Arc, Mutex};
 ///
 /// Implement it for a type of your own to run the suite with items that are special to
 /// your kind.
+///
+/// ```
+/// use queue_core::contract::Item;
+/// /// Takes up more than one place in some kind.
+/// struct Large(u64, [u8; 5000]);
+///
+/// impl Item for Large {
+///     fn new(number: u64) -> Self {
+///         Self(number, [number as u8; 5000])
+///     }
+///     fn number(&self) -> u64 {
+///         assert!(self.1.iter().all(|&byte| byte == self.0 as u8), "torn");
+///         self.0
+///     }
+/// }
+/// ```
 pub trait Item: Send + 'static {
     /// The item that stands for `number`.
     fn new(number: u64) -> Self;

@@ -32,7 +32,17 @@ pub trait Subject: 'static {
     }
 }
 
-/// The [`Subject`] of a kind that says itself how it is made: `Of<u64, MyQueue<u64>>`.
+/// The [`Subject`] of a kind that says itself how it is made.
+///
+/// ```
+/// use queue_core::contract::{Of, c1_fifo, c7_close};
+/// use queue_core::{Create, Queue};
+/// /// Some clauses alone, for a test that runs often.
+/// fn brief<Q: Queue<u64> + Create + Clone + 'static>() {
+///     c1_fifo::<Of<u64, Q>>();
+///     c7_close::<Of<u64, Q>>();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Of<T, Q>(PhantomData<fn() -> (T, Q)>);
 

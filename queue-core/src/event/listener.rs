@@ -12,12 +12,24 @@ use std::task::{Context, Poll};
 ///
 /// As a future it is ready when it is worth trying again. Dropping a listener that was
 /// notified passes the notification on to the next one.
+///
+/// ```
+/// use queue_core::event::{Event, Listen};
+/// use queue_core::sync::Deadline;
+/// use std::time::Duration;
+/// let event = Event::new();
+/// let brief = || Deadline::after(Duration::from_millis(1));
+/// assert!(!event.listen().wait(brief()), "nothing happened");
+/// let listener = event.listen();
+/// event.notify();
+/// assert!(listener.wait(brief()));
+/// ```
 pub trait Listen: Future<Output = ()> + Send + Unpin {
     /// Sleeps until it is worth trying again (true) or the deadline passes (false).
     fn wait(self, deadline: Deadline) -> bool;
 }
 
-/// Listens to an [`Event`] of this process, from [`Event::listen`].
+/// Listens to an [`Event`] of this process, from [`Event::listen`]; [`Listen`] says how.
 #[derive(Debug)]
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct Listener<'a> {

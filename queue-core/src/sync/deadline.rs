@@ -7,6 +7,15 @@ use std::time::{Duration, Instant};
 /// A duration too long to be represented means never. Under loom, which has no
 /// clock, any deadline that is not never has run out: models explore a timeout
 /// against everything else by the interleaving alone.
+///
+/// ```
+/// use queue_core::sync::Deadline;
+/// use std::time::{Duration, Instant};
+/// let soon = Deadline::after(Duration::from_secs(60));
+/// assert!(!soon.has_passed() && soon.remaining().is_some());
+/// assert!(Deadline::at(Instant::now()).has_passed());
+/// assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Option<Instant>);
 

@@ -17,6 +17,14 @@ use serde::de::DeserializeOwned;
 ///
 /// A string or byte buffer whose length was forged makes it reserve, and not touch, 4 KiB or at
 /// most 256 times the bytes that are there.
+///
+/// ```
+/// use queue_process::{Bincode, IpcQueue, Queue};
+/// let queue = IpcQueue::<(u8, String), Bincode>::bounded(4)?;
+/// queue.push((1, "one".into()))?;
+/// assert_eq!(queue.pop()?.1, "one");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Bincode {}
 

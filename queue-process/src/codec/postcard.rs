@@ -18,6 +18,16 @@ use serde::de::DeserializeOwned;
 /// A type that contains itself (a list, a tree) is decoded as deep as its bytes go, on
 /// the stack of the thread that pops: don't take such items from a process that you do
 /// not trust.
+///
+/// ```
+/// use queue_process::{Codec, Postcard};
+/// let mut bytes = Vec::new();
+/// Postcard::encode(&(7u64, "seven".to_string()), &mut bytes)?;
+/// assert_eq!(bytes.len(), 7);
+/// let back: (u64, String) = Postcard::decode(&bytes)?;
+/// assert_eq!(back.1, "seven");
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Postcard {}
 

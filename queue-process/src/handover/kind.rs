@@ -98,6 +98,18 @@ macro_rules! handover {
             /// A handle that can do no more than one side, and counts as one of that side
             /// alone: for a message, say. The verbs of the other side are `Denied`.
             ///
+            /// ```
+            #[doc = concat!("use queue_process::{FailureKind, ", stringify!($kind), ", Queue, Side};")]
+            ///
+            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::bounded(8)?;")]
+            /// let worker = jobs.half(Side::Consumers)?;
+            /// jobs.push("sweep".into())?;
+            /// assert_eq!(worker.pop()?, "sweep");
+            /// let denied = worker.push("cook".into()).unwrap_err();
+            /// assert_eq!(denied.failure().unwrap().kind(), FailureKind::Denied);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
             /// # Errors
             /// `Denied` if this handle is the other half itself; `Io` if the system
             /// refuses.

@@ -169,7 +169,12 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         })
     }
 
-    /// Whether this process hosts the queue.
+    /// Whether this process hosts the queue: it made it, and when it ends the queue does.
+    ///
+    /// ```
+    /// assert!(queue_process::IpcQueue::<u32>::unbounded()?.is_host());
+    /// # Ok::<(), queue_process::Failure>(())
+    /// ```
     pub fn is_host(&self) -> bool {
         matches!(self.place, Place::Here(_))
     }

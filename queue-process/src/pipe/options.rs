@@ -9,6 +9,18 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// What can be chosen of a [`PipeQueue`] beyond its bound, from [`PipeQueue::options`].
+///
+/// ```
+/// use queue_process::{Bound, PipeQueue, Queue};
+/// let lines = PipeQueue::<String>::options()
+///     .max_item_bytes(100)
+///     .create(Bound::items(8))?;
+/// lines.push("short".into())?;
+/// let refused = lines.push("long".repeat(100)).unwrap_err();
+/// assert_eq!(refused.into_item().len(), 400); // and the queue is as it was
+/// assert_eq!(lines.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PipeOptions<T, C> {
     item: u32,
     memory: u64,
