@@ -21,7 +21,7 @@ impl<Q: Queue<u32> + Clone + 'static> Kind for Q {}
 
 /// Two producers and two consumers of one item each, over one place.
 /// Catches: a notify dropped on either side, `listen_*` not holding the lock of those
-/// who notify, `Release` of either count weakened.
+/// who notify.
 fn two_by_two<Q: Kind>(queue: Q) {
     let producers = [1, 2].map(|item| {
         let queue = queue.clone();
@@ -108,8 +108,8 @@ fn drain<Q: Kind>(queue: Q) {
 }
 
 /// Everybody who waits sees the close, and no item is left behind it.
-/// Catches: `notify_all` in `close` dropped, `closed` asked after the count in `refill`
-/// or after the pop in `LockFreeQueue`, the gate not waiting for pushes under way.
+/// Catches: a push that does not look whether the queue is closed, a pop that does not look
+/// for items again after the end, the gate of the chain not waiting for pushes under way.
 fn close<Q: Kind>(queue: Q) {
     let other = queue.clone();
     let producer = thread::spawn(move || [1, 2].map(|item| other.push(item).is_ok()));
@@ -144,9 +144,9 @@ fn close_beside_push<Q: Kind>(queue: Q) {
     assert_eq!(got, producer.join().unwrap());
 }
 
-/// A push that finds the queue full ends after the queue was closed and emptied: until
-/// then nobody can say that it is drained, after that everybody must.
-/// Catches: `LockFreeQueue` not waking all who wait for the end of a push.
+/// A push comes to a full queue while others close and drain it: it goes in and comes out, or
+/// it is refused, and nobody says "drained" before that is decided.
+/// Catches: of a slot that one empties and the other fills, the Release or the Acquire weakened.
 fn close_while_full<Q: Kind>(queue: Q) {
     queue.try_push(0).unwrap();
     let other = queue.clone();
@@ -261,7 +261,7 @@ fn ends<Q: Kind>(queue: Q) {
 }
 
 /// `try_` verbs, alone on each side: order, exact capacity, nothing lost.
-/// Catches: the Release or Acquire of either count weakened.
+/// Catches: the Release or Acquire of a slot's stamp weakened, an item too many.
 fn one_to_one<Q: Kind>(queue: Q) {
     let capacity = queue.capacity().unwrap();
     let other = queue.clone();
