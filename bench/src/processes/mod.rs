@@ -1,5 +1,6 @@
 //! Queues between processes.
 
+mod copies;
 mod drive;
 mod family;
 mod kernel;
@@ -35,6 +36,7 @@ fn entries() -> Vec<Entry> {
     #[cfg(feature = "process-peers")]
     all.extend(peers::entries());
     all.extend(python::entries());
+    all.extend(copies::entries());
     all
 }
 
