@@ -103,7 +103,7 @@ impl Poppers {
     /// Grants those next in line, or takes grants back, until as many are granted as
     /// should be with so many items, or until one is granted who sleeps: its waker.
     #[inline]
-    pub(crate) fn settle(&mut self, items: usize) -> Option<Waker> {
+    pub(crate) fn grant(&mut self, items: usize) -> Option<Waker> {
         while self.granted < items && self.ungranted != NONE {
             let key = self.ungranted;
             self.ungranted = self.line.next(key);

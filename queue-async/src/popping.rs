@@ -27,7 +27,7 @@ impl<T> Shared<T> {
 
     /// Blocks until it is this thread's turn, and acts: `None` if the deadline, which is
     /// asked for after a first try, came first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait_popping<R>(
         &self,
         deadline: impl FnOnce() -> Deadline,
@@ -35,21 +35,32 @@ impl<T> Shared<T> {
     ) -> Option<R> {
         let mut state = self.lock();
         if state.spare() == 0 && !state.is_closed() {
-            let key = state.join_poppers(None);
-            drop(state);
-            let turn = Turn::new(self, Want::Item, key);
-            state = turn.wait_lock(deadline());
-            turn.leave(Want::Item, &mut state);
-            // Who ran out of time behind others has one last try, past them, like any
-            // `try_` verb: "no item" is said only where there is none.
-            if state.len() == 0 && !state.is_closed() {
-                release(state);
-                return None;
-            }
+            state = self.wait_in_line(state, deadline())?;
         }
         let result = act(&mut state);
         release(state);
         Some(result)
+    }
+
+    /// The lock again once it is this thread's turn.
+    #[inline(never)]
+    fn wait_in_line<'a>(
+        &'a self,
+        mut state: LockGuard<'a, State<T>>,
+        deadline: Deadline,
+    ) -> Option<LockGuard<'a, State<T>>> {
+        let key = state.join_poppers(None);
+        drop(state);
+        let turn = Turn::new(self, Want::Item, key);
+        let mut state = turn.wait_lock(deadline);
+        turn.leave(Want::Item, &mut state);
+        // Who ran out of time behind others has one last try, past them, like any
+        // `try_` verb: "no item" is said only where there is none.
+        if state.len() == 0 && !state.is_closed() {
+            release(state);
+            return None;
+        }
+        Some(state)
     }
 
     /// Acts once it is this task's turn; `turn` is where it stands in line meanwhile.

@@ -35,7 +35,7 @@ impl<T> Shared<T> {
 
     /// Blocks until the item is pushed, or the deadline, which is asked for after a first
     /// try.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait_push(
         &self,
         item: T,
@@ -45,15 +45,26 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Err(PushTimeoutError::Closed(item));
         }
-        if state.places() > 0 {
-            state.push(item);
-            release(state);
-            return Ok(());
+        if state.places() == 0 {
+            return self.wait_in_line_push(state, Wish::Push(item), deadline());
         }
-        let key = state.join_pushers(Wish::Push(item), None);
+        state.push(item);
+        release(state);
+        Ok(())
+    }
+
+    /// [`wait_push`](Self::wait_push) where there is no place.
+    #[inline(never)]
+    fn wait_in_line_push<'a>(
+        &'a self,
+        mut state: LockGuard<'a, State<T>>,
+        wish: Wish<T>,
+        deadline: Deadline,
+    ) -> Result<(), PushTimeoutError<T>> {
+        let key = state.join_pushers(wish, None);
         drop(state);
         let turn = Turn::new(self, Want::Push, key);
-        let mut state = turn.wait_lock(deadline());
+        let mut state = turn.wait_lock(deadline);
         match turn.leave(Want::Push, &mut state) {
             None => Ok(()),
             Some(item) if state.is_closed() => Err(PushTimeoutError::Closed(item)),

@@ -226,6 +226,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         self.shared.wait_push(item, || Deadline::after(timeout))
     }
 
+    #[inline]
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
         self.shared.wait_push(item, || deadline)
     }
@@ -276,6 +277,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         pop_until(self, || Deadline::after(timeout))
     }
 
+    #[inline]
     fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
         pop_until(self, || deadline)
     }
@@ -344,6 +346,7 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
     }
 }
 
+#[inline(always)]
 fn pop_until<T>(
     queue: &AsyncQueue<T>,
     deadline: impl FnOnce() -> Deadline,

@@ -110,7 +110,7 @@ impl<T> State<T> {
                 return waker;
             }
         }
-        self.poppers.settle(self.servable())
+        self.poppers.grant(self.servable())
     }
 
     #[inline(never)]

@@ -77,16 +77,34 @@ struct Inner {
 /// assert_eq!(failure.to_string(), "too large: item of 9 bytes, limit is 8");
 /// ```
 #[derive(Clone)]
-pub struct Failure(Arc<Inner>);
+pub struct Failure(
+    /// Always there, until it is dropped.
+    Option<Arc<Inner>>,
+);
+
+impl Drop for Failure {
+    /// Nobody else is given the address of a failure, nor so of a `Result` that may hold
+    /// one: the item in such a result can go straight to where its owner wants it.
+    #[inline]
+    fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn release(_: Arc<Inner>) {}
+
+        if let Some(inner) = self.0.take() {
+            release(inner);
+        }
+    }
+}
 
 impl Failure {
     /// A failure of `kind` without an underlying error.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner {
+        Self::from_inner(Inner {
             kind,
             message: message.into(),
             source: None,
-        }))
+        })
     }
 
     /// A failure of `kind` caused by `source`, which [`Error::source`] gives back.
@@ -105,24 +123,32 @@ impl Failure {
         message: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self::from_inner(Inner {
             kind,
             message: message.into(),
             source: Some(source.into()),
-        }))
+        })
+    }
+
+    fn from_inner(inner: Inner) -> Self {
+        Self(Some(Arc::new(inner)))
+    }
+
+    fn inner(&self) -> &Inner {
+        self.0.as_ref().expect("it is not dropped yet")
     }
 
     /// The class of this failure.
     pub fn kind(&self) -> FailureKind {
-        self.0.kind
+        self.inner().kind
     }
 }
 
 /// The kind and the message; with `{:#}` what caused it too, in the same line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.kind, self.0.message)?;
-        match &self.0.source {
+        write!(f, "{}: {}", self.inner().kind, self.inner().message)?;
+        match &self.inner().source {
             Some(source) if f.alternate() => write!(f, ": {source:#}"),
             _ => Ok(()),
         }
@@ -132,22 +158,22 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("source", &self.0.source)
+            .field("kind", &self.inner().kind)
+            .field("message", &self.inner().message)
+            .field("source", &self.inner().source)
             .finish()
     }
 }
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|e| e as _)
+        self.inner().source.as_deref().map(|e| e as _)
     }
 }
 
 impl PartialEq for Failure {
     fn eq(&self, other: &Self) -> bool {
-        self.0.kind == other.0.kind && self.0.message == other.0.message
+        self.inner().kind == other.inner().kind && self.inner().message == other.inner().message
     }
 }
 

@@ -142,14 +142,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Timeout`, `Closed` or `Failed`, each with the item.
     #[inline]
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        match self.try_push(item) {
-            Ok(()) => Ok(()),
-            Err(TryPushError::Full(item)) => wait::push_until(self, item, deadline),
-            Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
-            Err(TryPushError::Failed(item, failure)) => {
-                Err(PushTimeoutError::Failed(item, failure))
-            }
-        }
+        wait::push_until(self, item, deadline)
     }
 
     /// Pushes `item` as soon as there is a place.
@@ -251,12 +244,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
     #[inline]
     fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
-        match self.try_pop() {
-            Ok(item) => Ok(item),
-            Err(TryPopError::Empty) => wait::pop_until(self, deadline),
-            Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
-            Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
-        }
+        wait::pop_until(self, deadline)
     }
 
     /// Pops the oldest item as soon as there is one.

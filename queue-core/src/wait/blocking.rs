@@ -1,97 +1,93 @@
 //! Waiting by blocking the thread: look a moment, then sleep until notified.
+//!
+//! The verbs try, again and again, in a loop of their own, and ask [`Wait`] in between:
+//! so an item stays where the caller has it until the try that succeeds.
 
 use crate::event::Listen;
 use crate::sync::{Deadline, spin};
-use crate::{
-    PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
-};
+use crate::{PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
+use std::mem;
 
-/// What one try came to: an end of the waiting, or the thing to try again with.
-type Attempt<R, E, Again> = Result<Result<R, E>, Again>;
+/// How far a thread has come that waits until trying again is worth it.
+enum Wait<L> {
+    /// It has tried.
+    Tried,
+    /// It has tried because there seemed to be something.
+    Looked,
+    /// It has tried while it listened: whatever came since notifies it.
+    Listening(L),
+    /// It has tried one last time, for its time was up.
+    Late,
+}
 
-/// Tries until a try ends it or the deadline passes; every try comes before a look at
-/// the clock. `look` says cheaply what there seems to be.
-#[cold]
-fn retry<L: Listen, R, E, Again>(
-    mut again: Again,
-    deadline: Deadline,
-    look: impl Fn() -> usize,
-    mut listen: impl FnMut() -> L,
-    mut attempt: impl FnMut(Again) -> Attempt<R, E, Again>,
-) -> Attempt<R, E, Again> {
-    loop {
-        while spin::until_some(deadline, &look) {
-            again = match attempt(again) {
-                Err(again) => again,
-                done => return done,
-            };
-            if deadline.has_passed() {
-                return Err(again);
+impl<L: Listen> Wait<L> {
+    /// Waits for `side`'s next try: true when that is worth it, false when the deadline has
+    /// passed. Every try comes before a look at the clock.
+    #[cold]
+    #[inline(never)]
+    fn again<'a, T, Q>(&mut self, queue: &'a Q, side: Side, deadline: Deadline) -> bool
+    where
+        T: Send,
+        Q: Queue<T, Listener<'a> = L> + ?Sized,
+    {
+        *self = match mem::replace(self, Self::Late) {
+            Self::Looked if deadline.has_passed() => return false,
+            Self::Tried | Self::Looked => {
+                if spin::until_some(deadline, || queue.glance(side)) {
+                    Self::Looked
+                } else {
+                    Self::Listening(match side {
+                        Side::Producers => queue.listen_places(),
+                        Side::Consumers => queue.listen_items(),
+                    })
+                }
             }
-        }
-        let listener = listen();
-        again = match attempt(again) {
-            Err(again) => again,
-            done => return done,
+            Self::Listening(listener) => {
+                if listener.wait(deadline) {
+                    Self::Tried
+                } else {
+                    Self::Late
+                }
+            }
+            Self::Late => return false,
         };
-        let notified = listener.wait(deadline);
-        again = match attempt(again) {
-            Err(again) => again,
-            done => return done,
-        };
-        if !notified {
-            return Err(again);
-        }
+        true
     }
 }
 
-fn try_push<T: Send, Q: Queue<T> + ?Sized>(queue: &Q, item: T) -> Attempt<(), PushError<T>, T> {
-    match queue.try_push(item) {
-        Ok(()) => Ok(Ok(())),
-        Err(TryPushError::Full(item)) => Err(item),
-        Err(TryPushError::Closed(item)) => Ok(Err(PushError::Closed(item))),
-        Err(TryPushError::Failed(item, failure)) => Ok(Err(PushError::Failed(item, failure))),
-    }
-}
-
-/// The answer of a try that ends the waiting.
-fn ended<R>(tried: Result<R, TryPopError>) -> Attempt<R, PopError, ()> {
-    match tried {
-        Ok(got) => Ok(Ok(got)),
-        Err(TryPopError::Empty) => Err(()),
-        Err(TryPopError::Closed) => Ok(Err(PopError::Closed)),
-        Err(TryPopError::Failed(failure)) => Ok(Err(PopError::Failed(failure))),
-    }
-}
-
-/// `item`, that was just refused for want of a place, once there is one.
-#[cold]
+/// Pushes `item` once there is a place.
+#[inline]
 pub(crate) fn push_until<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
-    item: T,
+    mut item: T,
     deadline: Deadline,
 ) -> Result<(), PushTimeoutError<T>> {
-    let look = || queue.glance(Side::Producers);
-    let listen = || queue.listen_places();
-    match retry(item, deadline, look, listen, |item| try_push(queue, item)) {
-        Ok(done) => Ok(done?),
-        Err(item) => Err(PushTimeoutError::Timeout(item)),
+    let mut wait = Wait::Tried;
+    loop {
+        match queue.try_push(item) {
+            Ok(()) => return Ok(()),
+            Err(TryPushError::Full(back)) => {
+                if !wait.again(queue, Side::Producers, deadline) {
+                    return Err(PushTimeoutError::Timeout(back));
+                }
+                item = back;
+            }
+            Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
+            Err(TryPushError::Failed(item, failure)) => {
+                return Err(PushTimeoutError::Failed(item, failure));
+            }
+        }
     }
 }
 
-/// An item for who was just told that there is none.
-#[cold]
+/// Pops an item once there is one.
+#[inline]
 pub(crate) fn pop_until<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     deadline: Deadline,
 ) -> Result<T, PopTimeoutError> {
-    let look = || queue.glance(Side::Consumers);
-    let listen = || queue.listen_items();
-    match retry((), deadline, look, listen, |()| ended(queue.try_pop())) {
-        Ok(done) => Ok(done?),
-        Err(()) => Err(PopTimeoutError::Timeout),
-    }
+    until_popped(queue, deadline, || queue.try_pop())
 }
 
 /// Pushes all of `items`, waiting for places.
@@ -99,17 +95,15 @@ pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
-    let look = || queue.glance(Side::Producers);
-    let listen = || queue.listen_places();
+    let mut wait = Wait::Tried;
     while !items.is_empty() {
-        let attempt = |()| match queue.try_push_many(items) {
-            Ok(_) => Ok(Ok(())),
-            Err(TryPushError::Full(())) => Err(()),
-            Err(TryPushError::Closed(())) => Ok(Err(PushError::Closed(()))),
-            Err(TryPushError::Failed((), failure)) => Ok(Err(PushError::Failed((), failure))),
-        };
-        if let Ok(done) = first_then_retry(attempt, Deadline::NEVER, look, listen) {
-            done?;
+        match queue.try_push_many(items) {
+            Ok(_) => wait = Wait::Tried,
+            Err(TryPushError::Full(())) => {
+                wait.again(queue, Side::Producers, Deadline::NEVER);
+            }
+            Err(TryPushError::Closed(())) => return Err(PushError::Closed(())),
+            Err(TryPushError::Failed((), failure)) => return Err(PushError::Failed((), failure)),
         }
     }
     Ok(())
@@ -125,24 +119,25 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
     if max == 0 {
         return Ok(0);
     }
-    let look = || queue.glance(Side::Consumers);
-    let listen = || queue.listen_items();
-    let attempt = |()| ended(queue.try_pop_many(into, max));
-    match first_then_retry(attempt, deadline, look, listen) {
-        Ok(done) => Ok(done?),
-        Err(()) => Err(PopTimeoutError::Timeout),
-    }
+    until_popped(queue, deadline, || queue.try_pop_many(into, max))
 }
 
-/// [`retry`] after a first try on the spot.
-fn first_then_retry<L: Listen, R, E>(
-    mut attempt: impl FnMut(()) -> Attempt<R, E, ()>,
+#[inline]
+fn until_popped<T: Send, Q: Queue<T> + ?Sized, R>(
+    queue: &Q,
     deadline: Deadline,
-    look: impl Fn() -> usize,
-    listen: impl FnMut() -> L,
-) -> Attempt<R, E, ()> {
-    match attempt(()) {
-        Err(()) => retry((), deadline, look, listen, attempt),
-        done => done,
+    mut attempt: impl FnMut() -> Result<R, TryPopError>,
+) -> Result<R, PopTimeoutError> {
+    let mut wait = Wait::Tried;
+    loop {
+        match attempt() {
+            Ok(popped) => return Ok(popped),
+            Err(TryPopError::Empty) => {}
+            Err(TryPopError::Closed) => return Err(PopTimeoutError::Closed),
+            Err(TryPopError::Failed(failure)) => return Err(PopTimeoutError::Failed(failure)),
+        }
+        if !wait.again(queue, Side::Consumers, deadline) {
+            return Err(PopTimeoutError::Timeout);
+        }
     }
 }

@@ -37,6 +37,12 @@ struct Slot<T> {
     item: UnsafeCell<MaybeUninit<T>>,
 }
 
+/// Why there is no slot to push to.
+enum Refusal {
+    Full,
+    Closed,
+}
+
 pub(super) struct Ring<T> {
     /// Where the next item is popped from.
     head: CachePadded<AtomicUsize>,
@@ -117,8 +123,29 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Pushes `item` if there is a place.
     #[inline]
     pub(super) fn push(&self, item: T) -> Result<(), TryPushError<T>> {
+        // In two steps, so that the item is moved once, and not at all where it is refused.
+        match self.claim() {
+            Ok((slot, tail)) => {
+                // SAFETY: the slot is empty and this thread's own, says `claim`. Nobody
+                // touches it until the stamp says that it is full.
+                (slot.item).with_mut(|place| unsafe { (*place).write(item) });
+                self.step();
+                // Release: whoever sees the slot full sees the item.
+                slot.stamp.store(tail.wrapping_add(1), Ordering::Release);
+                Ok(())
+            }
+            Err(Refusal::Full) => Err(TryPushError::Full(item)),
+            Err(Refusal::Closed) => Err(TryPushError::Closed(item)),
+        }
+    }
+
+    /// An empty slot, and its position, that belongs to the caller alone: of all who saw by
+    /// its stamp that it is empty only this thread moved `tail` past it.
+    #[inline(always)]
+    fn claim(&self) -> Result<(&Slot<T>, usize), Refusal> {
         let mut patience = Patience(0);
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
@@ -126,30 +153,21 @@ impl<T> Ring<T> {
             if tail & self.closed != 0 {
                 // Acquire: pairs with the Release in `close`.
                 fence(Ordering::Acquire);
-                return Err(TryPushError::Closed(item));
+                return Err(Refusal::Closed);
             }
             let slot = self.slot(tail);
             // Acquire: pairs with the Release in `pop`; its consumer is done with the slot.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == tail {
                 match self.advance(&self.tail, tail) {
-                    Ok(()) => {
-                        // SAFETY: the stamp says that the slot is empty, and of all who saw
-                        // that only this thread moved `tail` past it. Nobody touches it
-                        // until the stamp says that it is full.
-                        (slot.item).with_mut(|place| unsafe { (*place).write(item) });
-                        self.step();
-                        // Release: whoever sees the slot full sees the item.
-                        slot.stamp.store(tail.wrapping_add(1), Ordering::Release);
-                        return Ok(());
-                    }
+                    Ok(()) => return Ok((slot, tail)),
                     Err(now) => tail = now,
                 }
             } else if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1)
                 // SeqCst: who sleeps next has missed no pop. See the module's page.
                 && self.head.load(Ordering::SeqCst).wrapping_add(self.lap()) == tail
             {
-                return Err(TryPushError::Full(item));
+                return Err(Refusal::Full);
             } else {
                 // The consumer of the item before is at it, or `tail` was an old one.
                 patience.pause();
@@ -158,8 +176,24 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Pops the oldest item.
     #[inline]
     pub(super) fn pop(&self) -> Result<T, TryPopError> {
+        let (slot, head) = self.take()?;
+        // SAFETY: the slot is full and this thread's own, says `take`. Nobody touches it
+        // until the stamp says that it is empty.
+        let item = (slot.item).with_mut(|place| unsafe { (*place).assume_init_read() });
+        self.step();
+        // Release: whoever sees the slot empty sees that the item is gone.
+        slot.stamp
+            .store(head.wrapping_add(self.lap()), Ordering::Release);
+        Ok(item)
+    }
+
+    /// A full slot, and its position, that belongs to the caller alone: of all who saw by its
+    /// stamp that it is full only this thread moved `head` past it.
+    #[inline(always)]
+    fn take(&self) -> Result<(&Slot<T>, usize), TryPopError> {
         let mut patience = Patience(0);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -169,18 +203,7 @@ impl<T> Ring<T> {
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == head.wrapping_add(1) {
                 match self.advance(&self.head, head) {
-                    Ok(()) => {
-                        // SAFETY: the stamp says that the slot is full, and of all who saw
-                        // that only this thread moved `head` past it. Nobody touches it
-                        // until the stamp says that it is empty.
-                        let item =
-                            (slot.item).with_mut(|place| unsafe { (*place).assume_init_read() });
-                        self.step();
-                        // Release: whoever sees the slot empty sees that the item is gone.
-                        slot.stamp
-                            .store(head.wrapping_add(self.lap()), Ordering::Release);
-                        return Ok(item);
-                    }
+                    Ok(()) => return Ok((slot, head)),
                     Err(now) => head = now,
                 }
                 continue;
