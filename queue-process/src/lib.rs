@@ -27,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One half alone goes the same way ([`Handover`]), a queue also goes by name
-//! (`create_named`, `open_named`) and inside a message of `ipc-channel`.
+//! One half alone goes the same way ([`Handover`]), a queue also goes inside a message of
+//! `ipc-channel`, and by name (`create_named`, `open_named`; not an [`IpcQueue`]).
 //!
 //! # When somebody dies
 //!
@@ -42,6 +42,12 @@
 //! | [`PipeQueue`] | its participants, who all belong to one user | make operations of others fail or wait, lose or forge items; not crash them, nor read other memory |
 //! | [`ShmQueue`] | the same | the same |
 //! | [`IpcQueue`] | its host | send the host nonsense, which is refused; take items |
+//!
+//! # Features
+//!
+//! * `tokio`: inside a tokio runtime that has its I/O driver, futures wait in its reactor.
+//!   Without it a thread of this crate wakes them, on any executor.
+//! * `bincode`: the codec `Bincode`, for who already speaks that format.
 //!
 //! # When not
 //!
