@@ -35,41 +35,42 @@ impl Refusal {
     }
 }
 
-/// A way to push one item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Push {
-    Try,
-    TryMany,
-    Zero,
-    Past,
-    Plain,
-    Timeout,
-    Deadline,
-    Forever,
-    Future,
-    Many,
-    ManyFuture,
+/// Writes the verbs of one side: those that answer at once, and those that wait.
+macro_rules! verbs {
+    ($(#[$doc:meta])* $side:ident: $($trying:ident),+; $($waiting:ident),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $side {
+            $($trying,)+
+            $($waiting,)+
+        }
+
+        impl $side {
+            /// Those that answer at once.
+            pub(super) const TRYING: [Self; [$(Self::$trying),+].len()] = [$(Self::$trying),+];
+            /// Those that wait.
+            pub(super) const WAITING: [Self; [$(Self::$waiting),+].len()] = [$(Self::$waiting),+];
+
+            /// All of them.
+            pub(super) fn all() -> impl Iterator<Item = Self> + Clone {
+                Self::TRYING.into_iter().chain(Self::WAITING)
+            }
+        }
+    };
+}
+
+verbs! {
+    /// A way to push one item.
+    Push: Try, Zero, Past, TryMany; Plain, Timeout, Deadline, Forever, Future, Many, ManyFuture
+}
+
+verbs! {
+    /// A way to pop one item.
+    Pop: Try, Zero, Past, TryMany;
+    Plain, Timeout, Deadline, Forever, Future, Many, ManyFuture, Iter, Stream
 }
 
 impl Push {
-    /// Those that answer at once.
-    pub(super) const TRYING: [Self; 4] = [Self::Try, Self::Zero, Self::Past, Self::TryMany];
-    /// Those that wait.
-    pub(super) const WAITING: [Self; 7] = [
-        Self::Plain,
-        Self::Timeout,
-        Self::Deadline,
-        Self::Forever,
-        Self::Future,
-        Self::Many,
-        Self::ManyFuture,
-    ];
-
-    /// All of them.
-    pub(super) fn all() -> impl Iterator<Item = Self> + Clone {
-        Self::TRYING.into_iter().chain(Self::WAITING)
-    }
-
     /// Pushes `item`, and gives it back with the reason where that failed.
     pub(super) fn run<T: Send, Q: Queue<T>>(self, queue: &Q, item: T) -> Result<(), (T, Refusal)> {
         match self {
@@ -139,45 +140,7 @@ fn one<T>(
     }
 }
 
-/// A way to pop one item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pop {
-    Try,
-    TryMany,
-    Zero,
-    Past,
-    Plain,
-    Timeout,
-    Deadline,
-    Forever,
-    Future,
-    Many,
-    ManyFuture,
-    Iter,
-    Stream,
-}
-
 impl Pop {
-    /// Those that answer at once.
-    pub(super) const TRYING: [Self; 4] = [Self::Try, Self::Zero, Self::Past, Self::TryMany];
-    /// Those that wait.
-    pub(super) const WAITING: [Self; 9] = [
-        Self::Plain,
-        Self::Timeout,
-        Self::Deadline,
-        Self::Forever,
-        Self::Future,
-        Self::Many,
-        Self::ManyFuture,
-        Self::Iter,
-        Self::Stream,
-    ];
-
-    /// All of them.
-    pub(super) fn all() -> impl Iterator<Item = Self> + Clone {
-        Self::TRYING.into_iter().chain(Self::WAITING)
-    }
-
     /// Pops one item.
     pub(super) fn run<T: Send, Q: Queue<T>>(self, queue: &Q) -> Result<T, Refusal> {
         match self {

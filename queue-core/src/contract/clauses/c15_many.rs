@@ -14,6 +14,8 @@ pub fn c15_many<S: Subject>() {
         longer::<S>(crew);
         crew.step("a batch wakes as many as it serves");
         wakes::<S>(crew);
+        crew.step("a batch wakes as many futures as it serves");
+        wakes_futures::<S>();
         crew.step("close wakes batches that wait");
         close_wakes::<S>(crew);
         crew.step("batches and close");
@@ -179,6 +181,37 @@ fn wakes<S: Subject>(crew: &Crew) {
     settle();
     assert_eq!(queue.pop_many(&mut Vec::new(), 3), Ok(3), "it was full");
     pushers.into_iter().for_each(|pusher| pusher.join());
+}
+
+/// The same with futures, which wait for certain, however busy the machine is.
+fn wakes_futures<S: Subject>() {
+    let queue = bounded::<S>(3);
+    let mut pops = [(); 3].map(|()| Hand::new(queue.pop_async()));
+    assert!(
+        pops.iter_mut().all(|pop| pop.poll().is_none()),
+        "no item yet"
+    );
+    assert!(
+        queue.push_many(&mut batch(0..3)).is_ok(),
+        "the queue is open"
+    );
+    for pop in pops {
+        assert!(
+            pop.finish("one of three waiting pops").is_ok(),
+            "it is open"
+        );
+    }
+    let queue = full::<S>(3);
+    let mut pushes = [0, 1, 2].map(|n| Hand::new(queue.push_async(item::<S>(n))));
+    assert!(
+        pushes.iter_mut().all(|push| push.poll().is_none()),
+        "no place yet"
+    );
+    assert_eq!(queue.pop_many(&mut Vec::new(), 3), Ok(3), "it was full");
+    for push in pushes {
+        let pushed = push.finish("one of three waiting pushes");
+        assert!(pushed.is_ok(), "it is open");
+    }
 }
 
 fn close_wakes<S: Subject>(crew: &Crew) {
