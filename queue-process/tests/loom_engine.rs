@@ -67,6 +67,28 @@ fn order_over_a_leap() {
     });
 }
 
+/// What stands beside the mark for the last item is overwritten for the next but one, while
+/// it is read.
+#[test]
+fn the_last_item_is_no_later_one() {
+    check("the_last_item_is_no_later_one", Some(3), || {
+        let world = World::new(3, 32, 16, 32);
+        let queue = world.join(0);
+        queue.try_push(1).unwrap();
+        let producers = [1, 2].map(|me| {
+            start(&world, me, move |queue| {
+                queue.try_push(me as u64 + 1).unwrap()
+            })
+        });
+        let mut got = vec![queue.try_pop().unwrap()];
+        producers
+            .into_iter()
+            .for_each(|other| other.join().unwrap());
+        got.extend(std::iter::from_fn(|| queue.try_pop().ok()));
+        assert!(got == [1, 2, 3] || got == [1, 3, 2], "{got:?}");
+    });
+}
+
 /// Two sleepers, two pushes: the second push may find the flag cleared and not wake, and
 /// then the first who wakes must pass it on.
 #[test]

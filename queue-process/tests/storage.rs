@@ -25,6 +25,24 @@ fn items_of_all_sizes(queue: &impl Queue<Bytes>) {
     assert!(queue.is_empty());
 }
 
+/// Each popped before the next comes, which may be of another size, and come in a batch.
+fn one_after_another(queue: &impl Queue<Bytes>) {
+    let mut popped = Vec::new();
+    for n in 0..600_usize {
+        let item = vec![n as u8; [8, 100, 3, 0, 9, 1][n * 7919 / 5 % 6]];
+        match n / 7 % 2 {
+            0 => queue.try_push(item.clone()).unwrap(),
+            _ => assert_eq!(queue.try_push_many(&mut [item.clone()].into()), Ok(1)),
+        }
+        match n / 11 % 3 {
+            0 => assert_eq!(queue.try_pop_many(&mut popped, 9), Ok(1)),
+            _ => popped.push(queue.try_pop().unwrap()),
+        }
+        assert_eq!(popped.pop(), Some(item), "item {n}");
+        assert!(queue.is_empty());
+    }
+}
+
 /// In batches on both sides, and on one side alone.
 fn batches_of_all_sizes(queue: &impl Queue<Bytes>) {
     let item = |n: usize| vec![n as u8; (n * n * 7919) % if n % 50 < 40 { 30 } else { 30_001 }];
@@ -123,6 +141,11 @@ macro_rules! promises {
             fn items_of_all_sizes_come_out_as_they_went_in() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
                 items_of_all_sizes(&options.create(Bound::items(1000)).unwrap());
+            }
+
+            #[test]
+            fn items_that_come_one_after_another_come_out_as_they_went_in() {
+                one_after_another(&$kind::<Bytes, Raw>::bounded(3).unwrap());
             }
 
             #[test]

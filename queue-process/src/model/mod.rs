@@ -14,11 +14,12 @@
 mod bed;
 pub mod members;
 
+use crate::shared::arena::Arena;
 use crate::shared::engine::{Engine, Refusal, Standing};
 use crate::shared::frames::Frames;
 use crate::shared::layout::{Control, End};
 use crate::shared::platform::Platform;
-use crate::shared::ring::{Arena, Ring};
+use crate::shared::ring::Ring;
 use crate::shared::word::{Word32, Word64};
 use bed::{Bed, Queue, newest};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -267,7 +267,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, 1)?;
-        let position = self.storage.read(self.control(), head, tail, into)?;
+        let is_last = tail.fresh && head.items_until(tail.mark) == 1;
+        let tail = tail.mark;
+        let position = if is_last && self.storage.read_latest(self.control(), tail, into) {
+            tail.position
+        } else {
+            self.storage.read(self.control(), head, tail, into)?
+        };
         let head = head.advanced(1, position);
         self.move_end(End::Head, held, head);
         self.after_pop(head, tail);
@@ -281,6 +287,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn pop_many(&self, max: u32, into: &mut Frames) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, max)?;
+        let tail = tail.mark;
         let max = max.min(head.items_until(tail)).min(MOST_AT_ONCE);
         let (items, position) = self
             .storage
@@ -294,7 +301,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Where the ends are, if there is an item; looks at the tail itself if the
     /// last look would not do for `wanted`.
     #[inline(always)]
-    fn before_pop(&self, held: &Held<'_, P>, wanted: u32) -> Result<(Mark, Mark), Refusal> {
+    fn before_pop<'a>(
+        &'a self,
+        held: &Held<'a, P>,
+        wanted: u32,
+    ) -> Result<(Mark, Opposite<'a>), Refusal> {
         let (head, mut tail) = self.ends(End::Head, held);
         if head.items_until(tail.mark) < wanted {
             tail.look();
@@ -307,7 +318,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 });
             }
         }
-        Ok((head, tail.mark))
+        Ok((head, tail))
     }
 
     /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
@@ -316,7 +327,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let line = held.line;
         let wake = self.prepare_wake(end, line, false);
         // Release: pairs with the Acquire in `Opposite::look`.
-        line.mark.store(mark.word(), Ordering::Release);
+        line.shown.mark.store(mark.word(), Ordering::Release);
         drop(held);
         if wake {
             // After the lock is given back, so that the woken finds it free. If we die

@@ -1,5 +1,6 @@
 //! [`Control`]: the shared words of a queue, and [`Mark`]: where one of its ends is.
 
+use super::latest::Latest;
 use super::word::{Word32, Word64};
 use queue_core::sync::CachePadded;
 use queue_core::sync::atomic::Ordering;
@@ -63,8 +64,27 @@ impl Mark {
     }
 }
 
-/// What belongs to one end. All but `mark` is for whoever holds `lock`, and lies on
-/// cache lines that the other end's people leave alone; `mark` is read by them.
+/// What the other end's people read of an end, on a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Shown {
+    /// How far this end is. Written under the lock, with Release; read by the other
+    /// end's people, with Acquire: they then see the item, or that it is read.
+    pub(crate) mark: Word64,
+    /// Of the tail: the items of even and of odd count that came last.
+    latest: [Latest; 2],
+}
+
+impl Shown {
+    /// Where item `count` is, if it is the last.
+    #[inline(always)]
+    pub(crate) fn latest(&self, count: u32) -> &Latest {
+        &self.latest[(count & 1) as usize]
+    }
+}
+
+/// What belongs to one end. All but `shown` is for whoever holds `lock`, and lies on
+/// cache lines that the other end's people leave alone.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Line {
@@ -80,9 +100,8 @@ pub(crate) struct Line {
     pub(crate) seen: Word64,
     /// What the storage remembers at this end.
     pub(crate) notes: [Word64; 4],
-    /// How far this end is. Written under the lock, with Release; read by the other
-    /// end's people, with Acquire: they then see the item, or that it is read.
-    pub(crate) mark: CachePadded<Word64>,
+    /// What is read of it at the other end.
+    pub(crate) shown: CachePadded<Shown>,
     /// Changes whenever sleepers are woken: what they sleep on.
     pub(crate) moved: CachePadded<Word32>,
 }
@@ -125,12 +144,12 @@ impl Control {
 impl Line {
     #[inline(always)]
     pub(crate) fn mark(&self, order: Ordering) -> Mark {
-        Mark::from_word(self.mark.load(order))
+        Mark::from_word(self.shown.mark.load(order))
     }
 
-    /// Says how far this end is, for a repair: under both locks.
+    /// Says how far this end is: under both locks.
     pub(crate) fn set_mark(&self, mark: Mark) {
         // Relaxed: whoever works at the other end takes its lock after us.
-        self.mark.store(mark.word(), Ordering::Relaxed);
+        self.shown.mark.store(mark.word(), Ordering::Relaxed);
     }
 }

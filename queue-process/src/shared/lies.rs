@@ -43,7 +43,7 @@ impl Lie {
         let mut large: Vec<&Word64> = Vec::new();
         for line in lines {
             small.extend([&line.torn, &line.waiting, &line.armed, &line.moved.0]);
-            large.extend([&line.seen, &line.mark.0]);
+            large.extend([&line.seen, &line.shown.mark]);
             large.extend(&line.notes);
         }
         let word = self.word % (small.len() + large.len());

@@ -12,8 +12,10 @@
 //! * a lock whose holder died is inherited, and what the holder left is repaired;
 //! * no waiter relies on a wake alone: each looks again every [`NET`].
 
+pub(crate) mod arena;
 pub(crate) mod engine;
 pub(crate) mod frames;
+pub(crate) mod latest;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod platform;

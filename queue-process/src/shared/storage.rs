@@ -72,6 +72,14 @@ pub(crate) trait Storage: Send + Sync {
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure>;
 
+    /// [`read`](Self::read) of the last item before `tail`, where it is at hand: false if it
+    /// is not. The head's new position is the tail's.
+    #[inline(always)]
+    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
+        let _ = (control, tail, into);
+        false
+    }
+
     /// Writes the first `most` of `frames`, or fewer if there is no room for more: how
     /// many, and the new position.
     ///

@@ -1,6 +1,7 @@
 //! The [`Arena`] of a queue: the part of its mapping behind the page.
 
-use super::ring::Arena;
+use crate::shared::arena::Arena;
+use crate::shared::latest::word;
 use crate::shared::linux::Page;
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
@@ -67,12 +68,9 @@ impl Arena for Mapped {
             self.mapping.write(Page::END + at * 8, bytes);
             return;
         }
-        // By words, for a call of the general copy costs more than these; and each put
-        // together from bytes, for as such they were just written: to read them in larger
-        // pieces means to wait for those writes.
+        // By words, for a call of the general copy costs more than these.
         for (n, bytes) in bytes.chunks(8).enumerate() {
-            let word = (bytes.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
-            self.set(at + n, word.to_le());
+            self.set(at + n, word(bytes));
         }
     }
 

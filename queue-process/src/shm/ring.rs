@@ -22,40 +22,13 @@
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
+use crate::shared::arena::Arena;
 use crate::shared::frames::{Frames, RECORD};
+use crate::shared::latest::{self, SMALL};
 use crate::shared::layout::{Control, Mark, bulky};
 use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
-
-/// Memory of whole words, shared by those who use the ring. An access outside may panic.
-pub(crate) trait Arena: Send + Sync {
-    /// How many words it has.
-    fn words(&self) -> usize;
-    /// Writes the header word at `at`.
-    fn set(&self, at: usize, word: u64);
-    /// The header word at `at`.
-    fn get(&self, at: usize) -> u64;
-    /// Word `at`, if there is one, will soon be written.
-    fn announce(&self, at: usize) {
-        let _ = at;
-    }
-    /// The `words` from word `at` on, as far as there are such, will soon be read.
-    fn expect(&self, at: usize, words: usize) {
-        let _ = (at, words);
-    }
-    /// Writes `bytes` from word `at` on.
-    fn write(&self, at: usize, bytes: &[u8]);
-    /// Appends `len` bytes from word `at` on to `into`.
-    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>);
-    /// Gets memory for the words `from..to`.
-    ///
-    /// # Errors
-    /// If there is none.
-    fn grow(&self, from: usize, to: usize) -> Result<(), Failure>;
-    /// Gives the memory of the words `from..to` back.
-    fn shrink(&self, from: usize, to: usize);
-}
 
 /// The storage of a queue in an [`Arena`].
 #[derive(Debug)]
@@ -187,13 +160,13 @@ impl<A: Arena> Ring<A> {
         }
     }
 
-    /// Writes `records` at the tail if it is known that they fit there: the new position.
+    /// Writes the records of so many items at the tail if it is known that they fit there: the new position.
     fn write_here(
         &self,
         control: &Control,
         tail: Mark,
         head: &Opposite<'_>,
-        records: &[u8],
+        (records, items): (&[u8], u32),
     ) -> Option<u32> {
         let (at, need) = (tail.position as usize, records.len().div_ceil(8));
         let notes = Notes { control };
@@ -205,6 +178,8 @@ impl<A: Arena> Ring<A> {
             return None;
         }
         self.arena.write(at, records);
+        let last = tail.count.wrapping_add(items - 1);
+        control.tail.shown.latest(last).clear();
         self.arena.announce(at + need + AHEAD);
         Some((at + need) as u32)
     }
@@ -341,7 +316,15 @@ impl<A: Arena> Storage for Ring<A> {
         }
         let target = place.target(at);
         self.arena.set(target, RECORD | bytes.len() as u64);
-        self.arena.write(target + 1, bytes);
+        let latest = control.tail.shown.latest(tail.count);
+        if let 1..=SMALL = bytes.len() {
+            let word = latest::word(bytes);
+            self.arena.set(target + 1, word);
+            latest.set(bytes.len(), word);
+        } else {
+            self.arena.write(target + 1, bytes);
+            latest.clear();
+        }
         match place {
             Place::Here => {}
             Place::Front => {
@@ -372,7 +355,7 @@ impl<A: Arena> Storage for Ring<A> {
         while written < most {
             // The rest in one piece; or, where that does not fit, one and then the others.
             let rest = frames.records(written as usize, most as usize);
-            if let Some(position) = self.write_here(control, at, head, rest) {
+            if let Some(position) = self.write_here(control, at, head, (rest, most - written)) {
                 return Ok((most, position));
             }
             match self.write(control, at, head, frames.get(written as usize)) {
@@ -390,6 +373,20 @@ impl<A: Arena> Storage for Ring<A> {
         let (at, len) = self.record_from(head.position as usize)?;
         self.arena.read(at + 1, len, into);
         Ok((at + words(len)) as u32)
+    }
+
+    #[inline(always)]
+    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
+        let shown = &control.tail.shown;
+        let (len, word) = shown.latest(tail.count.wrapping_sub(1)).get();
+        // Relaxed: after the loads in `get`, with Acquire.
+        if !(1..=SMALL).contains(&len) || shown.mark.load(Ordering::Relaxed) != tail.word() {
+            return false;
+        }
+        let end = into.len() + len;
+        into.extend_from_slice(&word.to_ne_bytes());
+        into.truncate(end);
+        true
     }
 
     fn read_many(
@@ -452,10 +449,8 @@ impl<A: Arena> Storage for Ring<A> {
         notes.set(BASE, 0);
         notes.set(WINDOW, 0);
         notes.set(TOP, at + 1);
-        // Relaxed, both: under both locks, and whoever works at either end takes one after
-        // us.
-        control.tail.mark.store(to_front.word(), Ordering::Relaxed);
-        control.head.mark.store(to_front.word(), Ordering::Relaxed);
+        control.tail.set_mark(to_front);
+        control.head.set_mark(to_front);
         // Nothing is live now. If we die here, the memory stays until the next time.
         notes.set(GROWN, self.keep);
         control.bulky.store(0, Ordering::Relaxed);
