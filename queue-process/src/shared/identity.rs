@@ -138,7 +138,19 @@ mod tests {
                 assert_eq!(failure.kind(), queue_core::FailureKind::Corrupt);
             }
         }
+        let identity = Identity::default();
+        identity.write(2, 3, &of(Bound::items(MOST as usize + 1)));
+        assert!(identity.read(2, 3).is_err(), "no engine counts so far");
         assert_eq!(of(Bound::Unbounded).capacity(), MOST);
         assert_eq!(of(Bound::items(7)).capacity(), 7);
+    }
+
+    #[test]
+    fn other_items_or_another_codec_are_other_types() {
+        #[cfg(target_pointer_width = "64")]
+        assert_eq!(types::<u8>("raw"), 0x63c3_7166_03b2_4266, "as in every build");
+        assert_ne!(types::<u8>("raw"), types::<u8>("row"));
+        assert_ne!(types::<u8>("raw"), types::<i8>("raw"));
+        assert_ne!(types::<u8>("raw"), types::<u16>("raw"));
     }
 }
