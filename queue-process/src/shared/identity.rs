@@ -148,7 +148,11 @@ mod tests {
     #[test]
     fn other_items_or_another_codec_are_other_types() {
         #[cfg(target_pointer_width = "64")]
-        assert_eq!(types::<u8>("raw"), 0x63c3_7166_03b2_4266, "as in every build");
+        assert_eq!(
+            types::<u8>("raw"),
+            0x63c3_7166_03b2_4266,
+            "as in every build"
+        );
         assert_ne!(types::<u8>("raw"), types::<u8>("row"));
         assert_ne!(types::<u8>("raw"), types::<i8>("raw"));
         assert_ne!(types::<u8>("raw"), types::<u16>("raw"));
