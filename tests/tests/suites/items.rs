@@ -1,7 +1,7 @@
 //! What no suite checks: items that act on the queue they are in, of no size and of much,
 //! of one thread at a time; which goes first, and what if one panics.
 
-use super::kinds::{Handle, Local, over};
+use super::kinds::{Handle, Kind, Local, over};
 use super::polled::Polled;
 use queue_core::Queue;
 use std::cell::Cell;
@@ -11,6 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+over! {
+    every:
+    items_of_no_bytes, items_beside_each_other, more_handles_than_anybody_needs,
+}
 over! {
     local:
     items_act_on_the_queue, dropped_in_order, dropped_though_one_panics, items_of_no_size,
@@ -151,4 +155,59 @@ fn items_of_one_thread_at_a_time<K: Local>() {
     ];
     assert_eq!(format!("{refused:?}"), "[Ok(()), Err(Full(..))]");
     assert!(!format!("{queue:?}").is_empty());
+}
+
+/// An item that is nothing in any codec is an item all the same.
+fn items_of_no_bytes<K: Kind>() {
+    for capacity in [Some(1000), None] {
+        let queue = capacity.map_or_else(K::Of::<()>::unbounded, K::Of::<()>::bounded);
+        for n in 0..1000 {
+            assert_eq!(queue.len(), n);
+            queue.try_push(()).unwrap();
+        }
+        assert_eq!(queue.is_full(), capacity.is_some());
+        assert_eq!(queue.try_push(()).is_err(), capacity.is_some());
+        queue.pop().unwrap();
+        let mut into = Vec::new();
+        assert_eq!(queue.try_pop_many(&mut into, 9), Ok(9));
+        queue.push_many(&mut vec![(); 10].into()).unwrap();
+        queue.close();
+        assert_eq!(queue.iter().count(), 1000 + usize::from(capacity.is_none()));
+    }
+}
+
+/// Items of very different lengths, next to each other again and again.
+fn items_beside_each_other<K: Kind>() {
+    let queue = K::Of::<Vec<u8>>::bounded(4);
+    let lengths = [
+        0, 1, 70_000, 3, 4096, 0, 4095, 200, 40_000, 63, 64, 65, 300_000, 5,
+    ];
+    let item = |n: usize| vec![n as u8; lengths[n % lengths.len()]];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..150 {
+                queue.push(item(n)).unwrap();
+            }
+            queue.close();
+        });
+        let mut n = 0;
+        for got in queue.iter() {
+            assert!(got == item(n), "item {n} of {} bytes", got.len());
+            n += 1;
+        }
+        assert_eq!(n, 150);
+    });
+}
+
+/// Handles and halves by the thousand are one queue, and leave as they came.
+fn more_handles_than_anybody_needs<K: Kind>() {
+    let queue = K::Of::<u32>::bounded(2);
+    let handles = vec![queue.clone(); 2000];
+    let (producer, consumer) = queue.into_ends();
+    let producers = vec![producer; 2000];
+    handles[1999].push(1).unwrap();
+    producers[1000].push(2).unwrap();
+    drop(handles);
+    drop(producers);
+    assert_eq!(consumer.into_iter().collect::<Vec<_>>(), [1, 2]);
 }

@@ -4,6 +4,7 @@
 use super::kinds::{Handle, Kind, Local, over};
 use super::polled::{Bell, Polled};
 use queue_core::{PopTimeoutError, Queue};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ over! {
     every:
     unparked_for_nothing, parked_with_a_token, polled_for_nothing, wakers_are_let_go,
     polled_once_too_often, thousand_waiters,
+    in_a_thread_that_ends, in_a_thread_that_unwinds,
 }
 over! {
     local:
@@ -225,4 +227,60 @@ fn dropped_wakers_act_on_the_queue<K: Local>() {
     let mut pop = Polled::new(queue.pop_async());
     assert!(pop.poll_with(&waker()).is_none());
     queue.close();
+}
+
+/// Acts when it is dropped.
+struct Finally<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// A thread whose own variables are being dropped may still wait and be woken.
+fn in_a_thread_that_ends<K: Kind>() {
+    thread_local! {
+        static LAST: RefCell<Vec<Finally<Box<dyn FnMut()>>>> = const { RefCell::new(Vec::new()) };
+    }
+    let queue = K::Of::<u32>::bounded(1);
+    let answers = K::Of::<u32>::bounded(1);
+    let (asks, tells) = (queue.clone(), answers.clone());
+    let ends = thread::spawn(move || {
+        // The first variable of the thread is the last to be dropped.
+        LAST.with_borrow_mut(|last| {
+            last.push(Finally(Box::new(move || {
+                let popped = asks.pop_timeout(Duration::from_millis(1));
+                assert_eq!(popped, Err(PopTimeoutError::Timeout));
+                tells.push(asks.pop().unwrap() + 1).unwrap();
+                let mut pop = Polled::new(asks.pop_async());
+                assert!(pop.poll().is_none());
+            })));
+        });
+    });
+    thread::sleep(Duration::from_millis(20));
+    queue.push(1).unwrap();
+    assert_eq!(answers.pop(), Ok(2));
+    ends.join().unwrap();
+    assert!(queue.is_empty());
+}
+
+/// What a panic drops on its way may push and pop.
+fn in_a_thread_that_unwinds<K: Kind>() {
+    let queue = K::Of::<u32>::bounded(1);
+    let other = queue.clone();
+    let unwinds = thread::spawn(move || {
+        let _finally = Finally(|| {
+            assert!(thread::panicking());
+            other.push(1).unwrap();
+            other.push(2).unwrap();
+            assert_eq!(other.pop(), Ok(2));
+        });
+        panic!("as it should");
+    });
+    assert_eq!(queue.pop(), Ok(1));
+    assert!(unwinds.join().is_err());
+    assert!(queue.is_empty());
+    queue.push(3).unwrap();
+    assert_eq!(queue.pop(), Ok(3));
 }
