@@ -4,7 +4,8 @@
 use super::kinds::{Handle, Kind, Local, over};
 use super::polled::{Bell, Polled};
 use queue_core::{PopTimeoutError, Queue};
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -241,22 +242,21 @@ impl<F: FnMut()> Drop for Finally<F> {
 /// A thread whose own variables are being dropped may still wait and be woken.
 fn in_a_thread_that_ends<K: Kind>() {
     thread_local! {
-        static LAST: RefCell<Vec<Finally<Box<dyn FnMut()>>>> = const { RefCell::new(Vec::new()) };
+        static LAST: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
     }
     let queue = K::Of::<u32>::bounded(1);
     let answers = K::Of::<u32>::bounded(1);
     let (asks, tells) = (queue.clone(), answers.clone());
     let ends = thread::spawn(move || {
-        // The first variable of the thread is the last to be dropped.
-        LAST.with_borrow_mut(|last| {
-            last.push(Finally(Box::new(move || {
-                let popped = asks.pop_timeout(Duration::from_millis(1));
-                assert_eq!(popped, Err(PopTimeoutError::Timeout));
-                tells.push(asks.pop().unwrap() + 1).unwrap();
-                let mut pop = Polled::new(asks.pop_async());
-                assert!(pop.poll().is_none());
-            })));
-        });
+        // Set before the thread waits for the first time, so dropped after what it keeps
+        // for waiting.
+        LAST.set(Some(Box::new(Finally(move || {
+            let popped = asks.pop_timeout(Duration::from_millis(1));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            tells.push(asks.pop().unwrap() + 1).unwrap();
+            let mut pop = Polled::new(asks.pop_async());
+            assert!(pop.poll().is_none());
+        }))));
     });
     thread::sleep(Duration::from_millis(20));
     queue.push(1).unwrap();
