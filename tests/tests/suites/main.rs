@@ -12,7 +12,6 @@
 //! | tokio: the blocking verbs panic inside a runtime | they block that worker, as any blocking code would |
 //! | kanal, crossbeam, std: a capacity of zero is a rendezvous; Python: no bound | it panics |
 //! | Python: `shutdown(immediate=True)` throws the items away | `close_now` returns them |
-//! | crossfire: a `try_` verb may say "full" or "empty" while another is half done | never |
 
 #![cfg(not(loom))]
 
