@@ -3,7 +3,7 @@
 //! In each, `act` is what to do then: there is an item, or the queue is closed.
 
 use crate::coop;
-use crate::shared::{Shared, release, release_newcomer};
+use crate::shared::{Shared, release, release_quietly};
 use crate::state::{State, Want};
 use crate::turn::Turn;
 use queue_core::sync::{Deadline, LockGuard};
@@ -64,6 +64,9 @@ impl<T> Shared<T> {
     }
 
     /// Acts once it is this task's turn; `turn` is where it stands in line meanwhile.
+    ///
+    /// `act` stands in the caller's own code, and no function that is called from here
+    /// hands on what it gives: an item goes from the queue to its owner in one move.
     #[inline(always)]
     pub(crate) fn poll_popping<'a, R>(
         &'a self,
@@ -72,56 +75,42 @@ impl<T> Shared<T> {
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<R> {
         let budget = ready!(coop::poll_proceed(cx));
-        let polled = if turn.is_some() {
-            Self::poll_in_line(turn, cx, act)
+        let mut state = if turn.is_some() {
+            ready!(poll_in_line(turn, cx))
         } else {
-            let mut state = self.lock();
-            if state.spare() > 0 {
-                let result = act(&mut state);
-                release_newcomer(state);
-                Poll::Ready(result)
-            } else {
-                self.line_up(turn, cx, state, act)
+            let state = self.lock();
+            if state.spare() == 0 && !state.is_closed() {
+                *turn = Some(self.line_up(state, cx));
+                return Poll::Pending;
             }
+            state
         };
-        if polled.is_ready() {
-            budget.made_progress();
-        }
-        polled
-    }
-
-    /// [`poll_popping`](Self::poll_popping) where there is nothing to spare.
-    #[inline(never)]
-    fn line_up<'a, R>(
-        &'a self,
-        turn: &mut Option<Turn<'a, T>>,
-        cx: &mut Context<'_>,
-        mut state: LockGuard<'a, State<T>>,
-        act: impl FnOnce(&mut State<T>) -> R,
-    ) -> Poll<R> {
-        if state.is_closed() {
-            let result = act(&mut state);
-            release(state);
-            return Poll::Ready(result);
-        }
-        let key = state.join_poppers(Some(cx.waker().clone()));
-        drop(state);
-        *turn = Some(Turn::new(self, Want::Item, key));
-        Poll::Pending
-    }
-
-    /// [`poll_popping`](Self::poll_popping) for one who stands in line.
-    #[inline(never)]
-    fn poll_in_line<R>(
-        turn: &mut Option<Turn<'_, T>>,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut State<T>) -> R,
-    ) -> Poll<R> {
-        let waiting = turn.as_ref().expect(IN_LINE);
-        let mut state = ready!(waiting.poll_lock(Want::Item, cx));
-        turn.take().expect(IN_LINE).leave_granted(&mut state);
         let result = act(&mut state);
-        release(state);
+        release_quietly(state);
+        budget.made_progress();
         Poll::Ready(result)
     }
+
+    #[inline(never)]
+    fn line_up<'a>(
+        &'a self,
+        mut state: LockGuard<'a, State<T>>,
+        cx: &mut Context<'_>,
+    ) -> Turn<'a, T> {
+        let key = state.join_poppers(Some(cx.waker().clone()));
+        drop(state);
+        Turn::new(self, Want::Item, key)
+    }
+}
+
+/// The lock once the turn has come, which is over then.
+#[inline(always)]
+fn poll_in_line<'a, T>(
+    turn: &mut Option<Turn<'a, T>>,
+    cx: &mut Context<'_>,
+) -> Poll<LockGuard<'a, State<T>>> {
+    let waiting = turn.as_ref().expect(IN_LINE);
+    let mut state = ready!(waiting.poll_lock(Want::Item, cx));
+    turn.take().expect(IN_LINE).leave_granted(&mut state);
+    Poll::Ready(state)
 }

@@ -4,7 +4,7 @@
 
 use crate::coop;
 use crate::pushers::Wish;
-use crate::shared::{Shared, release, release_newcomer};
+use crate::shared::{Shared, release, release_quietly};
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
 use queue_core::sync::{Deadline, LockGuard};
@@ -92,7 +92,7 @@ impl<T> Shared<T> {
             let mut state = self.lock();
             if state.places() > 0 && !state.is_closed() {
                 state.push(item.take().expect(HELD));
-                release_newcomer(state);
+                release_quietly(state);
                 Poll::Ready(Ok(()))
             } else {
                 self.line_up_push(item, turn, cx, state)

@@ -42,9 +42,10 @@ pub(crate) fn release<T>(state: LockGuard<'_, State<T>>) {
     }
 }
 
-/// [`release`] after a push or pop by one who came new and found enough.
+/// [`release`] after a push or pop by one whose turn it was, or who came new and found
+/// enough.
 #[inline]
-pub(crate) fn release_newcomer<T>(state: LockGuard<'_, State<T>>) {
+pub(crate) fn release_quietly<T>(state: LockGuard<'_, State<T>>) {
     if !state.is_quiet() {
         settle(state);
     }

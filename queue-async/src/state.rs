@@ -92,9 +92,9 @@ impl<T> State<T> {
         settled && self.poppers.is_settled(self.servable())
     }
 
-    /// [`is_settled`](Self::is_settled), cheaply, after a push or pop by one who came new
-    /// and found enough: whoever is granted still has an item then. May say no where
-    /// there is nothing to do.
+    /// [`is_settled`](Self::is_settled), cheaply, after a push or pop by one whose turn it
+    /// was, or who came new and found enough: whoever is granted still has an item then.
+    /// May say no where there is nothing to do.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.pushers.waiting() == 0 && self.poppers.waiting() == self.poppers.granted()
