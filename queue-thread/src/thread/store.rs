@@ -140,10 +140,18 @@ impl<T> Store<T> {
         }
         // Outside the locks, so that an allocation keeps nobody waiting.
         into.reserve(max.min(self.len()));
-        self.take(max, |deque, count| {
-            into.extend(deque.drain(..count));
-            count
-        })
+        let mut some = |max| {
+            self.take(max, |deque, count| {
+                into.extend(deque.drain(..count));
+                count
+            })
+        };
+        let popped = some(max)?;
+        // What the outbox was short of is in the inbox.
+        if popped < max && self.tail.count.load(Ordering::Relaxed) != 0 {
+            return Ok(popped + some(max - popped).unwrap_or(0));
+        }
+        Ok(popped)
     }
 
     /// Takes the oldest items, up to `max` of them, from the deque where they are:

@@ -23,6 +23,7 @@ mod kinds;
 mod multiprocessing;
 mod polled;
 mod python;
+mod random;
 mod std_mpsc;
 mod tokio_mpsc;
 mod wakers;

@@ -1,0 +1,210 @@
+//! Random verbs, one after another, beside a plain deque that says what they must come to;
+//! futures wait, are polled and are dropped in between.
+
+use super::kinds::{Handle, Kind, over};
+use super::polled::Polled;
+use queue_core::{PopError, PopTimeoutError, PushTimeoutError, Queue, TryPopError, TryPushError};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+over! {
+    every:
+    verbs_at_random,
+}
+
+/// A xorshift generator.
+struct Dice(u64);
+
+impl Dice {
+    /// 0 to `n` - 1.
+    fn roll(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % n
+    }
+}
+
+fn verbs_at_random<K: Kind>() {
+    for seed in 1..=60 {
+        let capacity = [Some(1), Some(2), Some(3), Some(7), None][seed % 5];
+        let queue = capacity.map_or_else(K::Of::<u32>::unbounded, K::Of::<u32>::bounded);
+        let mut run = Run {
+            queue: &queue,
+            capacity: capacity.unwrap_or(usize::MAX),
+            inside: VecDeque::new(),
+            next: 0,
+            closed: false,
+            waiting: Vec::new(),
+            dice: Dice(0x9E37_79B9_7F4A_7C15 ^ (seed as u64) << 20),
+        };
+        let closes = 100 + run.dice.roll(200);
+        for step in 0..300 {
+            if step == closes {
+                assert!(queue.close());
+                run.closed = true;
+            }
+            run.step();
+            assert_eq!(queue.len(), run.inside.len(), "seed {seed}, step {step}");
+            assert_eq!(queue.is_empty(), run.inside.is_empty());
+            assert_eq!(queue.is_full(), run.inside.len() == run.capacity);
+            assert_eq!(queue.is_closed(), run.closed);
+        }
+        run.end();
+    }
+}
+
+struct Run<'a, Q> {
+    queue: &'a Q,
+    capacity: usize,
+    inside: VecDeque<u32>,
+    /// The next item to be pushed.
+    next: u32,
+    closed: bool,
+    /// Pops that were pending when they were last polled.
+    waiting: Vec<Polled<'a, Result<u32, PopError>>>,
+    dice: Dice,
+}
+
+impl<Q: Handle<u32>> Run<'_, Q> {
+    fn step(&mut self) {
+        match self.dice.roll(10) {
+            0..=1 => self.push(),
+            2 => self.push_many(),
+            3..=4 => self.pop(),
+            5 => self.pop_many(),
+            6..=7 => self.wait(),
+            8 => self.poll(),
+            _ if !self.waiting.is_empty() => {
+                let one = self.dice.roll(self.waiting.len());
+                drop(self.waiting.swap_remove(one));
+            }
+            _ => assert_eq!(self.queue.clone().len(), self.inside.len()),
+        }
+    }
+
+    /// Notes that so many items from `next` on went in.
+    fn pushed(&mut self, count: usize) {
+        let end = self.next + count as u32;
+        self.inside.extend(self.next..end);
+        self.next = end;
+    }
+
+    fn room(&self) -> usize {
+        self.capacity - self.inside.len()
+    }
+
+    fn push(&mut self) {
+        let item = self.next;
+        let expected = match (self.closed, self.room()) {
+            (true, _) => Err(TryPushError::Closed(item)),
+            (false, 0) => Err(TryPushError::Full(item)),
+            _ => Ok(()),
+        };
+        let pushed = match self.dice.roll(2) {
+            0 => self.queue.try_push(item),
+            _ => (self.queue.push_timeout(item, Duration::ZERO)).map_err(|error| match error {
+                PushTimeoutError::Timeout(item) => TryPushError::Full(item),
+                PushTimeoutError::Closed(item) => TryPushError::Closed(item),
+                PushTimeoutError::Failed(item, why) => TryPushError::Failed(item, why),
+            }),
+        };
+        assert_eq!(pushed, expected);
+        self.pushed(usize::from(pushed.is_ok()));
+    }
+
+    fn push_many(&mut self) {
+        let count = self.dice.roll(6);
+        let mut batch: VecDeque<u32> = (self.next..self.next + count as u32).collect();
+        let expected = match (count, self.closed, self.room()) {
+            (0, ..) => Ok(0),
+            (_, true, _) => Err(TryPushError::Closed(())),
+            (_, _, 0) => Err(TryPushError::Full(())),
+            (_, _, room) => Ok(room.min(count)),
+        };
+        let pushed = self.queue.try_push_many(&mut batch);
+        assert_eq!(pushed, expected);
+        let pushed = pushed.unwrap_or(0);
+        assert!(batch.into_iter().eq((self.next..).take(count).skip(pushed)));
+        self.pushed(pushed);
+    }
+
+    fn pop(&mut self) {
+        let expected = self.inside.pop_front().ok_or(match self.closed {
+            true => TryPopError::Closed,
+            false => TryPopError::Empty,
+        });
+        let popped = match self.dice.roll(3) {
+            0 => self.queue.try_pop(),
+            1 if expected.is_ok() => Ok(self.queue.try_iter().next().expect("an item")),
+            _ => (self.queue.pop_timeout(Duration::ZERO)).map_err(|error| match error {
+                PopTimeoutError::Timeout => TryPopError::Empty,
+                PopTimeoutError::Closed => TryPopError::Closed,
+                PopTimeoutError::Failed(why) => TryPopError::Failed(why),
+            }),
+        };
+        assert_eq!(popped, expected);
+    }
+
+    fn pop_many(&mut self) {
+        let max = self.dice.roll(6);
+        let expected = match (max, self.inside.len(), self.closed) {
+            (0, ..) => Ok(0),
+            (_, 0, true) => Err(TryPopError::Closed),
+            (_, 0, false) => Err(TryPopError::Empty),
+            (_, inside, _) => Ok(inside.min(max)),
+        };
+        let mut into = Vec::new();
+        assert_eq!(self.queue.try_pop_many(&mut into, max), expected);
+        assert!(
+            into.into_iter()
+                .eq(self.inside.drain(..expected.unwrap_or(0)))
+        );
+    }
+
+    /// One more future; it is polled once.
+    fn wait(&mut self) {
+        if self.waiting.len() < 5 {
+            self.waiting.push(Polled::new(self.queue.pop_async()));
+            self.poll_at(self.waiting.len() - 1);
+        }
+    }
+
+    fn poll(&mut self) {
+        if !self.waiting.is_empty() {
+            let one = self.dice.roll(self.waiting.len());
+            self.poll_at(one);
+        }
+    }
+
+    /// A future that waits alone gets what there is; one of several may have to leave it
+    /// to another.
+    fn poll_at(&mut self, one: usize) {
+        match self.waiting[one].poll() {
+            Some(popped) => {
+                drop(self.waiting.swap_remove(one));
+                let front = self.inside.pop_front();
+                assert!(front.is_some() || self.closed, "an end of an open queue");
+                assert_eq!(popped, front.ok_or(PopError::Closed));
+            }
+            None => {
+                let nothing = self.inside.is_empty() && !self.closed;
+                assert!(
+                    nothing || self.waiting.len() > 1,
+                    "pending with an item there"
+                );
+            }
+        }
+    }
+
+    /// Closes, unless that was done: the futures get what is left, each its item, and the
+    /// rest comes back.
+    fn end(mut self) {
+        self.queue.close();
+        for waits in self.waiting {
+            let popped = waits.run();
+            assert_eq!(popped, self.inside.pop_front().ok_or(PopError::Closed));
+        }
+        assert_eq!(self.inside, self.queue.close_now());
+    }
+}
