@@ -274,7 +274,7 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pops up to `max` items at once into `into`, and never waits: how many it
-    /// popped, at least one unless `max` is zero.
+    /// popped, at least one unless `max` is zero, and all there are if nobody else acts.
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first

@@ -8,6 +8,8 @@ pub fn c15_many<S: Subject>() {
     run(Clause::C15, |crew| {
         crew.step("batches of every size in and out");
         sizes::<S>();
+        crew.step("what came in parts goes out in one");
+        in_parts::<S>();
         crew.step("nothing to push and nothing wanted");
         nothing::<S>();
         crew.step("a batch longer than the queue");
@@ -99,6 +101,33 @@ fn sizes<S: Subject>() {
         "in order: {:?}",
         numbers(&into)
     );
+}
+
+/// What came in parts, while others went, goes out in one.
+fn in_parts<S: Subject>() {
+    for (first, second) in [(2, 1), (10, 5), (40, 20)] {
+        for waits in [false, true] {
+            let queue = bounded::<S>(64);
+            let mut into = Vec::new();
+            assert!(queue.push_many(&mut batch(0..first)).is_ok(), "places");
+            assert!(queue.pop_many(&mut into, 1).is_ok(), "items");
+            assert!(
+                queue.push_many(&mut batch(first..first + second)).is_ok(),
+                "places"
+            );
+            let rest = (first + second - 1) as usize;
+            let popped = match waits {
+                true => queue.pop_many(&mut into, 100).ok(),
+                false => queue.try_pop_many(&mut into, 100).ok(),
+            };
+            assert_eq!(popped, Some(rest), "a batch of up to 100 took so many");
+            assert!(
+                numbers(&into).into_iter().eq(0..first + second),
+                "in order: {:?}",
+                numbers(&into)
+            );
+        }
+    }
 }
 
 fn nothing<S: Subject>() {
