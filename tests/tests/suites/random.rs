@@ -3,7 +3,9 @@
 
 use super::kinds::{Handle, Kind, over};
 use super::polled::Polled;
-use queue_core::{PopError, PopTimeoutError, PushTimeoutError, Queue, TryPopError, TryPushError};
+use queue_core::{
+    PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ fn verbs_at_random<K: Kind>() {
             next: 0,
             closed: false,
             waiting: Vec::new(),
+            pushing: Vec::new(),
             dice: Dice(0x9E37_79B9_7F4A_7C15 ^ (seed as u64) << 20),
         };
         let closes = 100 + run.dice.roll(200);
@@ -45,6 +48,7 @@ fn verbs_at_random<K: Kind>() {
                 run.closed = true;
             }
             run.step();
+            run.admit();
             assert_eq!(queue.len(), run.inside.len(), "seed {seed}, step {step}");
             assert_eq!(queue.is_empty(), run.inside.is_empty());
             assert_eq!(queue.is_full(), run.inside.len() == run.capacity);
@@ -63,23 +67,91 @@ struct Run<'a, Q> {
     closed: bool,
     /// Pops that were pending when they were last polled.
     waiting: Vec<Polled<'a, Result<u32, PopError>>>,
+    /// Pushes that were pending.
+    pushing: Vec<Pushing<'a>>,
     dice: Dice,
+}
+
+struct Pushing<'a> {
+    item: u32,
+    future: Polled<'a, Result<(), PushError<u32>>>,
+    /// Whether whoever freed a place took the item along.
+    is_in: bool,
 }
 
 impl<Q: Handle<u32>> Run<'_, Q> {
     fn step(&mut self) {
-        match self.dice.roll(10) {
+        match self.dice.roll(13) {
             0..=1 => self.push(),
             2 => self.push_many(),
             3..=4 => self.pop(),
             5 => self.pop_many(),
             6..=7 => self.wait(),
-            8 => self.poll(),
-            _ if !self.waiting.is_empty() => {
+            8 if !self.waiting.is_empty() => {
                 let one = self.dice.roll(self.waiting.len());
-                drop(self.waiting.swap_remove(one));
+                match self.dice.roll(2) {
+                    0 => self.poll_at(one),
+                    _ => drop(self.waiting.swap_remove(one)),
+                }
             }
-            _ => assert_eq!(self.queue.clone().len(), self.inside.len()),
+            9 => assert_eq!(self.queue.clone().len(), self.inside.len()),
+            10 => self.start_push(),
+            11 if !self.pushing.is_empty() => {
+                let one = self.dice.roll(self.pushing.len());
+                self.poll_push(one);
+            }
+            12 if !self.pushing.is_empty() => {
+                let one = self.dice.roll(self.pushing.len());
+                drop(self.pushing.remove(one));
+            }
+            _ => {}
+        }
+    }
+
+    /// A kind may take the item that has waited longest as soon as there is a place.
+    fn admit(&mut self) {
+        while self.queue.len() > self.inside.len() {
+            let first = self.pushing.iter_mut().find(|push| !push.is_in);
+            let first = first.expect("an item from nowhere");
+            first.is_in = true;
+            self.inside.push_back(first.item);
+        }
+    }
+
+    fn start_push(&mut self) {
+        if self.pushing.len() < 5 {
+            let item = self.next;
+            self.next += 1;
+            self.pushing.push(Pushing {
+                item,
+                future: Polled::new(self.queue.push_async(item)),
+                is_in: false,
+            });
+            self.poll_push(self.pushing.len() - 1);
+        }
+    }
+
+    fn poll_push(&mut self, one: usize) {
+        let waits = self.pushing.iter().filter(|push| !push.is_in).count();
+        match self.pushing[one].future.poll() {
+            Some(pushed) => {
+                let push = self.pushing.remove(one);
+                let item = push.item;
+                match (push.is_in, self.closed) {
+                    (true, _) => assert_eq!(pushed, Ok(())),
+                    (false, true) => assert_eq!(pushed, Err(PushError::Closed(item))),
+                    (false, false) => {
+                        assert_eq!(pushed, Ok(()));
+                        assert!(self.room() > 0, "a push without a place");
+                        self.inside.push_back(item);
+                    }
+                }
+            }
+            None => {
+                assert!(!self.pushing[one].is_in, "pending though it is in");
+                let nowhere = self.room() == 0 && !self.closed;
+                assert!(nowhere || waits > 1, "pending with a place there");
+            }
         }
     }
 
@@ -170,13 +242,6 @@ impl<Q: Handle<u32>> Run<'_, Q> {
         }
     }
 
-    fn poll(&mut self) {
-        if !self.waiting.is_empty() {
-            let one = self.dice.roll(self.waiting.len());
-            self.poll_at(one);
-        }
-    }
-
     /// A future that waits alone gets what there is; one of several may have to leave it
     /// to another.
     fn poll_at(&mut self, one: usize) {
@@ -201,6 +266,10 @@ impl<Q: Handle<u32>> Run<'_, Q> {
     /// rest comes back.
     fn end(mut self) {
         self.queue.close();
+        self.closed = true;
+        while !self.pushing.is_empty() {
+            self.poll_push(0);
+        }
         for waits in self.waiting {
             let popped = waits.run();
             assert_eq!(popped, self.inside.pop_front().ok_or(PopError::Closed));
