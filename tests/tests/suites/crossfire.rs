@@ -25,7 +25,7 @@ over! {
 /// A future beside a timer, in one task: who waits a long time is one who waits, and who
 /// gave up is none.
 fn given_up_a_thousand_times<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let patient = Polled::pending(queue.pop_async());
     let brief: Vec<_> = (0..1000)
         .map(|_| {
@@ -60,7 +60,7 @@ fn timers_on_both_sides<K: Kind>() {
         .enable_all()
         .build()
         .unwrap();
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let brief = Duration::from_micros(500);
     runtime.block_on(async {
         let consumers = [(); 2].map(|()| {
@@ -108,7 +108,7 @@ fn timers_on_both_sides<K: Kind>() {
 /// As many places as there are threads, each of which pushes before it pops: no push may
 /// say "full", and no pop "empty", however far the others have come.
 fn never_wrong<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(4);
+    let queue = K::bounded::<u32>(4);
     thread::scope(|scope| {
         for id in 0..4 {
             let queue = &queue;
@@ -125,7 +125,7 @@ fn never_wrong<K: Kind>() {
 }
 
 fn ends_are_counted<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let count = |side| queue.ends().count(side);
     assert_eq!((count(Side::Producers), count(Side::Consumers)), (0, 0));
     let (producer, consumer) = queue.clone().into_ends();
@@ -139,7 +139,7 @@ fn ends_are_counted<K: Kind>() {
 
 /// A producer that asks again and again, and a consumer that leaves after some items.
 fn the_consumer_leaves<K: Kind>() {
-    let (producer, consumer) = K::Of::<u32>::bounded(3).into_ends();
+    let (producer, consumer) = K::bounded::<u32>(3).into_ends();
     let asks = thread::spawn(move || {
         for n in 0.. {
             loop {
@@ -166,7 +166,7 @@ fn the_consumer_leaves<K: Kind>() {
 
 /// Batches of all sizes through a queue smaller than most of them.
 fn batches_from_all_sides<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(5);
+    let queue = K::bounded::<u32>(5);
     let (producer, consumer) = queue.into_ends();
     let producers = [0, 1].map(|id| {
         let producer = producer.clone();

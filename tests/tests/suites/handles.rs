@@ -19,7 +19,7 @@ over! {
 
 /// `usize::MAX` means "all there is".
 fn all_of_it<K: Kind>() {
-    let queue = K::Of::<u32>::unbounded();
+    let queue = K::unbounded::<u32>();
     queue.push_many(&mut (0..100).collect()).unwrap();
     let mut got = vec![7];
     assert_eq!(queue.try_pop_many(&mut got, usize::MAX), Ok(100));
@@ -33,20 +33,20 @@ fn all_of_it<K: Kind>() {
 }
 
 fn no_places<K: Kind>() {
-    let panic = catch_unwind(|| K::Of::<u32>::bounded(0)).unwrap_err();
+    let panic = catch_unwind(|| K::bounded::<u32>(0)).unwrap_err();
     let said = panic.downcast_ref::<&str>().expect("a text");
     assert!(said.contains("at least 1"), "{said}");
 }
 
 fn capacity_is_reported<K: Kind>() {
     for n in [1, 2, 3, 100, 1000] {
-        let queue = K::Of::<u32>::bounded(n);
+        let queue = K::bounded::<u32>(n);
         assert_eq!(queue.clone().capacity(), Some(n));
         queue.close();
         assert_eq!(queue.capacity(), Some(n));
         assert!(!queue.is_full());
     }
-    assert_eq!(K::Of::<u32>::unbounded().capacity(), None);
+    assert_eq!(K::unbounded::<u32>().capacity(), None);
 }
 
 /// A bound that is never met is a bound all the same.
@@ -62,9 +62,10 @@ fn places_without_end<K: Local>() {
     }
 }
 
-/// `Debug` says what anybody may ask, in the same words for every kind and half.
+/// `Debug` says what anybody may ask, in the same words for every kind and half. (A guest of
+/// an `IpcQueue` does not ask its host, and shows what it knows.)
 fn shows_its_state<K: Kind>() {
-    let queue = K::Of::<String>::bounded(2);
+    let queue = K::bounded::<String>(2);
     queue.push("a secret".into()).unwrap();
     let (producer, consumer) = queue.clone().into_ends();
     let boxed = DynQueue::new(queue.clone());
@@ -75,8 +76,10 @@ fn shows_its_state<K: Kind>() {
         format!("{boxed:?}"),
     ];
     for shown in all {
-        for part in ["len: 1", "capacity: Some(2)", "closed: false"] {
-            assert!(shown.contains(part), "no {part:?} in {shown}");
+        assert!(shown.contains("capacity: Some(2)"), "{shown}");
+        if !shown.contains("gone: false") {
+            assert!(shown.contains("len: 1"), "{shown}");
+            assert!(shown.contains("closed: false"), "{shown}");
         }
         assert!(!shown.contains("secret"), "{shown}");
     }
@@ -92,7 +95,7 @@ fn goes_anywhere<K: Kind>()
 where
     K::Of<u32>: UnwindSafe + RefUnwindSafe,
 {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     shared(&queue);
     sent(&queue.push_async(1));
     sent(&queue.pop_async());

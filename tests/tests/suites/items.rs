@@ -160,7 +160,7 @@ fn items_of_one_thread_at_a_time<K: Local>() {
 /// An item that is nothing in any codec is an item all the same.
 fn items_of_no_bytes<K: Kind>() {
     for capacity in [Some(1000), None] {
-        let queue = capacity.map_or_else(K::Of::<()>::unbounded, K::Of::<()>::bounded);
+        let queue = capacity.map_or_else(K::unbounded::<()>, K::bounded::<()>);
         for n in 0..1000 {
             assert_eq!(queue.len(), n);
             queue.try_push(()).unwrap();
@@ -178,7 +178,7 @@ fn items_of_no_bytes<K: Kind>() {
 
 /// Items of very different lengths, next to each other again and again.
 fn items_beside_each_other<K: Kind>() {
-    let queue = K::Of::<Vec<u8>>::bounded(4);
+    let queue = K::bounded::<Vec<u8>>(4);
     let lengths = [
         0, 1, 70_000, 3, 4096, 0, 4095, 200, 40_000, 63, 64, 65, 300_000, 5,
     ];
@@ -201,7 +201,7 @@ fn items_beside_each_other<K: Kind>() {
 
 /// Handles and halves by the thousand are one queue, and leave as they came.
 fn more_handles_than_anybody_needs<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(2);
+    let queue = K::bounded::<u32>(2);
     let handles = vec![queue.clone(); 2000];
     let (producer, consumer) = queue.into_ends();
     let producers = vec![producer; 2000];

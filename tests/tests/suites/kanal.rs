@@ -49,7 +49,7 @@ fn whole_items<K: Kind>() {
 fn alternate<K: Kind, T: Item + Clone + Debug + PartialEq>(items: [T; 2]) {
     const ROUNDS: usize = 40;
     for capacity in [Some(1), Some(3), None] {
-        let queue = capacity.map_or_else(K::Of::<T>::unbounded, K::Of::<T>::bounded);
+        let queue = capacity.map_or_else(K::unbounded::<T>, K::bounded::<T>);
         let (producer, consumer) = queue.into_ends();
         let sent = items.clone();
         let sender = thread::spawn(move || {
@@ -67,7 +67,7 @@ fn alternate<K: Kind, T: Item + Clone + Debug + PartialEq>(items: [T; 2]) {
 /// One side takes its time, so that the other one sleeps for every item.
 fn a_slow_side<K: Kind>() {
     for slow_producer in [false, true] {
-        let queue = K::Of::<u32>::bounded(1);
+        let queue = K::bounded::<u32>(1);
         let rest = |slow: bool| thread::sleep(Duration::from_millis(if slow { 4 } else { 0 }));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -94,7 +94,7 @@ impl Wake for Nobody {
 /// seen before there is one, and no item is passed over.
 fn a_future_that_wanders<K: Kind>() {
     const ITEMS: u32 = 500;
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     thread::scope(|scope| {
         scope.spawn(|| {
             for n in 0..ITEMS {
@@ -120,7 +120,7 @@ fn a_future_that_wanders<K: Kind>() {
 /// kanal's `close` drops what is inside; ours leaves it to be popped, and `close_now`
 /// hands it over.
 fn close_leaves_what_is_inside<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(2);
+    let queue = K::bounded::<u32>(2);
     queue.push(1).unwrap();
     queue.push(2).unwrap();
     assert!(queue.close());

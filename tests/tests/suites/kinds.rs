@@ -1,5 +1,6 @@
 //! The kinds as types that a test can be generic over, with items of any type.
 
+use ipc_channel::ipc;
 use queue_async::AsyncQueue;
 use queue_core::{Bound, Create, Queue};
 use queue_process::IpcQueue;
@@ -33,6 +34,18 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Item for T {}
 /// A kind, whatever its items are.
 pub(crate) trait Kind {
     type Of<T: Item>: Handle<T>;
+
+    fn create<T: Item>(bound: Bound) -> Self::Of<T> {
+        Create::create(bound).expect("a queue")
+    }
+
+    fn bounded<T: Item>(n: usize) -> Self::Of<T> {
+        Self::create(Bound::items(n))
+    }
+
+    fn unbounded<T: Item>() -> Self::Of<T> {
+        Self::create(Bound::Unbounded)
+    }
 }
 
 /// A kind whose items stay in the process, and so may be of any type.
@@ -62,6 +75,21 @@ kinds! {
     Ipc = IpcQueue;
 }
 
+/// An [`IpcQueue`] as its guests have it: every verb is a message to the host, which is in
+/// the same process here.
+pub(crate) enum Guest {}
+
+impl Kind for Guest {
+    type Of<T: Item> = IpcQueue<T>;
+
+    fn create<T: Item>(bound: Bound) -> IpcQueue<T> {
+        let (sender, receiver) = ipc::channel().expect("a channel");
+        let host = IpcQueue::<T>::create(bound).expect("a queue");
+        sender.send(host).expect("the other end is there");
+        receiver.recv().expect("what was sent")
+    }
+}
+
 macro_rules! local {
     ($($name:ident = $queue:ident;)*) => {$(
         impl Local for $name {
@@ -87,7 +115,7 @@ macro_rules! over {
             thread Thread, lock_free LockFree, tasks Async,
             #[cfg(target_os = "linux")] pipe Pipe,
             #[cfg(target_os = "linux")] shm Shm,
-            ipc Ipc
+            ipc Ipc, guest Guest
         }
     };
     (@each [$test:ident $($more:ident)*] $($(#[$cfg:meta])* $module:ident $kind:ident),+) => {

@@ -26,7 +26,7 @@ const SIZE: usize = 5;
 /// Filled and emptied by each verb that does not wait, and by one that waits for another
 /// thread: twice, since a queue must be as good as new.
 fn round_and_round<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(SIZE);
+    let queue = K::bounded::<u32>(SIZE);
     for _ in 0..2 {
         assert!(queue.is_empty() && !queue.is_full());
         (0..4).for_each(|n| queue.push(n).unwrap());
@@ -65,7 +65,7 @@ fn meanwhile(waits: impl FnOnce() + Send, helps: impl FnOnce()) {
 /// `shutdown()` is `close`, and with `immediate=True` it is `close_now`; in any order.
 fn shutdown_in_one_thread<K: Kind>() {
     for immediate in [false, true] {
-        let queue = K::Of::<String>::bounded(3);
+        let queue = K::bounded::<String>(3);
         queue.push("L".into()).unwrap();
         queue.push("O".into()).unwrap();
         if immediate {
@@ -100,7 +100,7 @@ fn shutdown_in_one_thread<K: Kind>() {
 fn shutdown_among_many<K: Kind>() {
     const EACH: usize = 200;
     for immediate in [false, true] {
-        let queue = K::Of::<usize>::bounded(SIZE);
+        let queue = K::bounded::<usize>(SIZE);
         let barrier = Barrier::new(6);
         let (pushed, popped) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
@@ -140,7 +140,7 @@ fn shutdown_among_many<K: Kind>() {
 
 /// Those who wait at `shutdown(immediate=True)`, threads and futures.
 fn waiters_at_shutdown<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let future = Polled::pending(queue.pop_async());
     thread::scope(|scope| {
         let pops = [(); 2].map(|()| scope.spawn(|| queue.pop()));
@@ -152,7 +152,7 @@ fn waiters_at_shutdown<K: Kind>() {
     });
     assert_eq!(future.finish(), Err(PopError::Closed));
 
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     queue.push(0).unwrap();
     let future = Polled::pending(queue.push_async(9));
     thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn waiters_at_shutdown<K: Kind>() {
 /// Of three who wait to push the middle one is cancelled, and then the first as its place
 /// has come.
 fn cancelled_in_the_middle<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     queue.push(0).unwrap();
     let [first, second, third] = [1, 2, 3].map(|n| Polled::pending(queue.push_async(n)));
     drop(second);
@@ -192,7 +192,7 @@ fn cancelled_in_the_middle<K: Kind>() {
 
 /// Futures that pop are there first, and those that push find them waiting.
 fn getters_before_putters<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let pops = [(); 3].map(|()| Polled::pending(queue.pop_async()));
     let mut got = Vec::new();
     let mut pushes: Vec<_> = (0..3).map(|n| Polled::new(queue.push_async(n))).collect();
@@ -209,7 +209,7 @@ fn getters_before_putters<K: Kind>() {
 
 /// A task puts in more than fits: as much as fits is inside, and the rest follows in order.
 fn putters_come_in_their_turn<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(2);
+    let queue = K::bounded::<u32>(2);
     let mut batch = (0..5).collect();
     let mut push = Polled::pending(queue.push_many_async(&mut batch));
     assert_eq!(queue.len(), 2);

@@ -22,7 +22,7 @@ over! {
 /// Both ends go in the same moment, one with an item on its lips.
 fn ends_that_go_at_once<K: Kind>() {
     for round in 0..30 {
-        let (producer, consumer) = K::Of::<u32>::bounded(1).into_ends();
+        let (producer, consumer) = K::bounded::<u32>(1).into_ends();
         let start = Arc::new(Barrier::new(2));
         let starts = start.clone();
         let pops = thread::spawn(move || {
@@ -46,14 +46,14 @@ fn ends_that_go_at_once<K: Kind>() {
 
 /// A thread that panics lets its end go, like any other.
 fn an_end_that_panics<K: Kind>() {
-    let (producer, consumer) = K::Of::<u32>::bounded(1).into_ends();
+    let (producer, consumer) = K::bounded::<u32>(1).into_ends();
     let panics = thread::spawn(move || {
         producer.push(1).unwrap();
         panic!("as it should");
     });
     assert!(panics.join().is_err());
     assert_eq!(consumer.iter().collect::<Vec<_>>(), [1]);
-    let (producer, consumer) = K::Of::<u32>::bounded(1).into_ends();
+    let (producer, consumer) = K::bounded::<u32>(1).into_ends();
     let panics = thread::spawn(move || {
         consumer.pop().unwrap();
         panic!("as it should");
@@ -65,7 +65,7 @@ fn an_end_that_panics<K: Kind>() {
 
 /// What a loop has not taken when it is left is there for the next one.
 fn loops_that_are_left<K: Kind>() {
-    let (producer, consumer) = K::Of::<u32>::unbounded().into_ends();
+    let (producer, consumer) = K::unbounded::<u32>().into_ends();
     producer.push_many(&mut (0..9).collect()).unwrap();
     for n in &consumer {
         if n == 3 {
@@ -89,7 +89,7 @@ fn loops_that_are_left<K: Kind>() {
 
 /// Empty, an item, empty again, closed: as another thread makes it so.
 fn states_step_by_step<K: Kind>() {
-    let (producer, consumer) = K::Of::<u32>::bounded(1).into_ends();
+    let (producer, consumer) = K::bounded::<u32>(1).into_ends();
     let step = Arc::new(Barrier::new(2));
     let steps = step.clone();
     let other = thread::spawn(move || {
@@ -118,7 +118,7 @@ fn states_step_by_step<K: Kind>() {
 /// Eight push and one pops whose patience is a millisecond at most.
 fn timeouts_under_pressure<K: Kind>() {
     const EACH: usize = 60;
-    let (producer, consumer) = K::Of::<usize>::bounded(1).into_ends();
+    let (producer, consumer) = K::bounded::<usize>(1).into_ends();
     let producers: Vec<_> = (0..8)
         .map(|id| {
             let producer = producer.clone();
@@ -158,7 +158,7 @@ fn handed_down_from_thread_to_thread<K: Kind>() {
             thread::spawn(move || hand_down(push, n + 1));
         }
     }
-    let (producer, consumer) = K::Of::<u32>::bounded(1).into_ends();
+    let (producer, consumer) = K::bounded::<u32>(1).into_ends();
     thread::spawn(move || hand_down(move |n| producer.push(n).unwrap(), 0));
     assert!(consumer.into_iter().eq(0..10));
 }

@@ -115,7 +115,7 @@ fn permits_and_streams_have_a_budget() {
 
 /// The first of two who wait has gone when the place comes.
 fn the_wake_is_for_who_still_waits<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     queue.push(1).unwrap();
     let first = Polled::pending(queue.push_async(2));
     let second = Polled::pending(queue.push_async(3));
@@ -131,7 +131,7 @@ fn the_wake_is_for_who_still_waits<K: Kind>() {
 /// A plain handle beside the ends is what tokio calls a weak sender: it does not keep the
 /// queue open, and can become an end as long as it is.
 fn a_handle_beside_the_ends<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(4);
+    let queue = K::bounded::<u32>(4);
     let (producer, consumer) = queue.clone().into_ends();
     let upgraded = Producer::new(queue.clone());
     producer.push(1).unwrap();
@@ -147,7 +147,7 @@ fn a_handle_beside_the_ends<K: Kind>() {
 
 /// tokio's blocking verbs panic there. Ours do what they say, and block the worker.
 fn blocking_inside_a_runtime<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let runtime = Builder::new_multi_thread().worker_threads(2).build();
     runtime.unwrap().block_on(async {
         let other = queue.clone();
@@ -161,7 +161,7 @@ fn blocking_inside_a_runtime<K: Kind>() {
 /// The timer of the runtime around a future is its timeout.
 fn the_runtimes_timer<K: Kind>() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let brief = Duration::from_millis(3);
     runtime.block_on(async {
         for n in 0..5 {
@@ -179,7 +179,7 @@ fn the_runtimes_timer<K: Kind>() {
 
 /// `pop_many_async` takes what there is, behind what the buffer holds already.
 fn a_batch_is_what_is_there<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(8);
+    let queue = K::bounded::<u32>(8);
     let mut buffer = Vec::with_capacity(2);
     buffer.push(0);
     queue.try_push_many(&mut [1, 2, 3].into()).unwrap();

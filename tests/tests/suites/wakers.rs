@@ -27,7 +27,7 @@ over! {
 /// Somebody unparks a thread that waits in a queue, again and again: it goes on waiting,
 /// and is neither early nor late.
 fn unparked_for_nothing<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let timeout = Duration::from_millis(60);
     thread::scope(|scope| {
         let waits = scope.spawn(|| {
@@ -59,7 +59,7 @@ fn unparked_for_nothing<K: Kind>() {
 
 /// A thread that was unparked before it waits still waits.
 fn parked_with_a_token<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     thread::current().unpark();
     let start = Instant::now();
     let timeout = Duration::from_millis(20);
@@ -68,7 +68,7 @@ fn parked_with_a_token<K: Kind>() {
 }
 
 fn polled_for_nothing<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let mut pop = Polled::pending(queue.pop_async());
     for _ in 0..1000 {
         assert!(pop.poll().is_none());
@@ -87,7 +87,7 @@ fn polled_for_nothing<K: Kind>() {
 
 /// A waker is kept no longer than it may be needed.
 fn wakers_are_let_go<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let bells = [(); 3].map(|()| Arc::new(Bell::default()));
     let [first, second, third] = bells.each_ref().map(|bell| Waker::from(bell.clone()));
     let held = |waker: usize| Arc::strong_count(&bells[waker]) - 2;
@@ -113,7 +113,7 @@ fn wakers_are_let_go<K: Kind>() {
 /// What a future that is ready does when polled again is its own business; the queue's
 /// state is not.
 fn polled_once_too_often<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(2);
+    let queue = K::bounded::<u32>(2);
     let mut push = Polled::new(queue.push_async(1));
     push.poll().unwrap().unwrap();
     let _ = catch_unwind(AssertUnwindSafe(|| push.poll()));
@@ -132,7 +132,7 @@ fn polled_once_too_often<K: Kind>() {
 
 /// A thousand futures wait and every other one leaves: the rest get theirs.
 fn thousand_waiters<K: Kind>() {
-    let queue = K::Of::<u32>::unbounded();
+    let queue = K::unbounded::<u32>();
     let mut pops: Vec<_> = (0..1000)
         .map(|_| Some(Polled::pending(queue.pop_async())))
         .collect();
@@ -244,8 +244,8 @@ fn in_a_thread_that_ends<K: Kind>() {
     thread_local! {
         static LAST: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
     }
-    let queue = K::Of::<u32>::bounded(1);
-    let answers = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
+    let answers = K::bounded::<u32>(1);
     let (asks, tells) = (queue.clone(), answers.clone());
     let ends = thread::spawn(move || {
         // Set before the thread waits for the first time, so dropped after what it keeps
@@ -267,7 +267,7 @@ fn in_a_thread_that_ends<K: Kind>() {
 
 /// What a panic drops on its way may push and pop.
 fn in_a_thread_that_unwinds<K: Kind>() {
-    let queue = K::Of::<u32>::bounded(1);
+    let queue = K::bounded::<u32>(1);
     let other = queue.clone();
     let unwinds = thread::spawn(move || {
         let _finally = Finally(|| {
