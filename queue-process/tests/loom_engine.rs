@@ -8,7 +8,7 @@
 
 use queue_core::model::check;
 use queue_core::sync::thread;
-use queue_process::model::{No, World};
+use queue_process::model::{No, Process, World};
 use std::sync::Arc;
 
 const ALIVE: usize = usize::MAX;
@@ -68,13 +68,23 @@ fn order_over_a_leap() {
 }
 
 /// What stands beside the mark for the last item is overwritten for the next but one, while
-/// it is read.
+/// it is read: the item, or that there was none.
+/// Catches: its Release or Acquire weakened.
 #[test]
 fn the_last_item_is_no_later_one() {
-    check("the_last_item_is_no_later_one", Some(3), || {
+    overwritten("the_last_item_is_no_later_one", |queue| {
+        queue.try_push(1).unwrap()
+    });
+    overwritten("none_is_no_later_one", |queue| {
+        assert_eq!(queue.try_push_many(&[1]), Ok(1))
+    });
+}
+
+fn overwritten(name: &str, push_first: impl Fn(&Process) + Send + Sync + 'static) {
+    check(name, Some(3), move || {
         let world = World::new(3, 32, 16, 32);
         let queue = world.join(0);
-        queue.try_push(1).unwrap();
+        push_first(&queue);
         let producers = [1, 2].map(|me| {
             start(&world, me, move |queue| {
                 queue.try_push(me as u64 + 1).unwrap()

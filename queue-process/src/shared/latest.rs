@@ -48,15 +48,15 @@ impl Latest {
     /// The item here is no small one: under the tail lock.
     #[inline(always)]
     pub(crate) fn clear(&self) {
-        // Release: as in `set`.
-        self.len.store(0, Ordering::Release);
+        // Relaxed: who takes it for that of an earlier item looks where all items are.
+        self.len.store(0, Ordering::Relaxed);
     }
 
     /// How many bytes there are in which word, none of which is true unless the mark is then
     /// found unchanged.
     #[inline(always)]
     pub(crate) fn get(&self) -> (usize, u64) {
-        // Acquire, both: pairs with the Release in `set` and `clear`.
+        // Acquire, both: pairs with the Release in `set`.
         let len = self.len.load(Ordering::Acquire);
         let word = self.word.load(Ordering::Acquire);
         (len.min(u64::from(u32::MAX)) as usize, word)

@@ -1,0 +1,108 @@
+//! What a thread waits for may come as its time runs out, without a word: it tries one last
+//! time.
+
+#![cfg(not(loom))]
+
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::{Ends, Queue, Side, TryPopError, TryPushError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// One place. Whoever waits hears nothing, but when its time is up what it waited for has
+/// come.
+#[derive(Default)]
+struct Late {
+    item: Mutex<Option<u8>>,
+    ends: Ends,
+}
+
+impl Late {
+    fn holding(item: Option<u8>) -> Self {
+        let queue = Self::default();
+        queue.with(|place| *place = item);
+        queue
+    }
+
+    fn with<R>(&self, change: impl FnOnce(&mut Option<u8>) -> R) -> R {
+        change(&mut self.item.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Waiter<'a>(&'a Late, Side);
+
+impl Listen for Waiter<'_> {
+    fn wait(self, _: Deadline) -> bool {
+        self.0.with(|place| match self.1 {
+            Side::Consumers => *place = Some(7),
+            Side::Producers => *place = None,
+        });
+        false
+    }
+}
+
+impl Future for Waiter<'_> {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Queue<u8> for Late {
+    type Listener<'a> = Waiter<'a>;
+
+    fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
+        self.with(|place| match place {
+            Some(_) => Err(TryPushError::Full(item)),
+            None => {
+                *place = Some(item);
+                Ok(())
+            }
+        })
+    }
+
+    fn try_pop(&self) -> Result<u8, TryPopError> {
+        self.with(Option::take).ok_or(TryPopError::Empty)
+    }
+
+    fn listen_items(&self) -> Waiter<'_> {
+        Waiter(self, Side::Consumers)
+    }
+
+    fn listen_places(&self) -> Waiter<'_> {
+        Waiter(self, Side::Producers)
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    fn len(&self) -> usize {
+        self.with(|place| usize::from(place.is_some()))
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn close(&self) -> bool {
+        unreachable!("nobody closes it")
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_thread_whose_time_is_up_tries_once_more() {
+    for time in [1, 1_000_000].map(Duration::from_nanos) {
+        assert_eq!(Late::holding(None).pop_timeout(time), Ok(7));
+        let queue = Late::holding(Some(1));
+        assert_eq!(queue.push_timeout(2, time), Ok(()));
+        assert_eq!(queue.try_pop(), Ok(2));
+    }
+}
