@@ -2,7 +2,7 @@
 //! given up over and over, the exactness of the verbs that never wait, and consumers that
 //! leave in the middle.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::{Counted, Polled};
 use queue_core::{Queue, Side, TryPushError};
 use std::collections::VecDeque;
@@ -201,7 +201,7 @@ fn batches_from_all_sides<K: Kind>() {
 fn drops_are_counted<K: Local>() {
     for left in [0, 1, 30, 50] {
         let gone = Arc::new(AtomicUsize::new(0));
-        let queue = K::Any::<Counted>::bounded(50);
+        let queue = K::any::<Counted>(Some(50));
         thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..500 {

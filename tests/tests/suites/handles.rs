@@ -1,7 +1,7 @@
 //! What no suite checks: what handles, halves and futures say of themselves, and where they
 //! may go.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::Polled;
 use queue_core::Queue;
 use queue_core::dynamic::DynQueue;
@@ -52,7 +52,7 @@ fn capacity_is_reported<K: Kind>() {
 /// A bound that is never met is a bound all the same.
 fn places_without_end<K: Local>() {
     for capacity in [usize::MAX, usize::MAX - 1, isize::MAX as usize] {
-        let made = catch_unwind(|| K::Any::<u32>::bounded(capacity));
+        let made = catch_unwind(|| K::any::<u32>(Some(capacity)));
         let Ok(queue) = made else { continue };
         assert_eq!(queue.capacity(), Some(capacity));
         assert_eq!(queue.try_push_many(&mut [1, 2, 3].into()), Ok(3));

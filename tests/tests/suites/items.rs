@@ -1,7 +1,7 @@
 //! What no suite checks: items that act on the queue they are in, of no size and of much,
 //! of one thread at a time; which goes first, and what if one panics.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::Polled;
 use queue_core::Queue;
 use std::cell::Cell;
@@ -29,7 +29,7 @@ fn items_act_on_the_queue<K: Local>() {
             self.0();
         }
     }
-    let queue = K::Any::<Box<dyn Send>>::bounded(1);
+    let queue = K::any::<Box<dyn Send>>(Some(1));
     let letter = || -> Box<dyn Send> {
         let acts = queue.clone();
         Box::new(Letter(move || {
@@ -63,7 +63,7 @@ fn dropped_in_order<K: Local>() {
     }
     for capacity in [Some(40), None] {
         let gone = Arc::new(Mutex::new(Vec::new()));
-        let queue = capacity.map_or_else(K::Any::<Named>::unbounded, K::Any::<Named>::bounded);
+        let queue = K::any::<Named>(capacity);
         for n in 0..30 {
             assert!(queue.push(Named(n, gone.clone())).is_ok());
         }
@@ -86,7 +86,7 @@ fn dropped_though_one_panics<K: Local>() {
     }
     for capacity in [Some(40), None] {
         let gone = Arc::new(AtomicUsize::new(0));
-        let queue = capacity.map_or_else(K::Any::<Item>::unbounded, K::Any::<Item>::bounded);
+        let queue = K::any::<Item>(capacity);
         for n in 0..40 {
             assert!(queue.push(Item(gone.clone(), n == 10)).is_ok());
             if n == 30 {
@@ -103,7 +103,7 @@ fn items_of_no_size<K: Local>() {
     #[repr(align(1024))]
     struct Wide;
     for capacity in [Some(3), None] {
-        let queue = capacity.map_or_else(K::Any::<Wide>::unbounded, K::Any::<Wide>::bounded);
+        let queue = K::any::<Wide>(capacity);
         thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..1000 {
@@ -113,7 +113,7 @@ fn items_of_no_size<K: Local>() {
             });
             assert_eq!(queue.iter().count(), 1000);
         });
-        let queue = K::Any::<()>::bounded(2);
+        let queue = K::any::<()>(Some(2));
         queue.push_many(&mut [(), ()].into()).unwrap();
         assert!(queue.try_push(()).is_err());
         assert_eq!(queue.close_now(), [(), ()]);
@@ -121,7 +121,7 @@ fn items_of_no_size<K: Local>() {
 }
 
 fn items_of_much<K: Local>() {
-    let queue = K::Any::<[u64; 2048]>::bounded(3);
+    let queue = K::any::<[u64; 2048]>(Some(3));
     thread::scope(|scope| {
         scope.spawn(|| {
             for n in 0..50 {
@@ -137,7 +137,7 @@ fn items_of_much<K: Local>() {
 /// An item need not be `Sync`, nor anything else.
 fn items_of_one_thread_at_a_time<K: Local>() {
     struct Plain(Cell<u32>);
-    let queue = K::Any::<Plain>::bounded(1);
+    let queue = K::any::<Plain>(Some(1));
     let push = Polled::new(queue.push_async(Plain(Cell::new(0)))); // A `Send` future.
     drop(push);
     thread::scope(|scope| {

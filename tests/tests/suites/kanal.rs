@@ -1,7 +1,7 @@
 //! Scenarios of kanal's tests: items whose every bit counts, items that are dropped once
 //! wherever a push or pop was broken off, and futures that wander from waker to waker.
 
-use super::kinds::{Handle, Item, Kind, Local, over};
+use super::kinds::{Item, Kind, Local, over};
 use super::polled::{Counted, Polled};
 use queue_core::{PopError, PushError, Queue};
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ impl Made {
 
 fn dropped_once<K: Local>() {
     let mut made = Made::default();
-    let queue = K::Any::<Counted>::bounded(10);
+    let queue = K::any::<Counted>(Some(10));
     // Never polled.
     (0..10).for_each(|_| drop(queue.push_async(made.one())));
     (0..10).for_each(|_| drop(queue.pop_async()));
@@ -174,7 +174,7 @@ fn dropped_once<K: Local>() {
     drop(queue);
     made.all_dropped();
     // Without a consumer.
-    let (producer, consumer) = K::Any::<Counted>::bounded(1).into_ends();
+    let (producer, consumer) = K::any::<Counted>(Some(1)).into_ends();
     drop(consumer);
     (0..10).for_each(|_| drop(producer.push(made.one())));
     made.all_dropped();
@@ -183,7 +183,7 @@ fn dropped_once<K: Local>() {
 /// Ten are blocked in a push as the queue is closed: each gets its own item back.
 fn blocked_as_it_closes<K: Local>() {
     let mut made = Made::default();
-    let queue = K::Any::<Counted>::bounded(1);
+    let queue = K::any::<Counted>(Some(1));
     queue.push(made.one()).unwrap();
     thread::scope(|scope| {
         let pushers = [(); 10].map(|()| {
@@ -210,9 +210,9 @@ fn tasks_that_are_aborted<K: Local>() {
         .build()
         .unwrap();
     let mut made = Made::default();
-    let full = K::Any::<Counted>::bounded(1);
+    let full = K::any::<Counted>(Some(1));
     full.push(made.one()).unwrap();
-    let empty = K::Any::<Counted>::bounded(1);
+    let empty = K::any::<Counted>(Some(1));
     runtime.block_on(async {
         let mut tasks = Vec::new();
         for _ in 0..10 {

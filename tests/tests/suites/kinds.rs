@@ -2,6 +2,7 @@
 
 use ipc_channel::ipc;
 use queue_async::AsyncQueue;
+use queue_core::dynamic::DynQueue;
 use queue_core::{Bound, Create, Queue};
 use queue_process::IpcQueue;
 #[cfg(target_os = "linux")]
@@ -12,19 +13,9 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 /// What a handle of any kind is.
-pub(crate) trait Handle<T: Send>:
-    Queue<T> + Create + Clone + Debug + Unpin + 'static
-{
-    fn bounded(n: usize) -> Self {
-        Self::create(Bound::items(n)).expect("a queue")
-    }
+pub(crate) trait Handle<T: Send>: Queue<T> + Clone + Debug + Unpin + 'static {}
 
-    fn unbounded() -> Self {
-        Self::create(Bound::Unbounded).expect("a queue")
-    }
-}
-
-impl<T: Send, Q: Queue<T> + Create + Clone + Debug + Unpin + 'static> Handle<T> for Q {}
+impl<T: Send, Q: Queue<T> + Clone + Debug + Unpin + 'static> Handle<T> for Q {}
 
 /// An item that goes anywhere.
 pub(crate) trait Item: Serialize + DeserializeOwned + Send + 'static {}
@@ -35,9 +26,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Item for T {}
 pub(crate) trait Kind {
     type Of<T: Item>: Handle<T>;
 
-    fn create<T: Item>(bound: Bound) -> Self::Of<T> {
-        Create::create(bound).expect("a queue")
-    }
+    fn create<T: Item>(bound: Bound) -> Self::Of<T>;
 
     fn bounded<T: Item>(n: usize) -> Self::Of<T> {
         Self::create(Bound::items(n))
@@ -50,7 +39,11 @@ pub(crate) trait Kind {
 
 /// A kind whose items stay in the process, and so may be of any type.
 pub(crate) trait Local {
-    type Any<T: Send + 'static>: Handle<T>;
+    type Any<T: Send + 'static>: Handle<T> + Create;
+
+    fn any<T: Send + 'static>(capacity: Option<usize>) -> Self::Any<T> {
+        Create::create(capacity.map_or(Bound::Unbounded, Bound::items)).expect("a queue")
+    }
 }
 
 macro_rules! kinds {
@@ -60,6 +53,10 @@ macro_rules! kinds {
         $(#[$cfg])*
         impl Kind for $name {
             type Of<T: Item> = $queue<T>;
+
+            fn create<T: Item>(bound: Bound) -> $queue<T> {
+                Create::create(bound).expect("a queue")
+            }
         }
     )*};
 }
@@ -90,6 +87,17 @@ impl Kind for Guest {
     }
 }
 
+/// Any kind behind one type; this one, for it brings most of its own to what is boxed.
+pub(crate) enum Boxed {}
+
+impl Kind for Boxed {
+    type Of<T: Item> = DynQueue<T>;
+
+    fn create<T: Item>(bound: Bound) -> DynQueue<T> {
+        DynQueue::new(Async::create::<T>(bound))
+    }
+}
+
 macro_rules! local {
     ($($name:ident = $queue:ident;)*) => {$(
         impl Local for $name {
@@ -115,7 +123,7 @@ macro_rules! over {
             thread Thread, lock_free LockFree, tasks Async,
             #[cfg(target_os = "linux")] pipe Pipe,
             #[cfg(target_os = "linux")] shm Shm,
-            ipc Ipc, guest Guest
+            ipc Ipc, guest Guest, boxed Boxed
         }
     };
     (@each [$test:ident $($more:ident)*] $($(#[$cfg:meta])* $module:ident $kind:ident),+) => {

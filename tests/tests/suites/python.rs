@@ -1,7 +1,7 @@
 //! Scenarios of CPython's tests of `queue`, `asyncio`'s queues and `multiprocessing`'s:
 //! what somebody who comes from there relies on.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::Polled;
 use queue_core::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
@@ -230,7 +230,7 @@ fn putters_come_in_their_turn<K: Kind>() {
 /// A queue does not keep what was popped, nor a cancelled push its item.
 fn nothing_is_kept_alive<K: Local>() {
     for capacity in [Some(3), None] {
-        let queue = capacity.map_or_else(K::Any::unbounded, K::Any::bounded);
+        let queue = K::any(capacity);
         let item = Arc::new(());
         for _ in 0..100 {
             queue.push(item.clone()).unwrap();

@@ -1,7 +1,7 @@
 //! Scenarios of the tests of std's `mpsc`: ends that go while others push and pop, queues
 //! inside queues, loops that are left, and timeouts under pressure.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::Counted;
 use queue_core::{PopTimeoutError, PushError, Queue, TryPopError};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -165,7 +165,7 @@ fn handed_down_from_thread_to_thread<K: Kind>() {
 
 /// A request carries the queue for its reply.
 fn replies_in_the_request<K: Local>() {
-    let requests = K::Any::<(u32, K::Any<u32>)>::bounded(2);
+    let requests = K::any::<(u32, K::Any<u32>)>(Some(2));
     thread::scope(|scope| {
         scope.spawn(|| {
             for (n, replies) in requests.iter() {
@@ -173,7 +173,7 @@ fn replies_in_the_request<K: Local>() {
             }
         });
         for n in 0..50 {
-            let replies = K::Any::bounded(1);
+            let replies = K::any(Some(1));
             assert!(requests.push((n, replies.clone())).is_ok());
             assert_eq!(replies.pop(), Ok(n * n));
         }
@@ -185,7 +185,7 @@ fn replies_in_the_request<K: Local>() {
 fn the_last_item_meets_the_end<K: Local>() {
     for _ in 0..200 {
         let gone = Arc::new(AtomicUsize::new(0));
-        let (producer, consumer) = K::Any::<Counted>::bounded(1).into_ends();
+        let (producer, consumer) = K::any::<Counted>(Some(1)).into_ends();
         let item = Counted(gone.clone());
         let pushes = thread::spawn(move || drop(producer.push(item)));
         drop(consumer);
@@ -196,7 +196,7 @@ fn the_last_item_meets_the_end<K: Local>() {
 
 /// A hundred thousand items left behind are dropped without a stack as deep.
 fn many_at_once<K: Local>() {
-    let queue = K::Any::<Box<u32>>::unbounded();
+    let queue = K::any::<Box<u32>>(None);
     for n in 0..100_000 {
         queue.push(Box::new(n)).unwrap();
     }
@@ -204,7 +204,7 @@ fn many_at_once<K: Local>() {
     let half = queue.try_iter().take(50_000).last();
     assert_eq!(half.as_deref(), Some(&49_999));
     drop(queue);
-    let queue = K::Any::<()>::bounded(10_000);
+    let queue = K::any::<()>(Some(10_000));
     (0..10_000).for_each(|_| queue.try_push(()).unwrap());
     assert!(queue.try_push(()).is_err());
     assert_eq!(queue.try_iter().count(), 10_000);

@@ -1,7 +1,7 @@
 //! Scenarios of the tests of tokio's `sync::mpsc`: permits in line, ends beside handles,
 //! verbs inside a runtime, and its budget.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::Polled;
 use queue_async::AsyncQueue;
 use queue_core::{PopError, Producer, PushError, Queue, TryPopError, TryPushError};
@@ -200,7 +200,7 @@ fn a_batch_is_what_is_there<K: Kind>() {
 /// tokio, kanal and std drop what is inside with the last receiver. Ours keep it as long
 /// as there is a handle that may take it.
 fn what_no_consumer_took<K: Local>() {
-    let queue = K::Any::<Arc<()>>::bounded(4);
+    let queue = K::any::<Arc<()>>(Some(4));
     let item = Arc::new(());
     let (producer, consumer) = queue.into_ends();
     producer.push(item.clone()).unwrap();
@@ -209,7 +209,7 @@ fn what_no_consumer_took<K: Local>() {
     assert_eq!(Arc::strong_count(&item), 2, "the one inside is kept");
     assert_eq!(producer.queue().close_now().len(), 1);
     assert_eq!(Arc::strong_count(&item), 1);
-    let (producer, consumer) = K::Any::<Arc<()>>::bounded(4).into_ends();
+    let (producer, consumer) = K::any::<Arc<()>>(Some(4)).into_ends();
     producer.push(item.clone()).unwrap();
     drop((consumer, producer));
     assert_eq!(Arc::strong_count(&item), 1, "dropped with the last handle");

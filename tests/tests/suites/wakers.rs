@@ -1,7 +1,7 @@
 //! What no suite checks: wakes without a reason, polls beyond the last, and wakers that act
 //! on the very queue that they are woken by.
 
-use super::kinds::{Handle, Kind, Local, over};
+use super::kinds::{Kind, Local, over};
 use super::polled::{Bell, Polled};
 use queue_core::{PopTimeoutError, Queue};
 use std::any::Any;
@@ -159,7 +159,7 @@ impl<F: Fn() + Send + Sync> Wake for Meddler<F> {
 }
 
 fn wakers_act_on_the_queue<K: Local>() {
-    let queue = K::Any::<u32>::bounded(2);
+    let queue = K::any::<u32>(Some(2));
     let acts = queue.clone();
     let done = Arc::new(AtomicUsize::new(0));
     let told = done.clone();
@@ -204,7 +204,7 @@ impl<F: Fn() + Send + Sync> Drop for LastWord<F> {
 }
 
 fn dropped_wakers_act_on_the_queue<K: Local>() {
-    let queue = K::Any::<u32>::bounded(1);
+    let queue = K::any::<u32>(Some(1));
     let waker = || {
         let acts = queue.clone();
         Waker::from(Arc::new(LastWord(move || {
