@@ -105,7 +105,7 @@ pub(crate) fn worker_process() -> Option<ExitCode> {
     Some(match work() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("worker process: {failure}");
+            eprintln!("worker process: {failure:#}");
             ExitCode::FAILURE
         }
     })

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("pipeline: {error}");
+            eprintln!("pipeline: {error:#}");
             ExitCode::FAILURE
         }
     }

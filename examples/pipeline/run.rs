@@ -48,7 +48,7 @@ where
         let feeder = scope.spawn(move || {
             for file in &plan.files {
                 if let Err(error) = feed.push(file.clone()) {
-                    return Err(Trouble::from(error.to_string()));
+                    return Err(Trouble::from(format!("{error:#}")));
                 }
             }
             Ok(())

@@ -8,9 +8,9 @@ use std::process::Command;
 /// Whatever goes wrong, in words.
 pub type Result<T> = std::result::Result<T, String>;
 
-/// Any error in words.
+/// Any error in words, with what caused it.
 pub fn words(error: impl std::fmt::Display) -> String {
-    error.to_string()
+    format!("{error:#}")
 }
 
 /// One queue: where it is found, and what it is to hold.
