@@ -153,7 +153,11 @@ fn calibrate(cell: &Cell, subject: &str, care: &Care) -> Result<u64, String> {
     }
     // Large items go through new memory first, and that costs more than they do: until all of
     // it has been used a few times, it is the system's memory that is measured.
-    let warm = if cell.size > 1 << 16 { 8.0 } else { 1.0 };
+    let warm = match cell.size {
+        ..4096 => 1.0,
+        ..65_536 => 4.0,
+        _ => 8.0,
+    };
     let wanted = warm * care.run_ms as f64 / 1e3;
     loop {
         let sample = Sample {
