@@ -1,6 +1,7 @@
 //! Waking: a thread as a [`Waker`], and all of many.
 
 use crate::sync::thread::{self, Thread};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -38,22 +39,19 @@ pub fn thread_waker() -> Waker {
     waker_of_this_thread()
 }
 
-/// Wakes all of them in order, though a waker panics.
+/// Wakes all of them in order, though wakers panic; the first panic goes on after that.
 ///
 /// ```
 /// queue_core::waiters::wake_all([std::task::Waker::noop().clone()]);
 /// ```
-#[inline]
 pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
-    struct Rest<I: Iterator<Item = Waker>>(I);
-
-    impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
-        fn drop(&mut self) {
-            self.0.by_ref().for_each(Waker::wake);
-        }
+    let mut panic = None;
+    for waker in wakers {
+        // Nothing of ours is touched meanwhile, and the waker is gone after.
+        let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        panic = panic.or(woken.err());
     }
-
-    // Its drop goes on where a panic stops this.
-    let mut rest = Rest(wakers.into_iter());
-    rest.0.by_ref().for_each(Waker::wake);
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
 }
