@@ -99,6 +99,30 @@ fn overwritten(name: &str, push_first: impl Fn(&Process) + Send + Sync + 'static
     });
 }
 
+/// A batch that lies in several pieces is written item by item while the item before it is
+/// popped: nothing of it stands beside a mark that does not speak of it.
+#[test]
+fn a_batch_in_pieces_is_no_earlier_item() {
+    check("a_batch_in_pieces_is_no_earlier_item", Some(2), || {
+        // Five items of two words have gone and one is inside: two of the batch's fit into
+        // what is left of the window, and the third does not.
+        let world = World::new(4, 48, 16, 48);
+        let queue = world.join(0);
+        for n in 1..=5 {
+            queue.try_push(n).unwrap();
+            assert_eq!(queue.try_pop(), Ok(n));
+        }
+        queue.try_push(6).unwrap();
+        let producer = start(&world, 1, |queue| {
+            queue.try_push_many(&[7, 8, 9]).unwrap() as u64
+        });
+        let mut got = vec![queue.try_pop().unwrap()];
+        assert_eq!(producer.join().unwrap(), 3);
+        got.extend(std::iter::from_fn(|| queue.try_pop().ok()));
+        assert_eq!(got, [6, 7, 8, 9]);
+    });
+}
+
 /// Two sleepers, two pushes: the second push may find the flag cleared and not wake, and
 /// then the first who wakes must pass it on.
 #[test]

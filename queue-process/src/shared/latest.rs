@@ -8,7 +8,8 @@
 //! There are two of these, for items of even and odd count. The one for item `n` is
 //! written before a mark says that `n` is there, and again only after a mark has said that
 //! `n + 1` is: who reads it between two looks at a mark that says that `n` is the
-//! last, has read it whole. It holds whatever happens to a pusher: what one that died left
+//! last, has read it whole. (So the items of a batch, which share a mark, stand only where
+//! all items are.) It holds whatever happens to a pusher: what one that died left
 //! here belongs to an item that no mark speaks of, and whose next pusher writes anew.
 
 use super::word::Word64;

@@ -160,13 +160,71 @@ impl<A: Arena> Ring<A> {
         }
     }
 
-    /// Writes the records of so many items at the tail if it is known that they fit there: the new position.
+    /// Writes the record of an item at the tail, or where there is room for it: the new
+    /// position.
+    #[inline(always)]
+    fn write_record(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        bytes: &[u8],
+    ) -> Result<Option<u32>, Failure> {
+        let at = tail.position as usize;
+        if at > self.end() || head.mark.position as usize > self.end() {
+            return Err(corrupt("the queue's ends are outside its memory"));
+        }
+        let notes = Notes { control };
+        let need = words(bytes.len());
+        let empty = head.mark.count == tail.count;
+        let mut place = Place::Here;
+        if !self.fits_here(&notes, at, head, need) {
+            match self.find_place(&notes, at, head, empty, need) {
+                Some(found) => place = found,
+                None => return Ok(None),
+            }
+        }
+        if place.target(at) + need > self.end() {
+            return Err(corrupt("the notes of the queue's tail are damaged"));
+        }
+        // With the word for the jump that may come behind it.
+        let reach = (place.target(at) + need + 1).max(at + 1);
+        if let Err(failure) = self.grow(control, &notes, reach) {
+            place = Self::without_memory(&notes, at, head, need, failure)?;
+        }
+        let target = place.target(at);
+        self.arena.set(target, RECORD | bytes.len() as u64);
+        if let 1..=SMALL = bytes.len() {
+            self.arena.set(target + 1, latest::word(bytes));
+        } else {
+            self.arena.write(target + 1, bytes);
+        }
+        match place {
+            Place::Here => {}
+            Place::Front => {
+                notes.set(BASE, 0);
+                notes.set(TOP, at + 1);
+            }
+            Place::Leap(top) => {
+                notes.set(BASE, top);
+                notes.set(WINDOW, (2 * top).min(self.end() / 2));
+            }
+        }
+        if target != at {
+            self.arena.set(at, JUMP | target as u64);
+        }
+        self.arena.announce(target + need + AHEAD);
+        Ok(Some((target + need) as u32))
+    }
+
+    /// Writes these records at the tail if it is known that they fit there: the new
+    /// position.
     fn write_here(
         &self,
         control: &Control,
         tail: Mark,
         head: &Opposite<'_>,
-        (records, items): (&[u8], u32),
+        records: &[u8],
     ) -> Option<u32> {
         let (at, need) = (tail.position as usize, records.len().div_ceil(8));
         let notes = Notes { control };
@@ -178,8 +236,6 @@ impl<A: Arena> Ring<A> {
             return None;
         }
         self.arena.write(at, records);
-        let last = tail.count.wrapping_add(items - 1);
-        control.tail.shown.latest(last).clear();
         self.arena.announce(at + need + AHEAD);
         Some((at + need) as u32)
     }
@@ -292,55 +348,15 @@ impl<A: Arena> Storage for Ring<A> {
         head: &mut Opposite<'_>,
         bytes: &[u8],
     ) -> Result<Option<u32>, Failure> {
-        let at = tail.position as usize;
-        if at > self.end() || head.mark.position as usize > self.end() {
-            return Err(corrupt("the queue's ends are outside its memory"));
-        }
-        let notes = Notes { control };
-        let need = words(bytes.len());
-        let empty = head.mark.count == tail.count;
-        let mut place = Place::Here;
-        if !self.fits_here(&notes, at, head, need) {
-            match self.find_place(&notes, at, head, empty, need) {
-                Some(found) => place = found,
-                None => return Ok(None),
+        let position = self.write_record(control, tail, head, bytes)?;
+        if position.is_some() {
+            let latest = control.tail.shown.latest(tail.count);
+            match bytes.len() {
+                1..=SMALL => latest.set(bytes.len(), latest::word(bytes)),
+                _ => latest.clear(),
             }
         }
-        if place.target(at) + need > self.end() {
-            return Err(corrupt("the notes of the queue's tail are damaged"));
-        }
-        // With the word for the jump that may come behind it.
-        let reach = (place.target(at) + need + 1).max(at + 1);
-        if let Err(failure) = self.grow(control, &notes, reach) {
-            place = Self::without_memory(&notes, at, head, need, failure)?;
-        }
-        let target = place.target(at);
-        self.arena.set(target, RECORD | bytes.len() as u64);
-        let latest = control.tail.shown.latest(tail.count);
-        if let 1..=SMALL = bytes.len() {
-            let word = latest::word(bytes);
-            self.arena.set(target + 1, word);
-            latest.set(bytes.len(), word);
-        } else {
-            self.arena.write(target + 1, bytes);
-            latest.clear();
-        }
-        match place {
-            Place::Here => {}
-            Place::Front => {
-                notes.set(BASE, 0);
-                notes.set(TOP, at + 1);
-            }
-            Place::Leap(top) => {
-                notes.set(BASE, top);
-                notes.set(WINDOW, (2 * top).min(self.end() / 2));
-            }
-        }
-        if target != at {
-            self.arena.set(at, JUMP | target as u64);
-        }
-        self.arena.announce(target + need + AHEAD);
-        Ok(Some((target + need) as u32))
+        Ok(position)
     }
 
     fn write_many(
@@ -355,15 +371,21 @@ impl<A: Arena> Storage for Ring<A> {
         while written < most {
             // The rest in one piece; or, where that does not fit, one and then the others.
             let rest = frames.records(written as usize, most as usize);
-            if let Some(position) = self.write_here(control, at, head, (rest, most - written)) {
-                return Ok((most, position));
+            if let Some(position) = self.write_here(control, at, head, rest) {
+                at = at.advanced(most - written, position);
+                written = most;
+                break;
             }
-            match self.write(control, at, head, frames.get(written as usize)) {
+            match self.write_record(control, at, head, frames.get(written as usize)) {
                 Ok(Some(position)) => at = at.advanced(1, position),
                 Err(failure) if written == 0 => return Err(failure),
                 Ok(None) | Err(_) => break,
             }
             written += 1;
+        }
+        if written != 0 {
+            // Of the last alone, for until there is a mark the item before is the latest.
+            control.tail.shown.latest(at.count.wrapping_sub(1)).clear();
         }
         Ok((written, at.position))
     }
