@@ -18,6 +18,9 @@ pub(crate) mod frames;
 pub(crate) mod latest;
 pub(crate) mod layout;
 pub(crate) mod lock;
+#[cfg(loom)]
+#[path = "../shm/notes.rs"]
+mod notes;
 pub(crate) mod platform;
 pub(crate) mod registry;
 #[cfg(loom)]

@@ -3,6 +3,7 @@
 mod arena;
 #[cfg(test)]
 mod hostile;
+mod notes;
 mod options;
 pub(crate) mod ring;
 

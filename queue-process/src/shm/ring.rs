@@ -22,6 +22,7 @@
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
+use super::notes::{BASE, GROWN, Notes, TOP, WINDOW};
 use crate::shared::arena::Arena;
 use crate::shared::frames::{Frames, RECORD};
 use crate::shared::latest::{self, SMALL};
@@ -41,12 +42,6 @@ pub(crate) struct Ring<A> {
     /// How many words an empty queue may keep.
     keep: usize,
 }
-
-/// Where the notes of the tail line are.
-const BASE: usize = 0;
-const WINDOW: usize = 1;
-const TOP: usize = 2;
-const GROWN: usize = 3;
 
 /// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
 const JUMP: u64 = 0x6a75_6d70 << 32;
@@ -316,26 +311,6 @@ impl Place {
             Self::Front => 0,
             Self::Leap(top) => top,
         }
-    }
-}
-
-/// The notes of the tail line, which hold words of the arena.
-struct Notes<'a> {
-    control: &'a Control,
-}
-
-impl Notes<'_> {
-    // Relaxed, both: under the tail lock.
-    #[inline(always)]
-    fn get(&self, note: usize) -> usize {
-        // Words of the arena: whatever they say, every use is checked against its end.
-        let word = self.control.tail.notes[note].load(Ordering::Relaxed);
-        word.min(u64::from(u32::MAX)) as usize
-    }
-
-    #[inline(always)]
-    fn set(&self, note: usize, word: usize) {
-        self.control.tail.notes[note].store(word as u64, Ordering::Relaxed);
     }
 }
 
