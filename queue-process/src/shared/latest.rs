@@ -27,6 +27,12 @@ pub(crate) fn word(bytes: &[u8]) -> u64 {
         .to_le()
 }
 
+/// The [`word`] of a small item.
+#[inline(always)]
+pub(crate) fn small(bytes: &[u8]) -> Option<u64> {
+    matches!(bytes.len(), 1..=SMALL).then(|| word(bytes))
+}
+
 /// A small item, or none.
 #[derive(Debug, Default)]
 #[repr(C)]

@@ -155,8 +155,8 @@ impl<A: Arena> Ring<A> {
         }
     }
 
-    /// Writes the record of an item at the tail, or where there is room for it: the new
-    /// position.
+    /// Writes the record of an item, with its word if it is a small one, at the tail or
+    /// where there is room for it: the new position.
     #[inline(always)]
     fn write_record(
         &self,
@@ -164,6 +164,7 @@ impl<A: Arena> Ring<A> {
         tail: Mark,
         head: &mut Opposite<'_>,
         bytes: &[u8],
+        small: Option<u64>,
     ) -> Result<Option<u32>, Failure> {
         let at = tail.position as usize;
         if at > self.end() || head.mark.position as usize > self.end() {
@@ -189,10 +190,9 @@ impl<A: Arena> Ring<A> {
         }
         let target = place.target(at);
         self.arena.set(target, RECORD | bytes.len() as u64);
-        if let 1..=SMALL = bytes.len() {
-            self.arena.set(target + 1, latest::word(bytes));
-        } else {
-            self.arena.write(target + 1, bytes);
+        match small {
+            Some(word) => self.arena.set(target + 1, word),
+            None => self.arena.write(target + 1, bytes),
         }
         match place {
             Place::Here => {}
@@ -323,12 +323,13 @@ impl<A: Arena> Storage for Ring<A> {
         head: &mut Opposite<'_>,
         bytes: &[u8],
     ) -> Result<Option<u32>, Failure> {
-        let position = self.write_record(control, tail, head, bytes)?;
+        let small = latest::small(bytes);
+        let position = self.write_record(control, tail, head, bytes, small)?;
         if position.is_some() {
             let latest = control.tail.shown.latest(tail.count);
-            match bytes.len() {
-                1..=SMALL => latest.set(bytes.len(), latest::word(bytes)),
-                _ => latest.clear(),
+            match small {
+                Some(word) => latest.set(bytes.len(), word),
+                None => latest.clear(),
             }
         }
         Ok(position)
@@ -351,7 +352,8 @@ impl<A: Arena> Storage for Ring<A> {
                 written = most;
                 break;
             }
-            match self.write_record(control, at, head, frames.get(written as usize)) {
+            let bytes = frames.get(written as usize);
+            match self.write_record(control, at, head, bytes, latest::small(bytes)) {
                 Ok(Some(position)) => at = at.advanced(1, position),
                 Err(failure) if written == 0 => return Err(failure),
                 Ok(None) | Err(_) => break,
