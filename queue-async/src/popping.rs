@@ -9,9 +9,6 @@ use crate::turn::Turn;
 use queue_core::sync::{Deadline, LockGuard};
 use std::task::{Context, Poll, ready};
 
-/// Who is polled with a turn.
-const IN_LINE: &str = "it stands in line";
-
 impl<T> Shared<T> {
     /// Acts past all who wait: `None` if there is nothing.
     #[inline]
@@ -109,8 +106,7 @@ fn poll_in_line<'a, T>(
     turn: &mut Option<Turn<'a, T>>,
     cx: &mut Context<'_>,
 ) -> Poll<LockGuard<'a, State<T>>> {
-    let waiting = turn.as_ref().expect(IN_LINE);
-    let mut state = ready!(waiting.poll_lock(Want::Item, cx));
-    turn.take().expect(IN_LINE).leave_granted(&mut state);
+    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Item, cx));
+    turn.leave_granted(&mut state);
     Poll::Ready(state)
 }

@@ -11,8 +11,6 @@ use queue_core::sync::{Deadline, LockGuard};
 use queue_core::{PushTimeoutError, TryPushError};
 use std::task::{Context, Poll, ready};
 
-/// Who is polled with a turn.
-const IN_LINE: &str = "it stands in line";
 /// What an item's slot holds until its pusher is served or stands in line.
 const HELD: &str = "an item is pushed once";
 
@@ -131,9 +129,8 @@ fn poll_push_in_line<T>(
     turn: &mut Option<Turn<'_, T>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Closed>> {
-    let waiting = turn.as_ref().expect(IN_LINE);
-    let mut state = ready!(waiting.poll_lock(Want::Push, cx));
-    *item = turn.take().expect(IN_LINE).leave(Want::Push, &mut state);
+    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Push, cx));
+    *item = turn.leave(Want::Push, &mut state);
     Poll::Ready(if item.is_none() { Ok(()) } else { Err(Closed) })
 }
 
@@ -185,19 +182,21 @@ impl<T> Shared<T> {
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<Result<R, Closed>> {
         let budget = ready!(coop::poll_proceed(cx));
-        let mut state = match turn {
-            None => self.lock(),
-            Some(turn) => ready!(turn.poll_lock(Want::Hold, cx)),
-        };
-        if let Some(turn) = turn.take() {
+        let mut state = if turn.is_some() {
+            let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Hold, cx));
             // The place that was held for it is free for what follows.
             turn.leave(Want::Hold, &mut state);
-        } else if state.places() == 0 && !state.is_closed() {
-            let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
-            drop(state);
-            *turn = Some(Turn::new(self, Want::Hold, key));
-            return Poll::Pending;
-        }
+            state
+        } else {
+            let mut state = self.lock();
+            if state.places() == 0 && !state.is_closed() {
+                let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
+                drop(state);
+                *turn = Some(Turn::new(self, Want::Hold, key));
+                return Poll::Pending;
+            }
+            state
+        };
         budget.made_progress();
         if state.is_closed() {
             return Poll::Ready(Err(Closed));

@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A place in the line of those who wait for an item, or for a place, of an
 /// [`AsyncQueue`](crate::AsyncQueue): its [`Listener`](queue_core::Queue::Listener).
@@ -61,6 +61,19 @@ impl<'a, T> Turn<'a, T> {
         }
         self.sleep(state, cx);
         Poll::Pending
+    }
+
+    /// [`poll_lock`](Self::poll_lock) of the turn in `slot`, which is taken out once it has
+    /// come, for its owner to leave.
+    #[inline(always)]
+    pub(crate) fn poll_over(
+        slot: &mut Option<Self>,
+        want: Want,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Self, LockGuard<'a, State<T>>)> {
+        const IN_LINE: &str = "it stands in line";
+        let state = ready!(slot.as_ref().expect(IN_LINE).poll_lock(want, cx));
+        Poll::Ready((slot.take().expect(IN_LINE), state))
     }
 
     /// Leaves word how to wake the task.
