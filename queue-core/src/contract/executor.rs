@@ -1,22 +1,17 @@
 //! The futures' side: blocking on one, polling one by hand, and running many.
 
 use super::crew::patience;
+use crate::waiters::thread_waker;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{Thread, current, park};
+use std::thread::park;
 
 /// Runs `future` to its end, sleeping while it is pending.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(current())));
+    let waker = thread_waker();
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
