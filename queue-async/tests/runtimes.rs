@@ -182,3 +182,18 @@ async fn a_hot_queue_lets_its_neighbours_run() {
     }
     neighbour.await.unwrap();
 }
+
+/// A unit of the budget is spent on many polls: a task that yields too often pays more for
+/// that than for its items.
+#[cfg(feature = "tokio")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_task_gets_a_thousand_polls_before_it_yields() {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    let queue = AsyncQueue::unbounded();
+    let cx = &mut Context::from_waker(Waker::noop());
+    let pushed = (0..10_000).take_while(|n| pin!(queue.push_async(*n)).poll(cx).is_ready());
+    let pushed = pushed.count();
+    assert!((1_000..10_000).contains(&pushed), "{pushed}");
+    assert_eq!(queue.len(), pushed, "a poll that yields has pushed nothing");
+}

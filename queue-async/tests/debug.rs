@@ -1,0 +1,32 @@
+//! What stands in a log.
+#![cfg(not(loom))]
+
+use queue_async::{AsyncQueue, Queue};
+
+#[test]
+fn a_queue_says_how_full_it_is_and_a_waiter_for_what() {
+    let queue = AsyncQueue::bounded(2);
+    queue.try_push("an item is not shown").unwrap();
+    assert_eq!(
+        format!("{queue:?}"),
+        "AsyncQueue { len: 1, capacity: Some(2), closed: false }"
+    );
+    let permit = queue.try_reserve().unwrap();
+    assert_eq!(format!("{permit:?}"), "Permit(..)");
+    let waiter = queue.listen_places();
+    assert_eq!(format!("{waiter:?}"), "Turn { want: Notice, .. }");
+}
+
+#[cfg(feature = "sink")]
+#[test]
+fn a_sink_says_whether_it_is_ready() {
+    use futures::Sink as _;
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+    let queue = AsyncQueue::<u8>::bounded(1);
+    let mut sink = queue.sink();
+    assert_eq!(format!("{sink:?}"), "Sink { ready: false, .. }");
+    let polled = Pin::new(&mut sink).poll_ready(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_ready());
+    assert_eq!(format!("{sink:?}"), "Sink { ready: true, .. }");
+}
