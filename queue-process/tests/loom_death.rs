@@ -52,15 +52,42 @@ fn at_every_step(
     }
 }
 
-/// What a process did before it died: not in the model's memory.
-type Diary = Arc<Mutex<Vec<u64>>>;
-
-fn write(diary: &Diary, n: u64) {
-    diary.lock().unwrap().push(n);
+/// A process that may die, and writes down what it has done.
+struct Victim {
+    life: thread::JoinHandle<Option<()>>,
+    /// Not in the model's memory: it outlives the process.
+    diary: Arc<Mutex<Vec<u64>>>,
 }
 
-fn read(diary: &Diary) -> Vec<u64> {
-    diary.lock().unwrap().clone()
+impl Victim {
+    /// Starts it as process `me`, with `steps` to live; `life` is given what writes.
+    fn start(
+        world: &Arc<World>,
+        me: usize,
+        steps: usize,
+        life: impl FnOnce(&Process, &dyn Fn(u64)) + 'static,
+    ) -> Self {
+        let diary = Arc::<Mutex<Vec<_>>>::default();
+        let theirs = diary.clone();
+        let life = start(world, me, steps, move |queue| {
+            life(queue, &|n| theirs.lock().unwrap().push(n));
+        });
+        Self { life, diary }
+    }
+
+    /// Waits for its end: whether it died, and its diary.
+    fn join(self) -> (bool, Vec<u64>) {
+        let died = self.life.join().unwrap().is_none();
+        (died, self.diary.lock().unwrap().clone())
+    }
+}
+
+/// Lets `items` go through the queue, so that what comes next lies further on.
+fn wind(queue: &Process, items: u64) {
+    for n in 0..items {
+        queue.try_push(n).unwrap();
+        queue.try_pop().unwrap();
+    }
 }
 
 /// All that is inside, popped.
@@ -95,27 +122,33 @@ fn holds(got: &[u64], accepted: &[u64], offered: &[u64]) {
     );
 }
 
+/// `all` items came out, each once and to us in order, but for up to `lost` that the dead took.
+fn are_shared_out(got: &[u64], theirs: &[u64], all: usize, lost: usize) {
+    assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
+    let twice = theirs.iter().any(|n| got.contains(n));
+    let missing = all - got.len() - theirs.len();
+    assert!(!twice && missing <= lost, "{theirs:?} and {got:?}");
+}
+
 /// A pusher dies while one sleeps.
 #[test]
 fn death_of_a_pusher() {
     at_every_step("death_of_a_pusher", 1, 2, |steps| {
         let world = World::new(4, 32, 4, 32);
-        let diary = Diary::default();
-        let accepted = diary.clone();
-        let victim = start(&world, 1, steps, move |queue| {
+        let victim = Victim::start(&world, 1, steps, |queue, write| {
             for n in [1, 2] {
                 queue.push(n).unwrap();
-                write(&accepted, n);
+                write(n);
             }
         });
         let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
         let queue = world.join(0);
         queue.push(9).unwrap();
         let mut got = vec![sleeper.join().unwrap().unwrap()];
-        let died = victim.join().unwrap().is_none();
+        let (died, accepted) = victim.join();
         got.extend(drain(&queue));
         assert_eq!(got.iter().filter(|&&n| n == 9).count(), 1);
-        holds(&got, &read(&diary), &[1, 2]);
+        holds(&got, &accepted, &[1, 2]);
         is_sound(&queue, 4);
         died
     });
@@ -127,24 +160,19 @@ fn death_of_a_leaping_pusher() {
     at_every_step("death_of_a_leaping_pusher", 8, 2, |steps| {
         let world = World::new(4, 32, 4, 32);
         let queue = world.join(0);
-        for n in [7, 8] {
-            queue.try_push(n).unwrap();
-            queue.try_pop().unwrap();
-        }
+        wind(&queue, 2);
         queue.try_push(5).unwrap();
-        let diary = Diary::default();
-        let accepted = diary.clone();
-        let victim = start(&world, 1, steps, move |queue| {
+        let victim = Victim::start(&world, 1, steps, |queue, write| {
             for n in [1, 2, 3] {
                 queue.try_push(n).unwrap();
-                write(&accepted, n);
+                write(n);
             }
         });
         let mut got = vec![queue.pop().unwrap()];
-        let died = victim.join().unwrap().is_none();
+        let (died, accepted) = victim.join();
         got.extend(drain(&queue));
         assert_eq!(got[0], 5);
-        holds(&got, &read(&diary), &[1, 2, 3]);
+        holds(&got, &accepted, &[1, 2, 3]);
         is_sound(&queue, 4);
         died
     });
@@ -159,26 +187,21 @@ fn death_of_a_batch_pusher() {
         at_every_step(&name, 1, 2, move |steps| {
             let world = World::new(5, 54, 8, 54);
             let queue = world.join(0);
-            for n in 0..before {
-                queue.try_push(n).unwrap();
-                queue.try_pop().unwrap();
-            }
+            wind(&queue, before);
             queue.try_push(5).unwrap();
-            let diary = Diary::default();
-            let accepted = diary.clone();
-            let victim = start(&world, 1, steps, move |queue| {
+            let victim = Victim::start(&world, 1, steps, |queue, write| {
                 assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
-                (1..=3).for_each(|n| write(&accepted, n));
+                (1..=3).for_each(write);
             });
             queue.push(9).unwrap();
             let mut got = queue.try_pop_many(3).unwrap();
-            let died = victim.join().unwrap().is_none();
+            let (died, accepted) = victim.join();
             got.extend(drain(&queue));
             let whole = [[5, 1, 2, 3, 9], [5, 9, 1, 2, 3]]
                 .iter()
                 .any(|all| got == all);
             assert!(whole || died && got == [5, 9], "{got:?}");
-            assert!(whole || read(&diary).is_empty());
+            assert!(whole || accepted.is_empty());
             is_sound(&queue, 5);
             died
         });
@@ -191,30 +214,21 @@ fn death_of_a_batch_popper() {
     at_every_step("death_of_a_batch_popper", 1, 2, |steps| {
         let world = World::new(3, 32, 8, 32);
         let queue = world.join(0);
-        for n in [7, 8, 9] {
-            queue.try_push(n).unwrap();
-            queue.try_pop().unwrap();
-        }
+        wind(&queue, 3);
         assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
-        let diary = Diary::default();
-        let popped = diary.clone();
-        let victim = start(&world, 1, steps, move |queue| {
+        let victim = Victim::start(&world, 1, steps, |queue, write| {
             for n in queue.try_pop_many(2).unwrap() {
-                write(&popped, n);
+                write(n);
             }
         });
         let waiter = start(&world, 2, ALIVE, |queue| queue.push(4).unwrap());
         let mut got = queue.try_pop_many(1).unwrap_or_default();
-        let died = victim.join().unwrap().is_none();
+        let (died, theirs) = victim.join();
         got.extend(queue.try_pop_many(2).unwrap_or_default());
         waiter.join().unwrap().unwrap();
         got.extend(drain(&queue));
-        let theirs = read(&diary);
-        assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
-        assert!(theirs.iter().all(|n| !got.contains(n)));
         assert_eq!(got.last(), Some(&4));
-        let missing = 4 - got.len() - theirs.len();
-        assert!(missing <= 2 * usize::from(died), "{theirs:?} and {got:?}");
+        are_shared_out(&got, &theirs, 4, 2 * usize::from(died));
         is_sound(&queue, 3);
         died
     });
@@ -228,26 +242,15 @@ fn death_of_a_popper() {
         let queue = world.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
-        let diary = Diary::default();
-        let popped = diary.clone();
-        let victim = start(&world, 1, steps, move |queue| {
-            write(&popped, queue.pop().unwrap());
+        let victim = Victim::start(&world, 1, steps, |queue, write| {
+            write(queue.pop().unwrap());
         });
         let waiter = start(&world, 2, ALIVE, |queue| queue.push(3).unwrap());
         let mut got = vec![queue.pop().unwrap()];
         waiter.join().unwrap().unwrap();
-        let died = victim.join().unwrap().is_none();
+        let (died, theirs) = victim.join();
         got.extend(drain(&queue));
-        // In order, none twice, and none missing but what the dead took.
-        let theirs = read(&diary);
-        assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
-        assert!(
-            theirs.iter().all(|n| !got.contains(n)),
-            "{theirs:?} and {got:?}"
-        );
-        assert!(got.contains(&3) || theirs.contains(&3) || died);
-        let missing = 3 - got.len() - theirs.len();
-        assert!(missing <= usize::from(died), "{theirs:?} and {got:?}");
+        are_shared_out(&got, &theirs, 3, usize::from(died));
         is_sound(&queue, 2);
         died
     });
@@ -341,17 +344,15 @@ fn death_of_a_trimmer() {
         let queue = world.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
-        let diary = Diary::default();
-        let popped = diary.clone();
-        let victim = start(&world, 1, steps, move |queue| {
+        let victim = Victim::start(&world, 1, steps, |queue, write| {
             for _ in 0..2 {
-                write(&popped, queue.try_pop().unwrap());
+                write(queue.try_pop().unwrap());
             }
         });
         queue.push(3).unwrap();
-        let died = victim.join().unwrap().is_none();
+        let (died, theirs) = victim.join();
         // All that the victim did not take is there, and nothing that it took.
-        let (got, theirs) = (drain(&queue), read(&diary));
+        let got = drain(&queue);
         let lost = 3 - got.len() - theirs.len();
         assert!(lost <= usize::from(died), "{theirs:?} and {got:?}");
         assert_eq!(got, [1, 2, 3][theirs.len() + lost..]);
@@ -373,19 +374,17 @@ fn death_of_the_heir() {
                 // Dead before the others begin.
                 let dead = start(&world, 1, first, |queue| queue.push(1).unwrap());
                 dead.join().unwrap();
-                let diary = Diary::default();
-                let accepted = diary.clone();
-                let victim = start(&world, 2, steps, move |queue| {
+                let victim = Victim::start(&world, 2, steps, |queue, write| {
                     queue.push(2).unwrap();
-                    write(&accepted, 2);
+                    write(2);
                 });
                 let queue = world.join(0);
                 queue.push(3).unwrap();
-                let died = victim.join().unwrap().is_none();
+                let (died, accepted) = victim.join();
                 let got = drain(&queue);
                 assert!(got.contains(&3));
                 assert!(died || got.contains(&2));
-                holds(&got, &read(&diary), &[2]);
+                holds(&got, &accepted, &[2]);
                 is_sound(&queue, 3);
                 died
             },
