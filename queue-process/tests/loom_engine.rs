@@ -17,7 +17,7 @@ const ALIVE: usize = usize::MAX;
 fn start<R: 'static>(
     world: &Arc<World>,
     me: usize,
-    life: impl FnOnce(&queue_process::model::Process) -> R + 'static,
+    life: impl FnOnce(&Process) -> R + 'static,
 ) -> thread::JoinHandle<R> {
     let world = world.clone();
     thread::spawn(move || world.process(me, ALIVE, life).expect("nobody dies"))

@@ -1,0 +1,51 @@
+//! The memory of a [`World`], which is loom's.
+
+use super::World;
+use crate::shared::arena::Arena;
+use loom::sync::atomic::Ordering;
+use queue_core::Failure;
+use std::sync::Arc;
+
+/// The memory of a world, as an arena.
+#[derive(Debug)]
+pub(super) struct Memory(pub(super) Arc<World>);
+
+// Relaxed, all: what orders them is on trial.
+impl Arena for Memory {
+    fn words(&self) -> usize {
+        self.0.cells.len()
+    }
+
+    fn set(&self, at: usize, word: u64) {
+        self.0.cells[at].store(word, Ordering::Relaxed);
+    }
+
+    fn get(&self, at: usize) -> u64 {
+        self.0.cells[at].load(Ordering::Relaxed)
+    }
+
+    fn write(&self, at: usize, bytes: &[u8]) {
+        for (n, word) in bytes.chunks(8).enumerate() {
+            let word = word.try_into().expect("the items are numbers");
+            self.set(at + n, u64::from_ne_bytes(word));
+        }
+    }
+
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        assert_eq!(len % 8, 0, "the items are numbers");
+        for n in 0..len / 8 {
+            into.extend(self.get(at + n).to_ne_bytes());
+        }
+    }
+
+    fn grow(&self, _: usize, _: usize) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Memory that was given back reads as zero.
+    fn shrink(&self, from: usize, to: usize) {
+        for cell in &self.0.cells[from..to] {
+            cell.store(0, Ordering::Relaxed);
+        }
+    }
+}

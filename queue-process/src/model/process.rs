@@ -1,0 +1,147 @@
+//! A modelled process, and its verbs.
+
+use super::memory::Memory;
+use super::system::System;
+use crate::shared::NET;
+use crate::shared::engine::{Engine, Refusal, Standing};
+use crate::shared::frames::Frames;
+use crate::shared::layout::End;
+use crate::shared::platform::Platform;
+use crate::shared::ring::Ring;
+
+/// Why a modelled process did not get what it wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// There is no place, or no item.
+    NotNow,
+    /// Closed.
+    Closed,
+}
+
+fn no(refusal: Refusal) -> No {
+    match refusal {
+        Refusal::NotNow => No::NotNow,
+        Refusal::Closed => No::Closed,
+        Refusal::Failed(failure) => panic!("{failure}"),
+    }
+}
+
+/// A modelled process's queue of numbers.
+#[derive(Debug)]
+pub struct Process {
+    pub(super) engine: Engine<Ring<Memory>, System>,
+}
+
+impl Process {
+    /// Pushes if there is a place.
+    ///
+    /// # Errors
+    /// [`No`].
+    pub fn try_push(&self, number: u64) -> Result<(), No> {
+        self.engine.push(&number.to_ne_bytes()).map_err(no)
+    }
+
+    /// Pops if there is an item.
+    ///
+    /// # Errors
+    /// [`No`].
+    pub fn try_pop(&self) -> Result<u64, No> {
+        let mut bytes = Vec::new();
+        self.engine.pop(&mut bytes).map_err(no)?;
+        Ok(u64::from_ne_bytes(bytes.try_into().expect("a number")))
+    }
+
+    /// Pushes as many of `numbers` as there are places for: how many.
+    ///
+    /// # Errors
+    /// [`No`], if there is no place for the first.
+    pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
+        let mut frames = Frames::new();
+        for number in numbers {
+            let add = |bytes: &mut Vec<u8>| {
+                bytes.extend(number.to_ne_bytes());
+                Ok::<_, No>(())
+            };
+            frames.add(add).expect("no reason not to");
+        }
+        self.engine.push_many(&frames).map_err(no)
+    }
+
+    /// Pops up to `max` items.
+    ///
+    /// # Errors
+    /// [`No`], if there is none.
+    pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
+        let mut frames = Frames::new();
+        self.engine.pop_many(max, &mut frames).map_err(no)?;
+        let number = |n| u64::from_ne_bytes(frames.get(n).try_into().expect("a number"));
+        Ok((0..frames.len()).map(number).collect())
+    }
+
+    /// Pushes, waiting as a thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn push(&self, number: u64) -> Result<(), No> {
+        self.wait(End::Head, || self.try_push(number))
+    }
+
+    /// Pops, waiting as a thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop(&self) -> Result<u64, No> {
+        self.wait(End::Tail, || self.try_pop())
+    }
+
+    /// As the listener of the crate waits.
+    fn wait<R>(&self, end: End, mut attempt: impl FnMut() -> Result<R, No>) -> Result<R, No> {
+        loop {
+            match attempt() {
+                Err(No::NotNow) => {}
+                done => return done,
+            }
+            let mut back = false;
+            while let Standing::Asleep(seen) = self.engine.stand(end, back).expect("can repair") {
+                let platform = self.engine.platform();
+                platform.sleep(&platform.control().line(end).moved, seen, NET);
+                back = true;
+            }
+        }
+    }
+
+    /// Pops, waiting as a future whose runtime polls the bell.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop_by_bell(&self) -> Result<u64, No> {
+        loop {
+            match self.try_pop() {
+                Err(No::NotNow) => {}
+                done => return done,
+            }
+            while self.engine.listen(End::Tail).expect("can repair") {
+                let bell = self.engine.platform().bell(End::Tail);
+                let mut rung = bell.rung.lock().expect("nobody panics in bed");
+                while !*rung {
+                    rung = bell.bell.wait(rung).expect("nobody panics in bed");
+                }
+            }
+        }
+    }
+
+    /// Closes; whether it was open.
+    pub fn close(&self) -> bool {
+        self.engine.close()
+    }
+
+    /// How many are inside.
+    pub fn len(&self) -> u32 {
+        self.engine.len()
+    }
+
+    /// Whether none are.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
