@@ -3,8 +3,8 @@
 use crate::shared::Shared;
 use crate::state::{State, Want};
 use queue_core::event::Listen;
-use queue_core::sync::{Deadline, LockGuard, spin, thread};
-use queue_core::waiters::{Key, thread_waker};
+use queue_core::sync::{Deadline, LockGuard, spin};
+use queue_core::waiters::{Key, park, thread_waker};
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -107,21 +107,9 @@ impl<'a, T> Turn<'a, T> {
                 *waker = Some(thread_waker());
             }
             drop(state);
-            match left {
-                None => thread::park(),
-                Some(left) => park_timeout(left),
-            }
+            park(left);
         }
     }
-}
-
-#[cfg(not(loom))]
-use thread::park_timeout;
-
-/// Not reached: under loom every deadline has passed.
-#[cfg(loom)]
-fn park_timeout(_: std::time::Duration) {
-    thread::park();
 }
 
 impl<T: Send> Listen for Turn<'_, T> {

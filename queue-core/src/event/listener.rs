@@ -2,8 +2,8 @@
 
 use super::Event;
 use super::list::Sleeper;
-use crate::sync::{Deadline, thread};
-use crate::waiters::thread_waker;
+use crate::sync::Deadline;
+use crate::waiters::{park, thread_waker};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -83,23 +83,14 @@ impl Listen for Listener<'_> {
             if self.is_notified_or_sleep(Sleeper::Thread(thread_waker())) {
                 return true;
             }
-            match deadline.remaining() {
-                None => thread::park(),
+            let left = deadline.remaining();
+            if left.is_some_and(|left| left.is_zero()) {
                 // Timed out, unless the notification came at the last moment.
-                Some(left) if left.is_zero() => return self.leave(),
-                Some(left) => park_timeout(left),
+                return self.leave();
             }
+            park(left);
         }
     }
-}
-
-#[cfg(not(loom))]
-use thread::park_timeout;
-
-/// Not reached: under loom every deadline has passed.
-#[cfg(loom)]
-fn park_timeout(_: std::time::Duration) {
-    thread::park();
 }
 
 impl Future for Listener<'_> {

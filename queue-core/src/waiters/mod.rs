@@ -8,4 +8,4 @@ mod line;
 mod wake;
 
 pub use line::{Key, Line};
-pub use wake::{thread_waker, wake_all};
+pub use wake::{park, thread_waker, wake_all};

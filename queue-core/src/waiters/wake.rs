@@ -1,9 +1,10 @@
-//! Waking: a thread as a [`Waker`], and all of many.
+//! Sleeping and waking: a thread as a [`Waker`], and all of many.
 
 use crate::sync::thread::{self, Thread};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 struct Unpark(Thread);
 
@@ -37,6 +38,21 @@ pub fn thread_waker() -> Waker {
 #[cfg(loom)]
 pub fn thread_waker() -> Waker {
     waker_of_this_thread()
+}
+
+/// Sleeps until [`thread_waker`] wakes this thread or `left` is over, or for no reason.
+///
+/// ```
+/// use std::time::Duration;
+/// queue_core::waiters::park(Some(Duration::from_millis(1)));
+/// ```
+pub fn park(left: Option<Duration>) {
+    match left {
+        // Under loom there is no time: every deadline has passed, and nobody sleeps so.
+        #[cfg(not(loom))]
+        Some(left) => thread::park_timeout(left),
+        _ => thread::park(),
+    }
 }
 
 /// Wakes all of them in order, though wakers panic; the first panic goes on after that.
