@@ -5,6 +5,7 @@
 #![cfg(not(loom))]
 
 use What::*;
+use fastrand::Rng;
 use queue_core::contract::history::{History, NEVER, Operation, Violation, What};
 use std::collections::VecDeque;
 
@@ -216,15 +217,11 @@ fn linearizable(
 
 /// A small random history: a good run with its times blurred, and then, mostly, one
 /// answer or one time changed.
-fn random(
-    dice: &mut impl FnMut(u64) -> u64,
-    capacity: Option<usize>,
-    close: bool,
-) -> Vec<(u64, u64, What)> {
+fn random(dice: &mut Rng, capacity: Option<usize>, close: bool) -> Vec<(u64, u64, What)> {
     let mut state = (VecDeque::new(), false);
     let mut operations: Vec<(u64, u64, What)> = Vec::new();
-    for step in 0..5 + dice(3) {
-        let what = match dice(if close { 9 } else { 8 }) {
+    for step in 0..5 + dice.u64(..3) {
+        let what = match dice.u8(..if close { 9 } else { 8 }) {
             0..4 => [Pushed(step), Full(step), PushClosed(step)],
             4..8 => [Popped(*state.0.front().unwrap_or(&99)), Empty, Drained],
             _ => [Closed(true), Closed(false), Closed(false)],
@@ -235,19 +232,23 @@ fn random(
         let (what, next) = next.expect("one of the answers fits");
         state = next;
         let moment = 10 * step + 10;
-        operations.push((moment - dice(16).min(moment), moment + dice(16), what));
+        operations.push((
+            moment - dice.u64(..16).min(moment),
+            moment + dice.u64(..16),
+            what,
+        ));
     }
-    if dice(4) > 0 {
+    if dice.u8(..4) > 0 {
         let (i, j) = (
-            dice(operations.len() as u64) as usize,
-            dice(operations.len() as u64) as usize,
+            dice.usize(..operations.len()),
+            dice.usize(..operations.len()),
         );
-        match dice(3) {
+        match dice.u8(..3) {
             0 => {
                 let (a, b) = (operations[i].2, operations[j].2);
                 (operations[i].2, operations[j].2) = (b, a);
             }
-            1 => operations[i].2 = [Empty, Drained, Full(50), PushClosed(51)][dice(4) as usize],
+            1 => operations[i].2 = [Empty, Drained, Full(50), PushClosed(51)][dice.usize(..4)],
             _ => operations[i].1 = operations[i].0,
         }
     }
@@ -258,18 +259,12 @@ fn random(
 /// them, what the checker refuses the search refuses as well.
 #[test]
 fn agrees_with_a_plain_search() {
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut dice = |n: u64| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed >> 33) % n
-    };
+    let mut dice = Rng::with_seed(7);
     let (mut bad, mut missed, mut all) = (0, 0, 0);
     for round in 0..30_000 {
         let (capacity, close) = match round % 3 {
             0 => (None, false),
-            1 => (Some(1 + dice(2) as usize), false),
+            1 => (Some(1 + dice.usize(..2)), false),
             _ => (Some(2), true),
         };
         let operations = random(&mut dice, capacity, close);

@@ -47,18 +47,6 @@ enum Role {
     Batches,
 }
 
-/// A small generator of random numbers (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
 /// What a victim wrote down: who and which, for each item it pushed or popped.
 fn read_diary(mut from: impl Read) -> Vec<(u64, u64)> {
     let mut bytes = Vec::new();
@@ -147,9 +135,9 @@ macro_rules! storm {
                             queue.close();
                         }
                     });
-                    let mut dice = Dice(seed | 1);
+                    let mut dice = fastrand::Rng::with_seed(seed);
                     for victim in 1..=kills {
-                        let role = [Role::Producer, Role::Consumer, Role::Batches][dice.below(3) as usize];
+                        let role = [Role::Producer, Role::Consumer, Role::Batches][dice.usize(..3)];
                         let mut command = Command::new(env::current_exe().unwrap());
                         command.args(["--exact", concat!(stringify!($name), "::victim"), "--ignored", "--nocapture"]);
                         command.env("STORM_ROLE", format!("{role:?}")).env("STORM_WHO", victim.to_string());
@@ -161,7 +149,7 @@ macro_rules! storm {
                         // It says that it begins.
                         let mut begun = [0; 16];
                         diary_of.read_exact(&mut begun).unwrap();
-                        thread::sleep(Duration::from_micros(dice.below(1500)));
+                        thread::sleep(Duration::from_micros(dice.u64(..1500)));
                         child.kill().unwrap();
                         let killed = Instant::now();
                         let before = (storm.pushed.load(Ordering::Relaxed), storm.popped.lock().unwrap().len());

@@ -3,6 +3,7 @@
 
 use super::kinds::{Handle, Kind, over};
 use super::polled::Polled;
+use fastrand::Rng;
 use queue_core::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
 };
@@ -12,19 +13,6 @@ use std::time::Duration;
 over! {
     every:
     verbs_at_random,
-}
-
-/// A xorshift generator.
-struct Dice(u64);
-
-impl Dice {
-    /// 0 to `n` - 1.
-    fn roll(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % n
-    }
 }
 
 fn verbs_at_random<K: Kind>() {
@@ -39,9 +27,9 @@ fn verbs_at_random<K: Kind>() {
             closed: false,
             waiting: Vec::new(),
             pushing: Vec::new(),
-            dice: Dice(0x9E37_79B9_7F4A_7C15 ^ (seed as u64) << 20),
+            dice: Rng::with_seed(seed as u64),
         };
-        let closes = 100 + run.dice.roll(200);
+        let closes = 100 + run.dice.usize(..200);
         for step in 0..300 {
             if step == closes {
                 assert!(queue.close());
@@ -69,7 +57,7 @@ struct Run<'a, Q> {
     waiting: Vec<Polled<'a, Result<u32, PopError>>>,
     /// Pushes that were pending.
     pushing: Vec<Pushing<'a>>,
-    dice: Dice,
+    dice: Rng,
 }
 
 struct Pushing<'a> {
@@ -81,15 +69,15 @@ struct Pushing<'a> {
 
 impl<Q: Handle<u32>> Run<'_, Q> {
     fn step(&mut self) {
-        match self.dice.roll(13) {
+        match self.dice.usize(..13) {
             0..=1 => self.push(),
             2 => self.push_many(),
             3..=4 => self.pop(),
             5 => self.pop_many(),
             6..=7 => self.wait(),
             8 if !self.waiting.is_empty() => {
-                let one = self.dice.roll(self.waiting.len());
-                match self.dice.roll(2) {
+                let one = self.dice.usize(..self.waiting.len());
+                match self.dice.usize(..2) {
                     0 => self.poll_at(one),
                     _ => drop(self.waiting.swap_remove(one)),
                 }
@@ -97,11 +85,11 @@ impl<Q: Handle<u32>> Run<'_, Q> {
             9 => assert_eq!(self.queue.clone().len(), self.inside.len()),
             10 => self.start_push(),
             11 if !self.pushing.is_empty() => {
-                let one = self.dice.roll(self.pushing.len());
+                let one = self.dice.usize(..self.pushing.len());
                 self.poll_push(one);
             }
             12 if !self.pushing.is_empty() => {
-                let one = self.dice.roll(self.pushing.len());
+                let one = self.dice.usize(..self.pushing.len());
                 drop(self.pushing.remove(one));
             }
             _ => {}
@@ -176,7 +164,7 @@ impl<Q: Handle<u32>> Run<'_, Q> {
             (false, 0) => Err(TryPushError::Full(item)),
             _ => Ok(()),
         };
-        let pushed = match self.dice.roll(2) {
+        let pushed = match self.dice.usize(..2) {
             0 => self.queue.try_push(item),
             _ => (self.queue.push_timeout(item, Duration::ZERO)).map_err(|error| match error {
                 PushTimeoutError::Timeout(item) => TryPushError::Full(item),
@@ -189,7 +177,7 @@ impl<Q: Handle<u32>> Run<'_, Q> {
     }
 
     fn push_many(&mut self) {
-        let count = self.dice.roll(6);
+        let count = self.dice.usize(..6);
         let mut batch: VecDeque<u32> = (self.next..self.next + count as u32).collect();
         let expected = match (count, self.closed, self.room()) {
             (0, ..) => Ok(0),
@@ -209,7 +197,7 @@ impl<Q: Handle<u32>> Run<'_, Q> {
             true => TryPopError::Closed,
             false => TryPopError::Empty,
         });
-        let popped = match self.dice.roll(3) {
+        let popped = match self.dice.usize(..3) {
             0 => self.queue.try_pop(),
             1 if expected.is_ok() => Ok(self.queue.try_iter().next().expect("an item")),
             _ => (self.queue.pop_timeout(Duration::ZERO)).map_err(|error| match error {
@@ -222,7 +210,7 @@ impl<Q: Handle<u32>> Run<'_, Q> {
     }
 
     fn pop_many(&mut self) {
-        let max = self.dice.roll(6);
+        let max = self.dice.usize(..6);
         let expected = match (max, self.inside.len(), self.closed) {
             (0, ..) => Ok(0),
             (_, 0, true) => Err(TryPopError::Closed),

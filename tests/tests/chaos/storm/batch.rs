@@ -2,8 +2,8 @@
 
 use super::kind::{Item, Kind};
 use super::log::{Log, Outcome};
-use super::random::Random;
 use super::worker::{Orders, checked, failed};
+use fastrand::Rng;
 use queue_core::{Consumer, Producer, PushError, TryPopError, TryPushError};
 use std::collections::{HashMap, VecDeque};
 use std::iter::repeat_n;
@@ -16,13 +16,13 @@ pub(super) fn push<K: Kind>(
     at: usize,
     orders: &Orders,
     log: &Log,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> bool {
     let pushes: Vec<_> = numbers.clone().map(Some).collect();
     let mut items: VecDeque<Item> = numbers.map(|number| Item::new(number, random)).collect();
-    let waits = orders.patient && random.once_in(2);
+    let waits = orders.patient && (random.u8(..2) == 0);
     let outcomes = log.note_many(at, &pushes, u64::from(!waits), || {
-        let ended = match (waits, random.once_in(3)) {
+        let ended = match (waits, random.u8(..3) == 0) {
             (true, false) => blocked(producer.push_many(&mut items)),
             (true, true) => blocked(pollster::block_on(producer.push_many_async(&mut items))),
             (false, _) => match producer.try_push_many(&mut items) {
@@ -53,12 +53,12 @@ pub(super) fn pop<K: Kind>(
     at: usize,
     orders: &Orders,
     log: &Log,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> bool {
-    let waits = orders.patient && random.once_in(2);
+    let waits = orders.patient && (random.u8(..2) == 0);
     let outcomes = log.note_many(at, &vec![None; count], u64::from(!waits), || {
         let mut items = Vec::new();
-        let result = match (waits, random.once_in(3)) {
+        let result = match (waits, random.u8(..3) == 0) {
             (true, false) => consumer.pop_many(&mut items, count).map_err(Into::into),
             (true, true) => {
                 let popped = consumer.pop_many_async(&mut items, count);

@@ -2,8 +2,8 @@
 
 use super::kind::Kind;
 use super::log::{Log, Noted};
-use super::random::Random;
 use super::worker::{Half, Orders, Role};
+use fastrand::Rng;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ impl Crew {
     }
 
     /// Kills one of those who work, if on its side another one works too: which side.
-    pub(crate) fn kill_one(&mut self, random: &mut Random) -> Option<Role> {
+    pub(crate) fn kill_one(&mut self, random: &mut Rng) -> Option<Role> {
         let working = |role| {
             let of_role = self
                 .workers
@@ -108,7 +108,7 @@ impl Crew {
         if all.is_empty() {
             return None;
         }
-        let victim = all[random.below(all.len() as u64) as usize];
+        let victim = all[random.usize(..all.len())];
         Some(self.kill(victim))
     }
 

@@ -5,9 +5,9 @@ use super::judge::{Tally, judge, stall};
 use super::kind::{Item, Kind};
 use super::log::{Outcome, now};
 use super::noise::Noise;
-use super::random::Random;
 use super::watchdog;
 use super::worker::{Half, Role, checked};
+use fastrand::Rng;
 use queue_core::contract::history::{NEVER, Operation, What};
 use queue_core::{Bound, Consumer, Producer, TryPopError, TryPushError};
 use std::path::Path;
@@ -34,16 +34,15 @@ enum Ending {
 /// Runs and judges.
 pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Tally, String> {
     watchdog::alive(|| format!("--kind {} --seed {seed}", K::NAME));
-    let mut random = Random(seed);
-    let bound = match random.below(6) {
+    let mut random = Rng::with_seed(seed);
+    let bound = match random.u8(..6) {
         0 => Bound::Unbounded,
         n => Bound::items([1, 2, 7, 64, 1000][n as usize - 1]),
     };
-    let ending =
-        [Ending::Quiet, Ending::NoProducers, Ending::NoConsumers][random.below(3) as usize];
+    let ending = [Ending::Quiet, Ending::NoProducers, Ending::NoConsumers][random.usize(..3)];
     // Who sleeps: nobody much, the consumers, or the producers. Without a bound
     // somebody must keep the producers back.
-    let paces = match (bound, random.below(3)) {
+    let paces = match (bound, random.u8(..3)) {
         (Bound::Unbounded, _) => [500, 0],
         (_, 0) => [100, 100],
         (_, 1) => [3000, 0],
@@ -63,8 +62,8 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
         Role::Consumer => &consumer,
     };
     for role in [Role::Producer, Role::Consumer] {
-        for _ in 0..2 + random.below(2) {
-            crew.spawn::<K>(half(role), pace(role), patient, random.next());
+        for _ in 0..2 + random.u8(..2) {
+            crew.spawn::<K>(half(role), pace(role), patient, random.u64(..));
         }
     }
     crew.wait_for_all()?;
@@ -72,13 +71,13 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
     let mut killed = 0;
     while killed < kills {
         // Often before the last death is dealt with, so that repairers die as well.
-        let longest = if random.once_in(3) { 300 } else { 5000 };
-        thread::sleep(random.micros(longest));
+        let longest = if random.u8(..3) == 0 { 300 } else { 5000 };
+        thread::sleep(Duration::from_micros(random.u64(..longest)));
         let full = crew.take_full()?;
         let dead = crew.kill_one(&mut random);
         killed += u64::from(dead.is_some());
         for role in full.into_iter().chain(dead) {
-            crew.spawn::<K>(half(role), pace(role), patient, random.next());
+            crew.spawn::<K>(half(role), pace(role), patient, random.u64(..));
         }
         if started.elapsed() > Duration::from_secs(25) {
             return Err(format!("only {killed} of {kills} kills in 25 s"));
@@ -189,7 +188,7 @@ impl End {
     }
 
     fn push<K: Kind>(&mut self, producer: &Producer<Item, K>, number: u64) -> Result<What, String> {
-        let item = Item::new(number, &mut Random(number));
+        let item = Item::new(number, &mut Rng::with_seed(number));
         let mut failed = None;
         let what = self.note(|| match producer.try_push(item) {
             Ok(()) => What::Pushed(number),

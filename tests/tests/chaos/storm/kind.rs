@@ -1,7 +1,7 @@
 //! [`Kind`]: a queue between processes, and [`Item`]: what goes through it.
 
-use super::random::Random;
 use super::worker::{Half, Role};
+use fastrand::Rng;
 use queue_core::{Consumer, Create, Producer, Queue};
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ pub(crate) struct Item {
 
 impl Item {
     /// Mostly small, now and then larger than a page.
-    pub(crate) fn new(number: u64, random: &mut Random) -> Self {
-        let size = match random.below(8) {
+    pub(crate) fn new(number: u64, random: &mut Rng) -> Self {
+        let size = match random.u64(..8) {
             0..5 => 0,
-            5..7 => random.below(300),
-            _ => random.below(9_000),
+            5..7 => random.u64(..300),
+            _ => random.u64(..9_000),
         };
         let bytes = (0..size).map(|n| Self::byte(number, n)).collect();
         Self { number, bytes }

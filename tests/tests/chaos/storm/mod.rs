@@ -7,7 +7,6 @@ mod judge;
 mod kind;
 mod log;
 mod noise;
-mod random;
 mod steps;
 mod watchdog;
 mod worker;

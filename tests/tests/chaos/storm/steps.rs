@@ -7,8 +7,8 @@
 
 use super::kind::{Item, Kind};
 use super::log::now;
-use super::random::Random;
 use super::watchdog;
+use fastrand::Rng;
 use queue_core::{Bound, TryPopError, TryPushError};
 use std::process::{Command, Stdio};
 use std::{env, fmt, io};
@@ -82,23 +82,23 @@ impl fmt::Display for Steps {
 
 /// Cuts each verb after `count` of its instructions, evenly spread, or after all of them.
 pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<Steps, String> {
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
     let mut steps = Steps::default();
     for verb in [Verb::Push, Verb::Pop] {
         let length = episode::<K>(&[(verb, MOST)], &mut steps)?;
         steps.instructions = steps.instructions.max(length);
         let stride = (length / count).max(1);
-        let mut after = random.below(stride);
+        let mut after = random.u64(..stride);
         while after <= length {
             let mut deaths = vec![(verb, after)];
-            if random.once_in(4) {
+            if random.u8(..4) == 0 {
                 // Another one comes upon what is left, and is killed at that.
-                let verb = if random.once_in(2) {
+                let verb = if random.u8(..2) == 0 {
                     Verb::Push
                 } else {
                     Verb::Pop
                 };
-                deaths.push((verb, random.below(2 * length)));
+                deaths.push((verb, random.u64(..2 * length)));
                 steps.repairers += 1;
             }
             let met = episode::<K>(&deaths, &mut steps);

@@ -3,7 +3,7 @@
 use super::batch;
 use super::kind::{Item, Kind};
 use super::log::{ENTRIES, Log, Outcome};
-use super::random::Random;
+use fastrand::Rng;
 use queue_core::{
     Consumer, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, TryPopError,
     TryPushError,
@@ -79,7 +79,7 @@ impl Orders {
 
 /// Works.
 pub(crate) fn run<K: Kind>(orders: &Orders, log: &Log) {
-    let mut random = Random(orders.seed);
+    let mut random = Rng::with_seed(orders.seed);
     let queue = K::half(orders.role);
     let mut next = 0;
     while next < ENTRIES {
@@ -87,12 +87,12 @@ pub(crate) fn run<K: Kind>(orders: &Orders, log: &Log) {
             return;
         }
         let at = next;
-        let many = (ENTRIES - at).min(random.below(40) as usize + 1);
+        let many = (ENTRIES - at).min(random.usize(..40) + 1);
         // Now and then a batch.
-        next += if random.once_in(8) { many } else { 1 };
+        next += if random.u8(..8) == 0 { many } else { 1 };
         let count = next - at;
-        if random.once_in(8) && orders.pace > 0 {
-            thread::sleep(random.micros(orders.pace));
+        if random.u8(..8) == 0 && orders.pace > 0 {
+            thread::sleep(Duration::from_micros(random.u64(..orders.pace)));
         }
         let closed = match &queue {
             Half::Producer(producer) => {
@@ -131,10 +131,10 @@ enum Verb {
 }
 
 impl Verb {
-    fn choose(orders: &Orders, random: &mut Random) -> Self {
-        match random.below(if orders.patient { 10 } else { 6 }) {
+    fn choose(orders: &Orders, random: &mut Rng) -> Self {
+        match random.u64(..if orders.patient { 10 } else { 6 }) {
             0..2 => Self::Try,
-            2..6 => Self::Timeout(random.micros(30_000)),
+            2..6 => Self::Timeout(Duration::from_micros(random.u64(..30_000))),
             6..9 => Self::Block,
             _ => Self::Future,
         }
@@ -155,7 +155,7 @@ fn push<K: Kind>(
     at: usize,
     orders: &Orders,
     log: &Log,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> bool {
     let item = Item::new(number, random);
     let verb = Verb::choose(orders, random);
@@ -191,7 +191,7 @@ fn pop<K: Kind>(
     at: usize,
     orders: &Orders,
     log: &Log,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> bool {
     let verb = Verb::choose(orders, random);
     let outcome = log.note(at, None, verb.patience(), || match verb {
