@@ -5,10 +5,12 @@
 //! the closed flag) stands in a kept list, `tests/mutations.txt`, read by [`list`]. That
 //! list also argues for the mutations that no test can notice.
 
+mod group;
 pub mod list;
 mod places;
 pub mod run;
 mod scan;
+mod suites;
 pub mod table;
 
 use list::List;

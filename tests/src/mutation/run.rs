@@ -2,33 +2,13 @@
 //! notice, until one does.
 
 use super::Mutation;
-use crate::models::{self, Depth, ModelFile};
-use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
+use super::group::{ABORTED, End, Group};
+use super::suites::{self, Suite};
+use crate::models::{self, Depth};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// Tests that are run together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Suite {
-    /// One file of loom models.
-    Models(ModelFile),
-    /// The unit tests of a package, or one file of its other tests.
-    Tests(String, Option<String>),
-}
-
-impl fmt::Display for Suite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Models(file) => file.fmt(f),
-            Self::Tests(package, None) => f.write_str(package),
-            Self::Tests(package, Some(target)) => write!(f, "{package}/tests/{target}"),
-        }
-    }
-}
 
 /// What became of a mutation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,20 +22,6 @@ pub enum Fate {
     /// The change is not a program.
     NotBuilt,
 }
-
-/// How a suite ended.
-enum End {
-    Passed,
-    Failed(String),
-    OutOfTime,
-    NotBuilt,
-}
-
-/// Stands for the name of the test in a run that ended without naming one.
-const ABORTED: &str = "aborted";
-
-/// How long cargo may take before the tests run.
-const BUILD: Duration = Duration::from_secs(900);
 
 /// A copy of the sources, with build directories of its own.
 #[derive(Debug)]
@@ -82,92 +48,12 @@ impl Bench {
         Ok(bench)
     }
 
-    /// The suites that could notice the mutation, those nearest to it first: the models, as
-    /// far as its file is part of them, and the tests, of its package and of those
-    /// whose waiting is built on it. Not the tests if it is an ordering that is weaker:
-    /// common processors keep the stronger one anyway.
+    /// The suites that could notice the mutation, those nearest to it first.
     ///
     /// # Errors
     /// If a directory cannot be read.
     pub fn suites(&self, mutation: &Mutation) -> io::Result<Vec<Suite>> {
-        let file = mutation.file.as_str();
-        let (package, _) = file.split_once('/').unwrap_or((file, ""));
-        let packages: &[&str] = match package {
-            "queue-core" => &["queue-core", "queue-thread", "queue-async"],
-            _ => &[package],
-        };
-        let modelled = self.is_modelled(file)?;
-        let all_models = models::find(&self.tree)?;
-        let (mut suites, mut tests) = (Vec::new(), Vec::new());
-        for package in packages {
-            let own = |model: &&ModelFile| modelled && model.package == *package;
-            suites.extend(all_models.iter().filter(own).cloned().map(Suite::Models));
-            if mutation.is_ordering() {
-                continue;
-            }
-            let unit = Suite::Tests((*package).to_string(), None);
-            let mut files = self.test_files(package)?;
-            // `shm/ring.rs` is the business of `shm` and of `contract_shm`.
-            files.sort_by_key(|test| {
-                !file
-                    .split(['/', '.'])
-                    .any(|part| test.split('_').any(|word| word == part))
-            });
-            tests.push(unit);
-            tests.extend(
-                files
-                    .into_iter()
-                    .map(|test| Suite::Tests((*package).to_string(), Some(test))),
-            );
-        }
-        suites.extend(tests);
-        Ok(suites)
-    }
-
-    /// The names of a package's test targets that are no models.
-    fn test_files(&self, package: &str) -> io::Result<Vec<String>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(self.tree.join(package).join("tests"))? {
-            let path = entry?.path();
-            let target = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let is_file =
-                path.extension().is_some_and(|e| e == "rs") && !target.starts_with("loom_");
-            if is_file || path.join("main.rs").is_file() {
-                found.push(target);
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
-
-    /// Whether `file` is compiled into models: what the compiler noted down when it last
-    /// built them says so. Until it has, anything may be.
-    fn is_modelled(&self, file: &str) -> io::Result<bool> {
-        let Ok(notes) = std::fs::read_dir(self.builds.join("loom/release/deps")) else {
-            return Ok(true);
-        };
-        let (package, _) = file.split_once('/').unwrap_or((file, ""));
-        let package = format!("{}-", package.replace('-', "_"));
-        let mut built = false;
-        for note in notes {
-            let path = note?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(&package) && name.ends_with(".d") {
-                built = true;
-                let sources = std::fs::read_to_string(&path)?;
-                if sources
-                    .split_whitespace()
-                    .any(|source| plain(source) == file)
-                {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(!built)
+        suites::find(&self.tree, &self.builds, mutation)
     }
 
     /// Makes the change, runs `suites` until one notices, and takes it back. The test
@@ -280,99 +166,10 @@ impl Bench {
             // A model that panics does so for good, and says so at once.
             command.arg("--nocapture");
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        command.stderr(Stdio::piped()).process_group(0);
         // Tests end soon or not at all.
         let limit = if models { self.limit } else { self.limit / 4 };
-        Group(command.spawn()?).end(limit, models)
+        Group::start(command)?.end(limit, models)
     }
-}
-
-/// A running suite: cargo, and the tests below it.
-struct Group(Child);
-
-impl Group {
-    /// Waits for the suite to pass, or for the first sign that it will not: a test that
-    /// failed or, among `models`, one that panicked.
-    fn end(mut self, limit: Duration, models: bool) -> io::Result<End> {
-        let (lines, incoming) = mpsc::channel();
-        follow(self.0.stdout.take(), &lines);
-        follow(self.0.stderr.take(), &lines);
-        drop(lines);
-        let mut deadline = Instant::now() + BUILD;
-        let mut was_built = false;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match incoming.recv_timeout(left) {
-                // Not "running": some tests have no harness that says so.
-                Ok(line) if line.trim_start().starts_with("Running ") => {
-                    was_built = true;
-                    deadline = Instant::now() + limit;
-                }
-                Ok(line) => {
-                    let panicked = panicked_test(&line).filter(|_| models);
-                    if let Some(test) = failed_test(&line).or(panicked) {
-                        return Ok(End::Failed(test.to_string()));
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => return Ok(End::OutOfTime),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        Ok(match (self.0.wait()?.success(), was_built) {
-            (true, _) => End::Passed,
-            (false, true) => End::Failed(ABORTED.to_string()),
-            (false, false) => End::NotBuilt,
-        })
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // The whole group: a test may have started processes that outlive it. Killing what
-        // has ended already is no error.
-        let group = format!("-{}", self.0.id());
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
-        let _ = self.0.wait();
-    }
-}
-
-/// Sends what comes out of `pipe`, line by line.
-fn follow(pipe: Option<impl Read + Send + 'static>, lines: &mpsc::Sender<String>) {
-    let (pipe, lines) = (pipe.expect("it is piped"), lines.clone());
-    std::thread::spawn(move || {
-        BufReader::new(pipe)
-            .lines()
-            .map_while(Result::ok)
-            .try_for_each(|line| lines.send(line))
-    });
-}
-
-/// `path` without its steps up: `a/b/../c` is `a/c`.
-fn plain(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            ".." => _ = parts.pop(),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-/// The name in `thread 'NAME' (..) panicked at`.
-fn panicked_test(line: &str) -> Option<&str> {
-    let (name, rest) = line.strip_prefix("thread '")?.split_once('\'')?;
-    rest.contains(" panicked at ").then_some(name)
-}
-
-/// The name in `test NAME ... FAILED`.
-fn failed_test(line: &str) -> Option<&str> {
-    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
-    Some(name.trim_end_matches(" - should panic"))
 }
 
 /// Makes `to` a copy of the sources in `from`, and leaves alone what is the same, so that
