@@ -60,7 +60,8 @@
 //! # Features
 //!
 //! * `tokio`: takes part in tokio's cooperative budget, so that a task that always finds
-//!   the queue ready still lets its neighbours run: 32 polls cost a unit. Without it no runtime is linked in.
+//!   the queue ready still lets its neighbours run: 32 polls cost a unit. Without it no
+//!   runtime is linked in.
 //! * `sink`: `AsyncQueue::sink`, pushing as a `futures_sink::Sink`.
 //!   Popping as a `Stream` is always there: [`Queue::stream`].
 //!

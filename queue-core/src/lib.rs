@@ -16,8 +16,8 @@
 //!   if it builds queues too.
 //! * To choose a kind at run time: [`dynamic::DynQueue`].
 //! * To write a kind: [`Queue`] says how, [`event`] has the waiting ([`waiters`] what that
-//!   is made of), and the module
-//!   `contract` (feature `contract`) shows that it keeps the promises.
+//!   is made of), and the module `contract` (feature `contract`) shows that it keeps the
+//!   promises.
 //!
 //! To just use a queue take the kind's own crate; it exports what you need from here.
 //!

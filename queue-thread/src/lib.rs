@@ -6,8 +6,7 @@
 //! | [`LockFreeQueue`] | a ring of slots without a lock; unbounded, `crossbeam-queue`'s list | for single items through a small capacity, above all with more threads than cores |
 //!
 //! Both are bounded or unbounded, for any number of producers and consumers, and keep
-//! every promise of [`Queue`]. `ThreadQueue` contains no `unsafe` code; the ring does, two
-//! blocks in one file.
+//! every promise of [`Queue`]. Of `unsafe` code there are two blocks, in the ring.
 //!
 //! ```
 //! use queue_thread::{Queue, ThreadQueue};

@@ -1,4 +1,4 @@
-//! System processes, for the models of this crate. Under `--cfg loom` alone.
+//! Modelled processes, for the models of this crate. Under `--cfg loom` alone.
 //!
 //! A [`World`] is a queue's shared memory and the kernel around it; each thread of a
 //! model that runs [`World::process`] stands for a process. The engine, the lock and the

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use store::Store;
 
-/// The default queue between threads: two locks, two deques, no `unsafe`.
+/// The default queue between threads: two locks, two deques, no `unsafe` of its own.
 ///
 /// Producers append to one deque under one lock. A consumer that finds many items there
 /// moves them all, by one swap, to a second deque under a second lock, where consumers
