@@ -287,3 +287,28 @@ impl<T> State<T> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{KEEP, State};
+
+    #[test]
+    fn a_burst_gives_its_memory_back_and_a_few_items_keep_theirs() {
+        let mut state = State::new(usize::MAX);
+        state.items.reserve_exact(KEEP);
+        state.push(0);
+        state.pop().unwrap();
+        assert_eq!(state.items.capacity(), KEEP);
+
+        (0..16 * KEEP).for_each(|n| state.push(n));
+        let burst = state.items.capacity();
+        while state.len() > burst / 8 {
+            state.pop().unwrap();
+        }
+        assert_eq!(state.items.capacity(), burst);
+        state.pop().unwrap();
+        assert_eq!(state.items.capacity(), burst / 2);
+        while state.pop().is_ok() {}
+        assert!(state.items.capacity() <= KEEP);
+    }
+}

@@ -4,6 +4,8 @@
 #![cfg(not(loom))]
 
 use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -304,6 +306,25 @@ fn a_stream_keeps_its_place_in_line() {
     assert_eq!(stream.as_mut().poll_next(cx), Poll::Ready(Some(1)));
     assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     assert_eq!(later.woken(), 0);
+}
+
+#[test]
+fn a_listener_is_ready_once_its_turn_has_come() {
+    let queue = AsyncQueue::bounded(1);
+    let soon = || Deadline::after(std::time::Duration::from_millis(1));
+    assert!(!queue.listen_items().wait(soon()), "nothing came");
+    let mut item = Task::waiting(queue.listen_items());
+    queue.try_push(1).unwrap();
+    assert_eq!(item.woken(), 1);
+    item.ready();
+    assert!(!queue.listen_places().wait(soon()), "it is full");
+    let mut place = Task::waiting(queue.listen_places());
+    queue.try_pop().unwrap();
+    assert_eq!(place.woken(), 1);
+    place.ready();
+    item.cancel();
+    queue.try_push(2).unwrap();
+    assert!(queue.listen_items().wait(soon()));
 }
 
 #[test]

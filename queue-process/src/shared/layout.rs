@@ -153,3 +153,16 @@ impl Line {
         self.shown.mark.store(mark.word(), Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Shown;
+    use std::ptr;
+
+    #[test]
+    fn the_item_before_keeps_its_place_beside_the_mark() {
+        let shown = Shown::default();
+        assert!(!ptr::eq(shown.latest(6), shown.latest(7)));
+        assert!(ptr::eq(shown.latest(6), shown.latest(8)));
+    }
+}
