@@ -51,37 +51,28 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
     listener: &mut Option<Q::Listener<'a>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, PopError>> {
-    loop {
-        if let Some(listening) = listener {
-            ready!(Pin::new(listening).poll(cx));
-            *listener = None;
-        }
-        match queue.try_pop() {
-            Ok(item) => return Poll::Ready(Ok(item)),
-            Err(TryPopError::Closed) => return Poll::Ready(Err(PopError::Closed)),
-            Err(TryPopError::Failed(failure)) => {
-                return Poll::Ready(Err(PopError::Failed(failure)));
-            }
-            Err(TryPopError::Empty) => {}
-        }
-        // Listen, and try once more before waiting.
-        *listener = Some(queue.listen_items());
-        match queue.try_pop() {
-            Err(TryPopError::Empty) => continue,
-            Ok(item) => {
-                *listener = None;
-                return Poll::Ready(Ok(item));
-            }
-            Err(TryPopError::Closed) => {
-                *listener = None;
-                return Poll::Ready(Err(PopError::Closed));
-            }
-            Err(TryPopError::Failed(failure)) => {
-                *listener = None;
-                return Poll::Ready(Err(PopError::Failed(failure)));
-            }
-        }
+    if let Some(listening) = listener {
+        ready!(Pin::new(listening).poll(cx));
+        *listener = None;
     }
+    let popped = loop {
+        match queue.try_pop() {
+            Ok(item) => break Ok(item),
+            Err(TryPopError::Empty) => {}
+            Err(TryPopError::Closed) => break Err(PopError::Closed),
+            Err(TryPopError::Failed(failure)) => break Err(PopError::Failed(failure)),
+        }
+        match listener {
+            // Try once more before waiting.
+            None => *listener = Some(queue.listen_items()),
+            Some(listening) => {
+                ready!(Pin::new(listening).poll(cx));
+                *listener = None;
+            }
+        }
+    };
+    *listener = None;
+    Poll::Ready(popped)
 }
 
 pub(crate) async fn push_many_async<T: Send, Q: Queue<T> + ?Sized>(

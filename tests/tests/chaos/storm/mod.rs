@@ -30,6 +30,13 @@ struct Arguments {
     seed: Option<u64>,
 }
 
+impl Arguments {
+    /// Whether it asks for another kind.
+    fn leave_out<K: Kind>(&self) -> bool {
+        self.kind.as_deref().is_some_and(|kind| kind != K::NAME)
+    }
+}
+
 /// A number that differs from run to run.
 fn any_seed() -> u64 {
     u64::from(std::process::id()) << 20 ^ log::now()
@@ -72,11 +79,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Kills until it is enough: whether all was well.
 fn storm<K: Kind>(arguments: &Arguments, directory: &Path) -> bool {
-    if arguments
-        .kind
-        .as_deref()
-        .is_some_and(|kind| kind != K::NAME)
-    {
+    if arguments.leave_out::<K>() {
         return true;
     }
     let start = Instant::now();
@@ -119,11 +122,7 @@ fn storm<K: Kind>(arguments: &Arguments, directory: &Path) -> bool {
 
 /// Kills at chosen instructions: whether all was well.
 fn step<K: Kind>(arguments: &Arguments) -> bool {
-    if arguments
-        .kind
-        .as_deref()
-        .is_some_and(|kind| kind != K::NAME)
-    {
+    if arguments.leave_out::<K>() {
         return true;
     }
     let start = Instant::now();
