@@ -1,6 +1,6 @@
 //! What the adapters of channels between threads and those between tasks have in common:
-//! everything but the sending and the receiving. The macros write for the `Channel`, `Tx`
-//! and `Rx` of the module that calls them.
+//! everything but the sending and the receiving. The macros write for the `Channel`, `Tx`,
+//! `Rx` and `subject` of the module that calls them.
 
 /// `count` handles of one half.
 pub fn copies<H: Clone>(half: H, count: usize) -> Vec<H> {
@@ -50,9 +50,15 @@ macro_rules! channel {
 }
 
 /// The flavours of crossfire, each for the shape it is made for: `Array` with a bound,
-/// `List` without.
+/// `List` without; and `subjects` of them all.
 macro_rules! flavours {
-    ($($kind:ident: $module:ident::$storage:ident, $sides:ident, $tx:ident, $rx:ident, $new:ident;)+) => {$(
+    ($($kind:ident: $module:ident::$storage:ident, $sides:ident, $tx:ident, $rx:ident, $new:ident;)+) => {
+        /// Every flavour of crossfire.
+        pub fn subjects() -> Vec<Subject> {
+            vec![$(subject::<$kind>(Role::Peer)),+]
+        }
+
+        $(
         $crate::channels::channel! {
             /// One flavour of crossfire.
             $kind "crossfire", $sides, |shape| {
@@ -62,7 +68,8 @@ macro_rules! flavours {
             crossfire::$tx<$module::$storage<T>>, crossfire::$rx<$module::$storage<T>>;
             |shape| $crate::channels::flavours!(@new $storage, $module::$new, shape)
         }
-    )+};
+        )+
+    };
     (@for Array, $shape:ident) => { $shape.capacity.is_some() };
     (@for List, $shape:ident) => { $shape.capacity.is_none() };
     (@new Array, $new:path, $shape:ident) => { $new($shape.capacity.expect("a bound")) };

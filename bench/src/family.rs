@@ -1,6 +1,25 @@
-//! Our kinds as channels, for threads and for tasks: all through the one trait.
+//! Our kinds as channels, for threads and for tasks: all through the one trait. The macros
+//! write for the `Channel` and `subject` of the module that calls them.
 
-/// Implements the `Channel` in scope for a kind of ours.
+/// Every kind of ours, as a `Channel`, and `subjects` of them all.
+macro_rules! kinds {
+    () => {
+        /// Every kind of ours.
+        pub fn subjects() -> Vec<Subject> {
+            vec![
+                subject::<ThreadKind>(Role::Ours),
+                subject::<LockFreeKind>(Role::Ours),
+                subject::<AsyncKind>(Role::Ours),
+            ]
+        }
+
+        $crate::family::kind!(ThreadKind, "ThreadQueue", queue_thread::ThreadQueue);
+        $crate::family::kind!(LockFreeKind, "LockFreeQueue", queue_thread::LockFreeQueue);
+        $crate::family::kind!(AsyncKind, "AsyncQueue", queue_async::AsyncQueue);
+    };
+}
+
+/// One of them.
 macro_rules! kind {
     ($channel:ident, $name:literal, $($kind:ident)::+) => {
         $crate::channels::channel! {
@@ -16,4 +35,4 @@ macro_rules! kind {
     };
 }
 
-pub(crate) use kind;
+pub(crate) use {kind, kinds};

@@ -155,7 +155,7 @@ fn calibrate(cell: &Cell, subject: &str, care: &Care) -> Result<u64, String> {
     // it has been used a few times, it is the system's memory that is measured.
     let warm = match cell.size {
         ..4096 => 1.0,
-        ..65_536 => 4.0,
+        4096..65_536 => 4.0,
         _ => 8.0,
     };
     let wanted = warm * care.run_ms as f64 / 1e3;

@@ -1,9 +1,11 @@
 //! crossfire between tasks, in each of its flavours for the shape it is made for.
 
 use super::channel::{Channel, Rx, Tx};
+use super::subject;
 use crate::cell::Shape;
 use crate::channels::flavours;
 use crate::item::Item;
+use crate::subject::{Role, Subject};
 use crossfire::flavor::Flavor;
 use crossfire::{AsyncRxTrait, AsyncTxTrait, BlockingTxTrait, mpmc, mpsc, spsc};
 use std::future::Future;

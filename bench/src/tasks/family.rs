@@ -3,20 +3,11 @@
 use super::channel::{Channel, Rx, Tx};
 use super::subject;
 use crate::cell::Shape;
-use crate::family::kind;
+use crate::family::kinds;
 use crate::item::Item;
 use crate::subject::{Role, Subject};
 use queue_core::{Bound, Consumer, Create, Producer, Queue};
 use std::collections::VecDeque;
-
-/// Every kind of ours that tasks use.
-pub fn subjects() -> Vec<Subject> {
-    vec![
-        subject::<ThreadKind>(Role::Ours),
-        subject::<LockFreeKind>(Role::Ours),
-        subject::<AsyncKind>(Role::Ours),
-    ]
-}
 
 impl<T: Item, Q: Queue<T> + 'static> Tx<T> for Producer<T, Q> {
     async fn send(&mut self, item: T) {
@@ -46,6 +37,4 @@ impl<T: Item, Q: Queue<T> + 'static> Rx<T> for Consumer<T, Q> {
     }
 }
 
-kind!(ThreadKind, "ThreadQueue", queue_thread::ThreadQueue);
-kind!(LockFreeKind, "LockFreeQueue", queue_thread::LockFreeQueue);
-kind!(AsyncKind, "AsyncQueue", queue_async::AsyncQueue);
+kinds!();

@@ -10,22 +10,18 @@ use futures::{SinkExt, StreamExt};
 
 /// Every peer between tasks.
 pub fn subjects() -> Vec<Subject> {
-    vec![
+    let mut all = crossfire::subjects();
+    all.extend([
         subject::<Tokio>(Peer),
         subject::<TokioUnbounded>(Peer),
-        subject::<crossfire::Spsc>(Peer),
-        subject::<crossfire::SpscUnbounded>(Peer),
-        subject::<crossfire::Mpsc>(Peer),
-        subject::<crossfire::MpscUnbounded>(Peer),
-        subject::<crossfire::Mpmc>(Peer),
-        subject::<crossfire::MpmcUnbounded>(Peer),
         subject::<Kanal>(Peer),
         subject::<Flume>(Peer),
         subject::<AsyncChannel>(Peer),
         subject::<Tachyonix>(Peer),
         subject::<Futures>(Peer),
         subject::<FuturesUnbounded>(Peer),
-    ]
+    ]);
+    all
 }
 
 /// A peer: how its halves send and receive, and the rest as [`channel`] has it.

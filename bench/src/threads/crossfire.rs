@@ -1,9 +1,11 @@
 //! crossfire between threads, in each of its flavours for the shape it is made for.
 
 use super::channel::{Channel, Rx, Tx};
+use super::subject;
 use crate::cell::Shape;
 use crate::channels::flavours;
 use crate::item::Item;
+use crate::subject::{Role, Subject};
 use crossfire::flavor::Flavor;
 use crossfire::{BlockingRxTrait, BlockingTxTrait, mpmc, mpsc, spsc};
 

@@ -13,14 +13,9 @@ use crate::subject::{Role, Subject};
 /// Every peer between threads.
 pub fn subjects() -> Vec<Subject> {
     use Role::{Ceiling, Peer};
-    vec![
+    let mut all = crossfire::subjects();
+    all.extend([
         subject::<Crossbeam>(Peer),
-        subject::<crossfire::Spsc>(Peer),
-        subject::<crossfire::SpscUnbounded>(Peer),
-        subject::<crossfire::Mpsc>(Peer),
-        subject::<crossfire::MpscUnbounded>(Peer),
-        subject::<crossfire::Mpmc>(Peer),
-        subject::<crossfire::MpmcUnbounded>(Peer),
         subject::<Kanal>(Peer),
         subject::<Flume>(Peer),
         subject::<AsyncChannel>(Peer),
@@ -31,7 +26,8 @@ pub fn subjects() -> Vec<Subject> {
         subject::<ByHand<ParkingLot>>(Peer),
         subject::<ByHand<Std>>(Peer),
         subject::<Rtrb>(Ceiling),
-    ]
+    ]);
+    all
 }
 
 /// A peer: how its halves send and receive, and the rest as [`channel`] has it.
