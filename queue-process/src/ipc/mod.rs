@@ -61,20 +61,21 @@ use wire::{Role, Ticket};
 ///   but consumers that popped in the few microseconds between got later items before them.
 ///   Meanwhile a closed queue that is empty otherwise answers `Empty`, not yet `Closed`.
 /// * **Ends.** A process that has a handle counts as a producer and a consumer, until it
-///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has. A handle on its
-///   way (in a message, or shared with a child that has not taken it up yet) counts too. When the
-///   last one of a side has gone, the queue closes. A child that dies before it takes up
-///   what was shared with it is missed after a minute.
+///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has.
+///   A handle on its way (in a message, or shared with a child that has not taken it up
+///   yet) counts too. When the last one of a side has gone, the queue closes. A child
+///   that dies before it takes up what was shared with it is missed after a minute.
 /// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
 ///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else.
 ///
 /// # Cost
 ///
-/// In the host an operation costs an allocation and a lock, some 0.2 µs. A guest's push is one
-/// exchange of messages with the host (16 µs on a busy machine of two processors), its pop
-/// two (22 µs); a batch costs little more than one item, so that it moves one to three million
-/// numbers a second; a sleeping guest adds one message that wakes it. An item may be as large as memory allows. The host
-/// runs one (sleeping) thread for each guest, a guest one in all.
+/// In the host an operation costs an allocation and a lock, some 0.2 µs. A guest's push
+/// is one exchange of messages with the host (16 µs on a busy machine of two processors),
+/// its pop two (22 µs); a batch costs little more than one item, so that it moves one to
+/// three million numbers a second; a sleeping guest adds one message that wakes it. An
+/// item may be as large as memory allows. The host runs one (sleeping) thread for each
+/// guest, a guest one in all.
 ///
 /// # Trust
 ///

@@ -9,7 +9,8 @@ use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushEr
 use std::collections::VecDeque;
 use std::{iter, thread};
 
-/// As many items of a batch are serialized at once; some of them in vain where there are fewer places.
+/// As many items of a batch are serialized at once; some of them in vain where there are
+/// fewer places.
 const BATCH_ITEMS: usize = 256;
 
 impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {

@@ -1,8 +1,9 @@
 //! [`Pipe`]: where the items of a [`PipeQueue`](super::PipeQueue) are.
 //!
-//! Each item is a [`Record`](super::record::Record) of 64 bytes in a kernel pipe. Beside the pipe there is a
-//! sparse file in memory with two parts: the *hall*, where the bytes of items lie that
-//! are too large for a record, and the *log*, where records go that find the pipe full.
+//! Each item is a [`Record`](super::record::Record) of 64 bytes in a kernel pipe. Beside
+//! the pipe there is a sparse file in memory with two parts: the *hall*, where the bytes
+//! of items lie that are too large for a record, and the *log*, where records go that
+//! find the pipe full.
 //!
 //! # Order
 //!

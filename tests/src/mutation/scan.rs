@@ -78,7 +78,8 @@ fn weaker(ordering: &str, before: &str) -> &'static [&'static str] {
     }
 }
 
-/// The atomic operation (`replace` and `mark` are of shared memory) whose arguments `before` ends in.
+/// The atomic operation whose arguments `before` ends in; `replace` and `mark` are of
+/// shared memory.
 fn operation(before: &str) -> &str {
     const OPERATIONS: &[&str] = &[
         "load",
