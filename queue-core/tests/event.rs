@@ -76,7 +76,7 @@ fn who_has_left_is_not_waited_for() {
 #[test]
 fn every_task_is_woken_for_a_change_of_its_own() {
     let event = Event::new();
-    let sleepers = [false; 3].map(|panics| sleeper(&event, panics));
+    let sleepers = [false; 6].map(|panics| sleeper(&event, panics));
     let rung = || {
         let rung = sleepers.iter().map(|(_, bell)| &bell.rung);
         rung.filter(|rung| rung.load(Ordering::Relaxed)).count()
@@ -85,6 +85,11 @@ fn every_task_is_woken_for_a_change_of_its_own() {
     assert_eq!(rung(), 1);
     event.notify_unless_pending();
     assert_eq!(rung(), 2, "the first may never be polled again");
-    event.notify_under_lock_unless_pending(5);
+    event.notify_after_rmw_unless_pending();
     assert_eq!(rung(), 3);
+    event.notify_under_lock_unless_pending(2);
+    assert_eq!(rung(), 5);
+    event.notify_under_lock_unless_pending(2);
+    assert_eq!(rung(), 6);
+    assert!(!event.has_waiting());
 }

@@ -7,13 +7,18 @@ mod common;
 
 use common::{Job, Simple};
 use queue_core::contract::Item;
+use queue_core::dynamic::DynQueue;
+use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{
     Bound, Create, Failure, FailureKind, PopError, PopTimeoutError, PushError, PushTimeoutError,
     Queue, Side, TryPopError, TryPushError,
 };
 use std::error::Error;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 fn failure() -> Failure {
@@ -224,4 +229,24 @@ fn a_failed_item_comes_back() {
     let error = queue.try_push(Job::bad()).unwrap_err();
     assert!(error.failure().is_some() && !error.is_full());
     assert_eq!(error.into_item().number(), Job::bad().number());
+}
+
+#[test]
+fn a_boxed_queue_and_its_listeners_do_what_its_own_do() {
+    let queue = DynQueue::new(Simple::<u64>::create(Bound::items(1)).unwrap());
+    let soon = || Deadline::after(Duration::from_millis(1));
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(!queue.listen_items().wait(soon()), "nothing came");
+    let listener = queue.listen_items();
+    assert_eq!(format!("{listener:?}"), "DynListener(..)");
+    queue.push(1).unwrap();
+    assert!(listener.wait(soon()));
+    assert_eq!(
+        format!("{queue:?}"),
+        "DynQueue { len: 1, capacity: Some(1), closed: false, .. }"
+    );
+    let mut listener = queue.listen_places();
+    assert!(Pin::new(&mut listener).poll(cx).is_pending());
+    assert_eq!(queue.pop(), Ok(1));
+    assert!(Pin::new(&mut listener).poll(cx).is_ready());
 }

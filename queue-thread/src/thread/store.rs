@@ -314,3 +314,38 @@ impl<T> Store<T> {
 fn spare<T>(deque: &mut VecDeque<T>) -> Option<VecDeque<T>> {
     (deque.is_empty() && deque.capacity() * size_of::<T>() > KEPT).then(|| mem::take(deque))
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn counts(store: &Store<u32>) -> [usize; 2] {
+        [&store.head.count, &store.tail.count].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn many_items_become_the_outbox_and_few_stay() {
+        let store = Store::new(None);
+        (0..BATCH as u32).for_each(|n| store.try_push(n).unwrap());
+        store.try_pop().unwrap();
+        assert_eq!(counts(&store), [0, BATCH - 1], "not worth it");
+        (0..2).for_each(|n| store.try_push(n).unwrap());
+        store.try_pop().unwrap();
+        assert_eq!(counts(&store), [BATCH, 0]);
+        store.try_push(7).unwrap();
+        store.try_pop().unwrap();
+        assert_eq!(counts(&store), [BATCH - 1, 1]);
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_and_a_little_is_kept() {
+        let kept = KEPT / size_of::<u32>();
+        assert!(spare(&mut VecDeque::<u32>::with_capacity(kept)).is_none());
+        let mut burst = VecDeque::<u32>::with_capacity(kept + 1);
+        burst.push_back(1);
+        assert!(spare(&mut burst).is_none(), "in use");
+        burst.clear();
+        assert!(spare(&mut burst).is_some());
+        assert_eq!(burst.capacity(), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! What both kinds say of themselves, to a log and to a thread that is about to sleep.
+
+#![cfg(not(loom))]
+
+use queue_core::Side;
+use queue_thread::{LockFreeQueue, Queue, ThreadQueue};
+
+#[test]
+fn a_queue_says_how_full_it_is() {
+    let queue = ThreadQueue::bounded(2);
+    queue.try_push("an item is not shown").unwrap();
+    assert_eq!(
+        format!("{queue:?}"),
+        "ThreadQueue { len: 1, capacity: Some(2), closed: false }"
+    );
+    let queue = LockFreeQueue::<u8>::unbounded();
+    queue.close();
+    assert_eq!(
+        format!("{queue:?}"),
+        "LockFreeQueue { len: 0, capacity: None, closed: true }"
+    );
+}
+
+/// For every kind: of 30 items, when some were popped and so may lie elsewhere.
+fn seen<Q: Queue<u32>>(queue: Q) {
+    let look = || [Side::Consumers, Side::Producers].map(|side| queue.glance(side));
+    let places = |inside| queue.capacity().map_or(usize::MAX, |all| all - inside);
+    // As good as without a bound is good enough for who looks.
+    let close = |[items, free]: [usize; 2], inside| {
+        items == inside && (free == places(inside) || queue.capacity().is_none() && free > 1 << 60)
+    };
+    assert!(close(look(), 0));
+    (0..30).for_each(|n| queue.try_push(n).unwrap());
+    assert!(close(look(), 30));
+    (0..7).for_each(|n| assert_eq!(queue.try_pop(), Ok(n)));
+    queue.try_push(30).unwrap();
+    assert!(close(look(), 24), "{:?}", look());
+    queue.close();
+    assert_eq!(look(), [usize::MAX; 2], "the end is worth a try");
+}
+
+#[test]
+fn a_glance_sees_what_is_there() {
+    seen(ThreadQueue::bounded(40));
+    seen(ThreadQueue::unbounded());
+    seen(LockFreeQueue::bounded(40));
+    seen(LockFreeQueue::unbounded());
+}
