@@ -1,4 +1,5 @@
-//! `LockFreeQueue`'s ring, by itself: laps, capacities, and what is left in it.
+//! `LockFreeQueue`'s ring, by itself: laps, capacities, and what is left in it (and in the
+//! chain of one without a bound).
 
 #![cfg(not(loom))]
 
@@ -47,11 +48,13 @@ fn left_inside() {
             assert!(!self.0, "an item panics");
         }
     }
-    let queue = LockFreeQueue::bounded(4);
-    for panics in [false, true, false, false] {
-        assert!(queue.try_push(Item(panics)).is_ok());
+    for queue in [LockFreeQueue::bounded(4), LockFreeQueue::unbounded()] {
+        DROPPED.store(0, Ordering::Relaxed);
+        for panics in [false, true, false, false] {
+            assert!(queue.try_push(Item(panics)).is_ok());
+        }
+        drop(queue.try_pop());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
+        assert_eq!(DROPPED.load(Ordering::Relaxed), 4);
     }
-    drop(queue.try_pop());
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
-    assert_eq!(DROPPED.load(Ordering::Relaxed), 4);
 }

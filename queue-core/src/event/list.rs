@@ -125,3 +125,69 @@ impl List {
         self.line.unlink(key);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{List, Sleeper};
+    use std::task::Waker;
+
+    fn thread() -> Sleeper {
+        Sleeper::Thread(Waker::noop().clone())
+    }
+
+    fn task() -> Sleeper {
+        Sleeper::Task(Waker::noop().clone())
+    }
+
+    #[test]
+    fn a_thread_that_was_notified_is_on_its_way_until_it_is_back() {
+        let mut list = List::new();
+        let keys = [(); 4].map(|()| list.insert());
+        for key in keys {
+            assert!(list.sleep(key, thread()).is_none());
+        }
+        assert!(list.sleep(keys[3], thread()).is_some(), "asleep before");
+        assert!(!list.has_pending(), "nobody was notified");
+        assert!(list.notify_first().is_some());
+        assert_eq!(
+            keys.map(|key| list.is_notified(key)),
+            [true, false, false, false]
+        );
+        assert!(list.has_pending());
+        let (notified, waker) = list.remove(keys[1]);
+        assert!(!notified && waker.is_some() && list.has_pending());
+        let (notified, waker) = list.remove(keys[0]);
+        assert!(notified && waker.is_none());
+        assert!(!list.has_pending(), "it is back");
+        assert_eq!(list.notify_all().len(), 2);
+        assert_eq!((list.waiting(), list.has_pending()), (0, true));
+    }
+
+    #[test]
+    fn a_task_is_relied_on_neither_asleep_nor_notified() {
+        let mut list = List::new();
+        let [_awake, second, third, _fourth] = [(); 4].map(|()| {
+            let key = list.insert();
+            list.sleep(key, thread());
+            key
+        });
+        list.notify_first();
+        list.sleep(third, task());
+        assert!(
+            !list.has_pending(),
+            "one sleeps behind whom nobody may come"
+        );
+        list.sleep(third, thread());
+        assert!(list.has_pending(), "a thread polls it now");
+        list.sleep(second, task());
+        list.remove(second);
+        assert!(list.has_pending());
+
+        let mut list = List::new();
+        let [first, second] = [(); 2].map(|()| list.insert());
+        list.sleep(first, task());
+        list.sleep(second, thread());
+        list.notify_first();
+        assert!(!list.has_pending(), "it may never be polled again");
+    }
+}

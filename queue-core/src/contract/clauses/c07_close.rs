@@ -40,7 +40,9 @@ pub fn c7_close<S: Subject>() {
         crew.step("an unbounded queue");
         let queue = unbounded::<S>();
         assert!(queue.push(item::<S>(1)).is_ok(), "open, without a bound");
-        queue.close();
+        assert!(!queue.is_closed(), "closed from the beginning");
+        assert!(queue.close(), "the first close");
+        assert!(queue.is_closed(), "is_closed() after close");
         let refused = queue.try_push(item::<S>(2));
         assert!(refused.is_err_and(|e| e.is_closed()), "a push after close");
         assert_eq!(queue.close_now().len(), 1, "close_now after close");
