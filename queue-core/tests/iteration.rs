@@ -66,6 +66,7 @@ fn a_stream_ends_with_its_queue() {
     let queue = Simple::<Job>::create(Bound::items(2)).unwrap();
     let mut stream = queue.stream();
     assert!(next(&mut stream).is_pending() && !stream.is_terminated());
+    assert!(format!("{stream:?}").starts_with("Stream { end: End { reached: false"));
     assert!(queue.try_push(Job::new(1)).is_ok());
     queue.close();
     assert!(!stream.is_terminated(), "an item is left");

@@ -1,0 +1,135 @@
+//! What the trait makes of a kind that gives no more than it must.
+
+#![cfg(not(loom))]
+
+use queue_core::event::{Event, Listener};
+use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// Up to `capacity` items. A 0 fails as it comes out, and is gone; a 255 fails and stays.
+#[derive(Default)]
+struct Least {
+    items: Mutex<VecDeque<u8>>,
+    capacity: Option<usize>,
+    closed: AtomicBool,
+    came: Event,
+    ends: Ends,
+}
+
+impl Least {
+    fn holding(items: &[u8], capacity: Option<usize>) -> Self {
+        Self {
+            items: Mutex::new(items.iter().copied().collect()),
+            capacity,
+            ..Self::default()
+        }
+    }
+
+    fn items(&self) -> MutexGuard<'_, VecDeque<u8>> {
+        self.items.lock().unwrap()
+    }
+}
+
+impl Queue<u8> for Least {
+    type Listener<'a> = Listener<'a>;
+
+    fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
+        if self.is_full() {
+            return Err(TryPushError::Full(item));
+        }
+        self.items().push_back(item);
+        Ok(())
+    }
+
+    fn try_pop(&self) -> Result<u8, TryPopError> {
+        let mut items = self.items();
+        let failed = || TryPopError::Failed(Failure::new(FailureKind::Codec, "no"));
+        match items.pop_front() {
+            Some(0) => Err(failed()),
+            Some(255) => {
+                items.push_front(255);
+                Err(failed())
+            }
+            Some(item) => Ok(item),
+            None if self.is_closed() => Err(TryPopError::Closed),
+            None => Err(TryPopError::Empty),
+        }
+    }
+
+    fn listen_items(&self) -> Listener<'_> {
+        self.came.listen()
+    }
+
+    fn listen_places(&self) -> Listener<'_> {
+        self.came.listen()
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    fn len(&self) -> usize {
+        self.items().len()
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::Relaxed)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_glance_is_how_much_there_is_to_do() {
+    let glance = |queue: &Least| [Side::Consumers, Side::Producers].map(|side| queue.glance(side));
+    let queue = Least::holding(&[1, 2], Some(7));
+    assert_eq!(glance(&queue), [2, 5]);
+    queue.close();
+    assert_eq!(glance(&queue), [usize::MAX; 2]);
+    assert_eq!(glance(&Least::holding(&[1], None)), [1, usize::MAX]);
+}
+
+#[test]
+fn closing_takes_what_comes_out_and_skips_what_does_not() {
+    let queue = Least::holding(&[1, 0, 2, 0], None);
+    assert_eq!(queue.close_now(), [1, 2]);
+    assert!(queue.is_closed());
+    let queue = Least::holding(&[1, 255, 2], None);
+    assert_eq!(queue.close_now(), [1], "the rest does not come out");
+}
+
+#[test]
+fn a_batch_says_how_many_and_fails_only_if_its_first_item_does() {
+    let queue = Least::holding(&[1], Some(3));
+    let mut items = VecDeque::from([2, 3, 4]);
+    assert_eq!(queue.try_push_many(&mut items), Ok(2));
+    assert_eq!(queue.try_push_many(&mut items), Err(TryPushError::Full(())));
+    assert_eq!(items, [4]);
+    let mut got = Vec::new();
+    assert_eq!(queue.try_pop_many(&mut got, 2), Ok(2));
+    assert_eq!(queue.try_pop_many(&mut got, 2), Ok(1));
+    assert_eq!(queue.try_pop_many(&mut got, 2), Err(TryPopError::Empty));
+    assert_eq!(got, [1, 2, 3]);
+    let queue = Least::holding(&[1, 0, 2], None);
+    assert_eq!(queue.try_pop_many(&mut got, 9), Ok(1));
+    assert_eq!(queue.try_pop_many(&mut got, 9), Ok(1));
+    let failed = Least::holding(&[0, 2], None).try_pop_many(&mut got, 9);
+    assert!(matches!(failed, Err(TryPopError::Failed(_))));
+}
+
+#[test]
+fn the_last_end_closes() {
+    let queue = Least::default();
+    queue.enlist(Side::Producers);
+    assert!(!queue.is_closed());
+    queue.retire(Side::Producers);
+    assert!(queue.is_closed());
+}
