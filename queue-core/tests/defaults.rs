@@ -3,10 +3,14 @@
 #![cfg(not(loom))]
 
 use queue_core::event::{Event, Listener};
-use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
+use queue_core::{
+    Ends, Failure, FailureKind, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError,
+    TryPushError,
+};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Up to `capacity` items. A 0 fails as it comes out, and is gone; a 255 fails and stays.
 #[derive(Default)]
@@ -14,6 +18,7 @@ struct Least {
     items: Mutex<VecDeque<u8>>,
     capacity: Option<usize>,
     closed: AtomicBool,
+    tries: AtomicUsize,
     came: Event,
     ends: Ends,
 }
@@ -36,6 +41,7 @@ impl Queue<u8> for Least {
     type Listener<'a> = Listener<'a>;
 
     fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
         if self.is_full() {
             return Err(TryPushError::Full(item));
         }
@@ -44,6 +50,7 @@ impl Queue<u8> for Least {
     }
 
     fn try_pop(&self) -> Result<u8, TryPopError> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
         let mut items = self.items();
         let failed = || TryPopError::Failed(Failure::new(FailureKind::Codec, "no"));
         match items.pop_front() {
@@ -123,6 +130,18 @@ fn a_batch_says_how_many_and_fails_only_if_its_first_item_does() {
     assert_eq!(queue.try_pop_many(&mut got, 9), Ok(1));
     let failed = Least::holding(&[0, 2], None).try_pop_many(&mut got, 9);
     assert!(matches!(failed, Err(TryPopError::Failed(_))));
+}
+
+#[test]
+fn no_time_at_all_is_one_try() {
+    let queue = Least::holding(&[1], Some(1));
+    let refused = queue.push_timeout(2, Duration::ZERO);
+    assert_eq!(refused, Err(PushTimeoutError::Timeout(2)));
+    assert_eq!(queue.tries.load(Ordering::Relaxed), 1);
+    let queue = Least::default();
+    let popped = queue.pop_timeout(Duration::ZERO);
+    assert_eq!(popped, Err(PopTimeoutError::Timeout));
+    assert_eq!(queue.tries.load(Ordering::Relaxed), 1);
 }
 
 #[test]
