@@ -174,6 +174,13 @@ macro_rules! promises {
             }
 
             #[test]
+            fn options_say_their_limits() {
+                let options = $kind::<String>::options().max_item_bytes(7);
+                let said = format!("{:?}", options.memory_limit(9));
+                assert!(said.ends_with("Options { max_item_bytes: 7, memory_limit: 9 }"));
+            }
+
+            #[test]
             fn many_threads_move_everything_in_order() {
                 many_threads(&$kind::<(u32, u32)>::bounded(16).unwrap());
             }
