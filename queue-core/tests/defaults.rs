@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Up to `capacity` items. A 0 fails as it comes out, and is gone; a 255 fails and stays.
+/// Up to `capacity` items. A 0 fails as it comes out, and is gone; a 255 fails and stays; a
+/// 254 is on its way for ever.
 #[derive(Default)]
 struct Least {
     items: Mutex<VecDeque<u8>>,
@@ -58,6 +59,10 @@ impl Queue<u8> for Least {
             Some(255) => {
                 items.push_front(255);
                 Err(failed())
+            }
+            Some(254) => {
+                items.push_front(254);
+                Err(TryPopError::Empty)
             }
             Some(item) => Ok(item),
             None if self.is_closed() => Err(TryPopError::Closed),
@@ -142,6 +147,13 @@ fn no_time_at_all_is_one_try() {
     let popped = queue.pop_timeout(Duration::ZERO);
     assert_eq!(popped, Err(PopTimeoutError::Timeout));
     assert_eq!(queue.tries.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn time_is_up_though_there_seems_to_be_something() {
+    let queue = Least::holding(&[254], None);
+    let popped = queue.pop_timeout(Duration::from_millis(1));
+    assert_eq!(popped, Err(PopTimeoutError::Timeout));
 }
 
 #[test]

@@ -156,6 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_it_stays() {
+        let file = create(3 * 4096).unwrap();
+        let [stretch, next] = [1, 2].map(|page| Stretch {
+            file: file.as_fd(),
+            start: page * 4096,
+            len: 4096,
+        });
+        stretch.write(0, b"given back").unwrap();
+        next.write(0, b"stays").unwrap();
+        stretch.give_back(0, u64::MAX);
+        let mut bytes = [1; 5];
+        stretch.fill(0, &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 5]);
+        next.fill(0, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"stays");
+    }
+
+    #[test]
     fn another_file_is_refused() {
         assert!(check(&create(8192).unwrap(), 8192).is_ok());
         let corrupt = |file: OwnedFd| check(&file, 8192).unwrap_err().kind();
