@@ -8,8 +8,11 @@ use queue_core::{
     TryPushError,
 };
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Up to `capacity` items. A 0 fails as it comes out, and is gone; a 255 fails and stays; a
@@ -154,6 +157,18 @@ fn time_is_up_though_there_seems_to_be_something() {
     let queue = Least::holding(&[254], None);
     let popped = queue.pop_timeout(Duration::from_millis(1));
     assert_eq!(popped, Err(PopTimeoutError::Timeout));
+}
+
+#[test]
+fn a_future_pushes_once_a_place_has_come() {
+    let queue = Least::holding(&[1], Some(1));
+    let cx = &mut Context::from_waker(Waker::noop());
+    let mut push = pin!(queue.push_async(2));
+    assert!(push.as_mut().poll(cx).is_pending());
+    assert_eq!(queue.try_pop(), Ok(1));
+    queue.came.notify();
+    assert_eq!(push.poll(cx), Poll::Ready(Ok(())));
+    assert_eq!(queue.close_now(), [2]);
 }
 
 #[test]

@@ -175,13 +175,18 @@ impl<W> IndexMut<Key> for Line<W> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::Line;
+    use super::{KEEP, Line};
 
     fn in_line(line: &Line<u32>) -> Vec<u32> {
         let forth = std::iter::successors(Some(line.first()), |key| Some(line.next(*key)));
         let forth = forth.take_while(|key| *key != Line::<u32>::NONE);
         let forth: Vec<_> = forth.map(|key| line[key]).collect();
         assert_eq!(forth.len(), line.waiting());
+        let last = line.prev(Line::<u32>::NONE);
+        let back = std::iter::successors(Some(last), |key| Some(line.prev(*key)));
+        let back = back.take_while(|key| *key != Line::<u32>::NONE);
+        let back: Vec<_> = back.map(|key| line[key]).collect();
+        assert!(back.iter().rev().eq(&forth));
         forth
     }
 
@@ -215,5 +220,16 @@ mod tests {
             assert_eq!(line.first(), Line::<u32>::NONE);
             assert!(line.nodes.capacity() < 100);
         }
+    }
+
+    #[test]
+    fn a_few_keep_their_memory() {
+        let mut line = Line::new();
+        let keys: Vec<_> = (1..KEEP).map(|_| line.join(0)).collect();
+        for key in keys {
+            line.unlink(key);
+            line.remove(key);
+        }
+        assert_eq!(line.nodes.len(), KEEP);
     }
 }
