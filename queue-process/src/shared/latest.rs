@@ -69,3 +69,23 @@ impl Latest {
         (len.min(u64::from(u32::MAX)) as usize, word)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{Latest, small};
+
+    #[test]
+    fn a_small_item_stands_here_and_any_other_does_not() {
+        let latest = Latest::default();
+        assert_eq!(latest.get().0, 0, "none");
+        for item in [&b"1"[..], b"eight by"] {
+            let word = small(item).unwrap();
+            latest.set(item.len(), word);
+            assert_eq!(latest.get(), (item.len(), word));
+            assert_eq!(word.to_ne_bytes()[..item.len()], *item);
+        }
+        latest.clear();
+        assert_eq!(latest.get().0, 0, "none any more");
+        assert_eq!([&b""[..], b"nine byte"].map(small), [None; 2]);
+    }
+}

@@ -301,3 +301,15 @@ impl Patience {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Patience;
+
+    #[test]
+    fn who_waits_long_pauses_no_more() {
+        let mut patience = Patience(0);
+        (0..10).for_each(|_| patience.pause());
+        assert_eq!(patience.0, Patience::PAUSES);
+    }
+}
