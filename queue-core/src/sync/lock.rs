@@ -118,3 +118,19 @@ impl<T> Drop for ByteGuard<'_, T> {
         self.lock.held.store(false, Ordering::Release);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::ByteLock;
+
+    #[test]
+    fn who_tries_gets_a_free_lock_and_no_other() {
+        let lock = ByteLock::new(1);
+        let held = lock.try_lock().expect("it is free");
+        assert!(lock.try_lock().is_none());
+        drop(held);
+        *lock.try_lock().expect("it is free again") += 1;
+        assert_eq!(*lock.lock(), 2);
+        assert_eq!(lock.into_inner(), 2);
+    }
+}
