@@ -163,11 +163,11 @@ mod tests {
             start: page * 4096,
             len: 4096,
         });
-        stretch.write(0, b"given back").unwrap();
+        stretch.write(1024, b"given back").unwrap();
         next.write(0, b"stays").unwrap();
-        stretch.give_back(0, u64::MAX);
+        stretch.give_back(1024, u64::MAX);
         let mut bytes = [1; 5];
-        stretch.fill(0, &mut bytes).unwrap();
+        stretch.fill(1024, &mut bytes).unwrap();
         assert_eq!(bytes, [0; 5]);
         next.fill(0, &mut bytes).unwrap();
         assert_eq!(&bytes, b"stays");
