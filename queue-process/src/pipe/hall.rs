@@ -202,6 +202,13 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_the_window_stays_inside() {
+        let place = |tail| Lap::default().place(tail, 9, 5).unwrap().0;
+        assert_eq!(place(WINDOW - 5), WINDOW - 5);
+        assert_eq!(place(WINDOW - 4), 0);
+    }
+
+    #[test]
     fn its_end_is_its_end() {
         assert_eq!(Lap::default().place(0, 0, GRANULES), None);
         let (at, lap) = Lap::default().place(GRANULES - 2, 9, 5).unwrap();
