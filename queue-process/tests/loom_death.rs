@@ -178,6 +178,42 @@ fn death_of_a_leaping_pusher() {
     });
 }
 
+/// A pusher dies as it leaps over what is live, with one item or at the head of a batch; where
+/// the tail then still is there is no more room than before.
+/// Catches: what it noted of the room behind its leap taken for the room at the tail.
+#[test]
+fn death_before_a_leap_is_seen() {
+    for batch in [false, true] {
+        let name = format!("death_before_a_leap_is_seen_{batch}");
+        at_every_step(&name, 1, 2, move |steps| {
+            let world = World::new(6, 48, 4, 48);
+            let queue = world.join(0);
+            wind(&queue, 2);
+            queue.try_push(5).unwrap();
+            let victim = Victim::start(&world, 1, steps, move |queue, write| {
+                if batch {
+                    assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
+                    (1..=3).for_each(write);
+                } else {
+                    queue.try_push(1).unwrap();
+                    write(1);
+                }
+            });
+            queue.push(8).unwrap();
+            let (died, accepted) = victim.join();
+            queue.push(9).unwrap();
+            let got = drain(&queue);
+            assert_eq!((got.first(), got.last()), (Some(&5), Some(&9)), "{got:?}");
+            assert_eq!(got.iter().filter(|&&n| n == 8).count(), 1);
+            let all: &[u64] = if batch { &[1, 2, 3] } else { &[1] };
+            let theirs: Vec<_> = got.iter().copied().filter(|n| *n < 5).collect();
+            assert!(theirs == all || theirs.is_empty() && accepted.is_empty());
+            is_sound(&queue, 6);
+            died
+        });
+    }
+}
+
 /// A pusher dies with a batch, which goes in as one piece, around the end of the window, or
 /// over what is live, while another pushes: all of it is in, or none.
 #[test]

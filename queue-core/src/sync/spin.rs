@@ -51,27 +51,33 @@ impl Patience {
 /// Looks at `ready` again and again for a moment: true as soon as it is, false when
 /// the moment or the deadline is over and sleeping is better.
 pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
-    until_some(deadline, || if ready() { usize::MAX } else { 0 })
+    until_some(deadline, 1, || usize::from(ready()))
+}
+
+/// How many items, or places, of a queue of `capacity` are [worth waiting for](until_some).
+#[must_use]
+pub fn burst(capacity: Option<usize>) -> usize {
+    capacity.map_or(256, |capacity| (capacity / 4).clamp(64, 256))
 }
 
 /// As [`until`], for whoever can tell how much there is: true when `look` says that
-/// there is something, perhaps a little later, when there is more of it. Two threads
-/// that pass each other single items at full speed spend their time on passing; a
+/// there is something, perhaps a little later, when there is more of it, up to `enough`. Two
+/// threads that pass each other single items at full speed spend their time on passing; a
 /// burst costs them no more than an item.
 #[cfg(not(loom))]
-pub fn until_some(deadline: Deadline, look: impl Fn() -> usize) -> bool {
+pub fn until_some(deadline: Deadline, enough: usize, look: impl Fn() -> usize) -> bool {
     thread_local! {
         static HABIT: Cell<Habit> = const { Cell::new(Habit { in_vain: 0, skip: 0, crowded: 0 }) };
     }
     let mut habit = HABIT.get();
-    let found = habit.spin(deadline, &look);
+    let found = habit.spin(deadline, enough, &look);
     HABIT.set(habit);
     found
 }
 
 /// Under loom nobody spins: the model goes straight to sleep.
 #[cfg(loom)]
-pub fn until_some(_: Deadline, _: impl Fn() -> usize) -> bool {
+pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
     false
 }
 
@@ -99,7 +105,7 @@ impl Habit {
     /// And in all not longer than this, however the time was spent.
     const LONGEST: Duration = Duration::from_micros(400);
 
-    fn spin(&mut self, deadline: Deadline, look: &impl Fn() -> usize) -> bool {
+    fn spin(&mut self, deadline: Deadline, enough: usize, look: &impl Fn() -> usize) -> bool {
         let mut pauses: u32 = if self.crowded < 4 { 64 } else { 4 };
         let mut next = 1;
         while pauses > 0 {
@@ -111,7 +117,7 @@ impl Habit {
             if found != 0 {
                 self.in_vain = 0;
                 self.crowded /= 2;
-                self.linger(found, look);
+                self.linger(found, enough, look);
                 return true;
             }
         }
@@ -139,9 +145,8 @@ impl Habit {
     }
 
     /// Waits for more as long as more keeps coming.
-    fn linger(&mut self, mut found: usize, look: &impl Fn() -> usize) {
-        const ENOUGH: usize = 64;
-        if found >= ENOUGH {
+    fn linger(&mut self, mut found: usize, enough: usize, look: &impl Fn() -> usize) {
+        if found >= enough {
             return;
         }
         if self.skip > 0 {
@@ -152,14 +157,14 @@ impl Habit {
         // looking slows the others down: a look takes a cache line from them, which costs
         // them up to half a microsecond where cores lie far apart.
         const FIRST: u32 = 5;
-        for round in FIRST..FIRST + 3 {
+        for round in FIRST..FIRST + 5 {
             pause(1 << round);
             let more = look();
             if more <= found {
                 self.skip = if round == FIRST { 31 } else { 0 };
                 return;
             }
-            if more >= ENOUGH {
+            if more >= enough {
                 return;
             }
             found = more;

@@ -34,7 +34,8 @@ impl<L: Listen> Wait<L> {
         *self = match mem::replace(self, Self::Late) {
             Self::Looked if deadline.has_passed() => return false,
             Self::Tried | Self::Looked => {
-                if spin::until_some(deadline, || queue.glance(side)) {
+                let enough = spin::burst(queue.capacity());
+                if spin::until_some(deadline, enough, || queue.glance(side)) {
                     Self::Looked
                 } else {
                     Self::Listening(match side {

@@ -83,6 +83,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
+    #[inline]
     fn with_bytes<R>(
         item: &T,
         buffer: &mut Vec<u8>,
@@ -97,6 +98,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
+    #[inline]
     fn decode_from(bytes: &mut Vec<u8>) -> Result<T, Failure> {
         Self::decode(bytes)
     }

@@ -3,11 +3,12 @@
 use super::memory::Memory;
 use super::system::System;
 use crate::shared::NET;
-use crate::shared::engine::{Engine, Refusal, Standing};
+use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
 use crate::shared::layout::End;
 use crate::shared::platform::Platform;
 use crate::shared::ring::Ring;
+use crate::shared::standing::Standing;
 
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Process {
     /// # Errors
     /// [`No`], if there is no place for the first.
     pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
-        let mut frames = Frames::new();
+        let mut frames = Frames::default();
         for number in numbers {
             let add = |bytes: &mut Vec<u8>| {
                 bytes.extend(number.to_ne_bytes());
@@ -72,7 +73,7 @@ impl Process {
     /// # Errors
     /// [`No`], if there is none.
     pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
-        let mut frames = Frames::new();
+        let mut frames = Frames::default();
         self.engine.pop_many(max, &mut frames).map_err(no)?;
         let number = |n| u64::from_ne_bytes(frames.get(n).try_into().expect("a number"));
         Ok((0..frames.len()).map(number).collect())

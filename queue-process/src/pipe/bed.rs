@@ -88,7 +88,7 @@ pub(super) fn try_write(
 
 pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
     let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
-    let mut frames = Frames::new();
+    let mut frames = Frames::default();
     let (count, position) = match max {
         1 => {
             let mut position = 0;
@@ -109,7 +109,7 @@ pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
 
 /// So many items of that length.
 pub(super) fn same(items: usize, len: usize) -> Frames {
-    let mut frames = Frames::new();
+    let mut frames = Frames::default();
     for _ in 0..items {
         add(&mut frames, &item(0, len));
     }

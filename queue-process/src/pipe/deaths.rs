@@ -76,7 +76,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push { items, len, dies } => {
-                    let mut frames = Frames::new();
+                    let mut frames = Frames::default();
                     let mut pushed = Vec::new();
                     for _ in 0..items {
                         pushed.push(item(next, len));
@@ -138,7 +138,7 @@ proptest! {
 #[test]
 fn both_may_have_died() {
     let (pipe, control) = small();
-    let mut frames = Frames::new();
+    let mut frames = Frames::default();
     add(&mut frames, &item(0, 5000));
     control.tail.set_mark(write(&pipe, &control, &frames).1);
     // One pushes, one pops, and nobody says so.
@@ -272,7 +272,7 @@ fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
     let engine = &dead.shared().engine;
     let control = engine.platform().control();
     lock::take(&control.tail.lock, engine.platform());
-    let mut frames = Frames::new();
+    let mut frames = Frames::default();
     for number in 0..items {
         add(&mut frames, &item(number, 8));
     }
@@ -374,7 +374,7 @@ fn a_log_without_end_keeps_its_order() {
     control.tail.set_mark(at((1 << 30) + 5));
     let notes = Notes(&control.tail);
     notes.set_spill(Some(0));
-    let mut frames = Frames::new();
+    let mut frames = Frames::default();
     add(&mut frames, &item(0, 8));
     assert_eq!(write(&pipe, &control, &frames).0, 1);
     assert_eq!(notes.spill(), Some(1 << 30));

@@ -8,6 +8,11 @@ pub(crate) trait Arena: Send + Sync {
     fn words(&self) -> usize;
     /// Writes the header word at `at`.
     fn set(&self, at: usize, word: u64);
+    /// Writes the header word at `at` and the word behind it.
+    fn set_two(&self, at: usize, words: [u64; 2]) {
+        self.set(at, words[0]);
+        self.set(at + 1, words[1]);
+    }
     /// The header word at `at`.
     fn get(&self, at: usize) -> u64;
     /// Word `at`, if there is one, will soon be written.

@@ -49,15 +49,6 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// What came of getting ready to sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// There is something to take: don't sleep.
-    Ready,
-    /// Sleep while the end's `moved` is this.
-    Asleep(u32),
-}
-
 /// One process's working half of a queue.
 #[derive(Debug)]
 pub(crate) struct Engine<S, P> {
@@ -74,8 +65,8 @@ pub(crate) const MOST: u32 = 1 << 31;
 const MOST_AT_ONCE: u32 = 1 << 16;
 
 /// Holds the lock of one end.
-struct Held<'a, P: Platform> {
-    line: &'a Line,
+pub(super) struct Held<'a, P: Platform> {
+    pub(super) line: &'a Line,
     platform: &'a P,
 }
 
@@ -107,14 +98,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     #[inline(always)]
-    fn control(&self) -> &Control {
+    pub(super) fn control(&self) -> &Control {
         self.platform.control()
     }
 
     // Locks.
 
     #[inline(always)]
-    fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
+    pub(super) fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
         let line = self.control().line(end);
         let taken = lock::take(&line.lock, &self.platform);
         // Relaxed: written under this lock, or the other end's and this one.
@@ -172,7 +163,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     ///
     /// # Errors
     /// [`Refusal`].
-    #[inline]
+    // Once for all types of items, and the verbs around it are then small enough to be
+    // made one.
+    #[inline(never)]
     pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), Refusal> {
         let held = self.lock(End::Tail)?;
         let (tail, mut head) = self.before_push(&held, 1)?;
@@ -240,7 +233,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok((tail, head))
     }
 
-    fn places(&self, tail: Mark, head: Mark) -> u32 {
+    pub(super) fn places(&self, tail: Mark, head: Mark) -> u32 {
         self.capacity.saturating_sub(head.items_until(tail))
     }
 
@@ -263,7 +256,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     ///
     /// # Errors
     /// [`Refusal`].
-    #[inline]
+    #[inline(never)] // As `push`.
     pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, 1)?;
@@ -339,7 +332,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Under the lock of `end`: rings if futures listen, and says whether a sleeper is
     /// to be woken. All is in place for that before the end moves.
     #[inline(always)]
-    fn prepare_wake(&self, end: End, line: &Line, always: bool) -> bool {
+    pub(super) fn prepare_wake(&self, end: End, line: &Line, always: bool) -> bool {
         // Relaxed, all four words: under this lock only. The kernel orders `moved` for
         // those who go to sleep.
         if line.armed.load(Ordering::Relaxed) != 0 {
@@ -426,61 +419,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             self.platform.wake(&line.moved, u32::MAX);
         }
         true
-    }
-
-    // Waiting.
-
-    /// How many there are of what those want who wait for `end`, and whether they need
-    /// not wait for it any more; under its lock.
-    fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
-        // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
-        // other's is old it leaves more to take than there is, so nobody sleeps in vain.
-        let own = held.line.mark(Ordering::Relaxed);
-        let other = self.control().line(end.other()).mark(Ordering::Relaxed);
-        match end {
-            End::Tail => other.items_until(own),
-            End::Head => self.places(other, own),
-        }
-    }
-
-    /// Gets ready to sleep until `end` moves. `back` says that the caller has slept
-    /// already, and so may have been woken in the place of others.
-    ///
-    /// # Errors
-    /// If the queue is in need of repair, and that failed.
-    pub(crate) fn stand(&self, end: End, back: bool) -> Result<Standing, Failure> {
-        let held = self.lock(end)?;
-        let line = held.line;
-        let available = self.available(end, &held);
-        if available == 0 && !self.is_closed() {
-            line.waiting.store(1, Ordering::Relaxed);
-            return Ok(Standing::Asleep(line.moved.load(Ordering::Relaxed)));
-        }
-        if back {
-            // Others may sleep still: the next gets its wake now, or with the next move.
-            line.waiting.store(1, Ordering::Relaxed);
-            if available > 1 && self.prepare_wake(end, line, false) {
-                drop(held);
-                self.platform.wake(&line.moved, 1);
-            }
-        }
-        Ok(Standing::Ready)
-    }
-
-    /// Gets ready to wait for the bell of `end`; false if there is no need to.
-    ///
-    /// # Errors
-    /// If the queue is in need of repair, and that failed.
-    pub(crate) fn listen(&self, end: End) -> Result<bool, Failure> {
-        let held = self.lock(end)?;
-        if self.available(end, &held) != 0 || self.is_closed() {
-            return Ok(false);
-        }
-        // First the flag: who dies between the two leaves a bell that rings in vain,
-        // not one that nobody will ring.
-        held.line.armed.store(1, Ordering::Relaxed);
-        self.platform.silence(end);
-        Ok(true)
     }
 }
 

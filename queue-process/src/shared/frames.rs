@@ -19,13 +19,6 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            ends: Vec::new(),
-        }
-    }
-
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -99,7 +92,7 @@ mod tests {
 
     #[test]
     fn each_item_is_a_header_and_its_bytes_in_whole_words() {
-        let mut frames = Frames::new();
+        let mut frames = Frames::default();
         for item in [&b"three"[..], b"", b"eight by"] {
             let append = |into: &mut Vec<u8>| {
                 into.extend_from_slice(item);
@@ -126,7 +119,7 @@ mod tests {
         assert_eq!(frames.records(1, 2), &records[16..24]);
         assert_ne!(RECORD, 0, "memory that was given back is no record");
 
-        let mut found = Frames::new();
+        let mut found = Frames::default();
         found.bytes.extend_from_slice(records);
         [5, 0, 8].into_iter().for_each(|len| found.found(len));
         assert_eq!(

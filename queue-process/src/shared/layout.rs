@@ -99,7 +99,7 @@ pub(crate) struct Line {
     /// A mark of the other end, as of late: it may only have moved on since.
     pub(crate) seen: Word64,
     /// What the storage remembers at this end.
-    pub(crate) notes: [Word64; 4],
+    pub(crate) notes: [Word64; 5],
     /// What is read of it at the other end.
     pub(crate) shown: CachePadded<Shown>,
     /// Changes whenever sleepers are woken: what they sleep on.

@@ -1,11 +1,11 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
 use super::NET;
-use super::engine::Standing;
 use super::handle::Shared;
 use super::layout::End;
 use super::platform::Platform;
 use super::sentinel::{Patrolled, Post};
+use super::standing::Standing;
 use super::storage::Storage;
 #[cfg(feature = "tokio")]
 use crate::sys::in_reactor;

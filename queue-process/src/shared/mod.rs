@@ -21,14 +21,22 @@ pub(crate) mod lock;
 #[cfg(loom)]
 #[path = "../shm/notes.rs"]
 mod notes;
+#[cfg(loom)]
+#[path = "../shm/place.rs"]
+mod place;
 pub(crate) mod platform;
 pub(crate) mod registry;
 #[cfg(loom)]
 #[path = "../shm/ring.rs"]
 pub(crate) mod ring;
+pub(crate) mod standing;
 pub(crate) mod storage;
 pub(crate) mod word;
 
+#[cfg(not(loom))]
+mod batches;
+#[cfg(not(loom))]
+mod buffer;
 #[cfg(not(loom))]
 pub(crate) mod claim;
 #[cfg(not(loom))]

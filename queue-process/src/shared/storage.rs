@@ -10,7 +10,7 @@ use queue_core::{Failure, FailureKind};
 /// The mark is what the last look at it said; the end itself may have moved on since.
 /// A look costs a cache line that the other end's people write to, so it is taken only
 /// where it matters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Opposite<'a> {
     pub(crate) mark: Mark,
     /// Whether this mark is from this very operation.

@@ -3,8 +3,8 @@
 //! An item becomes bytes in the thread that pushes it, before any lock; bytes become an
 //! item in the thread that pops them, after. Both in a buffer that the thread keeps.
 
+use super::buffer::{keep, lend};
 use super::engine::Refusal;
-use super::frames::Frames;
 use super::handle::{Handle, Shared};
 use super::layout::End;
 use super::listener::Listener;
@@ -15,38 +15,12 @@ use queue_core::sync::{Deadline, spin};
 use queue_core::{
     Failure, FailureKind, PushError, PushTimeoutError, Side, TryPopError, TryPushError,
 };
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::sync::PoisonError;
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-/// How many bytes a thread's buffer may keep, and a batch may gather.
-const BUFFER: usize = 4 << 20;
-
-/// How many bytes of a batch are pushed in one go.
-const BATCH: usize = 256 << 10;
-
 thread_local! {
-    static FRAMES: RefCell<Frames> = const { RefCell::new(Frames::new()) };
     /// How often this thread has pushed.
     static PUSHES: Cell<u8> = const { Cell::new(0) };
-}
-
-/// Calls `f` with this thread's buffer, empty.
-#[inline(always)]
-fn with_buffer<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
-    FRAMES.with(|frames| match frames.try_borrow_mut() {
-        Ok(mut frames) => {
-            frames.clear();
-            let result = f(&mut frames);
-            if frames.bytes.capacity() > BUFFER {
-                *frames = Frames::new();
-            }
-            result
-        }
-        // An item whose own code uses a queue finds the buffer in use.
-        Err(_) => f(&mut Frames::new()),
-    })
 }
 
 /// Where the party waits that wants to get on `side`.
@@ -58,7 +32,7 @@ fn awaited(side: Side) -> End {
 }
 
 impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
-    fn may(&self, side: Side) -> Result<(), Failure> {
+    pub(super) fn may(&self, side: Side) -> Result<(), Failure> {
         if self.shared.rights.contain(side) {
             return Ok(());
         }
@@ -68,7 +42,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     /// Who pushes always finds a place in a queue that is large enough, and so would never
     /// learn that all consumers were killed: it looks at some of its pushes.
     #[inline]
-    fn look_around(&self) {
+    pub(super) fn look_around(&self) {
         let pushes = PUSHES.get();
         PUSHES.set(pushes.wrapping_add(1));
         if pushes.is_multiple_of(16) {
@@ -85,12 +59,13 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     ) -> Result<R, Refusal> {
         self.may(Side::Producers)?;
         self.look_around();
-        with_buffer(|frames| {
-            C::with_bytes(item, &mut frames.bytes, |bytes| {
-                self.shared.check_size(bytes.len())?;
-                push(bytes)
-            })?
-        })
+        let mut buffer = lend();
+        let pushed = C::with_bytes(item, &mut buffer, |bytes| {
+            self.shared.check_size(bytes.len())?;
+            push(bytes)
+        });
+        keep(buffer);
+        pushed?
     }
 
     pub(crate) fn listen(&self, side: Side) -> Listener<'_> {
@@ -106,7 +81,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     }
 
     #[cold]
-    fn push_refused<U>(&self, item: U, refusal: Refusal) -> TryPushError<U> {
+    pub(super) fn push_refused<U>(&self, item: U, refusal: Refusal) -> TryPushError<U> {
         match refusal {
             Refusal::NotNow => {
                 self.shared.patrol_now_and_then();
@@ -143,8 +118,9 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     #[cold]
     fn push_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Refusal> {
         let shared = &self.shared;
+        let enough = spin::burst(shared.limits.bound.capacity());
         loop {
-            while spin::until_some(deadline, || shared.glance(End::Head)) {
+            while spin::until_some(deadline, enough, || shared.glance(End::Head)) {
                 match shared.engine.push(bytes) {
                     Err(Refusal::NotNow) if !deadline.has_passed() => {}
                     done => return done,
@@ -186,14 +162,17 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     #[inline]
     pub(crate) fn try_pop(&self) -> Result<T, TryPopError> {
         self.before_pop()?;
-        with_buffer(|frames| match self.shared.engine.pop(&mut frames.bytes) {
-            Ok(()) => C::decode_from(&mut frames.bytes).map_err(TryPopError::Failed),
+        let mut buffer = lend();
+        let popped = match self.shared.engine.pop(&mut buffer) {
+            Ok(()) => C::decode_from(&mut buffer).map_err(TryPopError::Failed),
             Err(refusal) => Err(self.pop_refused(refusal)),
-        })
+        };
+        keep(buffer);
+        popped
     }
 
     #[inline]
-    fn before_pop(&self) -> Result<(), TryPopError> {
+    pub(super) fn before_pop(&self) -> Result<(), TryPopError> {
         self.may(Side::Consumers).map_err(TryPopError::Failed)?;
         // Relaxed: told by whichever pop sees it.
         if self.shared.owes.load(Ordering::Relaxed) {
@@ -203,7 +182,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     }
 
     #[cold]
-    fn pop_refused(&self, refusal: Refusal) -> TryPopError {
+    pub(super) fn pop_refused(&self, refusal: Refusal) -> TryPopError {
         match refusal {
             Refusal::NotNow => {
                 self.shared.patrol_now_and_then();
@@ -212,71 +191,6 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
             Refusal::Closed => TryPopError::Closed,
             Refusal::Failed(failure) => TryPopError::Failed(failure),
         }
-    }
-
-    /// All that there is place for, in one go under one lock.
-    pub(crate) fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
-        if items.is_empty() {
-            return Ok(0);
-        }
-        self.may(Side::Producers)
-            .map_err(|failure| TryPushError::Failed((), failure))?;
-        self.look_around();
-        let pushed = with_buffer(|frames| {
-            let engine = &self.shared.engine;
-            for item in items.iter().take(engine.places_for(items.len())) {
-                let encoded = frames.add(|bytes| {
-                    let before = bytes.len();
-                    C::encode(item, bytes)?;
-                    self.shared.check_size(bytes.len() - before)
-                });
-                match encoded {
-                    Ok(()) => {}
-                    Err(failure) if frames.len() == 0 => return Err(Refusal::Failed(failure)),
-                    // Those before it first.
-                    Err(_) => break,
-                }
-                if frames.bytes.len() >= BATCH {
-                    break;
-                }
-            }
-            engine.push_many(frames)
-        });
-        match pushed {
-            Ok(count) => {
-                items.drain(..count);
-                Ok(count)
-            }
-            Err(refusal) => Err(self.push_refused((), refusal)),
-        }
-    }
-
-    /// All that there is, in one go under one lock.
-    pub(crate) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
-        if max == 0 {
-            return Ok(0);
-        }
-        self.before_pop()?;
-        with_buffer(|frames| {
-            let max = u32::try_from(max).unwrap_or(u32::MAX);
-            let popped = self.shared.engine.pop_many(max, frames);
-            popped.map_err(|refusal| self.pop_refused(refusal))?;
-            let before = into.len();
-            let mut failures = Vec::new();
-            for n in 0..frames.len() {
-                match C::decode(frames.get(n)) {
-                    Ok(item) => into.push(item),
-                    Err(failure) => failures.push(failure),
-                }
-            }
-            if !failures.is_empty() {
-                self.shared.owe(failures);
-                if into.len() == before {
-                    self.shared.tell()?;
-                }
-            }
-            Ok(into.len() - before)
-        })
     }
 }
 
@@ -291,28 +205,11 @@ fn denied(side: Side) -> Failure {
 
 impl<S: Storage> Shared<S> {
     #[inline(always)]
-    fn check_size(&self, len: usize) -> Result<(), Failure> {
+    pub(super) fn check_size(&self, len: usize) -> Result<(), Failure> {
         if len <= self.limits.item as usize {
             return Ok(());
         }
         Err(too_large(len, self.limits.item))
-    }
-
-    /// The next pops of this process will fail with these.
-    #[cold]
-    fn owe(&self, failures: Vec<Failure>) {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        owed.extend(failures);
-        self.owes.store(true, Ordering::Relaxed);
-    }
-
-    /// Fails with the first failure that is owed.
-    #[cold]
-    fn tell(&self) -> Result<(), TryPopError> {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = (!owed.is_empty()).then(|| owed.remove(0));
-        self.owes.store(!owed.is_empty(), Ordering::Relaxed);
-        first.map_or(Ok(()), |failure| Err(TryPopError::Failed(failure)))
     }
 }
 

@@ -46,6 +46,14 @@ impl Arena for Mapped {
     }
 
     #[inline(always)]
+    fn set_two(&self, at: usize, [first, second]: [u64; 2]) {
+        // Relaxed, both: as in `set`.
+        let words: &[AtomicU64; 2] = self.mapping.plain(Page::END + at * 8);
+        words[0].store(first, Ordering::Relaxed);
+        words[1].store(second, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
     fn get(&self, at: usize) -> u64 {
         self.mapping
             .plain::<AtomicU64>(Page::END + at * 8)

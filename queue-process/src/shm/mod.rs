@@ -5,6 +5,7 @@ mod arena;
 mod hostile;
 mod notes;
 mod options;
+mod place;
 pub(crate) mod ring;
 
 pub use options::ShmOptions;

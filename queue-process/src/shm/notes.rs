@@ -12,6 +12,8 @@ pub(super) const WINDOW: usize = 1;
 pub(super) const TOP: usize = 2;
 /// Up to where the arena has memory.
 pub(super) const GROWN: usize = 3;
+/// Up to where records can be written at the tail without another look, or 0.
+pub(super) const ROOM: usize = 4;
 
 /// The notes, which hold words of the arena.
 pub(super) struct Notes<'a> {

@@ -16,17 +16,19 @@
 //! the head; it then leaps over all that is live, to `top`, and goes on upwards from there,
 //! with a larger window. An arena of twice the live bytes (and a little) has room always.
 //!
-//! Pushers keep four words under the tail lock: `base`, where the last leap went, or 0
+//! Pushers keep five words under the tail lock: `base`, where the last leap went, or 0
 //! once wrapped again; `window`; `top`, the upper end of what was live at the last wrap;
-//! `grown`, up to where the arena has memory. All are written before the tail is
+//! `grown`, up to where the arena has memory; and `room`, up to where records go without
+//! any of these questions being asked again. All are written before the tail is
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
-use super::notes::{BASE, GROWN, Notes, TOP, WINDOW};
+use super::notes::{BASE, GROWN, Notes, ROOM, TOP, WINDOW};
+use super::place::Place;
 use crate::shared::arena::Arena;
 use crate::shared::frames::{Frames, RECORD};
 use crate::shared::latest::{self, SMALL};
-use crate::shared::layout::{Control, Mark, bulky};
+use crate::shared::layout::{Control, Mark};
 use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
@@ -34,13 +36,13 @@ use queue_core::sync::atomic::Ordering;
 /// The storage of a queue in an [`Arena`].
 #[derive(Debug)]
 pub(crate) struct Ring<A> {
-    arena: A,
+    pub(super) arena: A,
     /// How many bytes an item may have.
     item: u32,
     /// How many words a small window has: a queue that is nearly empty uses no more.
-    window: usize,
+    pub(super) window: usize,
     /// How many words an empty queue may keep.
-    keep: usize,
+    pub(super) keep: usize,
 }
 
 /// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
@@ -77,88 +79,47 @@ impl<A: Arena> Ring<A> {
             .saturating_add(2 * window as u64 + 2)
     }
 
-    /// Records end before this word; beyond, there is always one for a jump.
-    fn end(&self) -> usize {
-        self.arena.words() - 1
-    }
-
-    /// Whether `need` words fit at the tail, as far as is known, and belong there.
-    #[inline(always)]
-    fn fits_here(&self, notes: &Notes<'_>, tail: usize, head: &Opposite<'_>, need: usize) -> bool {
-        let front = head.mark.position as usize;
-        if front <= tail {
-            // Plain or leapt.
-            tail + need <= notes.get(WINDOW).max(self.window)
-        } else {
-            // Wrapped. A word stays free before the head, so that there is room for a jump.
-            tail + need < front
-        }
-    }
-
-    /// Finds a place for `need` words that do not fit at the tail, as far as is known.
-    #[cold]
-    fn find_place(
-        &self,
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        empty: bool,
-        need: usize,
-    ) -> Option<Place> {
-        if !head.fresh {
-            head.look();
-            if self.fits_here(notes, tail, head, need) {
-                return Some(Place::Here);
-            }
-        }
-        let front = head.mark.position as usize;
-        if front > tail {
-            // Wrapped, and up to the head.
-            let top = notes.get(TOP);
-            return (top > front && top + need <= self.end()).then_some(Place::Leap(top));
-        }
-        if Self::is_front_free(notes, tail, head, need) {
-            if empty {
-                // The burst is over.
-                notes.set(WINDOW, 0);
-            }
-            return Some(Place::Front);
-        }
-        // Upwards; not to look again at once, the window grows, but never so far that a
-        // leap over it could fail.
-        let window = notes.get(WINDOW).max(self.window);
-        let larger = (tail + need + window / 2).min(self.end() / 2);
-        notes.set(WINDOW, larger);
-        (tail + need <= self.end()).then_some(Place::Here)
-    }
-
-    /// Whether the tail of a plain queue can wrap to 0 now.
-    fn is_front_free(notes: &Notes<'_>, tail: usize, head: &Opposite<'_>, need: usize) -> bool {
-        let (front, base) = (head.mark.position as usize, notes.get(BASE));
-        let leapt = front < base && base <= tail;
-        front <= tail && !leapt && need < front
-    }
-
-    /// There is no memory at the tail, says `failure`: the front has some, if it is free.
-    #[cold]
-    fn without_memory(
-        notes: &Notes<'_>,
-        tail: usize,
-        head: &mut Opposite<'_>,
-        need: usize,
-        failure: Failure,
-    ) -> Result<Place, Failure> {
-        head.look();
-        match Self::is_front_free(notes, tail, head, need) {
-            true => Ok(Place::Front),
-            false => Err(failure),
-        }
-    }
-
     /// Writes the record of an item, with its word if it is a small one, at the tail or
     /// where there is room for it: the new position.
     #[inline(always)]
     fn write_record(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        bytes: &[u8],
+        small: Option<u64>,
+    ) -> Result<Option<u32>, Failure> {
+        let (at, need) = (tail.position as usize, words(bytes.len()));
+        let room = Notes { control }.get(ROOM);
+        if at + need < room.min(self.end()) {
+            self.put(at, bytes, small);
+            return Ok(Some((at + need) as u32));
+        }
+        // Of a copy, so that the original need not lie in memory.
+        let mut seen = *head;
+        let position = self.write_elsewhere(control, tail, &mut seen, bytes, small);
+        *head = seen;
+        position
+    }
+
+    /// Writes a record to `at`, where it fits.
+    #[inline(always)]
+    fn put(&self, at: usize, bytes: &[u8], small: Option<u64>) {
+        let header = RECORD | bytes.len() as u64;
+        match small {
+            Some(word) => self.arena.set_two(at, [header, word]),
+            None => {
+                self.arena.set(at, header);
+                self.arena.write(at + 1, bytes);
+            }
+        }
+        self.arena.announce(at + words(bytes.len()) + AHEAD);
+    }
+
+    /// [`write_record`](Self::write_record) where there may be no room at the tail.
+    #[cold]
+    fn write_elsewhere(
         &self,
         control: &Control,
         tail: Mark,
@@ -189,18 +150,22 @@ impl<A: Arena> Ring<A> {
             place = Self::without_memory(&notes, at, head, need, failure)?;
         }
         let target = place.target(at);
-        self.arena.set(target, RECORD | bytes.len() as u64);
-        match small {
-            Some(word) => self.arena.set(target + 1, word),
-            None => self.arena.write(target + 1, bytes),
-        }
+        self.put(target, bytes, small);
         match place {
-            Place::Here => {}
+            Place::Here => {
+                // Not within a batch: who dies leaves the tail where it is published, and
+                // between there and here may lie a jump.
+                if tail == control.tail.mark(Ordering::Relaxed) {
+                    notes.set(ROOM, self.room(&notes, target + need, head));
+                }
+            }
             Place::Front => {
+                notes.set(ROOM, 0);
                 notes.set(BASE, 0);
                 notes.set(TOP, at + 1);
             }
             Place::Leap(top) => {
+                notes.set(ROOM, 0);
                 notes.set(BASE, top);
                 notes.set(WINDOW, (2 * top).min(self.end() / 2));
             }
@@ -208,7 +173,6 @@ impl<A: Arena> Ring<A> {
         if target != at {
             self.arena.set(at, JUMP | target as u64);
         }
-        self.arena.announce(target + need + AHEAD);
         Ok(Some((target + need) as u32))
     }
 
@@ -255,62 +219,6 @@ impl<A: Arena> Ring<A> {
             }
         }
         Err(corrupt("what lies at the queue's head is no item"))
-    }
-
-    /// Sees to it that there is memory up to word `to`.
-    #[inline(always)]
-    fn grow(&self, control: &Control, notes: &Notes<'_>, to: usize) -> Result<(), Failure> {
-        let grown = notes.get(GROWN);
-        if to <= grown {
-            return Ok(());
-        }
-        self.grow_from(control, notes, grown, to)
-    }
-
-    #[cold]
-    fn grow_from(
-        &self,
-        control: &Control,
-        notes: &Notes<'_>,
-        grown: usize,
-        to: usize,
-    ) -> Result<(), Failure> {
-        // A quarter more than needed, so that this is rare, but no more than asked for
-        // when memory is short.
-        let ample = (to + to / 4).max(self.window).min(self.arena.words());
-        let to = match self.arena.grow(grown, ample) {
-            Ok(()) => ample,
-            Err(_) => self.arena.grow(grown, to).map(|()| to)?,
-        };
-        notes.set(GROWN, to);
-        if to > self.keep {
-            // Relaxed: a hint for who drains the queue.
-            control.bulky.store(bulky::LATER, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-}
-
-/// Where a record goes.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// To the tail.
-    Here,
-    /// To 0, with a jump.
-    Front,
-    /// To there, with a jump, over all that is live.
-    Leap(usize),
-}
-
-impl Place {
-    /// Where that is, with the tail at `tail`.
-    #[inline(always)]
-    fn target(self, tail: usize) -> usize {
-        match self {
-            Self::Here => tail,
-            Self::Front => 0,
-            Self::Leap(top) => top,
-        }
     }
 }
 
@@ -440,6 +348,7 @@ impl<A: Arena> Storage for Ring<A> {
         }
         // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
         // jump, and the head after it, as a pop would go.
+        notes.set(ROOM, 0);
         self.arena.set(at, JUMP);
         let to_front = Mark {
             count: tail.count,

@@ -16,6 +16,8 @@ pub(crate) unsafe trait Plain {}
 unsafe impl Plain for AtomicU32 {}
 // SAFETY: an atomic integer.
 unsafe impl Plain for AtomicU64 {}
+// SAFETY: nothing but what it is an array of.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 // SAFETY: transparent around an atomic integer.
 unsafe impl Plain for Word32 {}
 // SAFETY: transparent around an atomic integer.

@@ -1,0 +1,117 @@
+//! The verbs of a [`Handle`] for several items at once.
+
+use super::buffer::{keep, lend};
+use super::engine::Refusal;
+use super::frames::Frames;
+use super::handle::{Handle, Shared};
+use super::storage::Storage;
+use crate::codec::Codec;
+use queue_core::{Failure, Side, TryPopError, TryPushError};
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+/// How many bytes of a batch are pushed in one go.
+const BATCH: usize = 256 << 10;
+
+impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
+    /// All that there is place for, in one go under one lock.
+    pub(crate) fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        self.may(Side::Producers)
+            .map_err(|failure| TryPushError::Failed((), failure))?;
+        self.look_around();
+        let mut frames = lend();
+        let pushed = match self.gather(items, &mut frames) {
+            Ok(()) => self.shared.engine.push_many(&frames),
+            Err(failure) => Err(Refusal::Failed(failure)),
+        };
+        keep(frames);
+        match pushed {
+            Ok(count) => {
+                items.drain(..count);
+                Ok(count)
+            }
+            Err(refusal) => Err(self.push_refused((), refusal)),
+        }
+    }
+
+    /// Makes bytes of as many of `items` as are pushed in one go, at least one.
+    fn gather(&self, items: &VecDeque<T>, frames: &mut Frames) -> Result<(), Failure> {
+        let places = self.shared.engine.places_for(items.len());
+        for item in items.iter().take(places) {
+            let encoded = frames.add(|bytes| {
+                let before = bytes.len();
+                C::encode(item, bytes)?;
+                self.shared.check_size(bytes.len() - before)
+            });
+            match encoded {
+                Ok(()) => {}
+                Err(failure) if frames.len() == 0 => return Err(failure),
+                // Those before it first.
+                Err(_) => break,
+            }
+            if frames.bytes.len() >= BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that there is, in one go under one lock.
+    pub(crate) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        self.before_pop()?;
+        let max = u32::try_from(max).unwrap_or(u32::MAX);
+        let mut frames = lend();
+        let popped = match self.shared.engine.pop_many(max, &mut frames) {
+            Ok(()) => self.decode_all(&frames, into),
+            Err(refusal) => Err(self.pop_refused(refusal)),
+        };
+        keep(frames);
+        popped
+    }
+
+    /// Appends the items of `frames` to `into`: how many. Those that are none are owed as
+    /// failures, of which the first is told at once if there was no item.
+    fn decode_all(&self, frames: &Frames, into: &mut Vec<T>) -> Result<usize, TryPopError> {
+        let before = into.len();
+        let mut failures = Vec::new();
+        for n in 0..frames.len() {
+            match C::decode(frames.get(n)) {
+                Ok(item) => into.push(item),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if !failures.is_empty() {
+            self.shared.owe(failures);
+            if into.len() == before {
+                self.shared.tell()?;
+            }
+        }
+        Ok(into.len() - before)
+    }
+}
+
+impl<S: Storage> Shared<S> {
+    /// The next pops of this process will fail with these.
+    #[cold]
+    fn owe(&self, failures: Vec<Failure>) {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.extend(failures);
+        self.owes.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails with the first failure that is owed.
+    #[cold]
+    pub(super) fn tell(&self) -> Result<(), TryPopError> {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = (!owed.is_empty()).then(|| owed.remove(0));
+        self.owes.store(!owed.is_empty(), Ordering::Relaxed);
+        first.map_or(Ok(()), |failure| Err(TryPopError::Failed(failure)))
+    }
+}

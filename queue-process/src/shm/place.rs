@@ -1,0 +1,172 @@
+//! [`Place`]: where in its arena a [`Ring`] puts the next record.
+
+use super::notes::{BASE, GROWN, Notes, TOP, WINDOW};
+use super::ring::Ring;
+use crate::shared::arena::Arena;
+use crate::shared::layout::{Control, bulky};
+use crate::shared::storage::Opposite;
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering;
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// To the tail.
+    Here,
+    /// To 0, with a jump.
+    Front,
+    /// To there, with a jump, over all that is live.
+    Leap(usize),
+}
+
+impl Place {
+    /// Where that is, with the tail at `tail`.
+    #[inline(always)]
+    pub(super) fn target(self, tail: usize) -> usize {
+        match self {
+            Self::Here => tail,
+            Self::Front => 0,
+            Self::Leap(top) => top,
+        }
+    }
+}
+
+impl<A: Arena> Ring<A> {
+    /// Records end before this word; beyond, there is always one for a jump.
+    pub(super) fn end(&self) -> usize {
+        self.arena.words() - 1
+    }
+
+    /// Whether `need` words fit at the tail, as far as is known, and belong there.
+    #[inline(always)]
+    pub(super) fn fits_here(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &Opposite<'_>,
+        need: usize,
+    ) -> bool {
+        let front = head.mark.position as usize;
+        if front <= tail {
+            // Plain or leapt.
+            tail + need <= notes.get(WINDOW).max(self.window)
+        } else {
+            // Wrapped. A word stays free before the head, so that there is room for a jump.
+            tail + need < front
+        }
+    }
+
+    /// Finds a place for `need` words that do not fit at the tail, as far as is known.
+    #[cold]
+    pub(super) fn find_place(
+        &self,
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Place> {
+        if !head.fresh {
+            head.look();
+            if self.fits_here(notes, tail, head, need) {
+                return Some(Place::Here);
+            }
+        }
+        let front = head.mark.position as usize;
+        if front > tail {
+            // Wrapped, and up to the head.
+            let top = notes.get(TOP);
+            return (top > front && top + need <= self.end()).then_some(Place::Leap(top));
+        }
+        if Self::is_front_free(notes, tail, head, need) {
+            if empty {
+                // The burst is over.
+                notes.set(WINDOW, 0);
+            }
+            return Some(Place::Front);
+        }
+        // Upwards; not to look again at once, the window grows, but never so far that a
+        // leap over it could fail.
+        let window = notes.get(WINDOW).max(self.window);
+        let larger = (tail + need + window / 2).min(self.end() / 2);
+        notes.set(WINDOW, larger);
+        (tail + need <= self.end()).then_some(Place::Here)
+    }
+
+    /// Whether the tail of a plain queue can wrap to 0 now.
+    pub(super) fn is_front_free(
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &Opposite<'_>,
+        need: usize,
+    ) -> bool {
+        let (front, base) = (head.mark.position as usize, notes.get(BASE));
+        let leapt = front < base && base <= tail;
+        front <= tail && !leapt && need < front
+    }
+
+    /// There is no memory at the tail, says `failure`: the front has some, if it is free.
+    #[cold]
+    pub(super) fn without_memory(
+        notes: &Notes<'_>,
+        tail: usize,
+        head: &mut Opposite<'_>,
+        need: usize,
+        failure: Failure,
+    ) -> Result<Place, Failure> {
+        head.look();
+        match Self::is_front_free(notes, tail, head, need) {
+            true => Ok(Place::Front),
+            false => Err(failure),
+        }
+    }
+
+    /// Up to where there is room at the tail, and memory, whatever the head does.
+    pub(super) fn room(&self, notes: &Notes<'_>, tail: usize, head: &Opposite<'_>) -> usize {
+        let front = head.mark.position as usize;
+        let room = if front <= tail {
+            notes.get(WINDOW).max(self.window)
+        } else {
+            front
+        };
+        room.min(notes.get(GROWN))
+    }
+
+    /// Sees to it that there is memory up to word `to`.
+    #[inline(always)]
+    pub(super) fn grow(
+        &self,
+        control: &Control,
+        notes: &Notes<'_>,
+        to: usize,
+    ) -> Result<(), Failure> {
+        let grown = notes.get(GROWN);
+        if to <= grown {
+            return Ok(());
+        }
+        self.grow_from(control, notes, grown, to)
+    }
+
+    #[cold]
+    fn grow_from(
+        &self,
+        control: &Control,
+        notes: &Notes<'_>,
+        grown: usize,
+        to: usize,
+    ) -> Result<(), Failure> {
+        // A quarter more than needed, so that this is rare, but no more than asked for
+        // when memory is short.
+        let ample = (to + to / 4).max(self.window).min(self.arena.words());
+        let to = match self.arena.grow(grown, ample) {
+            Ok(()) => ample,
+            Err(_) => self.arena.grow(grown, to).map(|()| to)?,
+        };
+        notes.set(GROWN, to);
+        if to > self.keep {
+            // Relaxed: a hint for who drains the queue.
+            control.bulky.store(bulky::LATER, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
