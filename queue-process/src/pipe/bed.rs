@@ -4,6 +4,7 @@ use super::storage::Pipe;
 use crate::shared::frames::Frames;
 use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
+use crate::shared::latest::Item;
 use crate::shared::layout::{Control, Mark};
 use crate::shared::storage::{Opposite, Storage};
 use crate::sys::Mapping;
@@ -77,7 +78,7 @@ pub(super) fn try_write(
     };
     let most = frames.len() as u32;
     let (count, position) = match most {
-        1 => match pipe.write(control, tail, &mut head, frames.get(0))? {
+        1 => match pipe.write(control, tail, &mut head, Item::new(frames.get(0)))? {
             Some(position) => (1, position),
             None => (0, tail.position),
         },

@@ -26,6 +26,7 @@ use super::stretch::{self, Stretch};
 use crate::shared::frames::Frames;
 use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
+use crate::shared::latest::Item;
 use crate::shared::layout::{Control, Line, Mark};
 use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
 use crate::sys::{Mapping, refused};
@@ -154,10 +155,10 @@ impl Storage for Pipe {
         control: &Control,
         tail: Mark,
         head: &mut Opposite<'_>,
-        bytes: &[u8],
+        item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let mut push = Push::new(self, control, tail, head);
-        Ok(push.one(bytes)?.then_some(push.tail.position))
+        Ok(push.one(item.bytes)?.then_some(push.tail.position))
     }
 
     fn write_many(

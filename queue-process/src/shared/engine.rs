@@ -25,6 +25,7 @@
 //! who finds, under the lock, that there is nothing to take: no death can lose that.
 
 use super::frames::Frames;
+use super::latest::Item;
 use super::layout::{Control, End, Line, Mark, bulky};
 use super::lock::{self, Taken};
 use super::platform::Platform;
@@ -167,9 +168,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     // made one.
     #[inline(never)]
     pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let item = Item::new(bytes);
         let held = self.lock(End::Tail)?;
         let (tail, mut head) = self.before_push(&held, 1)?;
-        match self.storage.write(self.control(), tail, &mut head, bytes)? {
+        match self.storage.write(self.control(), tail, &mut head, item)? {
             Some(position) => self.move_end(End::Tail, held, tail.advanced(1, position)),
             None => return Err(no_room()),
         }

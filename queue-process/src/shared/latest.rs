@@ -27,10 +27,19 @@ pub(crate) fn word(bytes: &[u8]) -> u64 {
         .to_le()
 }
 
-/// The [`word`] of a small item.
-#[inline(always)]
-pub(crate) fn small(bytes: &[u8]) -> Option<u64> {
-    matches!(bytes.len(), 1..=SMALL).then(|| word(bytes))
+/// The bytes of an item; if they are few, also as a [`word`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) small: Option<u64>,
+}
+
+impl<'a> Item<'a> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let small = matches!(bytes.len(), 1..=SMALL).then(|| word(bytes));
+        Self { bytes, small }
+    }
 }
 
 /// A small item, or none.
@@ -72,20 +81,23 @@ impl Latest {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Latest, small};
+    use super::{Item, Latest};
 
     #[test]
     fn a_small_item_stands_here_and_any_other_does_not() {
         let latest = Latest::default();
         assert_eq!(latest.get().0, 0, "none");
         for item in [&b"1"[..], b"eight by"] {
-            let word = small(item).unwrap();
+            let word = Item::new(item).small.unwrap();
             latest.set(item.len(), word);
             assert_eq!(latest.get(), (item.len(), word));
             assert_eq!(word.to_ne_bytes()[..item.len()], *item);
         }
         latest.clear();
         assert_eq!(latest.get().0, 0, "none any more");
-        assert_eq!([&b""[..], b"nine byte"].map(small), [None; 2]);
+        assert_eq!(
+            [&b""[..], b"nine byte"].map(|item| Item::new(item).small),
+            [None; 2]
+        );
     }
 }

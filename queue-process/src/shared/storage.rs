@@ -1,6 +1,7 @@
 //! [`Storage`]: where the bytes of the items lie.
 
 use super::frames::Frames;
+use super::latest::Item;
 use super::layout::{Control, Line, Mark};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
@@ -45,7 +46,7 @@ impl Opposite<'_> {
 /// Everything found in shared memory may be a lie: check it, and answer
 /// [`corrupt`].
 pub(crate) trait Storage: Send + Sync {
-    /// Writes `bytes` at the end of what lies between `head` and `tail`, under the tail
+    /// Writes `item` at the end of what lies between `head` and `tail`, under the tail
     /// lock: the new position of the tail, or `None` if there is no room even though
     /// there is a place. The tail line's notes may be used.
     ///
@@ -56,7 +57,7 @@ pub(crate) trait Storage: Send + Sync {
         control: &Control,
         tail: Mark,
         head: &mut Opposite<'_>,
-        bytes: &[u8],
+        item: Item<'_>,
     ) -> Result<Option<u32>, Failure>;
 
     /// Appends to `into` the bytes of the item at `head`, under the head lock: the new

@@ -27,7 +27,7 @@ use super::notes::{BASE, GROWN, Notes, ROOM, TOP, WINDOW};
 use super::place::Place;
 use crate::shared::arena::Arena;
 use crate::shared::frames::{Frames, RECORD};
-use crate::shared::latest::{self, SMALL};
+use crate::shared::latest::{Item, SMALL};
 use crate::shared::layout::{Control, Mark};
 use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
 use queue_core::Failure;
@@ -87,25 +87,24 @@ impl<A: Arena> Ring<A> {
         control: &Control,
         tail: Mark,
         head: &mut Opposite<'_>,
-        bytes: &[u8],
-        small: Option<u64>,
+        item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
-        let (at, need) = (tail.position as usize, words(bytes.len()));
+        let (at, need) = (tail.position as usize, words(item.bytes.len()));
         let room = Notes { control }.get(ROOM);
         if at + need < room.min(self.end()) {
-            self.put(at, bytes, small);
+            self.put(at, item);
             return Ok(Some((at + need) as u32));
         }
         // Of a copy, so that the original need not lie in memory.
         let mut seen = *head;
-        let position = self.write_elsewhere(control, tail, &mut seen, bytes, small);
+        let position = self.write_elsewhere(control, tail, &mut seen, item);
         *head = seen;
         position
     }
 
     /// Writes a record to `at`, where it fits.
     #[inline(always)]
-    fn put(&self, at: usize, bytes: &[u8], small: Option<u64>) {
+    fn put(&self, at: usize, Item { bytes, small }: Item<'_>) {
         let header = RECORD | bytes.len() as u64;
         match small {
             Some(word) => self.arena.set_two(at, [header, word]),
@@ -124,15 +123,14 @@ impl<A: Arena> Ring<A> {
         control: &Control,
         tail: Mark,
         head: &mut Opposite<'_>,
-        bytes: &[u8],
-        small: Option<u64>,
+        item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let at = tail.position as usize;
         if at > self.end() || head.mark.position as usize > self.end() {
             return Err(corrupt("the queue's ends are outside its memory"));
         }
         let notes = Notes { control };
-        let need = words(bytes.len());
+        let need = words(item.bytes.len());
         let empty = head.mark.count == tail.count;
         let mut place = Place::Here;
         if !self.fits_here(&notes, at, head, need) {
@@ -150,7 +148,7 @@ impl<A: Arena> Ring<A> {
             place = Self::without_memory(&notes, at, head, need, failure)?;
         }
         let target = place.target(at);
-        self.put(target, bytes, small);
+        self.put(target, item);
         match place {
             Place::Here => {
                 // Not within a batch: who dies leaves the tail where it is published, and
@@ -229,14 +227,13 @@ impl<A: Arena> Storage for Ring<A> {
         control: &Control,
         tail: Mark,
         head: &mut Opposite<'_>,
-        bytes: &[u8],
+        item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
-        let small = latest::small(bytes);
-        let position = self.write_record(control, tail, head, bytes, small)?;
+        let position = self.write_record(control, tail, head, item)?;
         if position.is_some() {
             let latest = control.tail.shown.latest(tail.count);
-            match small {
-                Some(word) => latest.set(bytes.len(), word),
+            match item.small {
+                Some(word) => latest.set(item.bytes.len(), word),
                 None => latest.clear(),
             }
         }
@@ -260,8 +257,8 @@ impl<A: Arena> Storage for Ring<A> {
                 written = most;
                 break;
             }
-            let bytes = frames.get(written as usize);
-            match self.write_record(control, at, head, bytes, latest::small(bytes)) {
+            let item = Item::new(frames.get(written as usize));
+            match self.write_record(control, at, head, item) {
                 Ok(Some(position)) => at = at.advanced(1, position),
                 Err(failure) if written == 0 => return Err(failure),
                 Ok(None) | Err(_) => break,
