@@ -51,8 +51,8 @@ impl Lap {
     /// move it died or failed, it may be one step ahead of the tail.
     fn now(self, tail: u32, head: u32) -> Self {
         let Self { turn, mut front } = self;
-        if front > 0 && tail < turn {
-            // It did not jump.
+        if tail < turn {
+            // It has not jumped.
             front = 0;
         }
         // The head's ends are above the tail's, or `turn`, only in the part before.
