@@ -350,6 +350,8 @@ mod tests {
         assert_eq!(held(&other), [false, true], "the one is still there");
         registry.join(&one, Side::Producers);
         assert_eq!(held(&other), [true, true]);
+        registry.join(&one, Side::Producers);
+        assert_eq!(held(&other), [true, true], "there already");
         registry.give_back(&one);
         assert_eq!(held(&other), [false, false]);
         registry.join(&other, Side::Producers);
