@@ -144,7 +144,7 @@ impl Habit {
         false
     }
 
-    /// Waits for more as long as more keeps coming.
+    /// Waits for more as long as more keeps coming, and fast.
     fn linger(&mut self, mut found: usize, enough: usize, look: &impl Fn() -> usize) {
         if found >= enough {
             return;
@@ -157,14 +157,20 @@ impl Habit {
         // looking slows the others down: a look takes a cache line from them, which costs
         // them up to half a microsecond where cores lie far apart.
         const FIRST: u32 = 5;
-        for round in FIRST..FIRST + 5 {
+        const END: u32 = FIRST + 5;
+        // So many must come in all pauses together, of which each is twice as long as the one
+        // before: who is slower brings no burst, and what is there should not wait for it.
+        const BURST: usize = 64;
+        for round in FIRST..END {
             pause(1 << round);
             let more = look();
-            if more <= found {
-                self.skip = if round == FIRST { 31 } else { 0 };
+            if more >= enough {
                 return;
             }
-            if more >= enough {
+            let gained = more.saturating_sub(found);
+            let to_come = gained * ((1 << (END - round)) - 2);
+            if gained == 0 || more + to_come < BURST {
+                self.skip = if round == FIRST { 31 } else { 0 };
                 return;
             }
             found = more;
