@@ -144,7 +144,7 @@ impl Habit {
         false
     }
 
-    /// Waits for more as long as more keeps coming, and fast.
+    /// Waits for more as long as more keeps coming.
     fn linger(&mut self, mut found: usize, enough: usize, look: &impl Fn() -> usize) {
         if found >= enough {
             return;
@@ -157,9 +157,10 @@ impl Habit {
         // looking slows the others down: a look takes a cache line from them, which costs
         // them up to half a microsecond where cores lie far apart.
         const FIRST: u32 = 5;
-        const END: u32 = FIRST + 5;
-        // So many must come in all pauses together, of which each is twice as long as the one
-        // before: who is slower brings no burst, and what is there should not wait for it.
+        // Each is twice as long as the one before. The long ones are for bursts alone: where
+        // not even so many would come, what is there should not wait for them.
+        const LONG: u32 = FIRST + 3;
+        const END: u32 = LONG + 2;
         const BURST: usize = 64;
         for round in FIRST..END {
             pause(1 << round);
@@ -168,9 +169,12 @@ impl Habit {
                 return;
             }
             let gained = more.saturating_sub(found);
-            let to_come = gained * ((1 << (END - round)) - 2);
-            if gained == 0 || more + to_come < BURST {
+            if gained == 0 {
                 self.skip = if round == FIRST { 31 } else { 0 };
+                return;
+            }
+            let to_come = gained * ((1 << (END - round)) - 2);
+            if round + 1 >= LONG && more + to_come < BURST {
                 return;
             }
             found = more;
