@@ -26,9 +26,9 @@ use wire::{Role, Ticket};
 /// # When to use it
 ///
 /// On a system other than Linux, or where messages of `ipc-channel` go to and fro
-/// already. It runs wherever `ipc-channel` does. On Linux
-/// `PipeQueue` and `ShmQueue` are ten to a hundred times as fast, and outlive the process
-/// that created them.
+/// already. It is there wherever `ipc-channel` is (built for macOS, Windows and FreeBSD, but
+/// so far run on Linux alone). On Linux `PipeQueue` and `ShmQueue` are ten to a hundred
+/// times as fast, and outlive the process that created them.
 ///
 /// ```
 /// use queue_process::IpcQueue;
