@@ -376,7 +376,7 @@ fn death_of_a_closer() {
 #[test]
 fn death_of_a_trimmer() {
     at_every_step("death_of_a_trimmer", 8, 2, |steps| {
-        let world = World::new(3, 32, 4, 1);
+        let world = World::new(4, 40, 4, 1);
         let queue = world.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
@@ -387,12 +387,14 @@ fn death_of_a_trimmer() {
         });
         queue.push(3).unwrap();
         let (died, theirs) = victim.join();
+        // Two, for the last one alone would be found beside the mark.
+        queue.push(4).unwrap();
         // All that the victim did not take is there, and nothing that it took.
         let got = drain(&queue);
-        let lost = 3 - got.len() - theirs.len();
+        let lost = 4 - got.len() - theirs.len();
         assert!(lost <= usize::from(died), "{theirs:?} and {got:?}");
-        assert_eq!(got, [1, 2, 3][theirs.len() + lost..]);
-        is_sound(&queue, 3);
+        assert_eq!(got, [1, 2, 3, 4][theirs.len() + lost..]);
+        is_sound(&queue, 4);
         died
     });
 }
