@@ -1,13 +1,12 @@
 //! The futures' side: blocking on one, polling one by hand, and running many.
 
 use super::crew::patience;
-use crate::waiters::thread_waker;
+use crate::waiters::{park, thread_waker};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::park;
 
 /// Runs `future` to its end, sleeping while it is pending.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
@@ -16,7 +15,7 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => park(),
+            Poll::Pending => park(None),
         }
     }
 }
