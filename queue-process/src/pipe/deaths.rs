@@ -87,7 +87,7 @@ proptest! {
                     let before = inside.len();
                     inside.extend(pushed.drain(..written));
                     if dies {
-                        pipe.repair(&control.tail, &control.head).unwrap();
+                        pipe.repair(&control).unwrap();
                         let count = control.head.mark(Relaxed)
                             .items_until(control.tail.mark(Relaxed)) as usize;
                         prop_assert!((before..=before + written).contains(&count));
@@ -100,7 +100,7 @@ proptest! {
                     // (What goes to the log is nowhere until it is published.)
                     let _ = try_write(&in_vain(&pipe), &control, &same(items, len));
                     if dies {
-                        pipe.repair(&control.tail, &control.head).unwrap();
+                        pipe.repair(&control).unwrap();
                     }
                 }
                 Step::Pop { items, dies } if !inside.is_empty() => {
@@ -110,7 +110,7 @@ proptest! {
                         prop_assert!(frames.get(n) == expected, "another item");
                     }
                     if dies {
-                        pipe.repair(&control.tail, &control.head).unwrap();
+                        pipe.repair(&control).unwrap();
                         let count = control.head.mark(Relaxed)
                             .items_until(control.tail.mark(Relaxed)) as usize;
                         let lost = inside.len().checked_sub(count);
@@ -129,7 +129,7 @@ proptest! {
             prop_assert!(frames.get(0) == expected, "another item");
             control.head.set_mark(head);
         }
-        pipe.repair(&control.tail, &control.head).unwrap();
+        pipe.repair(&control).unwrap();
         prop_assert_eq!(control.head.mark(Relaxed).count, control.tail.mark(Relaxed).count);
         prop_assert_eq!(write(&pipe, &control, &same(29, 10_000)).0, 29, "something is taken");
     }
@@ -146,7 +146,7 @@ fn both_may_have_died() {
     add(&mut frames, &item(1, 5000));
     write(&pipe, &control, &frames);
     read(&pipe, &control, 1);
-    pipe.repair(&control.tail, &control.head).unwrap();
+    pipe.repair(&control).unwrap();
     let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
     assert_eq!(head.items_until(tail), 1);
     // What comes next does not lie where the item inside does.
@@ -168,8 +168,8 @@ fn an_empty_queue_has_room_whoever_died() {
     let frames = same(1, 10_000);
     let all = pipe.limits.memory as u32 / GRANULE as u32;
     for round in 1..4 {
-        Notes(&control.tail).set_reach(control.tail.mark(Relaxed).position + round * all);
-        pipe.repair(&control.tail, &control.head).unwrap();
+        Notes(&control).set_reach(control.tail.mark(Relaxed).position + round * all);
+        pipe.repair(&control).unwrap();
         let (written, tail) = write(&pipe, &control, &frames);
         assert_eq!(written, 1, "the queue is empty, and full");
         control.tail.set_mark(tail);
@@ -203,7 +203,7 @@ fn what_is_no_item_is_counted_out() {
 /// The head is known to be torn, and its repair finds that nothing is left.
 fn repairs_to_nothing(pipe: &Pipe, control: &Control) {
     assert_ne!(control.head.torn.load(Relaxed), 0);
-    pipe.repair(&control.tail, &control.head).unwrap();
+    pipe.repair(control).unwrap();
     let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
     assert_eq!(head.count, tail.count);
 }
@@ -372,7 +372,7 @@ fn a_log_without_end_keeps_its_order() {
     let at = |count| Mark { count, position: 0 };
     control.head.set_mark(at(1 << 30));
     control.tail.set_mark(at((1 << 30) + 5));
-    let notes = Notes(&control.tail);
+    let notes = Notes(&control);
     notes.set_spill(Some(0));
     let mut frames = Frames::default();
     add(&mut frames, &item(0, 8));

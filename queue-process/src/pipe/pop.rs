@@ -68,7 +68,7 @@ impl Pop<'_> {
     /// seen. A later one says the same of this item: it is unset when all is read, is
     /// set to the number of a later item, and moved up only as far as all is read.
     fn is_in_log(&self) -> bool {
-        let spill = Notes(&self.control.tail).spill();
+        let spill = Notes(self.control).spill();
         spill.is_some_and(|spill| is_from(self.head.count, spill))
     }
 

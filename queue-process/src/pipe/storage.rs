@@ -27,8 +27,8 @@ use crate::shared::frames::Frames;
 use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
 use crate::shared::latest::Item;
-use crate::shared::layout::{Control, Line, Mark};
-use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
+use crate::shared::layout::{Control, Mark};
+use crate::shared::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -213,7 +213,7 @@ impl Storage for Pipe {
         loop {
             let read = pop.head.count.wrapping_sub(head.count);
             let some = (max - read).min(BATCH as u32);
-            if some == 0 || into.bytes.len() >= MOST_AT_ONCE {
+            if some == 0 || into.bytes.len() >= MOST_BYTES_AT_ONCE {
                 return Ok((read, pop.head.position));
             }
             match pop.some(some as usize, into) {
@@ -224,10 +224,10 @@ impl Storage for Pipe {
         }
     }
 
-    fn repair(&self, tail_line: &Line, head_line: &Line) -> Result<(), Failure> {
-        let notes = Notes(tail_line);
+    fn repair(&self, control: &Control) -> Result<(), Failure> {
+        let notes = Notes(control);
         // Relaxed: under both locks.
-        let (mut tail, mut head) = (tail_line.mark(Relaxed), head_line.mark(Relaxed));
+        let (mut tail, mut head) = (control.tail.mark(Relaxed), control.head.mark(Relaxed));
         let bytes = ioctl_fionread(&self.pipe).map_err(|e| refused("cannot ask the pipe", e))?;
         let piped = u32::try_from(bytes / SIZE as u64).unwrap_or(u32::MAX);
         match notes.spill() {
@@ -254,8 +254,8 @@ impl Storage for Pipe {
         }
         // The dead may have put a record into the pipe that takes up to here.
         tail.position = notes.reach();
-        tail_line.set_mark(tail);
-        head_line.set_mark(head);
+        control.tail.set_mark(tail);
+        control.head.set_mark(head);
         Ok(())
     }
 
@@ -263,7 +263,7 @@ impl Storage for Pipe {
         self.hall()
             .give_back(u64::from(KEPT) * GRANULE, u64::from(GRANULES) * GRANULE);
         self.log().give_back(0, LOG_LEN);
-        Notes(&control.tail).set_spill(None);
+        Notes(control).set_spill(None);
         control.bulky.store(0, Relaxed);
     }
 }

@@ -147,7 +147,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let (tail, head) = (take(End::Tail), take(End::Head));
         let torn = |held: &Held<'_, P>| held.line.torn.load(Ordering::Relaxed) != 0;
         if torn(&tail) || torn(&head) {
-            self.storage.repair(tail.line, head.line)?;
+            self.storage.repair(self.control())?;
             // The dead may have owed somebody a wake.
             for (end, held) in [(End::Tail, &tail), (End::Head, &head)] {
                 self.prepare_wake(end, held.line, true);

@@ -12,7 +12,7 @@ use queue_core::{Bound, Failure};
 const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
 
 /// Changes with the meaning of anything in shared memory.
-const VERSION: u64 = 4;
+const VERSION: u64 = 5;
 
 /// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory.
 #[derive(Debug, Default)]

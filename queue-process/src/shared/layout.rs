@@ -115,6 +115,9 @@ pub(crate) struct Control {
     /// Not zero while the storage takes more memory than an empty queue should: when that
     /// is to be given back, see [`bulky`].
     pub(crate) bulky: Word32,
+    /// What the storage says to those at either end. It seldom changes: to read it costs
+    /// nothing, as a note of the other end would.
+    pub(crate) both: Word64,
     pub(crate) tail: CachePadded<Line>,
     pub(crate) head: CachePadded<Line>,
 }

@@ -114,8 +114,8 @@ pub(crate) trait Storage: Send + Sync {
     ///
     /// # Errors
     /// If that is not possible now. Every verb then fails with it, after trying again.
-    fn repair(&self, tail: &Line, head: &Line) -> Result<(), Failure> {
-        let _ = (tail, head);
+    fn repair(&self, control: &Control) -> Result<(), Failure> {
+        let _ = control;
         Ok(())
     }
 
@@ -127,7 +127,7 @@ pub(crate) trait Storage: Send + Sync {
 }
 
 /// How many bytes a batch of pops gathers at most, plus one item.
-pub(crate) const MOST_AT_ONCE: usize = 4 << 20;
+pub(crate) const MOST_BYTES_AT_ONCE: usize = 4 << 20;
 
 /// The failure of bytes that this crate did not write.
 #[cold]

@@ -29,7 +29,7 @@ use crate::shared::arena::Arena;
 use crate::shared::frames::{Frames, RECORD};
 use crate::shared::latest::{Item, SMALL};
 use crate::shared::layout::{Control, Mark};
-use crate::shared::storage::{MOST_AT_ONCE, Opposite, Storage, corrupt};
+use crate::shared::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 
@@ -312,7 +312,7 @@ impl<A: Arena> Storage for Ring<A> {
             read += 1;
             bytes += len;
             let next = at + words(len);
-            if read == max || bytes >= MOST_AT_ONCE {
+            if read == max || bytes >= MOST_BYTES_AT_ONCE {
                 break next;
             }
             match self.record_from(next) {
