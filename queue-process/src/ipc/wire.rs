@@ -198,20 +198,19 @@ pub(super) struct Gone;
 
 /// Sends, also if a signal comes in between.
 pub(super) fn send(channel: &IpcBytesSender, bytes: &[u8]) -> Result<(), Gone> {
-    loop {
-        match channel.send(bytes) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return Err(Gone),
-        }
-    }
+    undisturbed(|| channel.send(bytes).map_err(IpcError::Io))
 }
 
 /// Receives, also if a signal comes in between.
 pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
+    undisturbed(|| channel.recv())
+}
+
+/// What comes of `attempt`, which is repeated after a signal.
+fn undisturbed<R>(mut attempt: impl FnMut() -> Result<R, IpcError>) -> Result<R, Gone> {
     loop {
-        match channel.recv() {
-            Ok(bytes) => return Ok(bytes),
+        match attempt() {
+            Ok(done) => return Ok(done),
             Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Err(Gone),
         }
@@ -301,6 +300,49 @@ mod tests {
             }
             bytes
         })
+    }
+
+    #[test]
+    fn a_call_arrives_as_it_was_sent() {
+        let (to, from) = ipc_channel::ipc::bytes_channel().unwrap();
+        for call in [
+            Call::Came(Side::Producers, 7),
+            Call::Came(Side::Consumers, u64::MAX),
+            Call::End,
+        ] {
+            call.send(&to).unwrap();
+            assert_eq!(Call::receive(&from).unwrap(), call);
+        }
+        for nonsense in [&[][..], &[0], &[3; 9], &[1; 10]] {
+            send(&to, nonsense).unwrap();
+            assert!(Call::receive(&from).is_err(), "{nonsense:?}");
+        }
+        drop(to);
+        assert!(Call::receive(&from).is_err());
+    }
+
+    #[test]
+    fn a_signal_is_no_end() {
+        let interrupted = || IpcError::Io(io::ErrorKind::Interrupted.into());
+        let broken = || IpcError::Io(io::ErrorKind::BrokenPipe.into());
+        let mut answers = vec![Ok(7), Err(interrupted()), Err(interrupted())];
+        assert_eq!(undisturbed(|| answers.pop().unwrap()).unwrap(), 7);
+        for last in [broken(), IpcError::Disconnected] {
+            let mut answers = vec![Err::<(), _>(last), Err(interrupted())];
+            assert!(undisturbed(|| answers.pop().unwrap()).is_err());
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_apart() {
+        let kind = |trouble: Trouble| failure(trouble, "trying").kind();
+        assert_eq!(kind(IpcError::Disconnected.into()), FailureKind::PeerGone);
+        assert_eq!(kind(TryRecvError::Empty.into()), FailureKind::PeerGone);
+        let io = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(kind(io().into()), FailureKind::Io);
+        assert_eq!(kind(IpcError::Io(io()).into()), FailureKind::Io);
+        let gone = TryRecvError::IpcError(IpcError::Disconnected);
+        assert_eq!(kind(gone.into()), FailureKind::PeerGone);
     }
 
     proptest! {

@@ -112,3 +112,93 @@ fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Mode::empty(),
     )?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::linux::Page;
+    use crate::sys::Mapping;
+    use rustix::io::FdFlags;
+    use std::time::{Duration, Instant};
+
+    /// A queue's page, and the entry in it that this process took for the program that it
+    /// is about to become: which it never does, so all of that is here, to be forged.
+    fn expecting(sides: Sides) -> Mapping {
+        let mapping = Mapping::create("claim", Page::END, Page::END).unwrap();
+        let registry = &Page::of(&mapping).registry;
+        registry.claim_for_exec(mapping.file(), sides).unwrap();
+        mapping
+    }
+
+    fn adopt(mapping: &Mapping, sides: Sides) -> Result<Place, Option<i32>> {
+        let registry = &Page::of(mapping).registry;
+        let adopted = registry.adopt(mapping.file(), sides);
+        adopted.map_err(|error| error.raw_os_error())
+    }
+
+    /// What a child would inherit: not close-on-exec.
+    fn left(fd: OwnedFd) -> u32 {
+        rustix::io::fcntl_setfd(&fd, FdFlags::empty()).unwrap();
+        std::os::fd::IntoRawFd::into_raw_fd(fd).cast_unsigned()
+    }
+
+    const NONE: Option<i32> = Some(Errno::NOENT.raw_os_error());
+    const FORGED: Option<i32> = Some(Errno::BADF.raw_os_error());
+
+    #[test]
+    fn what_was_claimed_for_a_program_is_adopted_once() {
+        let mapping = expecting(Sides::CONSUMERS);
+        let registry = &Page::of(&mapping).registry;
+        let stranger = registry.claim(mapping.file(), Sides::BOTH).unwrap();
+        let process = registry.entries[0].process.load(Ordering::Relaxed);
+        assert_eq!(process, std::process::id());
+        assert_eq!(adopt(&mapping, Sides::PRODUCERS).unwrap_err(), NONE);
+        let adopted = adopt(&mapping, Sides::CONSUMERS).unwrap();
+        assert_eq!(adopt(&mapping, Sides::CONSUMERS).unwrap_err(), NONE);
+        assert_eq!((adopted.slot, adopted.owner()), (0, 0x100));
+        assert!(registry.is_alive(&stranger, 0x100));
+        drop(adopted);
+        // Its only description, but for the children of other tests that just start.
+        let late = Instant::now() + Duration::from_secs(20);
+        while registry.is_alive(&stranger, 0x100) {
+            assert!(Instant::now() < late, "it lives on");
+        }
+    }
+
+    #[test]
+    fn what_was_claimed_for_another_process_is_not_adopted() {
+        let mapping = expecting(Sides::BOTH);
+        let entry = &Page::of(&mapping).registry.entries[0];
+        entry.process.store(1, Ordering::Relaxed);
+        assert_eq!(adopt(&mapping, Sides::BOTH).unwrap_err(), NONE);
+    }
+
+    #[test]
+    fn a_forged_entry_is_not_adopted() {
+        let mapping = expecting(Sides::BOTH);
+        let entry = &Page::of(&mapping).registry.entries[0];
+        let another = Mapping::create("another", Page::END, Page::END).unwrap();
+        let forged = [
+            left(another.file().try_clone_to_owned().unwrap()),
+            // The same file, but a description that has nothing locked.
+            left(reopen(mapping.file()).unwrap()),
+        ];
+        for descriptor in forged {
+            entry.descriptor.store(descriptor, Ordering::Relaxed);
+            entry
+                .sides
+                .store(Sides::BOTH.0 | Sides::EXPECTED, Ordering::Relaxed);
+            assert_eq!(adopt(&mapping, Sides::BOTH).unwrap_err(), FORGED);
+        }
+    }
+
+    #[test]
+    fn a_forged_generation_makes_a_name_all_the_same() {
+        for (forged, generation) in [(GENERATIONS + 5, 5), (GENERATIONS, 1), (0, 1)] {
+            let mapping = expecting(Sides::BOTH);
+            let entry = &Page::of(&mapping).registry.entries[0];
+            entry.generation.store(forged, Ordering::Relaxed);
+            assert_eq!(adopt(&mapping, Sides::BOTH).unwrap().generation, generation);
+        }
+    }
+}

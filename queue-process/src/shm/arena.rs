@@ -21,14 +21,15 @@ const SMALL: usize = 16;
 impl Mapped {
     /// `words` words, which the mapping has.
     pub(crate) fn new(mapping: Arc<Mapping>, words: usize) -> Self {
-        assert!(words * 8 <= mapping.len() - Page::END);
+        assert!(byte(words) <= mapping.len());
         Self { mapping, words }
     }
+}
 
-    /// Where the bytes lie that hold the words, and how many they are.
-    fn bytes(from: usize, to: usize) -> (usize, usize) {
-        (Page::END + from * 8, (to - from) * 8)
-    }
+/// Where word `at` lies in the mapping.
+#[inline(always)]
+const fn byte(at: usize) -> usize {
+    Page::END + at * 8
 }
 
 impl Arena for Mapped {
@@ -41,14 +42,14 @@ impl Arena for Mapped {
     fn set(&self, at: usize, word: u64) {
         // Relaxed: published by the mark of the tail.
         self.mapping
-            .plain::<AtomicU64>(Page::END + at * 8)
+            .plain::<AtomicU64>(byte(at))
             .store(word, Ordering::Relaxed);
     }
 
     #[inline(always)]
     fn set_two(&self, at: usize, [first, second]: [u64; 2]) {
         // Relaxed, both: as in `set`.
-        let words: &[AtomicU64; 2] = self.mapping.plain(Page::END + at * 8);
+        let words: &[AtomicU64; 2] = self.mapping.plain(byte(at));
         words[0].store(first, Ordering::Relaxed);
         words[1].store(second, Ordering::Relaxed);
     }
@@ -56,54 +57,53 @@ impl Arena for Mapped {
     #[inline(always)]
     fn get(&self, at: usize) -> u64 {
         self.mapping
-            .plain::<AtomicU64>(Page::END + at * 8)
+            .plain::<AtomicU64>(byte(at))
             .load(Ordering::Relaxed)
     }
 
     #[inline(always)]
     fn announce(&self, at: usize) {
-        self.mapping.announce(Page::END + at * 8);
+        self.mapping.announce(byte(at));
     }
 
     fn expect(&self, at: usize, words: usize) {
-        self.mapping
-            .expect(Page::END + at * 8, words.saturating_mul(8));
+        self.mapping.expect(byte(at), words.saturating_mul(8));
     }
 
     #[inline(always)]
     fn write(&self, at: usize, bytes: &[u8]) {
-        if bytes.len() > SMALL {
-            self.mapping.write(Page::END + at * 8, bytes);
-            return;
-        }
-        // By words, for a call of the general copy costs more than these.
-        for (n, bytes) in bytes.chunks(8).enumerate() {
-            self.set(at + n, word(bytes));
+        match bytes.len() {
+            // By words, for a call of the general copy costs more than these.
+            0..=SMALL => {
+                for (n, bytes) in bytes.chunks(8).enumerate() {
+                    self.set(at + n, word(bytes));
+                }
+            }
+            _ => self.mapping.write(byte(at), bytes),
         }
     }
 
     #[inline(always)]
     fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
-        if len > SMALL {
-            self.mapping.read(Page::END + at * 8, len, into);
-            return;
+        match len {
+            0..=SMALL => {
+                let end = into.len() + len;
+                for n in 0..len.div_ceil(8) {
+                    into.extend_from_slice(&self.get(at + n).to_ne_bytes());
+                }
+                into.truncate(end);
+            }
+            _ => self.mapping.read(byte(at), len, into),
         }
-        let end = into.len() + len;
-        for n in 0..len.div_ceil(8) {
-            into.extend_from_slice(&self.get(at + n).to_ne_bytes());
-        }
-        into.truncate(end);
     }
 
     fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {
-        let (at, len) = Self::bytes(from, to);
         self.mapping
-            .take(at, len)
+            .take(byte(from), byte(to) - byte(from))
             .map_err(|error| refused("no memory for the item", error))
     }
 
     fn shrink(&self, from: usize, to: usize) {
-        let (at, len) = Self::bytes(from, to);
-        self.mapping.give_back(at, len);
+        self.mapping.give_back(byte(from), byte(to) - byte(from));
     }
 }

@@ -59,22 +59,17 @@ impl Mapping {
     }
 
     /// Maps the pages of the `len` bytes from `at` on in one go, and not each when it is
-    /// first touched. A hint: older systems do not do it.
+    /// first touched. A hint: systems before Linux 5.14 do not do it.
     fn populate(&self, at: usize, len: usize) {
-        let start = at / PAGE * PAGE;
-        let end = (at + len).min(self.len);
-        if start < end {
-            // SAFETY: the range lies inside the mapping and begins at a page; that its
-            // pages are mapped already changes nothing that a program could see.
-            let _ = unsafe {
-                let start_at = self.base.add(start).as_ptr().cast();
-                rustix::mm::madvise(
-                    start_at,
-                    end - start,
-                    rustix::mm::Advice::LinuxPopulateWrite,
-                )
-            };
-        }
+        let before = at % PAGE;
+        let (at, len) = (at - before, before + len);
+        self.check(at, len);
+        // SAFETY: the range lies inside the mapping, as just checked, and begins at a page;
+        // that its pages are mapped already changes nothing that a program could see.
+        let _ = unsafe {
+            let start = self.base.add(at).as_ptr().cast();
+            rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxPopulateWrite)
+        };
     }
 
     /// Gives the memory for the `len` bytes from `at` on back. If that fails they keep it.
@@ -123,19 +118,21 @@ impl Mapping {
         self.file.as_fd()
     }
 
+    /// Panics unless the `len` bytes from `at` on are all inside.
+    #[inline(always)]
+    fn check(&self, at: usize, len: usize) {
+        let fits = at.checked_add(len).is_some_and(|end| end <= self.len);
+        assert!(fits, "outside the mapping");
+    }
+
     /// The `T` that lies `at` bytes from the beginning.
     ///
     /// # Panics
     /// If it does not lie wholly inside, or not aligned.
     #[inline(always)]
     pub(crate) fn plain<T: Plain>(&self, at: usize) -> &T {
-        let fits = at
-            .checked_add(size_of::<T>())
-            .is_some_and(|end| end <= self.len);
-        assert!(
-            fits && at.is_multiple_of(align_of::<T>()),
-            "outside the mapping"
-        );
+        self.check(at, size_of::<T>());
+        assert!(at.is_multiple_of(align_of::<T>()), "misaligned");
         // SAFETY: inside the mapping and aligned, as just checked (a mapping begins at a
         // page, and no `T` asks for more); valid and shareable whatever its bits, for it
         // is `Plain`; mapped as long as `self`.
@@ -151,10 +148,7 @@ impl Mapping {
     /// If they do not fit.
     #[inline(always)]
     pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
-        let fits = at
-            .checked_add(bytes.len())
-            .is_some_and(|end| end <= self.len);
-        assert!(fits, "outside the mapping");
+        self.check(at, bytes.len());
         // SAFETY: the target is inside the mapping, as just checked, and is no Rust
         // object: nothing ever refers to these bytes. The source is a slice of this
         // process, which the mapping cannot overlap.
@@ -170,17 +164,16 @@ impl Mapping {
     /// write to it soon. Nothing waits for that.
     #[inline(always)]
     pub(crate) fn announce(&self, at: usize) {
+        // SAFETY: a hint, that changes nothing a program could see and has no effect where
+        // nothing is mapped. (The intrinsic means another one, where no target feature is
+        // set.)
         #[cfg(target_arch = "x86_64")]
-        if at < self.len {
-            // SAFETY: the address is inside; a hint, that changes nothing a program could
-            // see. (The intrinsic means another hint, where no target feature is set.)
-            unsafe {
-                std::arch::asm!(
-                    "prefetchw [{}]",
-                    in(reg) self.base.add(at).as_ptr(),
-                    options(nostack, preserves_flags, readonly)
-                );
-            }
+        unsafe {
+            std::arch::asm!(
+                "prefetchw [{}]",
+                in(reg) self.base.as_ptr().wrapping_add(at),
+                options(nostack, preserves_flags, readonly)
+            );
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = at;
@@ -214,8 +207,7 @@ impl Mapping {
     /// If they are not all inside.
     #[inline(always)]
     pub(crate) fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
-        let fits = at.checked_add(len).is_some_and(|end| end <= self.len);
-        assert!(fits, "outside the mapping");
+        self.check(at, len);
         into.reserve(len);
         let end = into.len();
         // SAFETY: the source is inside the mapping, as just checked, and is no Rust
@@ -255,6 +247,55 @@ mod tests {
         assert_eq!(bytes, b"> ok");
     }
 
+    /// How many bytes of the mapping of a file of that name this process has mapped already:
+    /// what `/proc` says, or `None` where the system does not map in one go.
+    fn populated(name: &str) -> Option<usize> {
+        let number = |text: Option<&str>| text?.parse::<usize>().ok();
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut version = release.split(['.', '-']);
+        if (number(version.next()), number(version.next())) < (Some(5), Some(14)) {
+            return None;
+        }
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut lines = maps.lines().skip_while(|line| !line.contains(name));
+        let rss = lines.find_map(|line| line.strip_prefix("Rss:"));
+        number(rss.unwrap().split_whitespace().next()).map(|kilobytes| kilobytes << 10)
+    }
+
+    #[test]
+    fn what_is_taken_is_mapped_at_once() {
+        let mapping = Mapping::create("all at once", 64 * PAGE, 3 * PAGE).unwrap();
+        assert!(populated("all at once").is_none_or(|bytes| bytes == 3 * PAGE));
+        // It begins in the middle of a page, and ends in another's.
+        mapping.take(10 * PAGE + 100, 4 * PAGE).unwrap();
+        assert!(populated("all at once").is_none_or(|bytes| bytes == 8 * PAGE));
+        mapping.take(60 * PAGE, 4 * PAGE).unwrap();
+        assert!(populated("all at once").is_none_or(|bytes| bytes == 12 * PAGE));
+        assert!(mapping.take(63 * PAGE, 2 * PAGE).is_err(), "not so many");
+    }
+
+    #[test]
+    fn what_is_given_back_is_zero_and_takes_no_room() {
+        let mapping = Mapping::create("given back", 8 * PAGE, 8 * PAGE).unwrap();
+        mapping.write(3 * PAGE, b"something");
+        mapping.give_back(2 * PAGE, 4 * PAGE);
+        let mut bytes = Vec::new();
+        mapping.read(3 * PAGE, 9, &mut bytes);
+        assert_eq!(bytes, [0; 9]);
+        let status = rustix::fs::fstat(mapping.file()).unwrap();
+        assert_eq!(status.st_size as usize, 8 * PAGE);
+        assert!(status.st_blocks as usize * 512 <= 5 * PAGE, "{status:?}");
+    }
+
+    #[test]
+    fn a_mapping_goes_with_its_owner() {
+        let mapped = || std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mapping = Mapping::create("goes soon", PAGE, PAGE).unwrap();
+        assert!(mapped().contains("goes soon"));
+        drop(mapping);
+        assert!(!mapped().contains("goes soon"));
+    }
+
     #[test]
     fn a_file_of_another_sort_is_refused() {
         let plain =
@@ -277,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "outside the mapping")]
+    #[should_panic(expected = "misaligned")]
     fn a_misaligned_reference_panics() {
         Mapping::create("mapping", 4096, 4096)
             .unwrap()

@@ -28,3 +28,20 @@ pub(crate) fn refused(doing: &str, error: impl Into<std::io::Error>) -> Failure 
     };
     Failure::caused(kind, doing, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn a_refusal_says_whether_it_was_forbidden() {
+        for (error, kind) in [
+            (Errno::ACCESS, FailureKind::Denied),
+            (Errno::PERM, FailureKind::Denied),
+            (Errno::NOMEM, FailureKind::Io),
+        ] {
+            assert_eq!(refused("trying", error).kind(), kind, "{error}");
+        }
+    }
+}
