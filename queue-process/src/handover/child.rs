@@ -143,3 +143,28 @@ fn only_half(given: Side) -> Failure {
     let message = format!("this process was given the {given} half alone");
     Failure::new(FailureKind::Denied, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+
+    #[test]
+    fn a_half_is_handed_over_as_that_half() {
+        let whole = ShmQueue::<u8>::bounded(1).unwrap();
+        for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
+            assert_eq!(whole.0.narrowed(half).unwrap(), half);
+        }
+        for (side, other) in [
+            (Side::Producers, Side::Consumers),
+            (Side::Consumers, Side::Producers),
+        ] {
+            let half = whole.0.half(side).unwrap();
+            assert_eq!(half.narrowed(None).unwrap(), Some(side));
+            assert_eq!(half.narrowed(Some(side)).unwrap(), Some(side));
+            let denied = half.narrowed(Some(other)).unwrap_err();
+            assert_eq!(denied.kind(), FailureKind::Denied);
+            assert!(half.half(other).is_err());
+        }
+    }
+}

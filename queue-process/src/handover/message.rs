@@ -83,3 +83,30 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         Self::open(fds, sides(label.half))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+    use std::time::Instant;
+
+    #[test]
+    fn who_kept_a_queue_for_a_message_gives_its_place_back() {
+        let queue = ShmQueue::<u8>::bounded(1).unwrap();
+        let text = queue.0.to_message().unwrap();
+        let fetched = Handle::from_message(&text).map(ShmQueue::<u8>).unwrap();
+        let memory = queue.0.mapping();
+        let registry = &Page::of(memory).registry;
+        let late = Instant::now() + Duration::from_secs(20);
+        loop {
+            let next = registry.claim(memory.file(), Sides::BOTH).unwrap();
+            registry.give_back(&next);
+            match next.owner() & 0xff {
+                // Between the queue's and that of the fetched one.
+                1 => break,
+                other => assert!(Instant::now() < late, "{other} is the first that is free"),
+            }
+        }
+        drop(fetched);
+    }
+}

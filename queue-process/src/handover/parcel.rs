@@ -131,6 +131,8 @@ mod tests {
         let memory = memfd_create("parcel", MemfdFlags::CLOEXEC).unwrap();
         let parcel = Parcel::pack(&[memory.as_fd(), memory.as_fd()], None).unwrap();
         assert_eq!(parcel.label.id, id(memory.as_fd()).unwrap());
+        let other = memfd_create("other", MemfdFlags::CLOEXEC).unwrap();
+        assert_ne!(parcel.label.id, id(other.as_fd()).unwrap());
         drop(memory);
         assert_eq!(parcel.fds.len(), 2);
         for fd in &parcel.fds {

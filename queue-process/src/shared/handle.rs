@@ -76,7 +76,7 @@ pub(crate) struct Shared<S: Storage> {
     /// Hands the queue to whoever asks for it by name, if it has one.
     server: Mutex<Option<Server>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
-    patrolled: AtomicU32,
+    pub(super) patrolled: AtomicU32,
     /// Failures of items that were popped in a batch with good ones, still to be told.
     pub(super) owed: Mutex<Vec<Failure>>,
     pub(super) owes: AtomicBool,

@@ -161,3 +161,93 @@ impl Platform for Linux {
         let _ = rustix::io::read(bell(&self.bells, end), &mut [0; 8]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::registry::Sides;
+    use rustix::event::{PollFd, PollFlags, poll};
+    use std::time::Instant;
+
+    fn linux() -> Linux {
+        let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
+        let registry = &Page::of(&mapping).registry;
+        let claim = registry.claim(mapping.file(), Sides::BOTH).unwrap();
+        Linux::new(mapping, claim, bells().unwrap())
+    }
+
+    fn rings(linux: &Linux, end: End) -> bool {
+        let bell = bell(linux.bells(), end);
+        let now = Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        });
+        poll(&mut [PollFd::from_borrowed_fd(bell, PollFlags::IN)], now).unwrap() == 1
+    }
+
+    #[test]
+    fn each_end_has_a_bell() {
+        let linux = linux();
+        linux.silence(End::Tail);
+        for (end, other) in [(End::Tail, End::Head), (End::Head, End::Tail)] {
+            linux.ring(end);
+            linux.ring(end);
+            assert!(rings(&linux, end) && !rings(&linux, other));
+            linux.silence(end);
+            assert!(!rings(&linux, end), "once is enough");
+        }
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_or_its_time_runs_out() {
+        let linux = linux();
+        let word = &linux.control().tail.moved;
+        assert!(linux.sleep(word, 0, Duration::from_millis(1)));
+        let long = Duration::from_secs(60);
+        assert!(!linux.sleep(word, 1, long), "it is not what was seen");
+        let woken = std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| linux.sleep(word, 0, long));
+            while !sleeper.is_finished() {
+                linux.wake(word, 1);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            !sleeper.join().unwrap()
+        });
+        assert!(woken);
+    }
+
+    #[test]
+    fn a_pause_grows() {
+        let linux = linux();
+        let word = &linux.control().tail.lock;
+        let least = |round| {
+            let pauses = (0..20).map(|_| {
+                let begun = Instant::now();
+                linux.pause(round, word, 0);
+                begun.elapsed()
+            });
+            pauses.min().unwrap()
+        };
+        (0..10).for_each(|round| linux.pause(round, word, 0));
+        for (round, micros) in [(10, 50), (11, 100), (14, 800), (99, 800)] {
+            let (least, wanted) = (least(round), Duration::from_micros(micros));
+            assert!(wanted <= least, "round {round}: {least:?}");
+        }
+        assert!(least(10) < Duration::from_micros(800), "not all the same");
+    }
+
+    #[test]
+    fn the_clock_counts_milliseconds() {
+        let linux = linux();
+        let exact = || {
+            let now = clock_gettime(ClockId::Monotonic);
+            Duration::try_from(now).unwrap().as_millis() as u32
+        };
+        for _ in 0..50 {
+            let (before, now, after) = (exact(), linux.now(), exact());
+            // A coarse one is late by a tick.
+            assert!(now.wrapping_sub(before.wrapping_sub(20)) <= after.wrapping_sub(before) + 20);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -58,6 +58,8 @@ pub(crate) mod verbs;
 mod full;
 #[cfg(all(test, not(loom)))]
 mod lies;
+#[cfg(all(test, not(loom)))]
+mod opened;
 
 use std::time::Duration;
 
