@@ -3,8 +3,11 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::codec::Raw;
-use queue_process::{Bound, FailureKind, PipeQueue, Queue, ShmQueue, TryPopError, TryPushError};
+use queue_process::codec::{Codec, Raw};
+use queue_process::{
+    Bound, Failure, FailureKind, PipeQueue, Queue, ShmQueue, TryPopError, TryPushError,
+};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::thread;
 
@@ -114,6 +117,84 @@ fn item_over_the_limit(queue: &impl Queue<String>) {
     assert!(queue.is_empty());
 }
 
+/// Numbers, of which those from 100 on cannot be decoded, and those from 200 on not even
+/// encoded.
+enum Choosy {}
+
+impl Codec<u8> for Choosy {
+    const NAME: &'static str = "choosy";
+
+    fn encode(item: &u8, into: &mut Vec<u8>) -> Result<(), Failure> {
+        into.push(*item);
+        Self::refuse(*item >= 200)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<u8, Failure> {
+        Self::refuse(bytes[0] >= 100)?;
+        Ok(bytes[0])
+    }
+}
+
+impl Choosy {
+    fn refuse(it: bool) -> Result<(), Failure> {
+        let refusal = || Failure::new(FailureKind::Codec, "not that one");
+        it.then(refusal).map_or(Ok(()), Err)
+    }
+}
+
+/// Of a batch goes in what is before the first that fails, which fails if it is the first.
+fn a_batch_that_fails(queue: &impl Queue<u8>) {
+    let mut items = VecDeque::from([1, 2, 200, 3]);
+    assert_eq!(queue.try_push_many(&mut items), Ok(2));
+    assert_eq!(items, [200, 3]);
+    let error = queue.try_push_many(&mut items).unwrap_err();
+    assert_eq!(error.failure().unwrap().kind(), FailureKind::Codec);
+    assert_eq!(
+        (items, queue.len()),
+        ([200, 3].into(), 2),
+        "as if not tried"
+    );
+    let mut out = Vec::new();
+    assert_eq!(queue.try_pop_many(&mut out, 0), Ok(0));
+    assert_eq!(queue.try_pop_many(&mut out, 9), Ok(2));
+    assert_eq!(
+        queue.try_pop_many(&mut out, 0),
+        Ok(0),
+        "even if it is empty"
+    );
+    assert_eq!(out, [1, 2]);
+}
+
+/// What cannot be decoded is a failure each, after the good ones that came with it.
+fn a_batch_with_bad_items(queue: &impl Queue<u8>) {
+    let fails = |popped: Result<u8, TryPopError>| match popped {
+        Err(TryPopError::Failed(failure)) => assert_eq!(failure.kind(), FailureKind::Codec),
+        other => panic!("{other:?}"),
+    };
+    let mut out = vec![7];
+    queue.push_many(&mut [1, 100, 2, 101].into()).unwrap();
+    assert_eq!(queue.try_pop_many(&mut out, 9), Ok(2));
+    assert_eq!(out, [7, 1, 2]);
+    queue.push(3).unwrap();
+    fails(queue.try_pop());
+    fails(queue.try_pop_many(&mut out, 9).map(|_| 0));
+    assert_eq!(queue.try_pop(), Ok(3), "all told");
+    queue.push_many(&mut [102, 103].into()).unwrap();
+    fails(queue.try_pop_many(&mut out, 9).map(|_| 0));
+    fails(queue.try_pop());
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+    assert_eq!(out, [7, 1, 2]);
+}
+
+/// Of items of up to 4 bytes.
+fn a_batch_with_a_large_item(queue: &impl Queue<Bytes>) {
+    let mut items: VecDeque<_> = [4, 4, 5, 1].map(|len| vec![0; len]).into();
+    assert_eq!(queue.try_push_many(&mut items), Ok(2));
+    let error = queue.try_push_many(&mut items).unwrap_err();
+    assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
+    assert_eq!((items.len(), queue.len()), (2, 2));
+}
+
 fn many_threads(queue: &impl Queue<(u32, u32)>) {
     thread::scope(|scope| {
         for producer in 0..4 {
@@ -171,6 +252,18 @@ macro_rules! promises {
             fn an_item_over_the_limit_comes_back() {
                 let options = $kind::<String>::options().max_item_bytes(4);
                 item_over_the_limit(&options.create(Bound::Unbounded).unwrap());
+            }
+
+            #[test]
+            fn a_batch_ends_where_an_item_fails() {
+                a_batch_that_fails(&$kind::<u8, Choosy>::bounded(9).unwrap());
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(4);
+                a_batch_with_a_large_item(&options.create(Bound::items(9)).unwrap());
+            }
+
+            #[test]
+            fn bad_items_in_a_batch_are_failures_later() {
+                a_batch_with_bad_items(&$kind::<u8, Choosy>::bounded(9).unwrap());
             }
 
             #[test]

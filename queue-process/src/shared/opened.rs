@@ -103,6 +103,15 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
 }
 
 #[test]
+fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
+    let queue = Bytes::bounded(1000).unwrap();
+    queue.0.shared().engine.platform().leave(Side::Consumers);
+    let pushed = (0..100).take_while(|_| queue.try_push(vec![]).is_ok());
+    assert!(pushed.count() < 20);
+    assert!(queue.is_closed());
+}
+
+#[test]
 fn the_last_of_a_side_closes_as_it_goes() {
     for side in [Side::Producers, Side::Consumers] {
         let queue = Bytes::bounded(1).unwrap();
