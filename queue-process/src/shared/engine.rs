@@ -1,4 +1,5 @@
-//! [`Engine`]: pushing, popping, waiting and closing, over any [`Storage`].
+//! [`Engine`]: pushing, popping and waking, over any [`Storage`]. Waiting is in
+//! [`standing`](super::standing), closing in [`state`](super::state).
 //!
 //! # Who does what under which lock
 //!
@@ -98,6 +99,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         &self.storage
     }
 
+    /// How many items it takes.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
     #[inline(always)]
     pub(super) fn control(&self) -> &Control {
         self.platform.control()
@@ -133,7 +139,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Both locks, and nothing torn.
-    fn lock_both(&self) -> Result<(Held<'_, P>, Held<'_, P>), Failure> {
+    pub(super) fn lock_both(&self) -> Result<(Held<'_, P>, Held<'_, P>), Failure> {
         let take = |end| {
             let line = self.control().line(end);
             if lock::take(&line.lock, &self.platform) == Taken::FromDead {
@@ -380,47 +386,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 self.storage.trim(self.control());
             }
         }
-    }
-
-    // State.
-
-    /// How many items are inside.
-    pub(crate) fn len(&self) -> u32 {
-        // Relaxed: a number, no more. The head first, so that it is not ahead.
-        let head = self.control().head.mark(Ordering::Relaxed);
-        let tail = self.control().tail.mark(Ordering::Relaxed);
-        head.items_until(tail).min(self.capacity)
-    }
-
-    /// How many items it takes.
-    pub(crate) fn capacity(&self) -> u32 {
-        self.capacity
-    }
-
-    /// Whether it is closed.
-    pub(crate) fn is_closed(&self) -> bool {
-        // Relaxed: says nothing about the items.
-        self.control().closed.load(Ordering::Relaxed) != 0
-    }
-
-    /// Closes the queue and wakes everybody; whether it was open.
-    pub(crate) fn close(&self) -> bool {
-        let Ok((tail, head)) = self.lock_both() else {
-            return false;
-        };
-        if self.is_closed() {
-            return false;
-        }
-        self.prepare_wake(End::Tail, tail.line, true);
-        self.prepare_wake(End::Head, head.line, true);
-        // Relaxed: read under either lock.
-        self.control().closed.store(1, Ordering::Relaxed);
-        let lines = [tail.line, head.line];
-        drop((tail, head));
-        for line in lines {
-            self.platform.wake(&line.moved, u32::MAX);
-        }
-        true
     }
 }
 

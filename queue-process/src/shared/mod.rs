@@ -30,6 +30,7 @@ pub(crate) mod registry;
 #[path = "../shm/ring.rs"]
 pub(crate) mod ring;
 pub(crate) mod standing;
+mod state;
 pub(crate) mod storage;
 pub(crate) mod word;
 
