@@ -5,6 +5,8 @@ mod hosted;
 mod invitation;
 mod message;
 mod queue;
+#[cfg(test)]
+mod rules;
 mod service;
 mod wire;
 
