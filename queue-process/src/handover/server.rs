@@ -7,6 +7,7 @@
 //! same user's.
 
 use super::socket::same_user;
+use crate::sys::refused;
 use queue_core::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -41,8 +42,10 @@ pub(super) fn connect(
     address: &SocketAddr,
     nobody: impl FnOnce() -> String,
 ) -> Result<UnixStream, Failure> {
-    let stream = UnixStream::connect_addr(address)
-        .map_err(|error| Failure::caused(FailureKind::PeerGone, nobody(), error))?;
+    let stream = UnixStream::connect_addr(address).map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::caused(FailureKind::PeerGone, nobody(), error),
+        _ => refused("cannot ask for a queue", error),
+    })?;
     same_user(&stream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

@@ -93,6 +93,7 @@ mod tests {
     use rustix::fs::{MemfdFlags, memfd_create};
     use rustix::io::{FdFlags, fcntl_getfd, pread, pwrite};
     use std::io::Write;
+    use std::time::{Duration, Instant};
 
     fn parcel(count: usize) -> Parcel {
         let file = memfd_create("socket", MemfdFlags::CLOEXEC).unwrap();
@@ -115,6 +116,21 @@ mod tests {
             pread(fd, &mut read, 0).unwrap();
             assert_eq!(&read, b"hello");
         }
+    }
+
+    #[test]
+    fn who_does_not_receive_keeps_nobody_waiting() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        here.set_write_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let (sent, begun) = (parcel(1), Instant::now());
+        let full = loop {
+            if let Err(error) = send(&here, &sent) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Jobs, Kind, child, name};
 use crate::tools::*;
 use queue_process::{Bound, FailureKind, Queue};
 use std::process::Command;
+use std::time::Duration;
 use std::{env, fs};
 
 /// What the children here can be told to do.
@@ -91,8 +92,8 @@ fn exhausted() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(64);
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
-    let mut files: Vec<_> =
-        std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+    let all_left = || std::iter::from_fn(|| fs::File::open("/dev/null").ok());
+    let mut files: Vec<_> = all_left().collect();
     files.pop();
     let io = |failure: queue_process::Failure| {
         assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
@@ -113,7 +114,23 @@ fn exhausted() {
     }
     // None was kept by what failed.
     files.truncate(files.len() - 16);
-    Jobs::bounded(1).unwrap();
+    for _ in 0..10 {
+        let name = &env::var("NAME").unwrap();
+        let _named = Jobs::create_named(name, Bound::items(1)).unwrap();
+        files.extend(all_left());
+        io(Jobs::open_named(name).unwrap_err());
+        // With one left, who asks or who is asked has too few: the one fails, the other
+        // answers later.
+        files.pop();
+        let asked = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| Jobs::open_named(name));
+            std::thread::sleep(Duration::from_millis(15));
+            files.clear();
+            asking.join().unwrap()
+        });
+        asked.map_or_else(io, drop);
+        Jobs::open_named(name).unwrap();
+    }
 }
 
 #[test]
