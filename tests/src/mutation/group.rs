@@ -11,7 +11,8 @@ pub(super) enum End {
     Passed,
     Failed(String),
     OutOfTime,
-    NotBuilt,
+    /// The compiler's first error.
+    NotBuilt(String),
 }
 
 /// Stands for the name of the test in a run that ended without naming one.
@@ -38,7 +39,7 @@ impl Group {
         follow(self.0.stderr.take(), &lines);
         drop(lines);
         let mut deadline = Instant::now() + BUILD;
-        let mut was_built = false;
+        let (mut was_built, mut error) = (false, String::new());
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match incoming.recv_timeout(left) {
@@ -47,6 +48,7 @@ impl Group {
                     was_built = true;
                     deadline = Instant::now() + limit;
                 }
+                Ok(line) if error.is_empty() && line.starts_with("error") => error = line,
                 Ok(line) => {
                     let panicked = panicked_test(&line).filter(|_| models);
                     if let Some(test) = failed_test(&line).or(panicked) {
@@ -60,7 +62,7 @@ impl Group {
         Ok(match (self.0.wait()?.success(), was_built) {
             (true, _) => End::Passed,
             (false, true) => End::Failed(ABORTED.to_string()),
-            (false, false) => End::NotBuilt,
+            (false, false) => End::NotBuilt(error),
         })
     }
 }

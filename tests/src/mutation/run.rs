@@ -89,7 +89,7 @@ impl Bench {
                         return Ok(Fate::Caught(suite.to_string(), test));
                     }
                 }
-                End::NotBuilt => return Ok(Fate::NotBuilt),
+                End::NotBuilt(_) => return Ok(Fate::NotBuilt),
                 End::OutOfTime => return Ok(Fate::Hung(suite.to_string())),
             }
         }
@@ -121,7 +121,9 @@ impl Bench {
                 Ok(End::Passed) => {}
                 Ok(End::Failed(test)) => return Err(format!("{suite}: {test} fails unchanged")),
                 Ok(End::OutOfTime) => return Err(format!("{suite} runs over its time unchanged")),
-                Ok(End::NotBuilt) => return Err(format!("{suite} does not build unchanged")),
+                Ok(End::NotBuilt(error)) => {
+                    return Err(format!("{suite} does not build unchanged: {error}"));
+                }
                 Err(error) => return Err(format!("{suite}: {error}")),
             }
             println!(
