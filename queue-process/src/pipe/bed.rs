@@ -68,10 +68,9 @@ pub(super) fn try_write(
     frames: &Frames,
 ) -> Result<(usize, Mark), Failure> {
     let tail = control.tail.mark(Relaxed);
-    let mark = control.head.mark(Relaxed);
     let (line, other) = (&control.tail.0, &control.head.0);
     let mut head = Opposite {
-        mark,
+        mark: Mark::from_word(line.seen.load(Relaxed)),
         fresh: false,
         line,
         other,
