@@ -1,5 +1,7 @@
 //! [`IpcQueue`]: the portable kind.
 
+#[cfg(test)]
+mod answers;
 mod guest;
 mod hosted;
 mod invitation;

@@ -21,7 +21,7 @@ pub(crate) fn inherit(raw: RawFd) -> io::Result<OwnedFd> {
     if flags.contains(FdFlags::CLOEXEC) {
         return Err(Errno::BADF.into());
     }
-    rustix::io::fcntl_setfd(borrowed, flags | FdFlags::CLOEXEC)?;
+    rustix::io::fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;
     // SAFETY: it is open, as just seen, and came across `exec`: no object of this program
     // owns it, for what those own is close-on-exec. It is made so here, hence a second
     // call for the same number fails, and it gets one owner.

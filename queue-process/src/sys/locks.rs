@@ -68,5 +68,10 @@ mod tests {
         );
         drop(a);
         assert!(!is_byte_locked(b.as_fd(), 3).unwrap());
+        let reader = File::open(&path).unwrap();
+        assert!(
+            lock_byte(reader.as_fd(), 3).is_err(),
+            "not to be written to"
+        );
     }
 }
