@@ -21,7 +21,6 @@ use crate::codec::{Codec, Postcard};
 use crate::handover::handover;
 use crate::shared::handle::Handle;
 use crate::shared::kind::kind;
-use queue_core::{Bound, Failure};
 use storage::Pipe;
 
 /// A queue between processes on one Linux machine whose items are in the kernel.
@@ -75,26 +74,6 @@ use storage::Pipe;
 pub struct PipeQueue<T, C = Postcard>(pub(crate) Handle<T, C, Pipe>);
 
 impl<T: Send, C: Codec<T>> PipeQueue<T, C> {
-    /// A queue of up to `n` items.
-    ///
-    /// # Errors
-    /// If the system has no memory or descriptors to give.
-    ///
-    /// # Panics
-    /// If `n` is zero.
-    #[track_caller]
-    pub fn bounded(n: usize) -> Result<Self, Failure> {
-        Self::options().create(Bound::items(n))
-    }
-
-    /// A queue without a bound on the number of items.
-    ///
-    /// # Errors
-    /// If the system has no memory or descriptors to give.
-    pub fn unbounded() -> Result<Self, Failure> {
-        Self::options().create(Bound::Unbounded)
-    }
-
     /// What can be chosen beyond the bound.
     ///
     /// ```
@@ -111,5 +90,5 @@ impl<T: Send, C: Codec<T>> PipeQueue<T, C> {
     }
 }
 
-kind!(PipeQueue, Pipe);
+kind!(PipeQueue);
 handover!(PipeQueue);

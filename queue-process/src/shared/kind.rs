@@ -1,8 +1,30 @@
 //! [`kind`]: what makes a newtype around a [`Handle`](super::handle::Handle) a queue.
 
-/// Writes what every kind has that is a newtype around a `Handle`.
+/// Writes what every kind has that is a newtype around a `Handle` and has `options`.
 macro_rules! kind {
-    ($kind:ident, $storage:ty) => {
+    ($kind:ident) => {
+        impl<T: Send, C: $crate::codec::Codec<T>> $kind<T, C> {
+            /// A queue of up to `n` items.
+            ///
+            /// # Errors
+            /// If the system has no memory or descriptors to give.
+            ///
+            /// # Panics
+            /// If `n` is zero.
+            #[track_caller]
+            pub fn bounded(n: usize) -> Result<Self, queue_core::Failure> {
+                Self::options().create(queue_core::Bound::items(n))
+            }
+
+            /// A queue without a bound on the number of items.
+            ///
+            /// # Errors
+            /// If the system has no memory or descriptors to give.
+            pub fn unbounded() -> Result<Self, queue_core::Failure> {
+                Self::options().create(queue_core::Bound::Unbounded)
+            }
+        }
+
         impl<T, C> Clone for $kind<T, C> {
             fn clone(&self) -> Self {
                 Self(self.0.clone())

@@ -19,7 +19,7 @@ use crate::shared::linux::Page;
 use crate::shared::storage::corrupt;
 use crate::sys::Mapping;
 use arena::Mapped;
-use queue_core::{Bound, Failure};
+use queue_core::Failure;
 use ring::Ring;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -71,26 +71,6 @@ pub(crate) type Storage = Ring<Mapped>;
 pub struct ShmQueue<T, C = Postcard>(pub(crate) Handle<T, C, Storage>);
 
 impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
-    /// A queue of up to `n` items.
-    ///
-    /// # Errors
-    /// If the system has no memory or descriptors to give.
-    ///
-    /// # Panics
-    /// If `n` is zero.
-    #[track_caller]
-    pub fn bounded(n: usize) -> Result<Self, Failure> {
-        Self::options().create(Bound::items(n))
-    }
-
-    /// A queue without a bound on the number of items.
-    ///
-    /// # Errors
-    /// If the system has no memory or descriptors to give.
-    pub fn unbounded() -> Result<Self, Failure> {
-        Self::options().create(Bound::Unbounded)
-    }
-
     /// What can be chosen beyond the bound.
     ///
     /// ```
@@ -107,7 +87,7 @@ impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
     }
 }
 
-kind!(ShmQueue, Storage);
+kind!(ShmQueue);
 handover!(ShmQueue);
 
 /// How many words a nearly empty queue uses: 64 KiB.
