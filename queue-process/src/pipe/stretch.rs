@@ -11,6 +11,7 @@ use queue_core::Failure;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{FallocateFlags, fallocate, fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread, pwrite};
+use std::num::NonZeroU64;
 
 /// What is said when memory is full.
 const NO_ROOM: &str = "there is no memory for another item";
@@ -44,15 +45,13 @@ pub(super) struct Stretch<'a> {
 impl Stretch<'_> {
     /// Writes all of `bytes` at `at`.
     pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
-        let mut offset = self.offset(at, bytes.len())?;
+        let end = self.offset(at, bytes.len())? + bytes.len() as u64;
         let mut bytes = bytes;
         while !bytes.is_empty() {
+            let offset = end - bytes.len() as u64;
             match pwrite(self.file, bytes, offset) {
                 Ok(0) => return Err(refused(NO_ROOM, Errno::NOSPC)),
-                Ok(written) => {
-                    offset += written as u64;
-                    bytes = &bytes[written..];
-                }
+                Ok(written) => bytes = &bytes[written..],
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(refused(NO_ROOM, error)),
             }
@@ -71,15 +70,13 @@ impl Stretch<'_> {
 
     /// Fills all of `into` from `at`.
     pub(super) fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
-        let mut offset = self.offset(at, into.len())?;
+        let end = self.offset(at, into.len())? + into.len() as u64;
         let mut into = into;
         while !into.is_empty() {
+            let offset = end - into.len() as u64;
             match pread(self.file, &mut *into, offset) {
                 Ok(0) => return Err(corrupt("its file is shorter than it says")),
-                Ok(read) => {
-                    offset += read as u64;
-                    into = &mut into[read..];
-                }
+                Ok(read) => into = &mut into[read..],
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(refused("cannot read an item", error)),
             }
@@ -90,7 +87,7 @@ impl Stretch<'_> {
     /// Gives the memory of `from..to` back; it reads as zeros then. Pages that are only
     /// partly inside stay.
     pub(super) fn give_back(&self, from: u64, to: u64) {
-        let Some(len) = to.checked_sub(from).filter(|len| *len > 0) else {
+        let Some(len) = to.checked_sub(from).and_then(NonZeroU64::new) else {
             return;
         };
         let Ok(offset) = self.offset(from, 0) else {
@@ -98,7 +95,7 @@ impl Stretch<'_> {
         };
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         // A refusal costs memory and nothing else, and it is asked for again later.
-        let _ = fallocate(self.file, flags, offset, len.min(self.len - from));
+        let _ = fallocate(self.file, flags, offset, len.get().min(self.len - from));
     }
 
     fn offset(&self, at: u64, len: usize) -> Result<u64, Failure> {

@@ -37,6 +37,18 @@ fn limits_that_are_too_high_are_refused() {
 }
 
 #[test]
+fn a_bounded_queue_has_memory_for_all_its_items() {
+    let options = || PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(1000);
+    let memory = |bound| {
+        let queue = options().memory_limit(5000).create(bound).unwrap();
+        queue.0.shared().limits.memory
+    };
+    assert_eq!(memory(Bound::items(3)), 3 * (1000 + 128));
+    assert_eq!(memory(Bound::items(1 << 31)), 64 << 30, "the most");
+    assert_eq!(memory(Bound::Unbounded), 5000);
+}
+
+#[test]
 fn what_is_too_small_is_no_queue() {
     let corrupt = |parts| {
         let opened = Handle::<Vec<u8>, Raw, crate::shm::Storage>::open(parts, Sides::BOTH);
