@@ -26,7 +26,11 @@ pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
 /// Whether this process may size or write a file up to there: whoever does so beyond the
 /// limit is killed (`SIGXFSZ`).
 pub(crate) fn may_reach(len: u64) -> Result<(), Failure> {
-    match getrlimit(Resource::Fsize).current {
+    within(getrlimit(Resource::Fsize).current, len)
+}
+
+fn within(limit: Option<u64>, len: u64) -> Result<(), Failure> {
+    match limit {
         Some(most) if most < len => {
             let message = format!(
                 "the queue needs a file of {len} bytes in memory, most of which take no \
@@ -35,5 +39,17 @@ pub(crate) fn may_reach(len: u64) -> Result<(), Failure> {
             Err(Failure::new(FailureKind::Io, message))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_the_last_length_that_is_allowed() {
+        assert!(within(None, u64::MAX).is_ok());
+        assert!(within(Some(5), 5).is_ok());
+        assert_eq!(within(Some(5), 6).unwrap_err().kind(), FailureKind::Io);
     }
 }
