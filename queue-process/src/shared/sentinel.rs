@@ -217,10 +217,82 @@ mod tests {
     fn it_patrols_as_long_as_somebody_waits() {
         let queue = Arc::new(Patrols::default());
         let watched: Arc<dyn Patrolled> = queue.clone();
-        let _post = Post::new(Arc::downgrade(&watched), bells().unwrap(), End::Tail);
+        let post = Post::new(Arc::downgrade(&watched), bells().unwrap(), End::Tail);
         let begun = Instant::now();
         while queue.0.load(Ordering::Relaxed) < 3 {
             assert!(begun.elapsed() < LONG, "the dead are not found");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(post);
+        // It may be at it right now.
+        std::thread::sleep(NET);
+        let last = queue.0.load(Ordering::Relaxed);
+        std::thread::sleep(3 * NET);
+        assert_eq!(
+            queue.0.load(Ordering::Relaxed),
+            last,
+            "nobody waits any more"
+        );
+    }
+
+    #[test]
+    fn without_a_nudge_it_looks_often() {
+        let sentinel = Sentinel {
+            state: Mutex::default(),
+            nudge: None,
+        };
+        let waits = (0..10).map(|_| {
+            let begun = Instant::now();
+            sentinel.wait(&[]);
+            begun.elapsed()
+        });
+        let least = waits.min().unwrap();
+        assert!((NET / 16..NET / 2).contains(&least), "{least:?}");
+    }
+
+    /// Whether the sentinel's thread lives.
+    fn lives() -> bool {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+        tasks.flatten().any(|task| {
+            let name = name(task).unwrap_or_default();
+            name.trim_end() == "queue-sentinel"
+        })
+    }
+
+    /// In a process of its own, where nobody else waits.
+    #[test]
+    fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
+        const ALONE: &str = "SENTINEL_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+            let name = "its_thread_lives_while_somebody_waits_and_a_while_longer";
+            let name = format!("shared::sentinel::tests::{name}");
+            command.args(["--exact", &name]).env(ALONE, "1");
+            let done = command.output().unwrap();
+            let said = String::from_utf8_lossy(&done.stdout);
+            assert!(done.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        }
+        let queue = Arc::new(Patrols::default());
+        let watched: Arc<dyn Patrolled> = queue.clone();
+        let post = Post::new(Arc::downgrade(&watched), bells().unwrap(), End::Tail);
+        std::thread::sleep(IDLE + 10 * NET);
+        assert!(lives(), "while somebody waits");
+        let patrols = queue.0.load(Ordering::Relaxed);
+        assert!((3..100).contains(&patrols), "{patrols}");
+        drop(post);
+        std::thread::sleep(IDLE / 4);
+        assert!(lives(), "somebody may soon wait again");
+        let begun = Instant::now();
+        while lives() {
+            assert!(begun.elapsed() < LONG, "for ever");
+            std::thread::sleep(NET);
+        }
+        let _post = Post::new(Arc::downgrade(&watched), bells().unwrap(), End::Tail);
+        let patrols = queue.0.load(Ordering::Relaxed);
+        while queue.0.load(Ordering::Relaxed) == patrols {
+            assert!(begun.elapsed() < LONG, "a new one is not started");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
