@@ -166,6 +166,8 @@ fn a_queue_describes_itself() {
     let said = format!("{queue:?}");
     let expected = "ShmQueue { len: 1, capacity: Some(3), closed: false, max_item_bytes: 9, ";
     assert!(said.starts_with(expected), "{said}");
+    let said = format!("{:?}", queue.listen_places());
+    assert_eq!(said, "Listener { end: Head, .. }");
 }
 
 #[test]
