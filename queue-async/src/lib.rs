@@ -93,5 +93,5 @@ pub use turn::Turn;
 
 pub use queue_core::{
     Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, Side, Stream, TryPopError, TryPushError,
+    PushError, PushTimeoutError, Queue, Side, Stream, TryPopError, TryPushError, dynamic, iter,
 };

@@ -92,6 +92,6 @@ pub use shared::listener::Listener;
 pub use shm::{ShmOptions, ShmQueue};
 
 pub use queue_core::{
-    Bound, Consumer, Create, Failure, FailureKind, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, Side, TryPopError, TryPushError,
+    Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
+    PushError, PushTimeoutError, Queue, Side, Stream, TryPopError, TryPushError, dynamic, iter,
 };

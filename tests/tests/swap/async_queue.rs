@@ -1,4 +1,5 @@
-pub(crate) type Kind<T> = queue_async::AsyncQueue<T>;
+pub(crate) use queue_async as home;
+pub(crate) type Kind<T> = home::AsyncQueue<T>;
 
 #[path = "program.rs"]
 mod program;

@@ -1,4 +1,5 @@
-pub(crate) type Kind<T> = queue_process::IpcQueue<T>;
+pub(crate) use queue_process as home;
+pub(crate) type Kind<T> = home::IpcQueue<T>;
 
 #[path = "program.rs"]
 mod program;

@@ -1,4 +1,5 @@
-pub(crate) type Kind<T> = queue_process::PipeQueue<T>;
+pub(crate) use queue_process as home;
+pub(crate) type Kind<T> = home::PipeQueue<T>;
 
 #[path = "program.rs"]
 mod program;

@@ -1,15 +1,18 @@
-//! The program. It is compiled once for each kind and knows it only by the name `Kind`.
+//! The program. It is compiled once for each kind and knows it only by the name `Kind`, and
+//! its crate by the name `home`: all that a program needs beside the kind is there too.
 
 use super::Kind;
+use super::home::dynamic::DynQueue;
+use super::home::iter::{IntoIter, Iter, TryIter};
+use super::home::{Bound, Consumer, Create, Ends, Failure, FailureKind, Producer, Queue, Side};
+use super::home::{PopError, PopTimeoutError, PushError, PushTimeoutError, Stream};
+use super::home::{TryPopError, TryPushError};
+use futures_core::Stream as _;
 use pollster::block_on;
-use queue_core::dynamic::DynQueue;
-use queue_core::{Bound, Consumer, Create, Failure, Producer, Queue};
-use queue_core::{PopError, PopTimeoutError, PushError, PushTimeoutError};
-use queue_core::{TryPopError, TryPushError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,6 +64,7 @@ pub(crate) fn program() -> Vec<String> {
     futures(&mut seen);
     batches(&mut seen);
     ends(&mut seen);
+    named(&mut seen);
     many(&mut seen);
     seen.see("dynamic", dynamic(kept_anywhere(DynQueue::new(bounded(2)))));
     seen.0
@@ -191,6 +195,25 @@ fn ends(seen: &mut Transcript) {
         Err(PushError::Closed(item)) => seen.see("last consumer gone", item),
         other => seen.see("wrong", other),
     }
+}
+
+/// What a program names in types and signatures of its own.
+fn named(seen: &mut Transcript) {
+    let queue = bounded::<u64>(4);
+    queue.push_many(&mut (1..=4).collect()).unwrap();
+    let mut stream: Stream<'_, u64, Kind<u64>> = queue.stream();
+    let first = Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
+    let mut what_is_there: TryIter<'_, u64, Kind<u64>> = queue.try_iter();
+    let mut until_the_end: Iter<'_, u64, Kind<u64>> = queue.iter();
+    let next = (what_is_there.next(), until_the_end.next());
+    let why: Option<FailureKind> = until_the_end.failure().map(Failure::kind);
+    seen.see("taken one by one", (first, next, why));
+    let (producer, consumer) = queue.clone().into_ends();
+    let ends: &Ends = queue.ends();
+    let count = (ends.count(Side::Producers), ends.count(Side::Consumers));
+    drop(producer);
+    let mut rest: IntoIter<u64, Kind<u64>> = consumer.into_iter();
+    seen.see("halves, and the rest", (count, rest.next(), rest.next()));
 }
 
 /// Four producers and four consumers.

@@ -1,4 +1,5 @@
-pub(crate) type Kind<T> = queue_process::ShmQueue<T>;
+pub(crate) use queue_process as home;
+pub(crate) type Kind<T> = home::ShmQueue<T>;
 
 #[path = "program.rs"]
 mod program;

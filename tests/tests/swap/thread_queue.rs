@@ -1,4 +1,5 @@
-pub(crate) type Kind<T> = queue_thread::ThreadQueue<T>;
+pub(crate) use queue_thread as home;
+pub(crate) type Kind<T> = home::ThreadQueue<T>;
 
 #[path = "program.rs"]
 mod program;
