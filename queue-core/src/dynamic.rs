@@ -13,6 +13,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 
@@ -70,35 +71,55 @@ impl<T> fmt::Debug for DynQueue<T> {
 }
 
 /// Whoever waits on a [`DynQueue`]: its [`Queue::Listener`]. [`Listen`] says how to use it.
-pub struct DynListener<'a>(Box<dyn ErasedListen + 'a>);
+pub struct DynListener<'a, T>(Box<dyn Waits<T> + 'a>);
 
-impl fmt::Debug for DynListener<'_> {
+impl<T> fmt::Debug for DynListener<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DynListener(..)")
     }
 }
 
-impl Future for DynListener<'_> {
+impl<T> Future for DynListener<'_, T> {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx)
+        self.0.poll_listener(cx)
     }
 }
 
-impl Listen for DynListener<'_> {
+impl<T> Listen for DynListener<'_, T> {
     fn wait(self, deadline: Deadline) -> bool {
-        self.0.wait_boxed(deadline)
+        self.0.wait(deadline)
     }
 }
 
-/// [`Listen`], with `self` in a box.
-trait ErasedListen: Future<Output = ()> + Send + Unpin {
-    fn wait_boxed(self: Box<Self>, deadline: Deadline) -> bool;
+/// [`Waiting`], whatever the kind.
+trait Waits<T>: Send {
+    fn wait(self: Box<Self>, deadline: Deadline) -> bool;
+    fn poll_listener(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, PopError>>;
 }
 
-impl<L: Listen> ErasedListen for L {
-    fn wait_boxed(self: Box<Self>, deadline: Deadline) -> bool {
-        (*self).wait(deadline)
+/// Whoever waits on a queue of a known kind. Its listener is there from the first, but where
+/// it belongs to [`Queue::poll_pop`], which has one while there is nothing to pop.
+struct Waiting<'a, T: Send, Q: Queue<T>> {
+    queue: &'a Q,
+    listener: Option<Q::Listener<'a>>,
+}
+
+impl<T: Send, Q: Queue<T>> Waits<T> for Waiting<'_, T, Q> {
+    fn wait(self: Box<Self>, deadline: Deadline) -> bool {
+        (self.listener).is_none_or(|listener| listener.wait(deadline))
+    }
+
+    fn poll_listener(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.listener {
+            Some(listener) => Pin::new(listener).poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, PopError>> {
+        self.queue.poll_pop(&mut self.listener, cx)
     }
 }
 
@@ -111,19 +132,19 @@ macro_rules! erased {
     ) => {
         /// [`Queue`] as far as a trait object can have it.
         trait Erased<T>: Send + Sync {
-            fn listen_items(&self) -> DynListener<'_>;
-            fn listen_places(&self) -> DynListener<'_>;
+            fn listen(&self, side: Option<Side>) -> DynListener<'_, T>;
             fn ends(&self) -> &Ends;
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)?;)*
             $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output>;)*
         }
 
         impl<T: Send + 'static, Q: Queue<T>> Erased<T> for Q {
-            fn listen_items(&self) -> DynListener<'_> {
-                DynListener(Box::new(Queue::listen_items(self)))
-            }
-            fn listen_places(&self) -> DynListener<'_> {
-                DynListener(Box::new(Queue::listen_places(self)))
+            fn listen(&self, side: Option<Side>) -> DynListener<'_, T> {
+                let listener = side.map(|side| match side {
+                    Side::Consumers => self.listen_items(),
+                    Side::Producers => self.listen_places(),
+                });
+                DynListener(Box::new(Waiting { queue: self, listener }))
             }
             fn ends(&self) -> &Ends {
                 Queue::ends(self)
@@ -137,12 +158,21 @@ macro_rules! erased {
         }
 
         impl<T: Send + 'static> Queue<T> for DynQueue<T> {
-            type Listener<'a> = DynListener<'a> where Self: 'a;
-            fn listen_items(&self) -> DynListener<'_> {
-                self.0.listen_items()
+            type Listener<'a> = DynListener<'a, T> where Self: 'a;
+            fn listen_items(&self) -> DynListener<'_, T> {
+                self.0.listen(Some(Side::Consumers))
             }
-            fn listen_places(&self) -> DynListener<'_> {
-                self.0.listen_places()
+            fn listen_places(&self) -> DynListener<'_, T> {
+                self.0.listen(Some(Side::Producers))
+            }
+            fn poll_pop<'a>(
+                &'a self,
+                listener: &mut Option<DynListener<'a, T>>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Result<T, PopError>> {
+                // Its box is kept from item to item: the kind's own listener comes and goes.
+                let waiting = listener.get_or_insert_with(|| self.0.listen(None));
+                waiting.0.poll_pop(cx)
             }
             fn ends(&self) -> &Ends {
                 self.0.ends()
@@ -184,7 +214,9 @@ erased! {
         fn is_empty(&self) -> bool;
         fn is_full(&self) -> bool;
         fn glance(&self, side: Side) -> usize;
+        fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>>;
         fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>>;
+        fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError>;
         fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError>;
         fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>>;
         fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError>;
