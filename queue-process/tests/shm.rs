@@ -69,6 +69,12 @@ fn memory_comes_with_a_backlog_and_goes_some_time_after() {
     }
     let queue = ShmQueue::<Vec<u8>, Raw>::unbounded().unwrap();
     assert!(resident() < 1 << 20, "an empty queue");
+    for _ in 0..1000 {
+        queue.push(vec![7; 1000]).unwrap();
+        assert_eq!(queue.pop().unwrap().len(), 1000);
+    }
+    let little = 64 << 10..128 << 10;
+    assert!(little.contains(&resident()), "{} bytes", resident());
     for _ in 0..2 {
         let start = Instant::now();
         for _ in 0..100 {
@@ -90,6 +96,7 @@ fn memory_comes_with_a_backlog_and_goes_some_time_after() {
             let popped = queue.pop_timeout(Duration::from_millis(200));
             assert!(popped.unwrap_err().is_timeout());
         }
+        assert!(resident() > 7 << 20, "some of it is kept");
     }
     queue.push(vec![8; 1 << 20]).unwrap();
     assert_eq!(queue.pop().unwrap(), vec![8; 1 << 20]);
