@@ -1,17 +1,27 @@
 //! A process that may write small files only (`ulimit -f`): it gets a failure that says so,
-//! and is not killed by a signal (`SIGXFSZ`).
+//! and is not killed by a signal (`SIGXFSZ`). And one that may open few files only
+//! (`ulimit -n`), in which many wait.
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::{Failure, FailureKind, PipeQueue, Queue, ShmQueue};
+use std::pin::Pin;
 use std::process::Command;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 const NAME: &str = "QUEUE_SCARCE";
 
-/// A process in which the test `name` finds itself limited.
+/// A process in which the test `name` finds itself limited to small files.
 fn limited(name: &str) -> Command {
+    limited_by("-f 1024", name)
+}
+
+fn limited_by(limit: &str, name: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -f 1024 && exec \"$0\" \"$@\""]);
+    command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture"]);
     command.env(format!("{NAME}_LIMITED"), "1");
@@ -70,4 +80,44 @@ fn a_limited_process_uses_the_queue_of_another_or_is_told() {
     for _ in 0..4 {
         assert_eq!(shm.pop().unwrap(), vec![u64::MAX; 50_000]);
     }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// More futures than the process may have descriptors.
+#[test]
+fn many_futures_wait_in_a_process_of_few_descriptors() {
+    const MANY: usize = 300;
+    let name = "many_futures_wait_in_a_process_of_few_descriptors";
+    if !is_limited() {
+        return run(limited_by("-n 64", name));
+    }
+    let queue = ShmQueue::<usize>::unbounded().unwrap();
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut waiting: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::new();
+    for _ in 0..MANY {
+        waiting.push(Box::pin(queue.pop_async()));
+    }
+    waiting.retain_mut(|future| future.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(waiting.len(), MANY);
+    let other = queue.clone();
+    let pusher = thread::spawn(move || {
+        // They are asleep by then.
+        thread::sleep(Duration::from_millis(100));
+        (0..MANY).for_each(|n| other.push(n).unwrap());
+    });
+    while !waiting.is_empty() {
+        let begun = Instant::now();
+        thread::park_timeout(Duration::from_secs(30));
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody is woken");
+        waiting.retain_mut(|future| future.as_mut().poll(&mut cx).is_pending());
+    }
+    pusher.join().unwrap();
 }

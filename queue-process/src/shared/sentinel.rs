@@ -8,8 +8,9 @@ use super::layout::End;
 use super::linux::{Bells, bell};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::time::Timespec;
-use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -27,6 +28,17 @@ struct Watch {
     /// Woken, once, when the bell rings; `None` if something else sees to that.
     waker: Option<Waker>,
 }
+
+impl Watch {
+    /// The descriptor of its bell, which no other bell has as long as this watch is there.
+    fn number(&self) -> RawFd {
+        bell(&self.bells, self.end).as_raw_fd()
+    }
+}
+
+/// Bells to listen to, each once, however many wait for it: the system does not look at
+/// more descriptors at a time than a process may have.
+type Listened = HashMap<RawFd, (Bells, End)>;
 
 #[derive(Default)]
 struct State {
@@ -113,7 +125,7 @@ impl Sentinel {
         let mut patrolled = Instant::now();
         let mut busy = Instant::now();
         loop {
-            let bells: Vec<(u64, Bells, End)> = {
+            let bells: Listened = {
                 let mut state = self.lock();
                 if !state.watches.is_empty() {
                     busy = Instant::now();
@@ -121,12 +133,10 @@ impl Sentinel {
                     state.runs = false;
                     return;
                 }
-                let waiting = state
-                    .watches
-                    .iter()
-                    .filter(|(_, watch)| watch.waker.is_some());
-                waiting
-                    .map(|(&key, watch)| (key, watch.bells.clone(), watch.end))
+                let watches = state.watches.values();
+                watches
+                    .filter(|watch| watch.waker.is_some())
+                    .map(|watch| (watch.number(), (watch.bells.clone(), watch.end)))
                     .collect()
             };
             self.wait(&bells);
@@ -138,11 +148,9 @@ impl Sentinel {
     }
 
     /// Waits until a bell rings or a patrol is due, and wakes who waits for the bell.
-    fn wait(&self, bells: &[(u64, Bells, End)]) {
-        let listen = |bells, end| PollFd::from_borrowed_fd(bell(bells, end), PollFlags::IN);
-        let mut fds: Vec<_> = bells
-            .iter()
-            .map(|(_, bells, end)| listen(bells, *end))
+    fn wait(&self, bells: &Listened) {
+        let mut fds: Vec<_> = (bells.values())
+            .map(|(bells, end)| PollFd::from_borrowed_fd(bell(bells, *end), PollFlags::IN))
             .collect();
         fds.extend(
             self.nudge
@@ -157,17 +165,21 @@ impl Sentinel {
         if let Some(nudge) = &self.nudge {
             let _ = rustix::io::read(nudge, &mut [0; 8]);
         }
-        let mut rung = Vec::new();
+        let rung: HashSet<RawFd> = (bells.keys().zip(&fds))
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|(&number, _)| number)
+            .collect();
         let mut state = self.lock();
-        for ((key, ..), fd) in bells.iter().zip(&fds) {
-            if !fd.revents().is_empty()
-                && let Some(watch) = state.watches.get_mut(key)
-            {
-                rung.extend(watch.waker.take());
-            }
-        }
+        let wakers: Vec<_> = (state.watches.values_mut())
+            .filter(|watch| rung.contains(&watch.number()))
+            .filter_map(|watch| watch.waker.take())
+            .collect();
         drop(state);
-        rung.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            // A waker is foreign code. Its panic has been reported, and is no reason to leave
+            // all others asleep.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
     }
 
     fn patrol(&self) {
@@ -322,5 +334,34 @@ mod tests {
         // Most of the time: the machine may be busy.
         delays.sort_unstable();
         assert!(delays[10] < NET / 3, "{delays:?}");
+    }
+
+    /// Panics when it is woken.
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that fails, for a test");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_leaves_nobody_asleep() {
+        let queue: Arc<dyn Patrolled> = Arc::new(Patrols::default());
+        let bells = bells().unwrap();
+        let (told, tidings) = mpsc::channel();
+        let wakers = [Waker::from(Arc::new(Panics)), Arc::new(Woken(told)).into()];
+        let posts = [(); 8].map(|()| Post::new(Arc::downgrade(&queue), bells.clone(), End::Tail));
+        for round in 0..2 {
+            for (n, post) in posts.iter().enumerate() {
+                post.wake(&wakers[n % 2]);
+            }
+            rustix::io::write(bell(&bells, End::Tail), &1u64.to_ne_bytes()).unwrap();
+            for _ in 0..4 {
+                let heard = tidings.recv_timeout(LONG);
+                assert!(heard.is_ok(), "asleep in round {round}");
+            }
+            rustix::io::read(bell(&bells, End::Tail), &mut [0; 8]).unwrap();
+        }
     }
 }
