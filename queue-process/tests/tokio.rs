@@ -101,3 +101,33 @@ fn a_task_learns_of_the_end() {
     drop(producer);
     assert!(runtime.block_on(task).unwrap().unwrap_err().is_closed());
 }
+
+/// Where the runtime serves all that wait, and where it is too many for that.
+#[test]
+fn many_tasks_leave_descriptors_for_others() {
+    const MANY: u64 = 500;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let queue = ShmQueue::<u64>::unbounded().unwrap();
+    let task = |queue: ShmQueue<u64>| async move { queue.pop_async().await.unwrap() };
+    for many in [3, MANY] {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..many)
+                .map(|_| tokio::spawn(task(queue.clone())))
+                .collect();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+            assert!(open < 200, "{open} descriptors for {many} who wait");
+            (0..many).for_each(|n| queue.push(n).unwrap());
+            let mut sum = 0;
+            for task in tasks {
+                let popped = tokio::time::timeout(Duration::from_secs(30), task).await;
+                sum += popped.expect("it is woken").unwrap();
+            }
+            assert_eq!(sum, many * (many - 1) / 2);
+        });
+    }
+}

@@ -4,11 +4,11 @@ use super::NET;
 use super::handle::Shared;
 use super::layout::End;
 use super::platform::Platform;
+#[cfg(feature = "tokio")]
+use super::reactor::Heard;
 use super::sentinel::{Patrolled, Post};
 use super::standing::Standing;
 use super::storage::Storage;
-#[cfg(feature = "tokio")]
-use crate::sys::in_reactor;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use std::fmt;
@@ -76,7 +76,7 @@ pub struct Listener<'a> {
     /// While it waits as a future.
     post: Option<Post>,
     #[cfg(feature = "tokio")]
-    reactor: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
+    reactor: Option<Heard>,
 }
 
 impl<'a> Listener<'a> {
@@ -96,22 +96,17 @@ impl<'a> Listener<'a> {
         let post = self.post.get_or_insert_with(|| self.queue.post(self.end));
         #[cfg(feature = "tokio")]
         {
-            if first && tokio::runtime::Handle::try_current().is_ok() {
-                // Without a descriptor to spare the sentinel does it.
-                let bell = self.queue.bell(self.end).ok();
-                self.reactor = bell.and_then(|bell| in_reactor(bell).ok());
+            if first {
+                self.reactor = Heard::new(|| self.queue.bell(self.end));
             }
             if let Some(reactor) = &self.reactor {
-                return match reactor.poll_read_ready(cx) {
+                return match reactor.poll(cx) {
                     Poll::Pending => true,
-                    Poll::Ready(Ok(mut guard)) => {
-                        // Clears only what has been heard so far.
-                        guard.clear_ready();
-                        false
-                    }
-                    // The runtime is shutting down.
-                    Poll::Ready(Err(_)) => {
-                        self.reactor = None;
+                    Poll::Ready(heard) => {
+                        if heard.is_err() {
+                            // The runtime is shutting down.
+                            self.reactor = None;
+                        }
                         false
                     }
                 };

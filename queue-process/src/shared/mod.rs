@@ -50,6 +50,8 @@ pub(crate) mod kind;
 pub(crate) mod linux;
 #[cfg(not(loom))]
 pub(crate) mod listener;
+#[cfg(all(feature = "tokio", not(loom)))]
+mod reactor;
 #[cfg(not(loom))]
 pub(crate) mod sentinel;
 #[cfg(not(loom))]
