@@ -289,15 +289,23 @@ impl<S: Storage> Shared<S> {
     }
 
     /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and
-    /// again instead of waiting.
-    pub(super) fn patrol_now_and_then(&self) {
+    /// again instead of waiting. Whether it was time.
+    pub(super) fn patrol_now_and_then(&self) -> bool {
         let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.
         let last = self.patrolled.load(Ordering::Relaxed);
-        if now.wrapping_sub(last) > NET.as_millis() as u32 / 2 {
+        let due = now.wrapping_sub(last) > NET.as_millis() as u32 / 2;
+        if due {
             self.patrolled.store(now, Ordering::Relaxed);
             self.patrol();
         }
+        due
+    }
+
+    /// Whether it is closed, or should be.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.patrol_now_and_then();
+        self.engine.is_closed()
     }
 
     /// The last end of `side` in this process is gone: so is the process, on that side.

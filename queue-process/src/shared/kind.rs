@@ -76,7 +76,10 @@ macro_rules! kind {
                 self.0.shared().engine.close()
             }
             fn is_closed(&self) -> bool {
-                self.0.shared().engine.is_closed()
+                self.0.shared().is_closed()
+            }
+            fn glance(&self, side: queue_core::Side) -> usize {
+                self.0.glance(side)
             }
             #[inline]
             fn push_until(

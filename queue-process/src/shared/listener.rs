@@ -38,6 +38,9 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
         let platform = self.engine.platform();
         if platform.sleep(&platform.control().line(end).moved, seen, at_most) {
             self.patrol();
+        } else {
+            // Who is woken again and again, by signals say, sleeps no whole time.
+            self.patrol_now_and_then();
         }
     }
 

@@ -62,6 +62,8 @@ mod full;
 #[cfg(all(test, not(loom)))]
 mod lies;
 #[cfg(all(test, not(loom)))]
+mod noticed;
+#[cfg(all(test, not(loom)))]
 mod opened;
 
 use std::time::Duration;

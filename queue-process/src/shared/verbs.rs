@@ -19,8 +19,10 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 thread_local! {
-    /// How often this thread has pushed.
+    /// How many more pushes of this thread come before it looks around, of whatever queue.
     static PUSHES: Cell<u8> = const { Cell::new(0) };
+    /// How many it let pass last.
+    static PASSED: Cell<u8> = const { Cell::new(0) };
 }
 
 /// Where the party waits that wants to get on `side`.
@@ -43,11 +45,22 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     /// learn that all consumers were killed: it looks at some of its pushes.
     #[inline]
     pub(super) fn look_around(&self) {
-        let pushes = PUSHES.get();
-        PUSHES.set(pushes.wrapping_add(1));
-        if pushes.is_multiple_of(16) {
-            self.shared.patrol_now_and_then();
+        match PUSHES.get() {
+            0 => self.look(),
+            left => PUSHES.set(left - 1),
         }
+    }
+
+    /// As long as it is time for that, at the next push too: who pushes seldom looks every
+    /// time, and who pushes to several queues in turn does not look at the same one always.
+    #[cold]
+    fn look(&self) {
+        let next = match self.shared.patrol_now_and_then() {
+            true => 0,
+            false => (2 * PASSED.get() + 1).min(15),
+        };
+        PASSED.set(next);
+        PUSHES.set(next);
     }
 
     /// Calls `push` with the bytes of `item`.
@@ -68,6 +81,11 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         pushed?
     }
 
+    /// As [`Shared::glance`], for those who want to get on `side`.
+    pub(crate) fn glance(&self, side: Side) -> usize {
+        self.shared.glance(awaited(side))
+    }
+
     pub(crate) fn listen(&self, side: Side) -> Listener<'_> {
         Listener::new(&self.shared, awaited(side))
     }
@@ -83,13 +101,10 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     #[cold]
     pub(super) fn push_refused<U>(&self, item: U, refusal: Refusal) -> TryPushError<U> {
         match refusal {
-            Refusal::NotNow => {
-                self.shared.patrol_now_and_then();
-                match self.shared.engine.is_closed() {
-                    true => TryPushError::Closed(item),
-                    false => TryPushError::Full(item),
-                }
-            }
+            Refusal::NotNow => match self.shared.is_closed() {
+                true => TryPushError::Closed(item),
+                false => TryPushError::Full(item),
+            },
             Refusal::Closed => TryPushError::Closed(item),
             Refusal::Failed(failure) => TryPushError::Failed(item, failure),
         }
