@@ -9,7 +9,12 @@ use queue_process::{
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 
 type Bytes = Vec<u8>;
 
@@ -186,6 +191,50 @@ fn a_batch_with_bad_items(queue: &impl Queue<u8>) {
     assert_eq!(out, [7, 1, 2]);
 }
 
+/// What lies behind the bad items of a batch is there for `close_now`.
+fn closed_with_bad_items_to_tell(queue: &impl Queue<u8>) {
+    let mut out = Vec::new();
+    queue
+        .push_many(&mut [1, 100, 101, 2, 3, 102, 4].into())
+        .unwrap();
+    assert_eq!(queue.try_pop_many(&mut out, 4), Ok(2));
+    assert_eq!((out, queue.close_now()), (vec![1, 2], vec![3, 4]));
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+/// A codec that counts how often it made bytes of an item: the item is the count.
+enum Counting {}
+
+impl Codec<Arc<AtomicU8>> for Counting {
+    const NAME: &'static str = "counting";
+
+    fn encode(item: &Arc<AtomicU8>, into: &mut Vec<u8>) -> Result<(), Failure> {
+        into.push(item.fetch_add(1, Ordering::Relaxed));
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Arc<AtomicU8>, Failure> {
+        Ok(Arc::new(AtomicU8::new(bytes[0])))
+    }
+}
+
+/// Of one place.
+fn who_waits_as_a_future_makes_bytes_once(queue: &impl Queue<Arc<AtomicU8>>) {
+    queue.push(Arc::default()).unwrap();
+    let item = Arc::new(AtomicU8::new(7));
+    let mut push = pin!(queue.push_async(item.clone()));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(push.as_mut().poll(&mut cx).is_pending());
+    queue.pop().unwrap();
+    let late = Instant::now() + Duration::from_secs(20);
+    while push.as_mut().poll(&mut cx).is_pending() {
+        assert!(Instant::now() < late, "there is a place");
+        thread::yield_now();
+    }
+    assert_eq!(item.load(Ordering::Relaxed), 8, "once");
+    assert_eq!(queue.pop().unwrap().load(Ordering::Relaxed), 7);
+}
+
 /// Of items of up to 4 bytes.
 fn a_batch_with_a_large_item(queue: &impl Queue<Bytes>) {
     let mut items: VecDeque<_> = [4, 4, 5, 1].map(|len| vec![0; len]).into();
@@ -264,6 +313,13 @@ macro_rules! promises {
             #[test]
             fn bad_items_in_a_batch_are_failures_later() {
                 a_batch_with_bad_items(&$kind::<u8, Choosy>::bounded(9).unwrap());
+                closed_with_bad_items_to_tell(&$kind::<u8, Choosy>::bounded(9).unwrap());
+            }
+
+            #[test]
+            fn a_push_makes_bytes_once() {
+                let queue = $kind::<Arc<AtomicU8>, Counting>::bounded(1).unwrap();
+                who_waits_as_a_future_makes_bytes_once(&queue);
             }
 
             #[test]

@@ -81,6 +81,9 @@ macro_rules! kind {
             fn glance(&self, side: queue_core::Side) -> usize {
                 self.0.glance(side)
             }
+            fn close_now(&self) -> Vec<T> {
+                self.0.close_now()
+            }
             #[inline]
             fn push_until(
                 &self,

@@ -151,26 +151,23 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
 
     /// As the trait's default, but the item becomes bytes only once.
     pub(crate) async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
-        let item = match self.try_push(item) {
-            Ok(()) => return Ok(()),
-            Err(TryPushError::Full(item)) => item,
-            Err(TryPushError::Closed(item)) => return Err(PushError::Closed(item)),
-            Err(TryPushError::Failed(item, failure)) => {
-                return Err(PushError::Failed(item, failure));
+        let mut waiting = Vec::new();
+        let mut pushed = self.with_bytes(&item, |bytes| {
+            let pushed = self.shared.engine.push(bytes);
+            if let Err(Refusal::NotNow) = pushed {
+                waiting.extend_from_slice(bytes);
             }
-        };
-        let mut bytes = Vec::new();
-        if let Err(failure) = C::encode(&item, &mut bytes) {
-            return Err(PushError::Failed(item, failure));
-        }
+            pushed
+        });
         loop {
-            self.listen(Side::Producers).await;
-            match self.shared.engine.push(&bytes) {
+            match pushed {
                 Ok(()) => return Ok(()),
                 Err(Refusal::NotNow) => {}
                 Err(Refusal::Closed) => return Err(PushError::Closed(item)),
                 Err(Refusal::Failed(failure)) => return Err(PushError::Failed(item, failure)),
             }
+            self.listen(Side::Producers).await;
+            pushed = self.shared.engine.push(&waiting);
         }
     }
 
