@@ -255,7 +255,7 @@ mod tests {
         };
         let waits = (0..10).map(|_| {
             let begun = Instant::now();
-            sentinel.wait(&[]);
+            sentinel.wait(&Listened::new());
             begun.elapsed()
         });
         let least = waits.min().unwrap();
