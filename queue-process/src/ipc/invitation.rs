@@ -10,7 +10,7 @@ use queue_core::{Bound, Consumer, Failure, FailureKind, Producer, Queue, Side};
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
 /// How long a child has to take up its invitation.
@@ -100,7 +100,10 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let (sender, receiver) = ipc::channel().map_err(failed)?;
         let knock = Knock::Child(sender);
         server.send(knock).map_err(|error| gone(&error))?;
-        let ticket = receiver.try_recv_timeout(PATIENCE);
+        let late = Instant::now() + PATIENCE;
+        let ticket = wire::undisturbed(|| {
+            receiver.try_recv_timeout(late.saturating_duration_since(Instant::now()))
+        });
         Self::admit(ticket.map_err(|error| wire::failure(error, &doing))?)
     }
 

@@ -198,22 +198,43 @@ pub(super) struct Gone;
 
 /// Sends, also if a signal comes in between.
 pub(super) fn send(channel: &IpcBytesSender, bytes: &[u8]) -> Result<(), Gone> {
-    undisturbed(|| channel.send(bytes).map_err(IpcError::Io))
+    undisturbed(|| channel.send(bytes).map_err(IpcError::Io)).map_err(|_| Gone)
 }
 
 /// Receives, also if a signal comes in between.
 pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
-    undisturbed(|| channel.recv())
+    undisturbed(|| channel.recv()).map_err(|_| Gone)
 }
 
 /// What comes of `attempt`, which is repeated after a signal.
-fn undisturbed<R>(mut attempt: impl FnMut() -> Result<R, IpcError>) -> Result<R, Gone> {
+///
+/// # Errors
+/// Its own.
+pub(super) fn undisturbed<R, E: Disturbed>(
+    mut attempt: impl FnMut() -> Result<R, E>,
+) -> Result<R, E> {
     loop {
         match attempt() {
-            Ok(done) => return Ok(done),
-            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return Err(Gone),
+            Err(error) if error.is_a_signal() => {}
+            done => return done,
         }
+    }
+}
+
+/// An error that may be a signal's doing.
+pub(super) trait Disturbed {
+    fn is_a_signal(&self) -> bool;
+}
+
+impl Disturbed for IpcError {
+    fn is_a_signal(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::Interrupted)
+    }
+}
+
+impl Disturbed for TryRecvError {
+    fn is_a_signal(&self) -> bool {
+        matches!(self, Self::IpcError(error) if error.is_a_signal())
     }
 }
 
@@ -331,6 +352,10 @@ mod tests {
             let mut answers = vec![Err::<(), _>(last), Err(interrupted())];
             assert!(undisturbed(|| answers.pop().unwrap()).is_err());
         }
+        // Who waits for a time only is disturbed no less.
+        let mut answers = vec![Err::<(), _>(TryRecvError::Empty), Err(interrupted().into())];
+        let late = undisturbed(|| answers.pop().unwrap()).unwrap_err();
+        assert!(matches!(late, TryRecvError::Empty));
     }
 
     #[test]
