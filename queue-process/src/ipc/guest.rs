@@ -1,5 +1,6 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
+use super::calmly;
 use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::event::Event;
@@ -96,7 +97,7 @@ impl Ears {
     fn pass_on(&self, side: Side, mut count: u64, guest: &Weak<Guest>) {
         let event = self.event(side);
         while count > 0 {
-            event.notify();
+            calmly(|| event.notify());
             count -= 1;
             if !event.has_waiting() {
                 return;
@@ -117,8 +118,8 @@ impl Ears {
     }
 
     fn wake_all(&self) {
-        self.places.notify_all();
-        self.items.notify_all();
+        calmly(|| self.places.notify_all());
+        calmly(|| self.items.notify_all());
     }
 }
 
@@ -270,7 +271,8 @@ impl Guest {
                 Reply::Failed(why) => return Err(Failure::new(FailureKind::Io, why).into()),
                 other => return Err(unexpected(other)),
             }
-            let ticket = line.tickets.recv();
+            // One that stays there would be taken for that of the next question.
+            let ticket = wire::undisturbed(|| line.tickets.recv());
             Ok(ticket.map_err(|error| wire::failure(error, doing))?)
         });
         asked.map_err(|refusal| match refusal {

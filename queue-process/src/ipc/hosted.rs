@@ -1,5 +1,6 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
+use super::calmly;
 use super::wire::{BATCH_BYTES, Call, Role, Watch};
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
@@ -295,7 +296,7 @@ impl Hosted {
         let event = self.event(side);
         calls.make();
         for _ in 0..count {
-            event.notify();
+            calmly(|| event.notify());
             if !event.has_waiting() {
                 break;
             }
@@ -304,8 +305,8 @@ impl Hosted {
 
     fn announce_end(&self, ended: Option<Calls>) {
         if let Some(calls) = ended {
-            self.items.notify_all();
-            self.places.notify_all();
+            calmly(|| self.items.notify_all());
+            calmly(|| self.places.notify_all());
             calls.make();
         }
     }

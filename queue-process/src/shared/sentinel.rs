@@ -6,6 +6,7 @@
 use super::NET;
 use super::layout::End;
 use super::linux::{Bells, bell};
+use queue_core::waiters::wake_all;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use std::collections::{HashMap, HashSet};
@@ -175,11 +176,9 @@ impl Sentinel {
             .filter_map(|watch| watch.waker.take())
             .collect();
         drop(state);
-        for waker in wakers {
-            // A waker is foreign code. Its panic has been reported, and is no reason to leave
-            // all others asleep.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        // Wakers are foreign code. The panic of one has been reported, and is no reason for
+        // this thread to end, and to leave all others asleep.
+        let _ = catch_unwind(AssertUnwindSafe(|| wake_all(wakers)));
     }
 
     fn patrol(&self) {

@@ -103,3 +103,48 @@ fn guest_of(queue: &Numbers) -> Numbers {
     assert!(!guest.is_host());
     guest
 }
+
+/// Panics when it is woken.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that fails, for a test");
+    }
+}
+
+/// Neither in the host nor in a guest, whose pushes and pops wake it in threads of ours.
+#[test]
+fn a_waker_that_panics_ends_no_line() {
+    let queue = Numbers::bounded(4).unwrap();
+    let (guest, other) = (guest_of(&queue), guest_of(&queue));
+    let waker = Waker::from(Arc::new(Panics));
+    let mut cx = Context::from_waker(&waker);
+    for at in [&queue, &guest] {
+        for round in 0..2 {
+            let mut pop = pin!(at.pop_async());
+            assert!(pop.as_mut().poll(&mut cx).is_pending());
+            other.push(round).unwrap();
+            let late = Instant::now() + Duration::from_secs(20);
+            while pop.as_mut().poll(&mut cx).is_pending() {
+                assert!(Instant::now() < late, "it was pushed");
+                thread::yield_now();
+            }
+        }
+        thread::scope(|scope| {
+            let popped = scope.spawn(|| at.pop_timeout(Duration::from_secs(20)));
+            // It is asleep by then.
+            thread::sleep(Duration::from_millis(50));
+            other.push(7).unwrap();
+            assert_eq!(popped.join().unwrap(), Ok(7), "nobody wakes it");
+        });
+    }
+    let mut pop = pin!(queue.pop_async());
+    assert!(pop.as_mut().poll(&mut cx).is_pending());
+    thread::scope(|scope| {
+        let popped = scope.spawn(|| guest.pop_timeout(Duration::from_secs(20)));
+        thread::sleep(Duration::from_millis(50));
+        other.close();
+        assert!(popped.join().unwrap().unwrap_err().is_closed());
+    });
+}

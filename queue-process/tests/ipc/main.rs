@@ -13,7 +13,10 @@ use queue_process::{
     PushError, Queue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::process::{Child, Command};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
