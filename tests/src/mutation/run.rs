@@ -44,7 +44,9 @@ impl Bench {
             builds,
             limit,
         };
-        copy(root, &bench.tree)?;
+        if copy(root, &bench.tree)? {
+            suites::forget_models(&bench.builds)?;
+        }
         Ok(bench)
     }
 
@@ -175,9 +177,10 @@ impl Bench {
 }
 
 /// Makes `to` a copy of the sources in `from`, and leaves alone what is the same, so that
-/// it is not built anew.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// it is not built anew. Whether there are files that were not there before.
+fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     std::fs::create_dir_all(to)?;
+    let mut new = false;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
@@ -186,10 +189,12 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
             continue;
         }
         if kind.is_dir() {
-            copy(&source, &copied)?;
+            new |= copy(&source, &copied)?;
         } else if kind.is_file() {
             let content = std::fs::read(&source)?;
-            if std::fs::read(&copied).ok().as_ref() != Some(&content) {
+            let old = std::fs::read(&copied).ok();
+            new |= old.is_none();
+            if old.as_ref() != Some(&content) {
                 std::fs::write(&copied, content)?;
             }
         }
@@ -201,5 +206,5 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
             std::fs::remove_file(entry.path())?;
         }
     }
-    Ok(())
+    Ok(new)
 }

@@ -4,7 +4,7 @@ use super::Mutation;
 use crate::models::{self, ModelFile};
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Tests that are run together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,27 +86,41 @@ fn test_files(tree: &Path, package: &str) -> io::Result<Vec<String>> {
 /// Whether `file` is compiled into models: what the compiler noted down when it last
 /// built them says so. Until it has, anything may be.
 fn is_modelled(builds: &Path, file: &str) -> io::Result<bool> {
-    let Ok(notes) = std::fs::read_dir(builds.join("loom/release/deps")) else {
-        return Ok(true);
-    };
     let (package, _) = file.split_once('/').unwrap_or((file, ""));
-    let package = format!("{}-", package.replace('-', "_"));
-    let mut built = false;
-    for note in notes {
-        let path = note?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(&package) && name.ends_with(".d") {
-            built = true;
-            let sources = std::fs::read_to_string(&path)?;
-            if sources
-                .split_whitespace()
-                .any(|source| plain(source) == file)
-            {
-                return Ok(true);
-            }
+    let notes = notes(builds, &format!("{}-", package.replace('-', "_")))?;
+    for note in &notes {
+        let sources = std::fs::read_to_string(note)?;
+        if sources
+            .split_whitespace()
+            .any(|source| plain(source) == file)
+        {
+            return Ok(true);
         }
     }
-    Ok(!built)
+    Ok(notes.is_empty())
+}
+
+/// Forgets of which files the models are made, for there are new ones.
+pub(super) fn forget_models(builds: &Path) -> io::Result<()> {
+    notes(builds, "queue_")?
+        .iter()
+        .try_for_each(std::fs::remove_file)
+}
+
+/// What the compiler noted down of the models' libraries whose names begin so.
+fn notes(builds: &Path, library: &str) -> io::Result<Vec<PathBuf>> {
+    let Ok(built) = std::fs::read_dir(builds.join("loom/release/deps")) else {
+        return Ok(Vec::new());
+    };
+    let mut notes = Vec::new();
+    for file in built {
+        let path = file?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(library) && name.ends_with(".d") {
+            notes.push(path);
+        }
+    }
+    Ok(notes)
 }
 
 /// `path` without its steps up: `a/b/../c` is `a/c`.
