@@ -36,7 +36,7 @@ pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
     if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let flags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
     sendmsg(
         stream,
         &[IoSlice::new(text.as_bytes())],

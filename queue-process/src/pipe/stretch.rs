@@ -9,7 +9,7 @@ use crate::shared::storage::corrupt;
 use crate::sys::{self, SEALS, refused};
 use queue_core::Failure;
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{FallocateFlags, fallocate, fcntl_get_seals, fstat};
+use rustix::fs::{fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread, pwrite};
 use std::num::NonZeroU64;
 
@@ -93,9 +93,8 @@ impl Stretch<'_> {
         let Ok(offset) = self.offset(from, 0) else {
             return;
         };
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // A refusal costs memory and nothing else, and it is asked for again later.
-        let _ = fallocate(self.file, flags, offset, len.get().min(self.len - from));
+        // If it is refused it is asked for again later.
+        sys::give_back(self.file, offset, len.get().min(self.len - from));
     }
 
     fn offset(&self, at: u64, len: usize) -> Result<u64, Failure> {

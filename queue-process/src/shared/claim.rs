@@ -52,7 +52,7 @@ impl Registry {
         rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?;
         let who = Newcomer {
             process: process(),
-            sides: sides.0 | Sides::EXPECTED,
+            sides: sides.expected(),
             descriptor: own.as_raw_fd().cast_unsigned(),
         };
         let claim = self.enter(own, who)?.ok_or(Errno::USERS)?;
@@ -69,11 +69,12 @@ impl Registry {
         let process = process();
         let control = rustix::fs::fstat(file)?;
         for (slot, entry) in (0..).zip(&self.entries) {
-            let expected = sides.0 | Sides::EXPECTED;
             // Exchanged, for two threads may look for the same. Relaxed, all: this very
             // process wrote the entry, before it became this program.
             if entry.process.load(Ordering::Relaxed) != process
-                || !entry.sides.replace(expected, sides.0, Ordering::Relaxed)
+                || !entry
+                    .sides
+                    .replace(sides.expected(), sides.0, Ordering::Relaxed)
             {
                 continue;
             }
@@ -108,7 +109,7 @@ fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::INVAL)?;
     Ok(rustix::fs::open(
         path,
-        OFlags::RDWR | OFlags::CLOEXEC,
+        OFlags::RDWR.union(OFlags::CLOEXEC),
         Mode::empty(),
     )?)
 }
@@ -185,9 +186,7 @@ mod tests {
         ];
         for descriptor in forged {
             entry.descriptor.store(descriptor, Ordering::Relaxed);
-            entry
-                .sides
-                .store(Sides::BOTH.0 | Sides::EXPECTED, Ordering::Relaxed);
+            entry.sides.store(Sides::BOTH.expected(), Ordering::Relaxed);
             assert_eq!(adopt(&mapping, Sides::BOTH).unwrap_err(), FORGED);
         }
     }

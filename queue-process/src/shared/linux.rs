@@ -40,12 +40,14 @@ impl Page {
 /// The bells of a queue: for each end a descriptor that is readable while it rings.
 pub(crate) type Bells = Arc<[OwnedFd; 2]>;
 
+/// Something that rings until somebody listens, who need not wait for that.
+pub(super) fn event() -> Result<OwnedFd, Errno> {
+    rustix::event::eventfd(0, EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK))
+}
+
 /// Two silent bells.
 pub(crate) fn bells() -> Result<Bells, Failure> {
-    let bell = || {
-        rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|e| sys::refused("cannot create an event", e))
-    };
+    let bell = || event().map_err(|e| sys::refused("cannot create an event", e));
     Ok(Arc::new([bell()?, bell()?]))
 }
 

@@ -53,7 +53,7 @@ impl Sides {
     pub(crate) const CONSUMERS: Self = Self(2);
     pub(crate) const BOTH: Self = Self(3);
     /// Claimed on behalf of a program that `exec` will start, and that has not yet come.
-    pub(super) const EXPECTED: u32 = 4;
+    const EXPECTED: u32 = 4;
 
     #[inline]
     pub(crate) fn of(side: Side) -> Self {
@@ -61,6 +61,11 @@ impl Sides {
             Side::Producers => Self::PRODUCERS,
             Side::Consumers => Self::CONSUMERS,
         }
+    }
+
+    /// What an entry says of a program that is yet to come to these.
+    pub(super) fn expected(self) -> u32 {
+        self.0 | Self::EXPECTED
     }
 
     #[inline(always)]

@@ -5,9 +5,9 @@
 
 use super::NET;
 use super::layout::End;
-use super::linux::{Bells, bell};
+use super::linux::{Bells, bell, event};
 use queue_core::waiters::wake_all;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -57,7 +57,7 @@ struct Sentinel {
 
 static SENTINEL: LazyLock<Sentinel> = LazyLock::new(|| Sentinel {
     state: Mutex::default(),
-    nudge: rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok(),
+    nudge: event().ok(),
 });
 
 /// How long it stays without work before its thread ends.

@@ -74,8 +74,7 @@ impl Mapping {
 
     /// Gives the memory for the `len` bytes from `at` on back. If that fails they keep it.
     pub(crate) fn give_back(&self, at: usize, len: usize) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let _ = fallocate(&self.file, flags, at as u64, len as u64);
+        super::give_back(self.file(), at as u64, len as u64);
     }
 
     /// Memory that another process created: of whatever size it is, but of one that is
@@ -98,7 +97,7 @@ impl Mapping {
     }
 
     fn map(file: OwnedFd, len: usize) -> Result<Self, Failure> {
-        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        let (access, flags) = (ProtFlags::READ.union(ProtFlags::WRITE), MapFlags::SHARED);
         // SAFETY: a new mapping at a place of the kernel's choice; nothing else knows of
         // it. Its file is `len` long and sealed, so every page of it stays accessible
         // until `drop` unmaps it.

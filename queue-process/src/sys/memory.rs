@@ -2,8 +2,10 @@
 
 use super::refused;
 use queue_core::{Failure, FailureKind};
-use rustix::fd::OwnedFd;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create,
+};
 use rustix::process::{Resource, getrlimit};
 
 /// A file with these can never change its size again, so that nobody who maps it misses
@@ -12,15 +14,26 @@ pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
     .union(SealFlags::SEAL);
 
+/// Of such a file: nobody inherits it, and it can be sealed.
+const FLAGS: MemfdFlags = MemfdFlags::CLOEXEC.union(MemfdFlags::ALLOW_SEALING);
+
+/// Memory is given back, and the file keeps its length.
+const HOLE: FallocateFlags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KEEP_SIZE);
+
 /// A sealed file of `len` bytes in memory, which takes room only where it is written.
 pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
     may_reach(len)?;
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let file =
-        memfd_create(name, flags).map_err(|e| refused("cannot create a file in memory", e))?;
+        memfd_create(name, FLAGS).map_err(|e| refused("cannot create a file in memory", e))?;
     ftruncate(&file, len).map_err(|e| refused("cannot size a file in memory", e))?;
     fcntl_add_seals(&file, SEALS).map_err(|e| refused("cannot seal a file in memory", e))?;
     Ok(file)
+}
+
+/// Gives the memory for the `len` bytes of `file` from `at` on back; they read as zeros then.
+/// Pages that are only partly inside stay. A refusal costs memory, and nothing else.
+pub(crate) fn give_back(file: BorrowedFd<'_>, at: u64, len: u64) {
+    let _ = fallocate(file, HOLE, at, len);
 }
 
 /// Whether this process may size or write a file up to there: whoever does so beyond the

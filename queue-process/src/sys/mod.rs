@@ -13,7 +13,7 @@ pub(crate) use descriptors::inherit;
 pub(crate) use inherit::{Refusal, leave, take};
 pub(crate) use locks::{is_byte_locked, lock_byte};
 pub(crate) use mapping::Mapping;
-pub(crate) use memory::{SEALS, file, may_reach};
+pub(crate) use memory::{SEALS, file, give_back, may_reach};
 pub(crate) use plain::Plain;
 
 use queue_core::{Failure, FailureKind};
