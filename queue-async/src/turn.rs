@@ -102,11 +102,11 @@ impl<'a, T> Turn<'a, T> {
             if is_turn(&state) || left.is_some_and(|left| left.is_zero()) {
                 return state;
             }
-            let waker = state.waker_mut(self.want, self.key);
-            if waker.is_none() {
-                *waker = Some(thread_waker());
-            }
+            // There may be a task's, if this turn was polled before it is waited on.
+            let old = state.waker_mut(self.want, self.key).replace(thread_waker());
             drop(state);
+            // Foreign code, without the lock.
+            drop(old);
             park(left);
         }
     }

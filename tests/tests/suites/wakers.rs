@@ -2,21 +2,24 @@
 //! on the very queue that they are woken by.
 
 use super::kinds::{Kind, Local, over};
-use super::polled::{Bell, Polled};
-use queue_core::{PopTimeoutError, Queue};
+use super::polled::{Bell, PATIENCE, Polled};
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::{PopTimeoutError, Queue, TryPopError, TryPushError};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 over! {
     every:
     unparked_for_nothing, parked_with_a_token, polled_for_nothing, wakers_are_let_go,
-    polled_once_too_often, thousand_waiters,
+    polled_once_too_often, polled_then_waited_on, thousand_waiters,
     in_a_thread_that_ends, in_a_thread_that_unwinds,
 }
 over! {
@@ -128,6 +131,41 @@ fn polled_once_too_often<K: Kind>() {
     queue.push(4).unwrap();
     assert!(queue.try_push(5).is_err());
     assert_eq!(queue.close_now(), [3, 4]);
+}
+
+/// A listener that was polled in a task may be waited on by a thread after that.
+fn polled_then_waited_on<K: Kind>() {
+    fn waits_as_both<L: Listen>(mut listener: L, polled: &mpsc::Sender<()>) {
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut listener).poll(&mut task).is_pending());
+        polled.send(()).unwrap();
+        assert!(listener.wait(Deadline::NEVER));
+    }
+    let queue = K::bounded::<u32>(1);
+    let waits = queue.clone();
+    let (polled, is_polled) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let listener = waits.listen_items();
+        assert_eq!(waits.try_pop(), Err(TryPopError::Empty));
+        waits_as_both(listener, &polled);
+        let listener = waits.listen_places();
+        assert_eq!(waits.try_push(2), Err(TryPushError::Full(2)));
+        waits_as_both(listener, &polled);
+    });
+    let acts: [&dyn Fn(); 2] = [&|| queue.push(1).unwrap(), &|| _ = queue.pop().unwrap()];
+    for act in acts {
+        is_polled
+            .recv_timeout(PATIENCE)
+            .expect("the thread was not woken");
+        thread::sleep(Duration::from_millis(10)); // It sleeps by now, or soon.
+        act();
+    }
+    let start = Instant::now();
+    while !thread.is_finished() {
+        assert!(start.elapsed() < PATIENCE, "the thread was not woken");
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread.join().unwrap();
 }
 
 /// A thousand futures wait and every other one leaves: the rest get theirs.
