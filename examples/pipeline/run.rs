@@ -60,6 +60,9 @@ where
             items += 1;
         }
         if let Some(failure) = incoming.failure() {
+            // Who waits to push a part is told that nobody takes it; so the workers end, and
+            // then the feeder.
+            collected.close();
             return Err(failure.clone().into());
         }
         feeder.join().expect("the feeder does not panic")

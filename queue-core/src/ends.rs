@@ -185,6 +185,10 @@ end! {
     /// `for item in &consumer` and `for item in consumer` pop until the queue is closed and
     /// drained.
     ///
+    /// So a request that nobody popped keeps its reply's [`Producer`], if it carries one, and
+    /// who waits for that reply waits on: a server that may go before its clients ends with
+    /// [`close_now`](Self::close_now), which takes the requests along.
+    ///
     /// ```
     /// use queue_core::{Consumer, Queue};
     /// fn longest<Q: Queue<String>>(words: &Consumer<String, Q>) -> usize {

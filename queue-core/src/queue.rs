@@ -406,7 +406,10 @@ pub trait Queue<T: Send>: Send + Sync {
         TryIter::new(self)
     }
 
-    /// Pops until the queue is closed and drained, as a [`futures_core::Stream`].
+    /// Pops until the queue is closed and drained, as a [`futures_core::Stream`]. It borrows
+    /// the queue; where a stream has to own what it pops from,
+    /// `futures::stream::unfold(consumer, |c| async { Some((c.pop_async().await.ok()?, c)) })`
+    /// makes one of a [`Consumer`].
     ///
     /// # Cancel safety
     /// A stream that is dropped, or the future of its next item, loses no item and no

@@ -2,12 +2,13 @@
 //!
 //! ```sh
 //! cargo test                                              # as shipped
-//! RUSTFLAGS="--cfg loom" cargo test --release             # every interleaving
+//! RUSTFLAGS="--cfg loom" cargo test --release             # every interleaving in bounds
 //! ```
 //!
 //! With `--cfg loom` the queue itself runs on loom's primitives, so the model goes through
-//! its interleavings together with those of the code around it. Nothing has to be
-//! replaced by a stand-in, and the queue needs no feature for it.
+//! its interleavings together with those of the code around it, as far as the model's
+//! bound on preemptions goes. Nothing has to be replaced by a stand-in, and the queue needs
+//! no feature for it.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! The model: every interleaving of two workers, the queue inside it.
+//! The model: two workers, the queue inside it, and every interleaving with one preemption at
+//! most.
 #![cfg(loom)]
 
 use loom::sync::Arc;

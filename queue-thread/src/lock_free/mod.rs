@@ -21,8 +21,10 @@ use std::fmt;
 /// others of its side: they go on at the next place. It is not free of all waiting: who
 /// comes to the very place that a preempted thread is at work on (all consumers, if it
 /// holds the oldest item) spins until that goes on, which takes it a time slice. So it is
-/// not for threads of different real-time priorities: for them take
-/// [`ThreadQueue`](crate::ThreadQueue), whose waiters sleep.
+/// not for threads of different real-time priorities; nor is
+/// [`ThreadQueue`](crate::ThreadQueue), where one sleeper relies on another to wake it. For
+/// them there is `AsyncQueue` of `queue-async`: each item wakes a thread, and nobody spins for
+/// long.
 ///
 /// Handles are clones of one `Arc`. Threads and futures wait together; waiters are
 /// not served in turn: whoever comes first takes.

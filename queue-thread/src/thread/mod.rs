@@ -18,7 +18,9 @@ use store::Store;
 /// are exact.
 ///
 /// Handles are clones of one `Arc`. Threads and futures wait together; waiters are
-/// not served in turn: whoever comes first takes.
+/// not served in turn: whoever comes first takes. Of the threads that sleep a burst wakes
+/// one, which wakes the next as it takes an item: while one that was woken does not get to
+/// run, the others sleep on.
 ///
 /// # Cost
 ///
