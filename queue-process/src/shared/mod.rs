@@ -65,6 +65,8 @@ mod lies;
 mod noticed;
 #[cfg(all(test, not(loom)))]
 mod opened;
+#[cfg(all(test, not(loom)))]
+mod round;
 
 use std::time::Duration;
 
