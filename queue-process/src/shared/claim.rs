@@ -41,13 +41,14 @@ impl Registry {
     }
 
     /// Takes an entry for the program that this process is about to become by `exec`:
-    /// it is counted at once, and calls [`adopt`](Self::adopt).
+    /// it is counted at once, and calls [`adopt`](Self::adopt). What is returned is that
+    /// program's from then on; if `exec` fails and this process goes on, it must be dropped.
     ///
     /// May be called between fork and exec, as [`enter`](Self::enter).
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
-    pub(crate) fn claim_for_exec(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<()> {
+    pub(crate) fn claim_for_exec(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Place> {
         let own = reopen(file)?;
         rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?;
         let who = Newcomer {
@@ -55,10 +56,7 @@ impl Registry {
             sides: sides.expected(),
             descriptor: own.as_raw_fd().cast_unsigned(),
         };
-        let claim = self.enter(own, who)?.ok_or(Errno::USERS)?;
-        // The program that comes owns both; if `exec` fails, this process ends.
-        std::mem::forget(claim);
-        Ok(())
+        self.enter(own, who)?.ok_or_else(|| Errno::USERS.into())
     }
 
     /// The entry that was claimed for this program before it was started.
@@ -127,7 +125,9 @@ mod tests {
     fn expecting(sides: Sides) -> Mapping {
         let mapping = Mapping::create("claim", Page::END, Page::END).unwrap();
         let registry = &Page::of(&mapping).registry;
-        registry.claim_for_exec(mapping.file(), sides).unwrap();
+        let place = registry.claim_for_exec(mapping.file(), sides);
+        // That program's, which does not know of this object.
+        std::mem::forget(place.unwrap());
         mapping
     }
 

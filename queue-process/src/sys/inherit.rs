@@ -24,10 +24,12 @@ pub(crate) fn leave(
     let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3);
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
     let numbers = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    // A child never drops it: it runs another program then, or has ended. But a process that
+    // was to run one in its own place goes on if there is none, and drops it with `command`.
+    let mut place = None;
     let hook = move || {
-        Page::of(&mapping)
-            .registry
-            .claim_for_exec(mapping.file(), sides)?;
+        let registry = &Page::of(&mapping).registry;
+        drop(place.replace(registry.claim_for_exec(mapping.file(), sides)?));
         for fd in &fds {
             fcntl_setfd(fd, FdFlags::empty())?;
         }

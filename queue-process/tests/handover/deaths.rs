@@ -3,6 +3,7 @@
 use super::{Jobs, child};
 use crate::tools::*;
 use queue_process::{Handover, PopError, Queue, TryPopError};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub(super) const ROLES: &[(&str, fn())] = &[
     ("push on", push_on),
     ("pop two, wait", pop_two_and_wait),
+    ("become nothing", become_nothing),
 ];
 
 #[test]
@@ -120,4 +122,30 @@ fn the_last_consumer_is_killed_while_a_future_waits() {
     assert!(error.is_closed());
     assert_eq!(error.into_item(), 1);
     assert!(noticed - killed < NOTICED, "{:?}", noticed - killed);
+}
+
+fn become_nothing() {
+    let jobs = Jobs::consumer_from_parent("JOBS").unwrap();
+    let mut command = Command::new("/no such program");
+    jobs.share_with(&mut command, "JOBS").unwrap();
+    for _ in 0..2 {
+        // It would be in the place of this process.
+        let failed = command.exec();
+        assert_eq!(failed.kind(), std::io::ErrorKind::NotFound);
+    }
+    drop((jobs, command));
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn who_could_not_become_a_program_does_not_count_as_that() {
+    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    let mut command = child("become nothing");
+    todo.share_with(&mut command, "JOBS").unwrap();
+    let mut child = command.spawn().unwrap();
+    drop(todo);
+    jobs.push(1).unwrap();
+    let left = jobs.push_timeout(2, Duration::from_secs(20)).unwrap_err();
+    kill(&mut child);
+    assert!(left.is_closed(), "{left:?}");
 }
