@@ -45,8 +45,9 @@
 //!
 //! # Features
 //!
-//! * `tokio`: inside a tokio runtime that has its I/O driver, futures wait in its reactor.
-//!   Without it a thread of this crate wakes them, on any executor.
+//! * `tokio`: inside a tokio runtime, which must have its I/O driver, futures wait in its
+//!   reactor, up to 64 of a process at a time, for each takes a descriptor there. All others,
+//!   and without the feature all, are woken by a thread of this crate, on any executor.
 //! * `bincode`: the codec `Bincode`, for who already speaks that format.
 //!
 //! # When not

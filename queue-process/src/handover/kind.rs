@@ -16,6 +16,10 @@ macro_rules! handover {
             /// the half alone is shared by [`Handover`]($crate::Handover), which these
             /// implement too.
             ///
+            /// If `command` is a program that starts the one you mean (a shell, `timeout`),
+            /// that takes part too, with as much as was shared, until it and all that it
+            /// started have ended, whatever they dropped: share the half alone then.
+            ///
             /// ```no_run
             #[doc = concat!("use queue_process::{", stringify!($kind), ", Queue};")]
             /// use std::process::Command;
@@ -125,6 +129,10 @@ macro_rules! handover {
             /// nothing of a dead run is ever opened, nor anything that others planted.
             /// Processes of other users, and those in another network namespace, do not
             /// get the queue.
+            ///
+            /// It closes like any other when nobody is left on a side: who makes it and goes
+            /// on with a [`Producer`](queue_core::Producer) alone drops its
+            /// [`Consumer`](queue_core::Consumer) when others have come.
             ///
             /// ```
             #[doc = concat!("use queue_process::{Bound, ", stringify!($kind), ", Queue};")]

@@ -47,7 +47,9 @@ use wire::{Role, Ticket};
 ///
 /// # Handing it over
 ///
-/// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent).
+/// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent). On
+///   Unix an invitation is a directory among the temporary files; it stays there if this
+///   process ends before the child has come or the invitation is void.
 /// * In a message: a handle can be serialized into a message of `ipc-channel` (and
 ///   nowhere else), by the host or by any guest.
 /// * One side of it: its `Producer`s and `Consumer`s by [`Handover`](crate::Handover), and
@@ -71,7 +73,12 @@ use wire::{Role, Ticket};
 ///   yet) counts too. When the last one of a side has gone, the queue closes. A child
 ///   that dies before it takes up what was shared with it is missed after a minute.
 /// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
-///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else.
+///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else. So
+///   while the host is stopped (`SIGSTOP`, a debugger) its guests' verbs wait, also those with
+///   a time limit.
+/// * **Signals disturb nothing**, but for a handler that was installed without `SA_RESTART`: if
+///   that interrupts a message of more than some 200 KB, `ipc-channel` loses the rest, and
+///   this guest is dropped: from then on the queue is `Closed` to it.
 ///
 /// # Cost
 ///

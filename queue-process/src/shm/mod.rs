@@ -44,8 +44,14 @@ pub(crate) type Storage = Ring<Mapped>;
 ///
 /// Any participant may be killed at any instruction. Its half-written item vanishes;
 /// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
-/// it had pushed stays. When the last process of a side dies, the queue closes within
-/// a tenth of a second.
+/// it had pushed stays. When the last process of a side dies, the queue closes: who waits is
+/// told within a tenth of a second; who does not, but pushes, tries, or asks `is_closed`, learns
+/// of it by that, of a burst of pushes at the sixteenth at the latest. While nobody does any of
+/// this, nobody looks for the dead.
+///
+/// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If that happens in the moment
+/// of a push or pop in which it works at one end of the queue, the others wait at that end
+/// until it goes on: also with a time limit, in `try_` verbs, and to close the queue.
 ///
 /// # Limits
 ///
@@ -57,9 +63,12 @@ pub(crate) type Storage = Ring<Mapped>;
 ///   back about a second after the queue was drained, by whoever waits for it then or uses
 ///   it next; when the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io).
-/// * 256 processes at a time.
+/// * 256 processes at a time. One more is refused with
+///   [`Io`](queue_core::FailureKind::Io), or as a child by `spawn` (`EUSERS`).
 /// * A process that forks without starting a new program shares its place in the queue
-///   with its child; use the queue in one of the two only.
+///   with its child; use the queue in one of the two only. As long as one of them lives,
+///   the other is not missed.
+/// * `/proc` must be there, and in each process that takes part.
 ///
 /// ```
 /// use queue_process::{Queue, ShmQueue};
