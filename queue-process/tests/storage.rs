@@ -5,7 +5,7 @@
 
 use queue_process::codec::{Codec, Raw};
 use queue_process::{
-    Bound, Failure, FailureKind, PipeQueue, Queue, ShmQueue, TryPopError, TryPushError,
+    Bound, Failure, FailureKind, PipeQueue, Queue, ShmQueue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -140,6 +140,20 @@ impl Codec<u8> for Choosy {
     }
 }
 
+impl Codec<Bytes> for Choosy {
+    const NAME: &'static str = "choosy";
+
+    fn encode(item: &Bytes, into: &mut Vec<u8>) -> Result<(), Failure> {
+        into.extend_from_slice(item);
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Bytes, Failure> {
+        Self::refuse(bytes[0] >= 100)?;
+        Ok(bytes.into())
+    }
+}
+
 impl Choosy {
     fn refuse(it: bool) -> Result<(), Failure> {
         let refusal = || Failure::new(FailureKind::Codec, "not that one");
@@ -199,6 +213,16 @@ fn closed_with_bad_items_to_tell(queue: &impl Queue<u8>) {
         .unwrap();
     assert_eq!(queue.try_pop_many(&mut out, 4), Ok(2));
     assert_eq!((out, queue.close_now()), (vec![1, 2], vec![3, 4]));
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+/// More than is popped in one go, of which the first part is all bad.
+fn closed_with_bad_items_first(queue: &impl Queue<Bytes>) {
+    let bad = vec![100; 4 << 20];
+    queue
+        .push_many(&mut [bad.clone(), bad, vec![1]].into())
+        .unwrap();
+    assert_eq!(queue.close_now(), [[1]]);
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
 }
 
@@ -314,6 +338,13 @@ macro_rules! promises {
             fn bad_items_in_a_batch_are_failures_later() {
                 a_batch_with_bad_items(&$kind::<u8, Choosy>::bounded(9).unwrap());
                 closed_with_bad_items_to_tell(&$kind::<u8, Choosy>::bounded(9).unwrap());
+                let options = $kind::<Bytes, Choosy>::options().max_item_bytes(4 << 20);
+                closed_with_bad_items_first(&options.create(Bound::items(9)).unwrap());
+                // Who may not pop gets nothing, and that at once.
+                let queue = $kind::<u8>::bounded(9).unwrap();
+                queue.push(1).unwrap();
+                assert_eq!(queue.half(Side::Producers).unwrap().close_now(), []);
+                assert_eq!(queue.close_now(), [1]);
             }
 
             #[test]

@@ -141,6 +141,8 @@ fn who_wants_to_be_called_is_called_once() {
     assert_eq!((calls(&to), calls(&to_another)), (vec![], vec![]));
     // It does.
     assert_eq!(pop(&queue, Who::Guest(number, Some(0)), 1), WAIT);
+    assert_eq!(push(&queue, Who::Host, 0), Ok(0));
+    assert_eq!(calls(&to), [], "nothing has come");
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
     assert_eq!(push(&queue, Who::Host, 1), Ok(1), "without another call");
     assert_eq!(calls(&to), came(Side::Consumers, 2));

@@ -69,7 +69,8 @@ pub(crate) fn give_back(word: &Word32, platform: &impl Platform) {
     platform.given_back(word);
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use crate::shared::layout::{Control, End};

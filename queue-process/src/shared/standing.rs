@@ -73,7 +73,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use crate::ShmQueue;

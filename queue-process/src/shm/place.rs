@@ -171,7 +171,8 @@ impl<A: Arena> Ring<A> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use crate::shared::layout::Mark;
