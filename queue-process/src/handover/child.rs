@@ -9,12 +9,13 @@ use super::parcel::{Label, id, illegible};
 use crate::codec::Codec;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::registry::Sides;
-use crate::sys::{self, Refusal};
+use crate::sys::{self, Left, Refusal};
 use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, RawFd};
+use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Has the children that `command` starts find `half` of the queue, or all that
@@ -33,8 +34,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             half,
         };
         let mapping = Arc::clone(self.mapping());
-        let numbers = sys::leave(command, &parts, mapping, sides(half))
+        let (numbers, left) = sys::leave(command, &parts, mapping, sides(half))
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
+        take_the_place_of_former(&shared_before(command, &variable), numbers[0], left);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
         command.env(variable, format!("{label} {}", numbers.join(",")));
         Ok(())
@@ -47,12 +49,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             Err(env::VarError::NotPresent) => return Err(not_shared(name)),
             Err(env::VarError::NotUnicode(_)) => return Err(illegible("it is not text")),
         };
-        let Some((label, numbers)) = text.rsplit_once(' ') else {
-            return Err(illegible("it is not complete"));
-        };
-        let label: Label = label.parse()?;
-        let numbers: Result<Vec<RawFd>, _> = numbers.split(',').map(str::parse).collect();
-        let numbers = numbers.map_err(|_| illegible("it has no descriptors"))?;
+        let (label, numbers) = read(&text)?;
         if let (Some(half), Some(given)) = (half, label.half)
             && half != given
         {
@@ -105,6 +102,37 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
 /// Those who hold that half, or the whole.
 pub(super) fn sides(half: Option<Side>) -> Sides {
     half.map_or(Sides::BOTH, Sides::of)
+}
+
+/// What `text` says that was shared: which queue, under which numbers.
+fn read(text: &str) -> Result<(Label, Vec<RawFd>), Failure> {
+    let Some((label, numbers)) = text.rsplit_once(' ') else {
+        return Err(illegible("it is not complete"));
+    };
+    let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
+    let numbers = numbers.map_err(|_| illegible("it has no descriptors"))?;
+    Ok((label.parse()?, numbers))
+}
+
+/// The numbers under which `command` shares a queue by `variable` so far.
+fn shared_before(command: &Command, variable: &str) -> Vec<RawFd> {
+    let text = (command.get_envs())
+        .find(|(name, _)| *name == variable)
+        .and_then(|(_, text)| read(text?.to_str()?).ok());
+    text.map_or(Vec::new(), |(_, numbers)| numbers)
+}
+
+/// Sees to it that what is `left` under `number` and so on is left in the place of what the
+/// same command left under `former` numbers, and not beside it: who starts many children by
+/// one command may share anew before each.
+fn take_the_place_of_former(former: &[RawFd], number: RawFd, left: Left) {
+    /// By the first number of each, which no other has as long as it is there.
+    static ALL: Mutex<BTreeMap<RawFd, Left>> = Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(former) = former.first().and_then(|former| all.remove(former)) {
+        former.revoke();
+    }
+    all.insert(number, left);
 }
 
 /// The environment variable for the queue of that name.

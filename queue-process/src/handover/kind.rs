@@ -8,7 +8,8 @@ macro_rules! handover {
             /// Lets the children that `command` starts from now on take this queue by
             /// [`from_parent`](Self::from_parent) with the same `name`. Several queues
             /// can be shared with one child under different names, and one command can
-            /// start several children.
+            /// start several children; what it shared before under that name it no longer
+            /// shares.
             ///
             /// A child takes part from the moment on in which `spawn` returns, and until
             /// it ends or drops what it took; `command` itself takes no part. Of a

@@ -60,6 +60,9 @@ pub trait Handover: Sized {
     /// [`from_parent`](Self::from_parent) with the same `name`. Several can be shared
     /// with one child under different names.
     ///
+    /// Share anew before each `spawn`: an [`IpcQueue`](crate::IpcQueue) is shared with one child
+    /// at a time, and to the other kinds it makes no difference.
+    ///
     /// # Errors
     /// `Unsupported` if `name` is empty or contains `=` or a zero byte; `Denied` if this
     /// process has not got that half itself; `Io` if the system refuses.

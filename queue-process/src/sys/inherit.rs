@@ -1,48 +1,85 @@
 //! Descriptors that a child process inherits on purpose.
 
 use super::Mapping;
+use crate::shared::claim::Place;
 use crate::shared::linux::Page;
 use crate::shared::registry::Sides;
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What a `Command` leaves its children, as long as that is there and not [revoked](Left::revoke).
+pub(crate) struct Left(Weak<Mutex<Option<Legacy>>>);
+
+/// What is to be left.
+struct Legacy {
+    fds: Vec<OwnedFd>,
+    mapping: Arc<Mapping>,
+    sides: Sides,
+    /// Where this process itself was to become a program, and there was none: what it had taken
+    /// for that. (A child runs the program, or has ended.)
+    place: Option<Place>,
+}
+
+impl Legacy {
+    /// To be called between fork and exec.
+    fn leave(&mut self) -> io::Result<()> {
+        let registry = &Page::of(&self.mapping).registry;
+        let place = registry.claim_for_exec(self.mapping.file(), self.sides)?;
+        drop(self.place.replace(place));
+        for fd in &self.fds {
+            fcntl_setfd(fd, FdFlags::empty())?;
+        }
+        Ok(())
+    }
+}
+
+impl Left {
+    /// Nothing is left to children that are started from now on.
+    pub(crate) fn revoke(&self) {
+        if let Some(legacy) = self.0.upgrade() {
+            drop(legacy.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}
 
 /// Has every child that `command` starts inherit duplicates of `fds`, under the numbers
 /// returned, and take part in the queue whose memory `mapping` is, on `sides`. In this
 /// process the duplicates are close-on-exec, so no other child inherits them, and they
-/// are closed with `command`.
+/// are closed with `command`, or when revoked.
 pub(crate) fn leave(
     command: &mut Command,
     fds: &[BorrowedFd<'_>],
     mapping: Arc<Mapping>,
     sides: Sides,
-) -> io::Result<Vec<RawFd>> {
+) -> io::Result<(Vec<RawFd>, Left)> {
     // The numbers below 3 are the child's standard streams.
     let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3);
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
     let numbers = fds.iter().map(AsRawFd::as_raw_fd).collect();
-    // A child never drops it: it runs another program then, or has ended. But a process that
-    // was to run one in its own place goes on if there is none, and drops it with `command`.
-    let mut place = None;
-    let hook = move || {
-        let registry = &Page::of(&mapping).registry;
-        drop(place.replace(registry.claim_for_exec(mapping.file(), sides)?));
-        for fd in &fds {
-            fcntl_setfd(fd, FdFlags::empty())?;
-        }
-        Ok(())
+    let legacy = Arc::new(Mutex::new(Some(Legacy {
+        fds,
+        mapping,
+        sides,
+        place: None,
+    })));
+    let left = Left(Arc::downgrade(&legacy));
+    let hook = move || match legacy.try_lock() {
+        Ok(mut legacy) => legacy.as_mut().map_or(Ok(()), Legacy::leave),
+        // Only if it was just being revoked.
+        Err(_) => Err(Errno::AGAIN.into()),
     };
     // SAFETY: between fork and exec the child is a copy of one thread of this process:
-    // whatever lock another thread held stays locked for ever. The hook takes none, and
+    // whatever lock another thread held stays locked for ever. The hook waits for none, and
     // does not allocate, which may take one: it makes system calls, as claiming does
-    // (`claim_for_exec` is made for this place) beside atomic operations on memory that
-    // is shared and mapped in the child as it is here; and an `io::Error` of the system's
-    // code is a number.
+    // (`claim_for_exec` is made for this place) and dropping a descriptor, beside atomic
+    // operations on its own memory and on memory that is shared and mapped in the child as
+    // it is here; and an `io::Error` of the system's code is a number.
     unsafe { command.pre_exec(hook) };
-    Ok(numbers)
+    Ok((numbers, left))
 }
 
 /// Why inherited descriptors could not be taken.
@@ -116,7 +153,7 @@ mod tests {
         let kept = file();
         let mapping = Arc::new(Mapping::create("inherit", Page::END, Page::END).unwrap());
         let fds = [kept.as_fd(), kept.as_fd()];
-        let numbers = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
+        let (numbers, left) = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
         for fd in &numbers {
             // SAFETY: owned by the command, which lives.
             let flags = fcntl_getfd(unsafe { BorrowedFd::borrow_raw(*fd) }).unwrap();
@@ -135,6 +172,10 @@ mod tests {
                 "its place in the registry: {listed}"
             );
         }
+        left.revoke();
+        let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(!listed.contains("/memfd:left "), "{listed}");
+        assert!(!listed.contains("/memfd:inherit "), "{listed}");
     }
 
     #[test]

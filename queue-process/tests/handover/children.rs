@@ -15,6 +15,7 @@ pub(super) const ROLES: &[(&str, fn())] = &[
     ("parent", parent),
     ("push one", push_one),
     ("leak", leak),
+    ("take and drop", take_and_drop),
     ("message", message),
 ];
 
@@ -67,6 +68,34 @@ fn one_command_starts_two_children_with_halves() {
     assert!(all.into_iter().eq((0..1000).map(|n| n * 2)));
     pusher.join().unwrap();
     children.into_iter().for_each(succeeded);
+}
+
+fn take_and_drop() {
+    drop(Jobs::consumer_from_parent("JOBS").unwrap());
+    let left = of_queues(descriptors("self"));
+    assert!(left.is_empty(), "inherited {left:?}");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+/// As whoever uses an `IpcQueue` must.
+#[test]
+fn one_command_may_share_anew_before_each_child() {
+    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    jobs.push(1).unwrap();
+    let mut command = child("take and drop");
+    let mut children: Vec<_> = (0..3)
+        .map(|_| {
+            todo.share_with(&mut command, "JOBS").unwrap();
+            command.spawn().unwrap()
+        })
+        .collect();
+    drop(todo);
+    let left = jobs.push_timeout(2, Duration::from_secs(20)).unwrap_err();
+    for child in &mut children {
+        assert_eq!(child.try_wait().unwrap(), None, "it failed");
+        kill(child);
+    }
+    assert!(left.is_closed(), "a child counts that has dropped all");
 }
 
 fn restricted() {

@@ -140,11 +140,11 @@ fn become_nothing() {
 #[test]
 fn who_could_not_become_a_program_does_not_count_as_that() {
     let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    jobs.push(1).unwrap();
     let mut command = child("become nothing");
     todo.share_with(&mut command, "JOBS").unwrap();
     let mut child = command.spawn().unwrap();
     drop(todo);
-    jobs.push(1).unwrap();
     let left = jobs.push_timeout(2, Duration::from_secs(20)).unwrap_err();
     kill(&mut child);
     assert!(left.is_closed(), "{left:?}");
