@@ -230,3 +230,20 @@ fn too_large(len: usize, limit: u32) -> Failure {
     let message = format!("an item of {len} bytes, the limit of this queue is {limit}");
     Failure::new(FailureKind::TooLarge, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+    use queue_core::Queue;
+
+    #[test]
+    fn who_looks_in_vain_looks_half_as_often() {
+        let queue = ShmQueue::<u8>::bounded(1 << 20).unwrap();
+        let pushed = (0..1 << 20).map(|_| queue.try_push(0).map(|()| PASSED.get()));
+        // It begins anew when it is time.
+        let passed = pushed.map(|passed| passed.unwrap());
+        let mut steps = passed.inspect(|passed| assert!([0, 1, 3, 7, 15].contains(passed)));
+        assert!(steps.any(|passed| passed == 15));
+    }
+}
