@@ -83,6 +83,8 @@ fn a_glance_sees_about_how_much_there_is() {
     queue.try_push(vec![]).unwrap();
     let shared = queue.0.shared();
     assert_eq!((shared.glance(End::Tail), shared.glance(End::Head)), (1, 2));
+    let sides = [Side::Consumers, Side::Producers];
+    assert_eq!(sides.map(|side| queue.glance(side)), [1, 2]);
     queue.close();
     let much = usize::MAX;
     assert_eq!(
