@@ -67,6 +67,8 @@ mod ipc;
 #[cfg(loom)]
 #[allow(clippy::missing_panics_doc)] // A model fails by panicking.
 pub mod model;
+#[cfg_attr(loom, allow(dead_code))]
+mod owed;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod pipe;
 #[cfg(target_os = "linux")]

@@ -3,9 +3,11 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
+use ipc_channel::ipc;
 use queue_process::codec::{Codec, Raw};
 use queue_process::{
-    Bound, Failure, FailureKind, PipeQueue, Queue, ShmQueue, Side, TryPopError, TryPushError,
+    Bound, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, Side, TryPopError,
+    TryPushError,
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -224,6 +226,20 @@ fn closed_with_bad_items_first(queue: &impl Queue<Bytes>) {
         .unwrap();
     assert_eq!(queue.close_now(), [[1]]);
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+#[test]
+fn a_hosted_queue_tells_of_bad_items_too() {
+    let queue = || IpcQueue::<u8, Choosy>::bounded(9).unwrap();
+    a_batch_with_bad_items(&queue());
+    closed_with_bad_items_to_tell(&queue());
+    let guest = || {
+        let (sender, receiver) = ipc::channel().unwrap();
+        sender.send(queue()).unwrap();
+        receiver.recv().unwrap()
+    };
+    a_batch_with_bad_items(&guest());
+    closed_with_bad_items_to_tell(&guest());
 }
 
 /// A codec that counts how often it made bytes of an item: the item is the count.

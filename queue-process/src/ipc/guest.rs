@@ -2,6 +2,7 @@
 
 use super::calmly;
 use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
+use crate::owed::Owed;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::event::Event;
 use queue_core::{Ends, Failure, FailureKind, Side};
@@ -38,6 +39,7 @@ pub(super) struct Guest {
     capacity: Option<usize>,
     role: Role,
     ends: Ends,
+    pub(super) owed: Owed,
 }
 
 /// The guest's ends of the channels.
@@ -159,6 +161,7 @@ impl Guest {
             capacity,
             role,
             ends: Ends::new(),
+            owed: Owed::default(),
         });
         // The thread must not keep the line open: the host is to notice when the last
         // handle has gone.

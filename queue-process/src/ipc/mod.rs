@@ -13,6 +13,7 @@ mod service;
 mod wire;
 
 use crate::codec::{Codec, Postcard};
+use crate::owed::Owed;
 use guest::Guest;
 use hosted::Hosted;
 use queue_core::sync::Lock;
@@ -120,6 +121,7 @@ enum Place {
 struct Host {
     hosted: Arc<Hosted>,
     ends: Ends,
+    owed: Owed,
     /// The sides on which this process still stands.
     present: Lock<[bool; 2]>,
 }
@@ -232,6 +234,7 @@ impl<T: Send, C: Codec<T>> Create for IpcQueue<T, C> {
             place: Place::Here(Arc::new(Host {
                 hosted: Arc::new(Hosted::new(bound)),
                 ends: Ends::new(),
+                owed: Owed::default(),
                 present: Lock::new([true; 2]),
             })),
             role: Role::Whole,

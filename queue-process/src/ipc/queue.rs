@@ -4,6 +4,7 @@ use super::hosted::{self, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
+use crate::owed::Owed;
 use queue_core::event::Listener;
 use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
@@ -37,6 +38,7 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
     }
 
     fn try_pop(&self) -> Result<T, TryPopError> {
+        self.before_pop()?;
         let mut popped = None;
         self.pop_bytes(1, |bytes| popped = Some(C::decode(bytes)))?;
         match popped {
@@ -58,21 +60,22 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         Ok(pushed)
     }
 
-    /// An item in the middle of a batch that cannot be decoded is skipped.
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
             return Ok(0);
         }
+        self.before_pop()?;
         let before = into.len();
-        let mut failed = None;
+        let mut failures = Vec::new();
         self.pop_bytes(max, |bytes| match C::decode(bytes) {
             Ok(item) => into.push(item),
-            Err(failure) => failed = failed.take().or(Some(failure)),
+            Err(failure) => failures.push(failure),
         })?;
-        match into.len() - before {
-            0 => Err(TryPopError::Failed(failed.unwrap_or_else(nothing_lent))),
-            popped => Ok(popped),
+        let popped = into.len() - before;
+        if popped == 0 && failures.is_empty() {
+            failures.push(nothing_lent());
         }
+        self.owed().after_batch(popped, failures)
     }
 
     fn listen_items(&self) -> Listener<'_> {
@@ -121,18 +124,25 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         }
     }
 
+    /// As the trait's default; what cannot be decoded is skipped, told of or not.
     fn close_now(&self) -> Vec<T> {
         self.close();
         let mut left = Vec::new();
         loop {
-            match self.try_pop_many(&mut left, usize::MAX) {
-                Ok(_) => {}
+            let mut came = false;
+            let popped = self.pop_bytes(usize::MAX, |bytes| {
+                came = true;
+                left.extend(C::decode(bytes));
+            });
+            match popped {
+                Ok(()) if came => {}
                 // The last ones are on their way to a guest, and may come back.
                 Err(TryPopError::Empty) => thread::yield_now(),
-                Err(TryPopError::Failed(failure)) if failure.kind() == FailureKind::Codec => {}
-                Err(TryPopError::Closed | TryPopError::Failed(_)) => return left,
+                Ok(()) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
+        while self.owed().tell().is_err() {}
+        left
     }
 
     fn retire(&self, side: Side) {
@@ -193,6 +203,18 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
                 Ok(host.hosted.push(Who::Host, pieces.into_iter())?)
             }
             Place::Elsewhere(guest) => guest.push(pieces),
+        }
+    }
+
+    fn before_pop(&self) -> Result<(), TryPopError> {
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        self.owed().tell()
+    }
+
+    fn owed(&self) -> &Owed {
+        match &self.place {
+            Place::Here(host) => &host.owed,
+            Place::Elsewhere(guest) => &guest.owed,
         }
     }
 

@@ -3,13 +3,11 @@
 use super::buffer::{keep, lend};
 use super::engine::Refusal;
 use super::frames::Frames;
-use super::handle::{Handle, Shared};
+use super::handle::Handle;
 use super::storage::Storage;
 use crate::codec::Codec;
 use queue_core::{Failure, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 /// How many bytes of a batch are pushed in one go.
 const BATCH: usize = 256 << 10;
@@ -82,8 +80,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         self.shared.engine.close();
         let mut left = Vec::new();
         loop {
-            // Relaxed: as in `before_pop`.
-            let owes = self.shared.owes.load(Ordering::Relaxed);
+            let owes = self.shared.owed.is_some();
             let before = self.shared.engine.len();
             match self.try_pop_many(&mut left, usize::MAX) {
                 Ok(_) => {}
@@ -106,31 +103,6 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
                 Err(failure) => failures.push(failure),
             }
         }
-        if !failures.is_empty() {
-            self.shared.owe(failures);
-            if into.len() == before {
-                self.shared.tell()?;
-            }
-        }
-        Ok(into.len() - before)
-    }
-}
-
-impl<S: Storage> Shared<S> {
-    /// The next pops of this process will fail with these.
-    #[cold]
-    fn owe(&self, failures: Vec<Failure>) {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        owed.extend(failures);
-        self.owes.store(true, Ordering::Relaxed);
-    }
-
-    /// Fails with the first failure that is owed.
-    #[cold]
-    pub(super) fn tell(&self) -> Result<(), TryPopError> {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = (!owed.is_empty()).then(|| owed.remove(0));
-        self.owes.store(!owed.is_empty(), Ordering::Relaxed);
-        first.map_or(Ok(()), |failure| Err(TryPopError::Failed(failure)))
+        (self.shared.owed).after_batch(into.len() - before, failures)
     }
 }

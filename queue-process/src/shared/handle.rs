@@ -14,13 +14,14 @@ use super::registry::Sides;
 use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
 use crate::handover::Server;
+use crate::owed::Owed;
 use crate::sys::{self, Mapping};
 use queue_core::{Ends, Failure, FailureKind, Side};
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A storage that other processes can open.
@@ -78,8 +79,7 @@ pub(crate) struct Shared<S: Storage> {
     /// When the dead were last looked for, in milliseconds of a coarse clock.
     pub(super) patrolled: AtomicU32,
     /// Failures of items that were popped in a batch with good ones, still to be told.
-    pub(super) owed: Mutex<Vec<Failure>>,
-    pub(super) owes: AtomicBool,
+    pub(super) owed: Owed,
 }
 
 /// An opened queue of items `T`, turned into bytes by `C`, that lie in `S`.
@@ -218,8 +218,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             counting: Mutex::new(()),
             server: Mutex::default(),
             patrolled: AtomicU32::new(0),
-            owed: Mutex::default(),
-            owes: AtomicBool::new(false),
+            owed: Owed::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -16,7 +16,6 @@ use queue_core::{
     Failure, FailureKind, PushError, PushTimeoutError, Side, TryPopError, TryPushError,
 };
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
 
 thread_local! {
     /// How many more pushes of this thread come before it looks around, of whatever queue.
@@ -186,11 +185,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     #[inline]
     pub(super) fn before_pop(&self) -> Result<(), TryPopError> {
         self.may(Side::Consumers).map_err(TryPopError::Failed)?;
-        // Relaxed: told by whichever pop sees it.
-        if self.shared.owes.load(Ordering::Relaxed) {
-            self.shared.tell()?;
-        }
-        Ok(())
+        self.shared.owed.tell()
     }
 
     #[cold]
