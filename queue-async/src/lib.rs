@@ -29,6 +29,8 @@
 //! * Between threads alone `ThreadQueue` and `LockFreeQueue` (of the crate
 //!   `queue-thread`) are faster; between processes there is the crate `queue-process`.
 //! * Do not call a blocking verb inside a task: it blocks the executor's thread.
+//! * Not for what wakers themselves report by (instrumented ones, say): a task's waker is
+//!   cloned under the queue's lock, and a `clone` that acts on this very queue never ends.
 //!
 //! # The line
 //!

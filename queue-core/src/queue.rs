@@ -278,7 +278,9 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first
-    /// item failed.
+    /// item failed. A later one ends the batch at the latest, and is told by a pop that
+    /// follows. (So must a kind see to it whose failed pops take their item along: this
+    /// default has nowhere to keep a failure.)
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         for popped in 0..max {
             match self.try_pop() {
