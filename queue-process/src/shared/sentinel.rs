@@ -9,7 +9,7 @@ use super::linux::{Bells, bell, event};
 use queue_core::waiters::wake_all;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,29 +21,27 @@ pub(crate) trait Patrolled: Send + Sync {
     fn patrol(&self);
 }
 
-/// One future that waits.
+/// A bell for which futures wait.
 struct Watch {
     queue: Weak<dyn Patrolled>,
     bells: Bells,
     end: End,
-    /// Woken, once, when the bell rings; `None` if something else sees to that.
-    waker: Option<Waker>,
+    /// How many wait.
+    posts: usize,
+    /// Woken, once, when the bell rings. Who is not here was woken, or something else sees
+    /// to that.
+    wakers: HashMap<u64, Waker>,
 }
 
-impl Watch {
-    /// The descriptor of its bell, which no other bell has as long as this watch is there.
-    fn number(&self) -> RawFd {
-        bell(&self.bells, self.end).as_raw_fd()
-    }
-}
+/// By the number of the bell's descriptor, which no other has as long as it is open.
+type ByBell<V> = HashMap<RawFd, V>;
 
-/// Bells to listen to, each once, however many wait for it: the system does not look at
-/// more descriptors at a time than a process may have.
-type Listened = HashMap<RawFd, (Bells, End)>;
+/// Bells to listen to.
+type Listened = ByBell<(Bells, End)>;
 
 #[derive(Default)]
 struct State {
-    watches: HashMap<u64, Watch>,
+    watches: ByBell<Watch>,
     next: u64,
     runs: bool,
 }
@@ -65,49 +63,67 @@ const IDLE: Duration = Duration::from_secs(2);
 
 /// A place at the sentinel, given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Post(u64);
+pub(crate) struct Post {
+    bell: RawFd,
+    key: u64,
+}
 
 impl Post {
-    /// Has `queue` patrolled, from now on.
+    /// Has `queue`, of which all these bells are, patrolled from now on.
     pub(crate) fn new(queue: Weak<dyn Patrolled>, bells: Bells, end: End) -> Self {
+        let number = bell(&bells, end).as_raw_fd();
         let mut state = SENTINEL.lock();
         state.next += 1;
         let key = state.next;
-        state.watches.insert(
-            key,
-            Watch {
-                queue,
-                bells,
-                end,
-                waker: None,
-            },
-        );
+        let watch = state.watches.entry(number).or_insert_with(|| Watch {
+            queue,
+            bells,
+            end,
+            posts: 0,
+            wakers: HashMap::new(),
+        });
+        watch.posts += 1;
         if !state.runs {
             let thread = std::thread::Builder::new().name("queue-sentinel".into());
             // If no thread can be had, the next who waits tries again.
             state.runs = thread.spawn(|| SENTINEL.run()).is_ok();
         }
-        drop(state);
-        SENTINEL.nudge();
-        Self(key)
+        Self { bell: number, key }
     }
 
     /// Has `waker` woken when the bell rings, if it does not ring already.
     pub(crate) fn wake(&self, waker: &Waker) {
-        let old = match SENTINEL.lock().watches.get_mut(&self.0) {
-            Some(watch) => watch.waker.replace(waker.clone()),
-            None => None,
+        // Wakers are foreign code: cloned and dropped outside the lock.
+        let waker = waker.clone();
+        let mut state = SENTINEL.lock();
+        let Some(watch) = state.watches.get_mut(&self.bell) else {
+            return;
         };
-        // Wakers are foreign code: dropped outside the lock.
+        let is_first = watch.wakers.is_empty();
+        let old = watch.wakers.insert(self.key, waker);
+        drop(state);
         drop(old);
-        SENTINEL.nudge();
+        if is_first {
+            // Else it listens to this bell, or is about to.
+            SENTINEL.nudge();
+        }
     }
 }
 
 impl Drop for Post {
     fn drop(&mut self) {
-        let watch = SENTINEL.lock().watches.remove(&self.0);
-        drop(watch);
+        let mut state = SENTINEL.lock();
+        let Some(watch) = state.watches.get_mut(&self.bell) else {
+            return;
+        };
+        let waker = watch.wakers.remove(&self.key);
+        watch.posts -= 1;
+        let last = match watch.posts {
+            0 => state.watches.remove(&self.bell),
+            _ => None,
+        };
+        drop(state);
+        drop((waker, last));
     }
 }
 
@@ -134,10 +150,10 @@ impl Sentinel {
                     state.runs = false;
                     return;
                 }
-                let watches = state.watches.values();
-                watches
-                    .filter(|watch| watch.waker.is_some())
-                    .map(|watch| (watch.number(), (watch.bells.clone(), watch.end)))
+                let waiting = state.watches.iter();
+                waiting
+                    .filter(|(_, watch)| !watch.wakers.is_empty())
+                    .map(|(&number, watch)| (number, (watch.bells.clone(), watch.end)))
                     .collect()
             };
             self.wait(&bells);
@@ -166,15 +182,15 @@ impl Sentinel {
         if let Some(nudge) = &self.nudge {
             let _ = rustix::io::read(nudge, &mut [0; 8]);
         }
-        let rung: HashSet<RawFd> = (bells.keys().zip(&fds))
-            .filter(|(_, fd)| !fd.revents().is_empty())
-            .map(|(&number, _)| number)
-            .collect();
+        let mut wakers = Vec::new();
         let mut state = self.lock();
-        let wakers: Vec<_> = (state.watches.values_mut())
-            .filter(|watch| rung.contains(&watch.number()))
-            .filter_map(|watch| watch.waker.take())
-            .collect();
+        for (number, fd) in bells.keys().zip(&fds) {
+            if !fd.revents().is_empty()
+                && let Some(watch) = state.watches.get_mut(number)
+            {
+                wakers.extend(watch.wakers.drain().map(|(_, waker)| waker));
+            }
+        }
         drop(state);
         // Wakers are foreign code. The panic of one has been reported, and is no reason for
         // this thread to end, and to leave all others asleep.
@@ -184,9 +200,7 @@ impl Sentinel {
     fn patrol(&self) {
         let mut queues: Vec<Weak<dyn Patrolled>> = Vec::new();
         for watch in self.lock().watches.values() {
-            if !queues.iter().any(|queue| queue.ptr_eq(&watch.queue)) {
-                queues.push(watch.queue.clone());
-            }
+            queues.push(watch.queue.clone());
         }
         queues
             .iter()
