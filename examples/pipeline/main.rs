@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --example pipeline
-//! cargo run --release --example pipeline -- --queue process --workers 4 src
+//! cargo run --release --example pipeline -- --queue process --workers 4 queue-core
 //! ```
 //!
 //! A feeder pushes the path of each file into one queue, workers pop paths and push what
