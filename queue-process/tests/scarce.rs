@@ -4,7 +4,7 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{Failure, FailureKind, PipeQueue, Queue, ShmQueue};
+use queue_process::{Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue};
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
@@ -120,4 +120,32 @@ fn many_futures_wait_in_a_process_of_few_descriptors() {
         waiting.retain_mut(|future| future.as_mut().poll(&mut cx).is_pending());
     }
     pusher.join().unwrap();
+}
+
+/// With so few descriptors that it cannot take the queue, or not hand it on: it is told.
+#[test]
+fn a_guest_of_few_descriptors_is_told() {
+    let name = "a_guest_of_few_descriptors_is_told";
+    if is_limited() {
+        let refused = |failure: Failure| assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
+        match IpcQueue::<u64>::from_parent(NAME) {
+            Ok(queue) => {
+                let shared = queue.share_with(&mut Command::new("true"), NAME);
+                shared.err().into_iter().for_each(refused);
+                queue.push(7).unwrap();
+            }
+            Err(failure) => refused(failure),
+        }
+        return;
+    }
+    let queue = IpcQueue::<u64>::unbounded().unwrap();
+    for most in 4..24 {
+        let mut child = limited_by(&format!("-n {most}"), name);
+        queue.share_with(&mut child, NAME).unwrap();
+        run(child);
+    }
+    assert!(
+        (1..20).contains(&queue.len()),
+        "some are too few, some enough"
+    );
 }

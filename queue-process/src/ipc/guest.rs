@@ -275,7 +275,8 @@ impl Guest {
                 other => return Err(unexpected(other)),
             }
             // One that stays there would be taken for that of the next question.
-            let ticket = wire::undisturbed(|| line.tickets.recv());
+            let ticket = wire::guarded(|| wire::undisturbed(|| line.tickets.recv()));
+            let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
             Ok(ticket.map_err(|error| wire::failure(error, doing))?)
         });
         asked.map_err(|refusal| match refusal {

@@ -95,16 +95,19 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             Failure::new(FailureKind::PeerGone, format!("{doing}: {error}"))
         };
         let address = env::var(variable(name)?).map_err(|error| gone(&error))?;
-        let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
-        let failed = |error: io::Error| wire::failure(error, &doing);
-        let (sender, receiver) = ipc::channel().map_err(failed)?;
-        let knock = Knock::Child(sender);
-        server.send(knock).map_err(|error| gone(&error))?;
-        let late = Instant::now() + PATIENCE;
-        let ticket = wire::undisturbed(|| {
-            receiver.try_recv_timeout(late.saturating_duration_since(Instant::now()))
+        let ticket = wire::guarded(|| {
+            let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
+            let failed = |error: io::Error| wire::failure(error, &doing);
+            let (sender, receiver) = ipc::channel().map_err(failed)?;
+            let knock = Knock::Child(sender);
+            server.send(knock).map_err(|error| gone(&error))?;
+            let late = Instant::now() + PATIENCE;
+            let ticket = wire::undisturbed(|| {
+                receiver.try_recv_timeout(late.saturating_duration_since(Instant::now()))
+            });
+            ticket.map_err(|error| wire::failure(error, &doing))
         });
-        Self::admit(ticket.map_err(|error| wire::failure(error, &doing))?)
+        Self::admit(ticket.ok_or_else(|| wire::cut_short(&doing))??)
     }
 
     /// Not in this kind: `ipc-channel` has names for one meeting only, none that last.

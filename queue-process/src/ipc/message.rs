@@ -1,12 +1,14 @@
 //! A handle inside a message of `ipc-channel`.
 
 use super::IpcQueue;
-use super::wire::Ticket;
+use super::wire::{self, Ticket};
 use crate::codec::Codec;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Only into a message that is sent with `ipc-channel`: a handle has parts that no other
-/// format can carry. Whoever receives it has a handle like this one.
+/// format can carry. Whoever receives it has a handle like this one. (Into other formats it
+/// goes as well, for that cannot be seen here, but does not come out again; and until this
+/// thread ends it counts as a handle.)
 ///
 /// ```
 /// use ipc_channel::ipc;
@@ -32,7 +34,10 @@ impl<T: Send, C: Codec<T>> Serialize for IpcQueue<T, C> {
 /// of a queue of another item type, codec or version.
 impl<'de, T: Send, C: Codec<T>> Deserialize<'de> for IpcQueue<T, C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ticket = Ticket::deserialize(deserializer)?;
+        let ticket = wire::guarded(|| Ticket::deserialize(deserializer));
+        let ticket = ticket.ok_or_else(|| {
+            de::Error::custom("not a message of ipc-channel, or not all descriptors came with it")
+        })??;
         Self::admit(ticket).map_err(de::Error::custom)
     }
 }

@@ -8,6 +8,7 @@ use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The version of all that is defined here.
 pub(super) const VERSION: u32 = 1;
@@ -236,6 +237,21 @@ impl Disturbed for TryRecvError {
     fn is_a_signal(&self) -> bool {
         matches!(self, Self::IpcError(error) if error.is_a_signal())
     }
+}
+
+/// What comes of `attempt`, or `None` if `ipc-channel` panics: as it does where a message has
+/// fewer descriptors than it says, for this process had none to spare when it came; or
+/// where it was no message of `ipc-channel`.
+pub(super) fn guarded<R>(attempt: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(attempt)).ok()
+}
+
+/// The failure of what was [guarded].
+#[cold]
+pub(super) fn cut_short(doing: &str) -> Failure {
+    let message =
+        format!("{doing}: ipc-channel broke off, as it does without a descriptor to spare");
+    Failure::new(FailureKind::Io, message)
 }
 
 /// What an error of `ipc-channel` is to our users.

@@ -148,3 +148,13 @@ fn a_waker_that_panics_ends_no_line() {
         assert!(popped.join().unwrap().unwrap_err().is_closed());
     });
 }
+
+/// Its parts are no bytes.
+#[test]
+fn a_handle_does_not_come_out_of_other_formats() {
+    use queue_process::codec::{Codec, Postcard};
+    let mut bytes = Vec::new();
+    Postcard::encode(&Numbers::bounded(1).unwrap(), &mut bytes).unwrap();
+    let failure = <Postcard as Codec<Numbers>>::decode(&bytes).unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Codec);
+}
