@@ -30,6 +30,10 @@
 //! One half alone goes the same way ([`Handover`]), a queue also goes inside a message of
 //! `ipc-channel`, and by name (`create_named`, `open_named`; not an [`IpcQueue`]).
 //!
+//! Whoever opens a queue with another item type, codec or version is refused (`Corrupt`). Types
+//! are told apart by their full name ([`std::any::type_name`]): one that two programs share is
+//! to come from one library, and what changes inside it without its name is not noticed.
+//!
 //! # When somebody dies
 //!
 //! A process may be killed at any instruction: nobody hangs, no item is torn or comes

@@ -162,7 +162,8 @@ macro_rules! handover {
             /// `name`.
             ///
             /// # Errors
-            /// `PeerGone` if there is none (any more); `Corrupt` if it is of another item
+            /// `PeerGone` if there is none (any more), or none that answers within some
+            /// seconds; `Corrupt` if it is of another item
             /// type, codec or version; `Denied` if it is another user's; `Io` if the
             /// system refuses.
             pub fn open_named(name: &str) -> Result<Self, queue_core::Failure> {
@@ -221,7 +222,8 @@ macro_rules! handover {
         /// For a message to another process, of `ipc-channel` or any other way: what
         /// stands in it is where to fetch the queue. It can be fetched once, by a process
         /// of the same user, within a minute and while the sender lives; till then it
-        /// counts as a handle.
+        /// counts as a handle, with a thread and descriptors of its own: also if what it was
+        /// written into is not sent, or comes back from a queue that is full.
         impl<T: Send, C: $crate::codec::Codec<T>> serde::Serialize for $kind<T, C> {
             fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
                 let text = self.0.to_message().map_err(serde::ser::Error::custom)?;

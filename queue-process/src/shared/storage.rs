@@ -126,7 +126,8 @@ pub(crate) trait Storage: Send + Sync {
     }
 }
 
-/// How many bytes a batch of pops gathers at most, plus one item.
+/// How many bytes a batch of pops gathers at most, plus what is read in one go: one item, or
+/// of a pipe as many as are moved at once.
 pub(crate) const MOST_BYTES_AT_ONCE: usize = 4 << 20;
 
 /// The failure of bytes that this crate did not write.
