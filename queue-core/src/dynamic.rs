@@ -20,8 +20,9 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 /// A queue of any kind, behind one type, so that a program can choose the kind by a
 /// flag. Its clones are the same queue.
 ///
-/// Costs a virtual call per operation, and an allocation per future. Wherever it goes, it
-/// is a queue of this process: to hand one over keep the kind.
+/// Costs a virtual call per operation, and an allocation per future or stream. Wherever it
+/// goes, it is a queue of this process: to hand one over keep the kind. Its items borrow
+/// nothing (`T: 'static`).
 ///
 /// ```
 /// use queue_core::dynamic::DynQueue;

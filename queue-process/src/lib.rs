@@ -11,7 +11,9 @@
 //! first in, first out, over all of them. An item must be serializable, and `push`
 //! serializes it, in the caller: what does not serialize, or is too large, comes back.
 //! The format is a [`codec`], the second type parameter: [`Postcard`] unless
-//! said otherwise, [`Raw`] for bytes that are bytes already.
+//! said otherwise, [`Raw`] for bytes that are bytes already. (The compiler takes this default
+//! where the item's type is named, as in `PipeQueue::<u64>::bounded(8)`, and asks for it where
+//! all is left to be inferred.)
 //!
 //! # Handing a queue over
 //!
