@@ -302,6 +302,27 @@ fn many_threads(queue: &impl Queue<(u32, u32)>) {
     assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
 }
 
+/// One place for many: who was woken for it, and comes too late, waits on.
+fn one_place(queue: &impl Queue<u32>) {
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for n in 0..5000 {
+                    let pushed = queue.push_timeout(n, Duration::from_secs(60));
+                    // Or the others would wait on, should that ever fail.
+                    if pushed.is_err() {
+                        queue.close();
+                    }
+                    pushed.unwrap();
+                }
+            });
+        }
+        for _ in 0..4 * 5000 {
+            queue.pop().unwrap();
+        }
+    });
+}
+
 macro_rules! promises {
     ($module:ident: $kind:ident, $in_a_megabyte:expr) => {
         mod $module {
@@ -379,6 +400,11 @@ macro_rules! promises {
             #[test]
             fn many_threads_move_everything_in_order() {
                 many_threads(&$kind::<(u32, u32)>::bounded(16).unwrap());
+            }
+
+            #[test]
+            fn many_threads_wait_for_one_place() {
+                one_place(&$kind::<u32>::bounded(1).unwrap());
             }
         }
     };

@@ -134,15 +134,12 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         let shared = &self.shared;
         let enough = spin::burst(shared.limits.bound.capacity());
         loop {
-            while spin::until_some(deadline, enough, || shared.glance(End::Head)) {
-                match shared.engine.push(bytes) {
-                    Err(Refusal::NotNow) if !deadline.has_passed() => {}
-                    done => return done,
-                }
+            if !spin::until_some(deadline, enough, || shared.glance(End::Head)) {
+                // Until the deadline at most: then this try is the last.
+                self.listen(Side::Producers).wait(deadline);
             }
-            let woken = self.listen(Side::Producers).wait(deadline);
             match shared.engine.push(bytes) {
-                Err(Refusal::NotNow) if woken => {}
+                Err(Refusal::NotNow) if !deadline.has_passed() => {}
                 done => return done,
             }
         }
