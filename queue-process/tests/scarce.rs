@@ -149,3 +149,31 @@ fn a_guest_of_few_descriptors_is_told() {
         "some are too few, some enough"
     );
 }
+
+/// Nobody wakes its futures: they look by themselves.
+#[test]
+fn a_future_ends_where_no_thread_can_be_had() {
+    let name = "a_future_ends_where_no_thread_can_be_had";
+    if is_limited() {
+        let queue = PipeQueue::<u64>::from_parent(NAME).unwrap();
+        assert!(thread::Builder::new().spawn(|| ()).is_err());
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        let mut pop = Box::pin(queue.pop_async());
+        assert!(pop.as_mut().poll(&mut cx).is_pending());
+        queue.close();
+        let begun = Instant::now();
+        while pop.as_mut().poll(&mut cx).is_pending() {
+            thread::park_timeout(Duration::from_secs(30));
+            assert!(begun.elapsed() < Duration::from_secs(20), "nobody wakes it");
+        }
+        return;
+    }
+    let queue = PipeQueue::<u64>::bounded(1).unwrap();
+    let mut child = limited_by("-c 0", name);
+    // A stack larger than all memory; without threads the tests run one after another.
+    child.env("RUST_MIN_STACK", (1_u64 << 60).to_string());
+    child.arg("--test-threads=1");
+    queue.share_with(&mut child, NAME).unwrap();
+    run(child);
+}

@@ -46,6 +46,17 @@ struct State {
     runs: bool,
 }
 
+impl State {
+    /// Whether there is a thread, which is started if there is none.
+    fn has_thread(&mut self) -> bool {
+        if !self.runs {
+            let thread = std::thread::Builder::new().name("queue-sentinel".into());
+            self.runs = thread.spawn(|| SENTINEL.run()).is_ok();
+        }
+        self.runs
+    }
+}
+
 struct Sentinel {
     state: Mutex<State>,
     /// Makes it look at the watches anew. Without it (no descriptors left) it looks
@@ -83,24 +94,26 @@ impl Post {
             wakers: HashMap::new(),
         });
         watch.posts += 1;
-        if !state.runs {
-            let thread = std::thread::Builder::new().name("queue-sentinel".into());
-            // If no thread can be had, the next who waits tries again.
-            state.runs = thread.spawn(|| SENTINEL.run()).is_ok();
-        }
+        state.has_thread();
         Self { bell: number, key }
     }
 
     /// Has `waker` woken when the bell rings, if it does not ring already.
     pub(crate) fn wake(&self, waker: &Waker) {
-        // Wakers are foreign code: cloned and dropped outside the lock.
-        let waker = waker.clone();
+        // Wakers are foreign code: cloned, dropped and woken outside the lock.
+        let own = waker.clone();
         let mut state = SENTINEL.lock();
+        if !state.has_thread() {
+            drop(state);
+            // The system gives none just now: whoever waits must look again by itself.
+            waker.wake_by_ref();
+            return;
+        }
         let Some(watch) = state.watches.get_mut(&self.bell) else {
             return;
         };
         let is_first = watch.wakers.is_empty();
-        let old = watch.wakers.insert(self.key, waker);
+        let old = watch.wakers.insert(self.key, own);
         drop(state);
         drop(old);
         if is_first {
