@@ -116,9 +116,11 @@ fn wakes(line: &Line<'_>) -> Vec<Found> {
             continue;
         };
         let start = receiver(line.code, name);
-        // Only as a statement or an arm: its value is nobody's.
+        // Only as a statement, an arm or all of a closure: its value is nobody's.
         let before = line.code[..start].trim_end();
-        if !(before.is_empty() || before.ends_with(['{', ';', '}']) || before.ends_with("=>")) {
+        let is_whole = before.ends_with(['{', ';', '}'])
+            || ["=>", "(||"].iter().any(|open| before.ends_with(open));
+        if !before.is_empty() && !is_whole {
             continue;
         }
         let call = &line.code[start..open];
@@ -150,6 +152,7 @@ impl Event {
         self.events(1).items.notify_all();
         match x { Wake::Thread(thread) => thread.unpark(), }
         let wake = self.list.notify_first();
+        calmly(|| self.list.notify_first());
     }
 }
 
@@ -175,6 +178,7 @@ mod tests {
                 "x.rs: close: self.events(1).items.notify_all dropped",
                 "x.rs: close: self.events(1).items.notify_all to one",
                 "x.rs: close: thread.unpark dropped",
+                "x.rs: close: self.list.notify_first dropped",
             ]
         );
     }
@@ -196,5 +200,6 @@ mod tests {
         assert_eq!(line(6), "();");
         assert_eq!(line(7), "self.events(1).items.notify();");
         assert_eq!(line(8), "match x { Wake::Thread(thread) => (), }");
+        assert_eq!(line(9), "calmly(|| ());");
     }
 }
