@@ -159,6 +159,8 @@ mod tests {
         assert_eq!(pages(), 2);
         arena.grow(words / 4 + 1, words).unwrap();
         assert_eq!(pages(), 4);
+        arena.shrink(words / 4, words / 2);
+        assert_eq!(pages(), 3);
         arena.shrink(words / 4, words);
         assert_eq!(pages(), 1);
         assert!(arena.grow(words, words + 1).is_err());
