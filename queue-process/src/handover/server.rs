@@ -229,6 +229,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_a_child_holds_for_a_moment_is_waited_for() {
+        let address = own("held");
+        // Nobody answers there any more, but the name is not free.
+        let held = bind(&address).unwrap();
+        shutdown(&held, Shutdown::Both).unwrap();
+        assert_eq!(bind(&address).unwrap_err().kind(), FailureKind::Denied);
+        let child = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            drop(held);
+        });
+        bind(&address).unwrap();
+        child.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_no_matter_of_names_is_said() {
+        let nowhere = SocketAddr::from_pathname("/proc/no/such/directory").unwrap();
+        assert_eq!(bind(&nowhere).unwrap_err().kind(), FailureKind::Io);
+    }
+
+    #[test]
     fn names_that_cannot_be_are_refused() {
         assert_eq!(address("").unwrap_err().kind(), FailureKind::Unsupported);
         let long = "x".repeat(200);

@@ -188,6 +188,33 @@ mod tests {
     }
 
     #[test]
+    fn each_has_a_name_until_it_dies_or_gives_it_back() {
+        let linux = linux();
+        let memory = linux.mapping().clone();
+        let claim = || Page::of(&memory).registry.claim(memory.file(), Sides::BOTH);
+        assert_eq!(linux.me(), 0x100);
+        let other = claim().unwrap();
+        assert!(linux.is_alive(0x100) && linux.is_alive(other.owner()));
+        let dead = other.owner();
+        drop(other);
+        linux.give_back();
+        // Children of other tests that just start may hold what is closed here.
+        let late = Instant::now() + Duration::from_secs(20);
+        while linux.is_alive(dead) {
+            assert!(Instant::now() < late, "it lives on");
+        }
+        drop(linux);
+        loop {
+            let next = claim().unwrap();
+            if next.owner() == 0x200 {
+                break;
+            }
+            Page::of(&memory).registry.give_back(&next);
+            assert!(Instant::now() < late, "{:x}", next.owner());
+        }
+    }
+
+    #[test]
     fn each_end_has_a_bell() {
         let linux = linux();
         linux.silence(End::Tail);
