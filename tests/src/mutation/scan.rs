@@ -116,11 +116,14 @@ fn wakes(line: &Line<'_>) -> Vec<Found> {
             continue;
         };
         let start = receiver(line.code, name);
-        // Only as a statement, an arm or all of a closure: its value is nobody's.
+        // Only as a statement or an arm, or as all of a closure if it gives nothing back: its
+        // value is nobody's.
         let before = line.code[..start].trim_end();
-        let is_whole = before.ends_with(['{', ';', '}'])
-            || ["=>", "(||"].iter().any(|open| before.ends_with(open));
-        if !before.is_empty() && !is_whole {
+        let is_statement = before.is_empty()
+            || before.ends_with(['{', ';', '}'])
+            || before.ends_with("=>")
+            || before.ends_with("(||") && called.starts_with("notify");
+        if !is_statement {
             continue;
         }
         let call = &line.code[start..open];
