@@ -116,13 +116,13 @@ fn wakes(line: &Line<'_>) -> Vec<Found> {
             continue;
         };
         let start = receiver(line.code, name);
-        // Only as a statement or an arm, or as all of a closure if it gives nothing back: its
-        // value is nobody's.
+        // Only as a statement or an arm, or as all of a closure: its value is nobody's, but for
+        // that of `settle`.
         let before = line.code[..start].trim_end();
         let is_statement = before.is_empty()
             || before.ends_with(['{', ';', '}'])
             || before.ends_with("=>")
-            || before.ends_with("(||") && called.starts_with("notify");
+            || before.ends_with("(||") && called != "settle";
         if !is_statement {
             continue;
         }
