@@ -216,11 +216,13 @@ fn putters_come_in_their_turn<K: Kind>() {
     for n in 0..3 {
         assert_eq!(queue.try_pop(), Ok(n));
         let start = Instant::now();
+        let mut done = false;
         while queue.len() < 2 {
-            let done = push.poll();
-            assert_eq!(done.is_some(), n == 2, "after {n}");
+            // (A guest hears of the place a little later.)
+            done = push.poll().is_some();
             assert!(start.elapsed() < Duration::from_secs(60));
         }
+        assert_eq!(done, n == 2, "after {n}");
     }
     drop(push);
     assert!(batch.is_empty());
