@@ -67,6 +67,8 @@
 pub mod codec;
 
 #[cfg(not(loom))]
+mod foreign;
+#[cfg(not(loom))]
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;

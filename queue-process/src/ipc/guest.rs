@@ -1,7 +1,7 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::calmly;
 use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
+use crate::foreign::{calmly, guarded};
 use crate::owed::Owed;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::event::Event;
@@ -275,7 +275,7 @@ impl Guest {
                 other => return Err(unexpected(other)),
             }
             // One that stays there would be taken for that of the next question.
-            let ticket = wire::guarded(|| wire::undisturbed(|| line.tickets.recv()));
+            let ticket = guarded(|| wire::undisturbed(|| line.tickets.recv()));
             let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
             Ok(ticket.map_err(|error| wire::failure(error, doing))?)
         });

@@ -1,7 +1,7 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
-use super::calmly;
 use super::wire::{BATCH_BYTES, Call, Role, Watch};
+use crate::foreign::calmly;
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
 use queue_core::sync::Lock;

@@ -5,6 +5,7 @@ use super::IpcQueue;
 use super::wire::{self, Ticket};
 use crate::Handover;
 use crate::codec::Codec;
+use crate::foreign::guarded;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use queue_core::{Bound, Consumer, Failure, FailureKind, Producer, Queue, Side};
 use serde::{Deserialize, Serialize};
@@ -95,7 +96,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             Failure::new(FailureKind::PeerGone, format!("{doing}: {error}"))
         };
         let address = env::var(variable(name)?).map_err(|error| gone(&error))?;
-        let ticket = wire::guarded(|| {
+        let ticket = guarded(|| {
             let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
             let failed = |error: io::Error| wire::failure(error, &doing);
             let (sender, receiver) = ipc::channel().map_err(failed)?;

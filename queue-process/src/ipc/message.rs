@@ -1,8 +1,9 @@
 //! A handle inside a message of `ipc-channel`.
 
 use super::IpcQueue;
-use super::wire::{self, Ticket};
+use super::wire::Ticket;
 use crate::codec::Codec;
+use crate::foreign::guarded;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Only into a message that is sent with `ipc-channel`: a handle has parts that no other
@@ -34,7 +35,7 @@ impl<T: Send, C: Codec<T>> Serialize for IpcQueue<T, C> {
 /// of a queue of another item type, codec or version.
 impl<'de, T: Send, C: Codec<T>> Deserialize<'de> for IpcQueue<T, C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ticket = wire::guarded(|| Ticket::deserialize(deserializer));
+        let ticket = guarded(|| Ticket::deserialize(deserializer));
         let ticket = ticket.ok_or_else(|| {
             de::Error::custom("not a message of ipc-channel, or not all descriptors came with it")
         })??;

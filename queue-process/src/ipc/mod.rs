@@ -21,7 +21,6 @@ use queue_core::{Bound, Create, Ends, Failure, Side};
 use service::{Names, open_line};
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wire::{Role, Ticket};
 
@@ -101,13 +100,6 @@ pub struct IpcQueue<T, C = Postcard> {
     place: Place,
     role: Role,
     types: PhantomData<fn(T, C) -> T>,
-}
-
-/// Notifies some who wait in this process. Wakers are foreign code: the panic of one was
-/// reported, and must not keep anything from other processes, nor end a thread that speaks to
-/// them.
-fn calmly(notify: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(notify));
 }
 
 /// Where the queue is.

@@ -8,7 +8,6 @@ use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The version of all that is defined here.
 pub(super) const VERSION: u32 = 1;
@@ -239,14 +238,8 @@ impl Disturbed for TryRecvError {
     }
 }
 
-/// What comes of `attempt`, or `None` if `ipc-channel` panics: as it does where a message has
-/// fewer descriptors than it says, for this process had none to spare when it came; or
-/// where it was no message of `ipc-channel`.
-pub(super) fn guarded<R>(attempt: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(attempt)).ok()
-}
-
-/// The failure of what was [guarded].
+/// The failure of what was [guarded](crate::foreign::guarded), for `ipc-channel` panics where a
+/// message has fewer descriptors than it says: this process had none to spare when it came.
 #[cold]
 pub(super) fn cut_short(doing: &str) -> Failure {
     let message =

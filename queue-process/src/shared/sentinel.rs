@@ -6,12 +6,12 @@
 use super::NET;
 use super::layout::End;
 use super::linux::{Bells, bell, event};
+use crate::foreign::calmly;
 use queue_core::waiters::wake_all;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -205,16 +205,12 @@ impl Sentinel {
             }
         }
         drop(state);
-        // Wakers are foreign code. The panic of one has been reported, and is no reason for
-        // this thread to end, and to leave all others asleep.
-        let _ = catch_unwind(AssertUnwindSafe(|| wake_all(wakers)));
+        calmly(|| wake_all(wakers));
     }
 
     fn patrol(&self) {
-        let mut queues: Vec<Weak<dyn Patrolled>> = Vec::new();
-        for watch in self.lock().watches.values() {
-            queues.push(watch.queue.clone());
-        }
+        let watched = |watch: &Watch| watch.queue.clone();
+        let queues: Vec<_> = self.lock().watches.values().map(watched).collect();
         queues
             .iter()
             .filter_map(Weak::upgrade)
