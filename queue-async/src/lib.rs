@@ -72,6 +72,12 @@
 //! Built with `--cfg loom` the queue is a model of itself, and can stand in the model of
 //! a crate that uses it.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod coop;
 mod future;

@@ -27,6 +27,7 @@
 //! primitives, and none of the kinds is one.
 
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 #[cfg(all(feature = "contract", not(loom)))]
 pub mod contract;

@@ -28,6 +28,12 @@
 //! * Other processes: `queue-process`. Moving there is a change of one line.
 
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod lock_free;
 mod thread;

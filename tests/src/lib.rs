@@ -15,6 +15,11 @@ pub mod mutation;
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
 
+/// So that of `queue-core`, whose own tests know no kind.
+#[cfg(doctest)]
+#[doc = include_str!("../../queue-core/README.md")]
+pub mod readme_of_core {}
+
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.

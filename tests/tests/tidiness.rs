@@ -212,7 +212,6 @@ fn every_member_inherits_the_shared_settings() {
         for wanted in [
             "version.workspace = true",
             "edition.workspace = true",
-            "rust-version.workspace = true",
             "license.workspace = true",
             "[lints]\nworkspace = true",
         ] {

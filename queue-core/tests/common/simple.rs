@@ -149,7 +149,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
     fn put(&self, state: &mut State<T>, item: T) {
         state.pushes += 1;
         state.late = 0;
-        let fiftieth = state.pushes.is_multiple_of(50);
+        let fiftieth = state.pushes % 50 == 0;
         match F::FAULT {
             Fault::Lifo => state.inside.push_front(item),
             Fault::Overtakes if fiftieth && !state.inside.is_empty() => {
@@ -212,7 +212,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
                 false => TryPopError::Empty,
             });
         };
-        if fault == Fault::Duplicates && state.pushes.is_multiple_of(50) {
+        if fault == Fault::Duplicates && state.pushes % 50 == 0 {
             state.pushes += 1;
             state.inside.push_back(item.clone());
         }

@@ -50,10 +50,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             Err(env::VarError::NotUnicode(_)) => return Err(illegible("it is not text")),
         };
         let (label, numbers) = read(&text)?;
-        if let (Some(half), Some(given)) = (half, label.half)
-            && half != given
-        {
-            return Err(only_half(given));
+        match (half, label.half) {
+            (Some(half), Some(given)) if half != given => return Err(only_half(given)),
+            _ => {}
         }
         let adopt = |fds: &[BorrowedFd<'_>]| {
             if id(fds[0])? != label.id {

@@ -324,11 +324,13 @@ impl State {
     /// Remembers to call this guest, if it wants to be and no call is on its way to it.
     fn watch(&mut self, who: Who, side: Side) {
         let side = side as usize;
-        if let Who::Guest(number, Some(heard)) = who
-            && let Some(guest) = self.guests.get_mut(&number)
-            && !guest.watching[side]
-            && guest.called[side] == heard
-        {
+        let Who::Guest(number, Some(heard)) = who else {
+            return;
+        };
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return;
+        };
+        if !guest.watching[side] && guest.called[side] == heard {
             guest.watching[side] = true;
             guest.told[side] = self.came[side];
         }

@@ -64,11 +64,11 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let porter = address.clone();
         // The server cannot be waited on for a time, so somebody knocks when it is over.
         spawn(move || {
-            if too_late.recv_timeout(VALID) == Err(mpsc::RecvTimeoutError::Timeout)
-                && let Ok(server) = IpcSender::connect(porter)
-            {
-                // Fails if the child came at the last moment.
-                let _ = server.send(Knock::TooLate);
+            if too_late.recv_timeout(VALID) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if let Ok(server) = IpcSender::connect(porter) {
+                    // Fails if the child came at the last moment.
+                    let _ = server.send(Knock::TooLate);
+                }
             }
         })?;
         spawn(move || {

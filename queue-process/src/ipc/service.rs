@@ -86,10 +86,13 @@ impl Service {
     /// Serves until the guest is gone, or speaks nonsense.
     fn run(mut self) {
         let mut buffer = Vec::new();
-        while let Ok(message) = wire::receive(&self.requests)
-            && let Ok(request) = wire::decode(&message)
-            && self.answer(request, &mut buffer).is_ok()
-        {
+        while let Ok(message) = wire::receive(&self.requests) {
+            let Ok(request) = wire::decode(&message) else {
+                return;
+            };
+            if self.answer(request, &mut buffer).is_err() {
+                return;
+            }
             if buffer.capacity() > KEPT {
                 buffer = Vec::new();
             }

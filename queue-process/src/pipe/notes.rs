@@ -43,5 +43,5 @@ impl Notes<'_> {
 
 /// Whether the item of that number is behind the one numbered `from`, or that one.
 pub(super) fn is_from(number: u32, from: u32) -> bool {
-    number.wrapping_sub(from).cast_signed() >= 0
+    number.wrapping_sub(from) as i32 >= 0
 }

@@ -78,7 +78,7 @@ impl Pop<'_> {
         let head = self.head.count;
         let wanted = into.len() / SIZE;
         if self.is_in_log() {
-            if head.is_multiple_of(CHUNK) {
+            if head % CHUNK == 0 {
                 self.give_back_before(head);
             }
             self.pipe.log().fill(u64::from(head) * SIZE as u64, into)?;

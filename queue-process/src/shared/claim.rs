@@ -54,7 +54,7 @@ impl Registry {
         let who = Newcomer {
             process: process(),
             sides: sides.expected(),
-            descriptor: own.as_raw_fd().cast_unsigned(),
+            descriptor: own.as_raw_fd() as u32,
         };
         self.enter(own, who)?.ok_or_else(|| Errno::USERS.into())
     }
@@ -76,7 +76,7 @@ impl Registry {
             {
                 continue;
             }
-            let descriptor = entry.descriptor.load(Ordering::Relaxed).cast_signed();
+            let descriptor = entry.descriptor.load(Ordering::Relaxed) as i32;
             let own = sys::inherit(descriptor)?;
             // The entry may lie: it must be the same file, and have the byte locked.
             let status = rustix::fs::fstat(&own)?;
@@ -97,7 +97,7 @@ impl Registry {
 
 fn process() -> u32 {
     let process = rustix::process::getpid();
-    process.as_raw_nonzero().get().cast_unsigned()
+    process.as_raw_nonzero().get() as u32
 }
 
 /// Another description of the same file.
@@ -140,7 +140,7 @@ mod tests {
     /// What a child would inherit: not close-on-exec.
     fn left(fd: OwnedFd) -> u32 {
         rustix::io::fcntl_setfd(&fd, FdFlags::empty()).unwrap();
-        std::os::fd::IntoRawFd::into_raw_fd(fd).cast_unsigned()
+        std::os::fd::IntoRawFd::into_raw_fd(fd) as u32
     }
 
     const NONE: Option<i32> = Some(Errno::NOENT.raw_os_error());

@@ -198,9 +198,10 @@ impl Sentinel {
         let mut wakers = Vec::new();
         let mut state = self.lock();
         for (number, fd) in bells.keys().zip(&fds) {
-            if !fd.revents().is_empty()
-                && let Some(watch) = state.watches.get_mut(number)
-            {
+            if fd.revents().is_empty() {
+                continue;
+            }
+            if let Some(watch) = state.watches.get_mut(number) {
                 wakers.extend(watch.wakers.drain().map(|(_, waker)| waker));
             }
         }

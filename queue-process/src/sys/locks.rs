@@ -12,7 +12,7 @@ fn byte(at: u32, kind: i32) -> libc::flock {
         l_type: kind as i16,
         l_whence: libc::SEEK_SET as i16,
         // `off_t` has 32 bits on some systems.
-        l_start: at.cast_signed().into(),
+        l_start: (at as i32).into(),
         l_len: 1,
         l_pid: 0,
     }

@@ -131,7 +131,7 @@ impl Mapping {
     #[inline(always)]
     pub(crate) fn plain<T: Plain>(&self, at: usize) -> &T {
         self.check(at, size_of::<T>());
-        assert!(at.is_multiple_of(align_of::<T>()), "misaligned");
+        assert!(at % align_of::<T>() == 0, "misaligned");
         // SAFETY: inside the mapping and aligned, as just checked (a mapping begins at a
         // page, and no `T` asks for more); valid and shareable whatever its bits, for it
         // is `Plain`; mapped as long as `self`.

@@ -135,9 +135,7 @@ fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
             (None, None) => NEVER,
         };
         let push = (operation.start, operation.end);
-        if let Some((_, end)) = pop
-            && end < push.0
-        {
+        if pop.is_some_and(|(_, end)| end < push.0) {
             found.push(Violation::Fresh(item));
         }
         lives.push(Life {
@@ -178,9 +176,7 @@ fn order(lives: &[Life]) -> Option<Violation> {
             }
         }
         let (_, popped) = second.pop.expect("only the popped are here");
-        if let Some(first) = last
-            && popped < first.taken
-        {
+        if let Some(first) = last.filter(|first| popped < first.taken) {
             return Some(Violation::Order {
                 first: first.item,
                 second: second.item,
