@@ -53,17 +53,15 @@ where
             }
             Ok(())
         });
-        let mut incoming = collected.iter();
-        for part in incoming.by_ref() {
+        for part in collected.results() {
+            let part = part.inspect_err(|_| {
+                // Who waits to push a part is told that nobody takes it; so the workers end,
+                // and then the feeder.
+                collected.close();
+            })?;
             progress.show(&part);
             tally.add(part);
             items += 1;
-        }
-        if let Some(failure) = incoming.failure() {
-            // Who waits to push a part is told that nobody takes it; so the workers end, and
-            // then the feeder.
-            collected.close();
-            return Err(failure.clone().into());
         }
         feeder.join().expect("the feeder does not panic")
     })?;

@@ -23,18 +23,13 @@ use std::time::Duration;
 /// [`Queue`]; the crate's page says how they are served.
 ///
 /// ```
+/// use futures::StreamExt;
 /// use queue_async::{AsyncQueue, Queue};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let jobs = AsyncQueue::bounded(64);
 /// let worker = {
 ///     let jobs = jobs.clone();
-///     tokio::spawn(async move {
-///         let mut sum = 0;
-///         while let Ok(job) = jobs.pop_async().await {
-///             sum += job;
-///         }
-///         sum
-///     })
+///     tokio::spawn(async move { jobs.stream().fold(0, async |sum, job| sum + job).await })
 /// };
 /// for job in 1..=1000 {
 ///     jobs.push_async(job).await.unwrap();

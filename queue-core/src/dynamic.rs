@@ -74,6 +74,10 @@ impl<T> fmt::Debug for DynQueue<T> {
 /// Whoever waits on a [`DynQueue`]: its [`Queue::Listener`]. [`Listen`] says how to use it.
 pub struct DynListener<'a, T>(Box<dyn Waits<T> + 'a>);
 
+/// As every kind's.
+impl<T> UnwindSafe for DynListener<'_, T> {}
+impl<T> RefUnwindSafe for DynListener<'_, T> {}
+
 impl<T> fmt::Debug for DynListener<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DynListener(..)")

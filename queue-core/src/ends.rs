@@ -1,7 +1,7 @@
 //! [`Producer`] and [`Consumer`]: the two halves of a queue, counted.
 
-use crate::iter::{IntoIter, Iter, TryIter};
-use crate::stream::Stream;
+use crate::iter::{IntoIter, IntoResults, Iter, Results, TryIter, TryResults};
+use crate::stream::{ResultsStream, Stream};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
@@ -183,7 +183,8 @@ end! {
     /// sort, halves too, is gone, or one of them takes it.
     ///
     /// `for item in &consumer` and `for item in consumer` pop until the queue is closed and
-    /// drained.
+    /// drained, and panic if an item cannot be brought out, as it may happen between processes:
+    /// there take [`results`](Self::results).
     ///
     /// So a request that nobody popped keeps its reply's [`Producer`], if it carries one, and
     /// who waits for that reply waits on: a server that may go before its clients ends with
@@ -299,23 +300,47 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
         self.queue.close_now()
     }
 
-    /// See [`Queue::iter`].
+    /// See [`Queue::iter`]: it panics where [`results`](Self::results) yields a failure.
     pub fn iter(&self) -> Iter<'_, T, Q> {
         self.queue.iter()
     }
 
-    /// See [`Queue::try_iter`].
+    /// See [`Queue::try_iter`]: it panics where [`try_results`](Self::try_results) yields a
+    /// failure.
     pub fn try_iter(&self) -> TryIter<'_, T, Q> {
         self.queue.try_iter()
     }
 
-    /// See [`Queue::stream`].
+    /// See [`Queue::stream`]: it panics where [`results_stream`](Self::results_stream) yields a
+    /// failure.
     pub fn stream(&self) -> Stream<'_, T, Q> {
         self.queue.stream()
+    }
+
+    /// See [`Queue::results`].
+    pub fn results(&self) -> Results<'_, T, Q> {
+        self.queue.results()
+    }
+
+    /// See [`Queue::try_results`].
+    pub fn try_results(&self) -> TryResults<'_, T, Q> {
+        self.queue.try_results()
+    }
+
+    /// See [`Queue::results_stream`].
+    pub fn results_stream(&self) -> ResultsStream<'_, T, Q> {
+        self.queue.results_stream()
+    }
+
+    /// [`results`](Self::results) of a thread that keeps its consumer.
+    pub fn into_results(self) -> IntoResults<T, Q> {
+        IntoResults::new(self)
     }
 }
 
 /// `for job in jobs`, where a thread of its own keeps its [`Consumer`].
+///
+/// It panics where [`into_results`](Consumer::into_results) yields a failure.
 impl<T: Send, Q: Queue<T>> IntoIterator for Consumer<T, Q> {
     type Item = T;
     type IntoIter = IntoIter<T, Q>;
@@ -325,6 +350,7 @@ impl<T: Send, Q: Queue<T>> IntoIterator for Consumer<T, Q> {
     }
 }
 
+/// `for job in &jobs`: it panics where [`results`](Consumer::results) yields a failure.
 impl<'a, T: Send, Q: Queue<T>> IntoIterator for &'a Consumer<T, Q> {
     type Item = T;
     type IntoIter = Iter<'a, T, Q>;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The class of a [`Failure`], for code that reacts to it.
@@ -57,10 +58,13 @@ impl fmt::Display for FailureKind {
     }
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: FailureKind,
     message: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    /// It is lent and never changed, so a panic elsewhere leaves nothing half done in it.
+    source: Option<Arc<AssertUnwindSafe<Box<dyn Error + Send + Sync>>>>,
+    consumed_item: bool,
 }
 
 /// Why a queue could not do what it was asked, beyond `Full`, `Empty`, `Closed`
@@ -104,6 +108,7 @@ impl Failure {
             kind,
             message: message.into(),
             source: None,
+            consumed_item: false,
         })
     }
 
@@ -126,7 +131,8 @@ impl Failure {
         Self::from_inner(Inner {
             kind,
             message: message.into(),
-            source: Some(source.into()),
+            source: Some(Arc::new(AssertUnwindSafe(source.into()))),
+            consumed_item: false,
         })
     }
 
@@ -142,6 +148,47 @@ impl Failure {
     pub fn kind(&self) -> FailureKind {
         self.inner().kind
     }
+
+    /// Whether a pop failed because of one item, which it took out of the queue: that item is
+    /// gone, and the next pop is about the next one. If not, popping again is likely to fail in
+    /// the same way.
+    ///
+    /// ```
+    /// use queue_core::{Failure, PopError, Queue};
+    /// /// Counts the items that could not be brought out, until the queue ends.
+    /// fn damaged<Q: Queue<u32>>(queue: &Q) -> Result<usize, Failure> {
+    ///     let mut damaged = 0;
+    ///     loop {
+    ///         match queue.pop() {
+    ///             Ok(_) => {}
+    ///             Err(PopError::Closed) => return Ok(damaged),
+    ///             Err(PopError::Failed(why)) if why.consumed_item() => damaged += 1,
+    ///             Err(PopError::Failed(why)) => return Err(why),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn consumed_item(&self) -> bool {
+        self.inner().consumed_item
+    }
+
+    /// The same failure of a pop that took an item out of the queue, which is gone. The author
+    /// of a kind says so of such pops: [`Queue::results`](crate::Queue::results) goes on
+    /// behind them, and ends behind all others.
+    ///
+    /// ```
+    /// use queue_core::{Failure, FailureKind};
+    /// let failure = Failure::new(FailureKind::Codec, "the bytes are not those of an item");
+    /// assert!(!failure.consumed_item());
+    /// assert!(failure.with_item_consumed().consumed_item());
+    /// ```
+    #[must_use]
+    pub fn with_item_consumed(mut self) -> Self {
+        if let Some(inner) = &mut self.0 {
+            Arc::make_mut(inner).consumed_item = true;
+        }
+        self
+    }
 }
 
 /// The kind and the message; with `{:#}` what caused it too, in the same line.
@@ -149,7 +196,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.inner().kind, self.inner().message)?;
         match &self.inner().source {
-            Some(source) if f.alternate() => write!(f, ": {source:#}"),
+            Some(source) if f.alternate() => write!(f, ": {:#}", &****source),
             _ => Ok(()),
         }
     }
@@ -160,14 +207,18 @@ impl fmt::Debug for Failure {
         f.debug_struct("Failure")
             .field("kind", &self.inner().kind)
             .field("message", &self.inner().message)
-            .field("source", &self.inner().source)
+            .field(
+                "source",
+                &self.inner().source.as_ref().map(|source| &****source),
+            )
             .finish()
     }
 }
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.inner().source.as_deref().map(|e| e as _)
+        let source = self.inner().source.as_ref()?;
+        Some(&****source)
     }
 }
 

@@ -1,65 +1,100 @@
-//! [`Iter`], [`IntoIter`] and [`TryIter`]: popping in a `for` loop.
+//! Popping in a `for` loop: [`Iter`], [`IntoIter`] and [`TryIter`] yield items and panic where
+//! one cannot be brought out; [`Results`], [`IntoResults`] and [`TryResults`] yield the failure.
 
 use crate::{Consumer, Failure, PopError, Queue, TryPopError};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
-/// How far an iteration has come.
+/// Whether an iteration has ended, for good.
 #[derive(Debug, Default)]
-pub(crate) struct End {
-    reached: bool,
-    failure: Option<Failure>,
-}
+pub(crate) struct End(bool);
 
 impl End {
     /// Whether nothing comes any more.
     pub(crate) fn is_reached(&self) -> bool {
-        self.reached
+        self.0
     }
 
-    /// Why, if it was not the queue's own end.
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
-    }
-
-    /// The next item, or `None` where the iteration ends, for good.
-    pub(crate) fn next<T>(&mut self, popped: Result<T, PopError>) -> Option<T> {
+    /// What comes next of what was popped. It ends with the queue, and behind a failure that
+    /// took no item along: that one would come again and again.
+    pub(crate) fn next<T>(&mut self, popped: Result<T, PopError>) -> Option<Result<T, Failure>> {
         match popped {
-            Ok(item) => return Some(item),
-            Err(PopError::Closed) => {}
-            Err(PopError::Failed(failure)) => self.failure = Some(failure),
+            Ok(item) => Some(Ok(item)),
+            Err(PopError::Closed) => {
+                self.0 = true;
+                None
+            }
+            Err(PopError::Failed(failure)) => {
+                self.0 = !failure.consumed_item();
+                Some(Err(failure))
+            }
         }
-        self.reached = true;
-        None
+    }
+
+    /// As [`next`](Self::next), of what was tried to pop: where it would wait nothing comes now.
+    fn try_next<T>(&mut self, popped: Result<T, TryPopError>) -> Option<Result<T, Failure>> {
+        match popped {
+            Ok(item) => Some(Ok(item)),
+            Err(TryPopError::Empty | TryPopError::Closed) => None,
+            Err(TryPopError::Failed(failure)) => self.next(Err(PopError::Failed(failure))),
+        }
+    }
+}
+
+/// The item, for an iteration that yields nothing else.
+///
+/// # Panics
+/// With the failure, if it is one; `instead` is the verb that returns it.
+#[track_caller]
+pub(crate) fn item_or_panic<T>(result: Result<T, Failure>, instead: &str) -> T {
+    #[cold]
+    #[track_caller]
+    fn failed(failure: &Failure, instead: &str) -> ! {
+        panic!("cannot pop the next item: {failure:#} (`{instead}` returns this as an error)")
+    }
+    match result {
+        Ok(item) => item,
+        Err(failure) => failed(&failure, instead),
     }
 }
 
 macro_rules! iterator {
-    ($(#[$doc:meta])* $name:ident<$($lifetime:lifetime,)? $t:ident, $q:ident>, $queue:ty) => {
+    (
+        $(#[$doc:meta])* $name:ident<$($lifetime:lifetime)?>, $queue:ty,
+        $next:ident($pop:ident) -> $item:ty $(, or panic for $instead:literal)?
+    ) => {
         $(#[$doc])*
-        ///
-        /// It also ends where popping failed; [`failure`](Self::failure) then says why.
-        pub struct $name<$($lifetime,)? $t: Send, $q: Queue<$t>> {
+        pub struct $name<$($lifetime,)? T: Send, Q: Queue<T>> {
             queue: $queue,
             end: End,
-            items: PhantomData<fn() -> $t>,
+            items: PhantomData<fn() -> T>,
         }
 
-        impl<$($lifetime,)? $t: Send, $q: Queue<$t>> $name<$($lifetime,)? $t, $q> {
+        impl<$($lifetime,)? T: Send, Q: Queue<T>> $name<$($lifetime,)? T, Q> {
             pub(crate) fn new(queue: $queue) -> Self {
                 Self { queue, end: End::default(), items: PhantomData }
             }
+        }
 
-            /// What ended the iteration, if it was not the queue's own end.
-            pub fn failure(&self) -> Option<&Failure> {
-                self.end.failure()
+        impl<$($lifetime,)? T: Send, Q: Queue<T>> fmt::Debug for $name<$($lifetime,)? T, Q> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let ended = self.end.is_reached();
+                f.debug_struct(stringify!($name)).field("ended", &ended).finish_non_exhaustive()
             }
         }
 
-        impl<$($lifetime,)? $t: Send, $q: Queue<$t>> fmt::Debug for $name<$($lifetime,)? $t, $q> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).field("end", &self.end).finish_non_exhaustive()
+        impl<$($lifetime,)? T: Send, Q: Queue<T>> Iterator for $name<$($lifetime,)? T, Q> {
+            type Item = $item;
+
+            #[track_caller]
+            fn next(&mut self) -> Option<$item> {
+                if self.end.is_reached() {
+                    return None;
+                }
+                let next = self.end.$next(self.queue.$pop())?;
+                $(let next = item_or_panic(next, $instead);)?
+                Some(next)
             }
         }
     };
@@ -69,24 +104,27 @@ iterator! {
     /// Pops until the queue is closed and drained, from [`Queue::iter`]. It blocks the
     /// thread while the queue is empty.
     ///
+    /// # Panics
+    /// `next` panics if an item cannot be brought out, which happens between processes alone;
+    /// [`Results`] yields the failure instead.
+    ///
     /// ```
-    /// use queue_core::{Failure, Queue};
-    /// /// The sum of all that ever comes, unless the queue breaks down.
-    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> Result<u64, Failure> {
-    ///     let mut all = numbers.iter();
-    ///     let sum = all.by_ref().sum();
-    ///     match all.failure() {
-    ///         None => Ok(sum),
-    ///         Some(why) => Err(why.clone()),
-    ///     }
+    /// use queue_core::Queue;
+    /// /// The sum of all that ever comes.
+    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> u64 {
+    ///     numbers.iter().sum()
     /// }
     /// ```
-    Iter<'a, T, Q>, &'a Q
+    Iter<'a>, &'a Q, next(pop) -> T, or panic for "results"
 }
 
 iterator! {
     /// Pops until the queue is closed and drained, from a [`Consumer`] that it keeps: what
     /// a thread that owns its half loops over.
+    ///
+    /// # Panics
+    /// `next` panics if an item cannot be brought out, which happens between processes alone;
+    /// [`IntoResults`] yields the failure instead.
     ///
     /// ```
     /// use queue_core::{Consumer, Queue};
@@ -95,12 +133,16 @@ iterator! {
     ///     spawn(move || numbers.into_iter().sum())
     /// }
     /// ```
-    IntoIter<T, Q>, Consumer<T, Q>
+    IntoIter<>, Consumer<T, Q>, next(pop) -> T, or panic for "into_results"
 }
 
 iterator! {
     /// Pops what is inside and never waits, from [`Queue::try_iter`]. Where it ended it
     /// goes on once there is something again.
+    ///
+    /// # Panics
+    /// `next` panics if an item cannot be brought out, which happens between processes alone;
+    /// [`TryResults`] yields the failure instead.
     ///
     /// ```
     /// use queue_core::Queue;
@@ -109,43 +151,73 @@ iterator! {
     ///     text.extend(keys.try_iter());
     /// }
     /// ```
-    TryIter<'a, T, Q>, &'a Q
+    TryIter<'a>, &'a Q, try_next(try_pop) -> T, or panic for "try_results"
 }
 
-impl<T: Send, Q: Queue<T>> Iterator for Iter<'_, T, Q> {
-    type Item = T;
+iterator! {
+    /// Pops until the queue is closed and drained, from [`Queue::results`]: each item, or why it
+    /// could not be brought out. It blocks the thread while the queue is empty.
+    ///
+    /// It goes on behind an item that failed, and ends behind a failure that is not about one
+    /// item ([`Failure::consumed_item`]), for popping again would yield the same.
+    ///
+    /// ```
+    /// use queue_core::Queue;
+    /// /// The sum of all that ever comes, and how many did not come out.
+    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> (u64, usize) {
+    ///     let (mut sum, mut failed) = (0, 0);
+    ///     for number in numbers.results() {
+    ///         match number {
+    ///             Ok(number) => sum += number,
+    ///             Err(failure) => {
+    ///                 eprintln!("{failure:#}");
+    ///                 failed += 1;
+    ///             }
+    ///         }
+    ///     }
+    ///     (sum, failed)
+    /// }
+    /// ```
+    Results<'a>, &'a Q, next(pop) -> Result<T, Failure>
+}
 
-    fn next(&mut self) -> Option<T> {
-        if self.end.is_reached() {
-            return None;
-        }
-        self.end.next(self.queue.pop())
-    }
+iterator! {
+    /// As [`Results`], from a [`Consumer`] that it keeps: [`Consumer::into_results`].
+    ///
+    /// ```
+    /// use queue_core::{Consumer, Failure, Queue};
+    /// use std::thread::{JoinHandle, spawn};
+    /// /// It gives up at the first item that does not come out.
+    /// fn adder<Q>(numbers: Consumer<u64, Q>) -> JoinHandle<Result<u64, Failure>>
+    /// where
+    ///     Q: Queue<u64> + 'static,
+    /// {
+    ///     spawn(move || numbers.into_results().sum())
+    /// }
+    /// ```
+    IntoResults<>, Consumer<T, Q>, next(pop) -> Result<T, Failure>
+}
+
+iterator! {
+    /// Pops what is inside and never waits, from [`Queue::try_results`]: each item, or why it
+    /// could not be brought out. Where it ended it goes on once there is something again, but
+    /// behind a failure that is not about one item ([`Failure::consumed_item`]) it has ended
+    /// for good.
+    ///
+    /// ```
+    /// use queue_core::{Failure, Queue};
+    /// /// Once per frame: what has come since the last one.
+    /// fn frame<Q: Queue<char>>(keys: &Q, text: &mut String) -> Result<(), Failure> {
+    ///     for key in keys.try_results() {
+    ///         text.push(key?);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    TryResults<'a>, &'a Q, try_next(try_pop) -> Result<T, Failure>
 }
 
 impl<T: Send, Q: Queue<T>> FusedIterator for Iter<'_, T, Q> {}
-
-impl<T: Send, Q: Queue<T>> Iterator for IntoIter<T, Q> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        if self.end.is_reached() {
-            return None;
-        }
-        self.end.next(self.queue.pop())
-    }
-}
-
 impl<T: Send, Q: Queue<T>> FusedIterator for IntoIter<T, Q> {}
-
-impl<T: Send, Q: Queue<T>> Iterator for TryIter<'_, T, Q> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        match self.queue.try_pop() {
-            Ok(item) => Some(item),
-            Err(TryPopError::Empty | TryPopError::Closed) => None,
-            Err(TryPopError::Failed(why)) => self.end.next(Err(PopError::Failed(why))),
-        }
-    }
-}
+impl<T: Send, Q: Queue<T>> FusedIterator for Results<'_, T, Q> {}
+impl<T: Send, Q: Queue<T>> FusedIterator for IntoResults<T, Q> {}

@@ -54,4 +54,4 @@ pub use error::{
 };
 pub use failure::{Failure, FailureKind};
 pub use queue::Queue;
-pub use stream::Stream;
+pub use stream::{ResultsStream, Stream};

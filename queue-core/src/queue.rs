@@ -1,8 +1,8 @@
 //! [`Queue`]: the one trait.
 
 use crate::event::Listen;
-use crate::iter::{Iter, TryIter};
-use crate::stream::Stream;
+use crate::iter::{Iter, Results, TryIter, TryResults};
+use crate::stream::{ResultsStream, Stream};
 use crate::sync::Deadline;
 use crate::{
     Consumer, Ends, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side,
@@ -393,6 +393,10 @@ pub trait Queue<T: Send>: Send + Sync {
     // Iteration.
 
     /// Pops until the queue is closed and drained, blocking in between.
+    ///
+    /// # Panics
+    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
+    /// may happen between processes: use [`results`](Self::results) there.
     fn iter(&self) -> Iter<'_, T, Self>
     where
         Self: Sized,
@@ -401,6 +405,10 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pops what is inside, and ends where popping would wait.
+    ///
+    /// # Panics
+    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
+    /// may happen between processes: use [`try_results`](Self::try_results) there.
     fn try_iter(&self) -> TryIter<'_, T, Self>
     where
         Self: Sized,
@@ -409,17 +417,63 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pops until the queue is closed and drained, as a [`futures_core::Stream`]. It borrows
-    /// the queue; where a stream has to own what it pops from,
-    /// `futures::stream::unfold(consumer, |c| async { Some((c.pop_async().await.ok()?, c)) })`
-    /// makes one of a [`Consumer`].
+    /// the queue.
     ///
     /// # Cancel safety
     /// A stream that is dropped, or the future of its next item, loses no item and no
     /// wake.
+    ///
+    /// # Panics
+    /// The stream panics with the failure if an item cannot be brought out (`Failed`), as it
+    /// may happen between processes: use [`results_stream`](Self::results_stream) there.
     fn stream(&self) -> Stream<'_, T, Self>
     where
         Self: Sized,
     {
         Stream::new(self)
+    }
+
+    /// As [`iter`](Self::iter), but yields the failure where an item cannot be brought out, and
+    /// goes on behind it. It ends when the queue is closed and drained, and behind a failure
+    /// that is not about one item ([`Failure::consumed_item`](crate::Failure::consumed_item)).
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn work<Q: Queue<String>>(jobs: &Q) {
+    ///     for job in jobs.results() {
+    ///         match job {
+    ///             Ok(job) => println!("{job}"),
+    ///             Err(failure) => eprintln!("a job is lost: {failure:#}"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn results(&self) -> Results<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        Results::new(self)
+    }
+
+    /// As [`try_iter`](Self::try_iter), but yields the failure where an item cannot be brought
+    /// out, and goes on behind it; as [`results`](Self::results) does.
+    fn try_results(&self) -> TryResults<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        TryResults::new(self)
+    }
+
+    /// As [`stream`](Self::stream), but yields the failure where an item cannot be brought out,
+    /// and goes on behind it; as [`results`](Self::results) does.
+    ///
+    /// # Cancel safety
+    /// A stream that is dropped, or the future of its next item, loses no item and no
+    /// wake.
+    fn results_stream(&self) -> ResultsStream<'_, T, Self>
+    where
+        Self: Sized,
+    {
+        ResultsStream::new(self)
     }
 }

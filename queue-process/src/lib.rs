@@ -110,5 +110,6 @@ pub use shm::{ShmOptions, ShmQueue};
 
 pub use queue_core::{
     Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, Side, Stream, TryPopError, TryPushError, dynamic, iter,
+    PushError, PushTimeoutError, Queue, ResultsStream, Side, Stream, TryPopError, TryPushError,
+    dynamic, iter,
 };

@@ -41,6 +41,7 @@ mod thread;
 pub use lock_free::LockFreeQueue;
 pub use queue_core::{
     Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, Side, Stream, TryPopError, TryPushError, dynamic, iter,
+    PushError, PushTimeoutError, Queue, ResultsStream, Side, Stream, TryPopError, TryPushError,
+    dynamic, iter,
 };
 pub use thread::ThreadQueue;

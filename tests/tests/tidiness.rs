@@ -152,6 +152,39 @@ fn nothing_is_unfinished_or_switched_off() {
     none(found(&signs));
 }
 
+/// What a reader copies: pages, examples, and what stands in documentation comments.
+fn is_shown(file: &File, line: &str) -> bool {
+    let line = line.trim_start();
+    file.path.ends_with(".md")
+        || file.path.starts_with("examples/")
+        || line.starts_with("///")
+        || line.starts_with("//!")
+}
+
+#[test]
+fn no_loop_that_is_shown_swallows_a_failure() {
+    let swallows = |line: &str| {
+        let ends_at_any_error = line.contains("while let Ok(");
+        let asks_no_error =
+            line.contains("while ") && line.contains("pop") && line.contains("is_ok");
+        ends_at_any_error || asks_no_error
+    };
+    let mut faults = Vec::new();
+    let mut shown = 0;
+    for file in files() {
+        for (n, line) in file.text.lines().enumerate() {
+            if is_shown(&file, line) {
+                shown += 1;
+                if swallows(line) {
+                    faults.push(format!("{}:{}: {}", file.path, n + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(shown > 1000, "the pages were not found");
+    none(faults);
+}
+
 #[test]
 fn the_text_speaks_of_no_machine() {
     let signs = [

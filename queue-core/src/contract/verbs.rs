@@ -156,24 +156,18 @@ impl Pop {
             Self::Many => single(|into| waited(queue.pop_many(into, 1))),
             Self::ManyFuture => single(|into| waited(block_on(queue.pop_many_async(into, 1)))),
             Self::Iter => {
-                let mut iter = queue.iter();
-                let item = iter.next();
-                item.ok_or_else(|| ended(iter.failure()))
+                let next = queue.results().next();
+                next.map_or(Err(Refusal::Closed), |item| item.map_err(Refusal::Failed))
             }
             Self::Stream => {
-                let mut stream = pin!(queue.stream());
-                let item = block_on(poll_fn(|cx| {
+                let mut stream = pin!(queue.results_stream());
+                let next = block_on(poll_fn(|cx| {
                     futures_core::Stream::poll_next(stream.as_mut(), cx)
                 }));
-                item.ok_or_else(|| ended(stream.failure()))
+                next.map_or(Err(Refusal::Closed), |item| item.map_err(Refusal::Failed))
             }
         }
     }
-}
-
-/// What the end of an iteration means.
-fn ended(failure: Option<&Failure>) -> Refusal {
-    failure.map_or(Refusal::Closed, |failure| Refusal::Failed(failure.clone()))
 }
 
 fn tried<R>(result: Result<R, TryPopError>) -> Result<R, Refusal> {

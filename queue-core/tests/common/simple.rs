@@ -226,10 +226,8 @@ impl<T: Sample, F: Broken> Simple<T, F> {
             self.shared.places.notify();
         }
         if item.is_bad() {
-            return Err(TryPopError::Failed(Failure::new(
-                FailureKind::Codec,
-                "a bad item",
-            )));
+            let failure = Failure::new(FailureKind::Codec, "a bad item");
+            return Err(TryPopError::Failed(failure.with_item_consumed()));
         }
         Ok(item)
     }

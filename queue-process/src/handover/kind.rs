@@ -56,8 +56,8 @@ macro_rules! handover {
             #[doc = concat!("use queue_process::{", stringify!($kind), ", Queue};")]
             ///
             #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::from_parent(\"JOBS\")?;")]
-            /// for job in jobs.iter() {
-            ///     println!("{job}");
+            /// for job in jobs.results() {
+            ///     println!("{}", job?);
             /// }
             /// # Ok::<(), queue_process::Failure>(())
             /// ```

@@ -50,8 +50,8 @@ use std::process::Command;
 /// use queue_process::{Consumer, Handover, PipeQueue};
 ///
 /// let jobs = Consumer::<String, PipeQueue<String>>::from_parent("JOBS")?;
-/// for job in &jobs {
-///     println!("{job}");
+/// for job in jobs.results() {
+///     println!("{}", job?);
 /// }
 /// # Ok::<(), queue_process::Failure>(())
 /// ```

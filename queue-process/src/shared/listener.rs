@@ -13,6 +13,7 @@ use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -120,6 +121,10 @@ impl<'a> Listener<'a> {
         true
     }
 }
+
+/// As a handle: what a panic left half done is not in here.
+impl UnwindSafe for Listener<'_> {}
+impl RefUnwindSafe for Listener<'_> {}
 
 impl Listen for Listener<'_> {
     fn wait(self, deadline: Deadline) -> bool {

@@ -3,10 +3,10 @@
 
 use super::Kind;
 use super::home::dynamic::DynQueue;
-use super::home::iter::{IntoIter, Iter, TryIter};
+use super::home::iter::{IntoIter, IntoResults, Iter, Results, TryIter, TryResults};
 use super::home::{Bound, Consumer, Create, Ends, Failure, FailureKind, Producer, Queue, Side};
-use super::home::{PopError, PopTimeoutError, PushError, PushTimeoutError, Stream};
-use super::home::{TryPopError, TryPushError};
+use super::home::{PopError, PopTimeoutError, PushError, PushTimeoutError};
+use super::home::{ResultsStream, Stream, TryPopError, TryPushError};
 use futures_core::Stream as _;
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,11 @@ where
 /// shared, and that a panic may be caught around it.
 fn kept_anywhere<Q: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>(handle: Q) -> Q {
     handle
+}
+
+/// And of what waits: that a panic may be caught around it.
+fn caught<W: Send + Unpin + UnwindSafe + RefUnwindSafe>(waiting: W) -> W {
+    waiting
 }
 
 /// Does everything once, and says what it saw.
@@ -201,19 +206,38 @@ fn ends(seen: &mut Transcript) {
 fn named(seen: &mut Transcript) {
     let queue = bounded::<u64>(4);
     queue.push_many(&mut (1..=4).collect()).unwrap();
-    let mut stream: Stream<'_, u64, Kind<u64>> = queue.stream();
+    let mut stream: Stream<'_, u64, Kind<u64>> = caught(queue.stream());
     let first = Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
     let mut what_is_there: TryIter<'_, u64, Kind<u64>> = queue.try_iter();
     let mut until_the_end: Iter<'_, u64, Kind<u64>> = queue.iter();
     let next = (what_is_there.next(), until_the_end.next());
-    let why: Option<FailureKind> = until_the_end.failure().map(Failure::kind);
-    seen.see("taken one by one", (first, next, why));
+    seen.see("taken one by one", (first, next));
     let (producer, consumer) = queue.clone().into_ends();
     let ends: &Ends = queue.ends();
     let count = (ends.count(Side::Producers), ends.count(Side::Consumers));
     drop(producer);
     let mut rest: IntoIter<u64, Kind<u64>> = consumer.into_iter();
     seen.see("halves, and the rest", (count, rest.next(), rest.next()));
+    results(seen);
+}
+
+/// The loops that yield a failure where there is one.
+fn results(seen: &mut Transcript) {
+    let queue = bounded::<u64>(4);
+    queue.push_many(&mut (1..=4).collect()).unwrap();
+    let mut stream: ResultsStream<'_, u64, Kind<u64>> = caught(queue.results_stream());
+    let first = Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
+    let mut what_is_there: TryResults<'_, u64, Kind<u64>> = kept_anywhere(queue.try_results());
+    let mut until_the_end: Results<'_, u64, Kind<u64>> = kept_anywhere(queue.results());
+    seen.see(
+        "results",
+        (first, what_is_there.next(), until_the_end.next()),
+    );
+    let (producer, consumer) = queue.clone().into_ends();
+    drop(producer);
+    let rest: IntoResults<u64, Kind<u64>> = kept_anywhere(consumer.into_results());
+    let rest: Result<Vec<u64>, FailureKind> = rest.map(|n| n.map_err(|why| why.kind())).collect();
+    seen.see("the rest of them", rest);
 }
 
 /// Four producers and four consumers.

@@ -1,0 +1,33 @@
+//! A panic may be caught around whatever a user holds: checked by the compiler.
+
+use queue_async::{AsyncQueue, Consumer, Permit, Producer, Queue, ResultsStream, Stream, Turn};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+const fn kept<T: UnwindSafe + RefUnwindSafe>() {}
+
+const _: () = {
+    type Numbers = AsyncQueue<u64>;
+    kept::<(Numbers, Producer<u64, Numbers>, Consumer<u64, Numbers>)>();
+    kept::<(Stream<'_, u64, Numbers>, ResultsStream<'_, u64, Numbers>)>();
+    kept::<<Numbers as Queue<u64>>::Listener<'_>>();
+    kept::<(Permit<'_, u64>, Turn<'_, u64>)>();
+    #[cfg(feature = "sink")]
+    kept::<queue_async::Sink<'_, u64>>();
+};
+
+#[test]
+fn a_permit_outlives_a_caught_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let queue = AsyncQueue::<u64>::bounded(1);
+    let permit = runtime.block_on(queue.reserve_async()).unwrap();
+    let permit = &permit;
+    // Without `AssertUnwindSafe`.
+    let caught = std::panic::catch_unwind(|| {
+        let _ = permit;
+        std::panic::resume_unwind(Box::new("a panic of the user's own"))
+    });
+    assert!(caught.is_err_and(|panic| panic.is::<&str>()));
+    assert_eq!(queue.try_push(1).unwrap_err().into_item(), 1);
+}
