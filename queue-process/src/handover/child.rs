@@ -6,6 +6,7 @@
 //! later. The `Command` holds descriptors too, but takes no part.
 
 use super::parcel::{Label, id, illegible};
+use super::variable;
 use crate::codec::Codec;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::registry::Sides;
@@ -17,6 +18,9 @@ use std::env;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// How the environment variables of this form of handing over begin.
+const PREFIX: &str = "QUEUE_PROCESS_";
+
 impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Has the children that `command` starts find `half` of the queue, or all that
     /// this process has of it, under `name`.
@@ -26,7 +30,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         command: &mut Command,
         name: &str,
     ) -> Result<(), Failure> {
-        let variable = variable(name)?;
+        let variable = variable(PREFIX, name)?;
         let half = self.narrowed(half)?;
         let parts = self.parts();
         let label = Label {
@@ -44,7 +48,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
 
     /// What the parent of this process shared under `name`, if that has `half`.
     pub(crate) fn from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
-        let text = match env::var(variable(name)?) {
+        let text = match env::var(variable(PREFIX, name)?) {
             Ok(text) => text,
             Err(env::VarError::NotPresent) => return Err(not_shared(name)),
             Err(env::VarError::NotUnicode(_)) => return Err(illegible("it is not text")),
@@ -132,15 +136,6 @@ fn take_the_place_of_former(former: &[RawFd], number: RawFd, left: Left) {
         former.revoke();
     }
     all.insert(number, left);
-}
-
-/// The environment variable for the queue of that name.
-fn variable(name: &str) -> Result<String, Failure> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        let message = format!("not a name for a shared queue: {name:?}");
-        return Err(Failure::new(FailureKind::Unsupported, message));
-    }
-    Ok(format!("QUEUE_PROCESS_{name}"))
 }
 
 #[cold]

@@ -7,15 +7,15 @@
 
 use super::child::sides;
 use super::parcel::Parcel;
-use super::server::{PATIENCE, Server, address, connect};
-use super::socket::{receive, send};
+use super::server::{Server, address, connect};
+use super::socket::{PATIENCE, receive, send};
 use crate::codec::Codec;
 use crate::shared::claim::Place;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::linux::Page;
 use crate::shared::registry::Sides;
 use crate::sys::{Mapping, refused};
-use queue_core::Failure;
+use queue_core::{Failure, FailureKind};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -77,7 +77,10 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
 
     /// The queue that `text` says where to fetch.
     pub(crate) fn from_message(text: &str) -> Result<Self, Failure> {
-        let gone = || "the queue in a message is not kept for it any more".to_owned();
+        let gone = || {
+            let message = "the queue in a message is not kept for it any more";
+            Failure::new(FailureKind::PeerGone, message)
+        };
         let stream = connect(&address(text)?, gone)?;
         let Parcel { label, fds } = receive(&stream)?;
         Self::open(fds, sides(label.half))

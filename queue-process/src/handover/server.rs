@@ -5,13 +5,19 @@
 //! dies, and so there is never a leftover that could be taken for a queue. Anybody may
 //! connect, so both ends look whose process the other one is and go on only among the
 //! same user's.
+//!
+//! Anybody may also take the name and never answer. So nobody here waits for another process
+//! without a limit.
 
-use super::socket::same_user;
-use crate::sys::refused;
+use super::socket::{PATIENCE, peer, same_user};
+use crate::sys::{above_stdio, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{Shutdown, shutdown};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, shutdown, socket_with,
+    sockopt,
+};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::linux::net::SocketAddrExt;
@@ -19,9 +25,6 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// How long one end waits for the other to do its small part.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The address that `name` stands for, for the processes of this user.
 pub(super) fn address(name: &str) -> Result<SocketAddr, Failure> {
@@ -37,19 +40,53 @@ pub(super) fn address(name: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-/// Connects to the server at `address`; `nobody` says that there is none.
+/// Connects to the server at `address`; `nobody` is the failure if there is none.
 pub(super) fn connect(
     address: &SocketAddr,
-    nobody: impl FnOnce() -> String,
+    nobody: impl FnOnce() -> Failure,
 ) -> Result<UnixStream, Failure> {
-    let stream = UnixStream::connect_addr(address).map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => Failure::caused(FailureKind::PeerGone, nobody(), error),
+    let stream = dial(address, PATIENCE).map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => nobody(),
+        io::ErrorKind::TimedOut => {
+            let message = format!("the queue was not handed over within {PATIENCE:?}");
+            Failure::caused(FailureKind::PeerGone, message, error)
+        }
         _ => refused("cannot ask for a queue", error),
     })?;
     same_user(&stream)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+/// Connects to whoever listens at `address`, if that lets somebody in in time.
+///
+/// # Errors
+/// `ConnectionRefused` if nobody listens; `TimedOut`; or what the system says.
+fn dial(address: &SocketAddr, patience: Duration) -> io::Result<UnixStream> {
+    let late = Instant::now() + patience;
+    let name = address.as_abstract_name().ok_or(Errno::INVAL)?;
+    let to = SocketAddrUnix::new_abstract_name(name)?;
+    let kind = (
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+    );
+    let socket = above_stdio(socket_with(kind.0, kind.1, kind.2, None)?)?;
+    loop {
+        let left = late.saturating_duration_since(Instant::now());
+        // Zero would mean for ever.
+        let at_most = Some(left.max(Duration::from_millis(1)));
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, at_most)?;
+        match rustix::net::connect(&socket, &to) {
+            Ok(()) => return Ok(socket.into()),
+            Err(Errno::INTR) if !left.is_zero() => {}
+            Err(Errno::AGAIN | Errno::INTR) => {
+                let message = "a process has the name and lets nobody in: so many wait there \
+                    that no more may (which user's it is the system does not tell)";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Serves until it is dropped, or for as long as it was told to.
@@ -116,20 +153,36 @@ fn bind(address: &SocketAddr) -> Result<UnixListener, Failure> {
     let patience = Instant::now() + Duration::from_millis(100);
     loop {
         match UnixListener::bind_addr(address) {
-            Ok(listener) => return Ok(listener),
+            Ok(listener) => return Ok(above_stdio(listener)?),
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 return Err(Failure::from(error));
             }
-            Err(error) => {
-                let alive = UnixStream::connect_addr(address).is_ok();
-                if alive || Instant::now() > patience {
+            Err(error) => match dial(address, Duration::ZERO) {
+                Ok(stream) => return Err(taken(&stream)),
+                Err(busy) if busy.kind() == io::ErrorKind::TimedOut => {
+                    let message = "the name is taken";
+                    return Err(Failure::caused(FailureKind::Denied, message, busy));
+                }
+                Err(_) if Instant::now() > patience => {
                     let message = "the name is taken by a process that still lives";
                     return Err(Failure::caused(FailureKind::Denied, message, error));
                 }
-                thread::sleep(Duration::from_millis(2));
-            }
+                Err(_) => thread::sleep(Duration::from_millis(2)),
+            },
         }
     }
+}
+
+/// The failure of a name at which somebody else let us in.
+#[cold]
+fn taken(stream: &UnixStream) -> Failure {
+    let message = match peer(stream) {
+        Ok((process, user)) => {
+            format!("the name is taken by process {process} of user {user}, which still lives")
+        }
+        Err(_) => "the name is taken by a process that still lives".to_owned(),
+    };
+    Failure::new(FailureKind::Denied, message)
 }
 
 fn run(
@@ -139,7 +192,10 @@ fn run(
 ) {
     while wait(listener, until) {
         let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) => match above_stdio(stream) {
+                Ok(stream) => stream,
+                Err(_) => continue,
+            },
             // Shut down.
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => return,
             // The caller has gone again, or this process has no descriptor left just
@@ -190,7 +246,8 @@ mod tests {
 
     fn ask(address: &SocketAddr) -> Result<String, Failure> {
         let mut answer = String::new();
-        connect(address, || "nobody".into())?.read_to_string(&mut answer)?;
+        let nobody = || Failure::new(FailureKind::PeerGone, "nobody");
+        connect(address, nobody)?.read_to_string(&mut answer)?;
         Ok(answer)
     }
 

@@ -1,9 +1,10 @@
 //! Sending a [`Parcel`] through a socket, between processes of one user.
 
 use super::parcel::{Label, MOST, Parcel, illegible};
+use crate::sys::{above_stdio, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::{IoSlice, IoSliceMut};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
@@ -11,19 +12,30 @@ use rustix::net::{
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 /// Longer than any label.
 const TEXT: usize = 128;
 
-/// Refuses the other end of `stream` unless it is a process of this user. The kernel
-/// says whose it is, as of when that end connected or began to listen.
+/// How long one end waits for the other to do its small part.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The process at the other end of `stream`, and its user. The kernel says which they are, as
+/// of when that end connected or began to listen.
+pub(super) fn peer(stream: &UnixStream) -> io::Result<(u32, u32)> {
+    let theirs = sockopt::socket_peercred(stream)?;
+    let process = theirs.pid.as_raw_nonzero().get().cast_unsigned();
+    Ok((process, theirs.uid.as_raw()))
+}
+
+/// Refuses the other end of `stream` unless it is a process of this user.
 pub(super) fn same_user(stream: &UnixStream) -> Result<(), Failure> {
-    let theirs = sockopt::socket_peercred(stream).map_err(io::Error::from)?;
-    if theirs.uid == rustix::process::geteuid() {
-        Ok(())
-    } else {
-        let message = format!("the other process belongs to user {}", theirs.uid.as_raw());
-        Err(Failure::new(FailureKind::Denied, message))
+    match peer(stream)? {
+        (_, user) if user == rustix::process::geteuid().as_raw() => Ok(()),
+        (process, user) => {
+            let message = format!("process {process} at the other end belongs to user {user}");
+            Err(Failure::new(FailureKind::Denied, message))
+        }
     }
 }
 
@@ -46,15 +58,21 @@ pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
     Ok(())
 }
 
-/// Receives a parcel, or a failure in its place.
+/// Receives a parcel, or a failure in its place; waits for [`PATIENCE`] at most, whatever
+/// signals come.
 pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
+    let late = Instant::now() + PATIENCE;
     let mut text = [0; TEXT];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let message = loop {
+        let left = late.saturating_duration_since(Instant::now());
+        // Zero would mean for ever.
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut slices = [IoSliceMut::new(&mut text)];
         match recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) if !left.is_zero() => {}
+            Err(Errno::AGAIN | Errno::INTR) => return Err(silent(stream)),
             Err(error) => return Err(no_answer(error.into())),
             Ok(message) => break message,
         }
@@ -62,9 +80,10 @@ pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
     let mut fds = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(some) = message {
-            fds.extend(some);
+            fds.extend(some.map(above_stdio));
         }
     }
+    let fds = fds.into_iter().collect::<io::Result<Vec<_>>>();
     if message.bytes == 0 {
         return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
     }
@@ -75,10 +94,24 @@ pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
     }
     let text = std::str::from_utf8(&text[..message.bytes]);
     let label: Label = text.map_err(|_| illegible("it is not text"))?.parse()?;
+    let fds = fds.map_err(|e| refused("cannot receive all descriptors of the queue", e))?;
     if fds.is_empty() {
         return Err(illegible("it came without descriptors"));
     }
     Ok(Parcel { label, fds })
+}
+
+#[cold]
+fn silent(stream: &UnixStream) -> Failure {
+    let who = match peer(stream) {
+        Ok((process, _)) => format!("process {process}"),
+        Err(_) => "the process".to_owned(),
+    };
+    let message = format!(
+        "{who}, which is to hand the queue over, has not answered for {PATIENCE:?}: it was \
+         stopped, or is another program"
+    );
+    Failure::new(FailureKind::PeerGone, message)
 }
 
 #[cold]
@@ -93,7 +126,6 @@ mod tests {
     use rustix::fs::{MemfdFlags, memfd_create};
     use rustix::io::{FdFlags, fcntl_getfd, pread, pwrite};
     use std::io::Write;
-    use std::time::{Duration, Instant};
 
     fn parcel(count: usize) -> Parcel {
         let file = memfd_create("socket", MemfdFlags::CLOEXEC).unwrap();

@@ -2,10 +2,12 @@
 //! whose name the child finds in its environment.
 
 use super::IpcQueue;
+use super::streams;
 use super::wire::{self, Ticket};
 use crate::Handover;
 use crate::codec::Codec;
 use crate::foreign::guarded;
+use crate::handover::variable;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use queue_core::{Bound, Consumer, Failure, FailureKind, Producer, Queue, Side};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,9 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
+
+/// How the environment variables of this kind begin.
+const PREFIX: &str = "QUEUE_IPC_";
 
 /// How long a child has to take up its invitation.
 const VALID: Duration = Duration::from_secs(60);
@@ -55,7 +60,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// `Unsupported` if `name` is empty or contains `=` or a zero byte, `Io` if the
     /// system refuses a channel or a thread, `PeerGone` if the queue's host is gone.
     pub fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
-        let variable = variable(name)?;
+        let variable = variable(PREFIX, name)?;
         let doing = "cannot invite a child process";
         let ticket = self.ticket()?;
         let (server, address) =
@@ -95,7 +100,8 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let gone = |error: &dyn std::fmt::Display| {
             Failure::new(FailureKind::PeerGone, format!("{doing}: {error}"))
         };
-        let address = env::var(variable(name)?).map_err(|error| gone(&error))?;
+        let address = env::var(variable(PREFIX, name)?).map_err(|error| gone(&error))?;
+        streams::fill();
         let ticket = guarded(|| {
             let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
             let failed = |error: io::Error| wire::failure(error, &doing);
@@ -195,15 +201,6 @@ impl<T: Send, C: Codec<T>> Handover for Consumer<T, IpcQueue<T, C>> {
 fn nameless(name: &str) -> Failure {
     let message = format!("a queue over ipc-channel cannot have a name such as {name:?}");
     Failure::new(FailureKind::Unsupported, message)
-}
-
-/// The environment variable that stands for `name`.
-fn variable(name: &str) -> Result<String, Failure> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        let message = format!("{name:?} cannot be part of an environment variable's name");
-        return Err(Failure::new(FailureKind::Unsupported, message));
-    }
-    Ok(format!("QUEUE_IPC_{name}"))
 }
 
 fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), Failure> {

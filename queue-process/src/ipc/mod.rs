@@ -10,6 +10,7 @@ mod queue;
 #[cfg(test)]
 mod rules;
 mod service;
+mod streams;
 mod wire;
 
 use crate::codec::{Codec, Postcard};
@@ -76,6 +77,8 @@ use wire::{Role, Ticket};
 ///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else. So
 ///   while the host is stopped (`SIGSTOP`, a debugger) its guests' verbs wait, also those with
 ///   a time limit.
+/// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
+///   over or taken: `ipc-channel` would use its number.
 /// * **Signals disturb nothing**, but for a handler that was installed without `SA_RESTART`: if
 ///   that interrupts a message of more than some 200 KB, `ipc-channel` loses the rest, and
 ///   this guest is dropped: from then on the queue is `Closed` to it.
@@ -202,6 +205,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
 
     /// A ticket by which one more process gets a handle like this one.
     fn ticket(&self) -> Result<Ticket, Failure> {
+        streams::fill();
         match &self.place {
             Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
             Place::Elsewhere(guest) => guest.share(self.role),

@@ -29,13 +29,14 @@ use crate::shared::identity::Limits;
 use crate::shared::latest::Item;
 use crate::shared::layout::{Control, Mark};
 use crate::shared::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
-use crate::sys::{Mapping, refused};
+use crate::sys::{Mapping, above_stdio, refused};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat};
 use rustix::io::ioctl_fionread;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -74,6 +75,8 @@ impl Pipe {
         let path = format!("/proc/self/fd/{}", one_way.as_raw_fd());
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let pipe = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(above_stdio)
             .map_err(|e| refused("cannot open a pipe both ways", e))?;
         // One page more, for the front one may be read in part. Refused to a user who has
         // very many pipes: then more goes to the log.

@@ -105,11 +105,8 @@ fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut path = [0; 32];
     (&mut path[..31]).write_fmt(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::INVAL)?;
-    Ok(rustix::fs::open(
-        path,
-        OFlags::RDWR.union(OFlags::CLOEXEC),
-        Mode::empty(),
-    )?)
+    let flags = OFlags::RDWR.union(OFlags::CLOEXEC);
+    sys::above_stdio(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +42,9 @@ impl Page {
 pub(crate) type Bells = Arc<[OwnedFd; 2]>;
 
 /// Something that rings until somebody listens, who need not wait for that.
-pub(super) fn event() -> Result<OwnedFd, Errno> {
-    rustix::event::eventfd(0, EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK))
+pub(super) fn event() -> io::Result<OwnedFd> {
+    let flags = EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK);
+    sys::above_stdio(rustix::event::eventfd(0, flags)?)
 }
 
 /// Two silent bells.

@@ -1,6 +1,7 @@
 //! Descriptors that a child process inherits on purpose.
 
 use super::Mapping;
+use super::descriptors::ABOVE_STDIO;
 use crate::shared::claim::Place;
 use crate::shared::linux::Page;
 use crate::shared::registry::Sides;
@@ -56,8 +57,7 @@ pub(crate) fn leave(
     mapping: Arc<Mapping>,
     sides: Sides,
 ) -> io::Result<(Vec<RawFd>, Left)> {
-    // The numbers below 3 are the child's standard streams.
-    let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3);
+    let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, ABOVE_STDIO);
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
     let numbers = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let legacy = Arc::new(Mutex::new(Some(Legacy {
@@ -109,7 +109,7 @@ pub(crate) fn take<R, E>(
         return Err(Refusal::Taken);
     }
 
-    let odd = |at: usize| numbers[at] <= 2 || numbers[..at].contains(&numbers[at]);
+    let odd = |at: usize| numbers[at] < ABOVE_STDIO || numbers[..at].contains(&numbers[at]);
     if numbers.is_empty() || (0..numbers.len()).any(odd) {
         return Err(Refusal::Gone);
     }

@@ -1,12 +1,13 @@
 //! Files in memory.
 
-use super::refused;
+use super::{above_stdio, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create,
 };
 use rustix::process::{Resource, getrlimit};
+use std::io;
 
 /// A file with these can never change its size again, so that nobody who maps it misses
 /// its end (`SIGBUS`).
@@ -23,8 +24,10 @@ const HOLE: FallocateFlags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KE
 /// A sealed file of `len` bytes in memory, which takes room only where it is written.
 pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
     may_reach(len)?;
-    let file =
-        memfd_create(name, FLAGS).map_err(|e| refused("cannot create a file in memory", e))?;
+    let file = memfd_create(name, FLAGS)
+        .map_err(io::Error::from)
+        .and_then(above_stdio)
+        .map_err(|e| refused("cannot create a file in memory", e))?;
     ftruncate(&file, len).map_err(|e| refused("cannot size a file in memory", e))?;
     fcntl_add_seals(&file, SEALS).map_err(|e| refused("cannot seal a file in memory", e))?;
     Ok(file)

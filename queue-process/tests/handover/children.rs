@@ -14,6 +14,7 @@ pub(super) const ROLES: &[(&str, fn())] = &[
     ("restricted", restricted),
     ("parent", parent),
     ("push one", push_one),
+    ("push to all", push_to_all),
     ("leak", leak),
     ("take and drop", take_and_drop),
     ("message", message),
@@ -159,6 +160,41 @@ fn a_shell_may_stand_between() {
     let child = command.spawn().unwrap();
     assert_eq!(jobs.pop_timeout(Duration::from_secs(20)), Ok(1));
     succeeded(child);
+}
+
+const NAMES: [&str; 4] = ["to-do", "a.b c", "t\u{e2}ches", "JOBS_1"];
+
+fn push_to_all() {
+    for name in NAMES {
+        Jobs::from_parent(name).unwrap().push(1).unwrap();
+    }
+}
+
+/// Some shells drop variables that they could not name themselves.
+#[test]
+fn a_shell_passes_every_name_on() {
+    let mut tried = 0;
+    for shell in ["sh", "dash", "bash"] {
+        let queues = NAMES.map(|_| Jobs::bounded(1).unwrap());
+        let worker = child("push to all");
+        let mut command = Command::new(shell);
+        command.args(["-c", "\"$@\"; exit $?", "sh"]);
+        command.arg(worker.get_program()).args(worker.get_args());
+        let envs = worker.get_envs().map(|(key, value)| (key, value.unwrap()));
+        command.envs(envs).stdout(Stdio::null());
+        for (queue, name) in queues.iter().zip(NAMES) {
+            queue.share_with(&mut command, name).unwrap();
+        }
+        match command.spawn() {
+            Ok(child) => succeeded(child),
+            // Not every system has all of them.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => panic!("{shell}: {error}"),
+        }
+        assert!(queues.iter().all(|queue| queue.try_pop() == Ok(1)));
+        tried += 1;
+    }
+    assert!(tried > 0, "no shell");
 }
 
 fn leak() {

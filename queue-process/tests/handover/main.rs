@@ -24,6 +24,7 @@ macro_rules! suite {
             mod deaths;
             mod names;
             mod refusals;
+            mod strangers;
 
             type Kind<T, C = Postcard> = $kind<T, C>;
             type Jobs = Kind<u64>;
@@ -45,6 +46,7 @@ macro_rules! suite {
                     deaths::ROLES,
                     names::ROLES,
                     refusals::ROLES,
+                    strangers::ROLES,
                 ];
                 let role = roles.concat().into_iter().find(|(name, _)| *name == role);
                 role.expect("a role").1();
