@@ -305,6 +305,21 @@ fn a_repair_moves_no_end_back() {
     assert_eq!(queue.len(), 2);
 }
 
+/// Whoever dies in the middle of a push or a pop, as many come out as are told.
+#[test]
+fn as_many_come_out_as_are_told_after_a_death() {
+    type Dies = fn(Handle<Vec<u8>, Raw, Pipe>);
+    let deaths: [(Dies, usize); 2] = [(dies_popping, 3), (|dead| dies_pushing(dead, 2), 6)];
+    for (dies, left) in deaths {
+        let queue = PipeQueue::<Vec<u8>, Raw>::bounded(6).unwrap();
+        (0..4).for_each(|n| queue.try_push(item(n, 8)).unwrap());
+        dies(another(&queue));
+        assert_eq!(queue.len(), left);
+        assert_eq!(queue.is_full(), left == 6);
+        assert_eq!(std::iter::from_fn(|| queue.try_pop().ok()).count(), left);
+    }
+}
+
 /// A batch that fills the queue is in the pipe when its pusher dies, and a future waits.
 /// The next to push finds no place, so it wakes nobody for an item of its own: it must
 /// for those that it repaired.

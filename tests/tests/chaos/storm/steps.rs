@@ -129,8 +129,13 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
         // What was over must show; what was cut may.
         *may = *may.start() + u64::from(must)..=*may.end() + 1;
     }
+    // Also of a push that was cut: what is told comes out.
+    let told = queue.len();
     let start = now();
     let mut left = drain(&queue)?;
+    if left.len() != told {
+        return Err(format!("{told} were told, and these came out: {left:?}"));
+    }
     steps.longest = steps.longest.max(now() - start);
     // A push that was cut may come to light only now, when the next one takes over its lock.
     let start = now();
