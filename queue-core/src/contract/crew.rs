@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-static PATIENCE_MS: AtomicU64 = AtomicU64::new(30_000);
+static PATIENCE_MS: AtomicU64 = AtomicU64::new(120_000);
 
-/// How long one step of a clause may take before it counts as hung: 30 seconds unless
-/// [set](set_patience).
+/// How long one step of a clause may take before it counts as hung: two minutes, for the
+/// machine may be busy, unless [set](set_patience).
 pub fn patience() -> Duration {
     Duration::from_millis(PATIENCE_MS.load(Ordering::Relaxed))
 }

@@ -39,7 +39,7 @@
 //! seconds for an in-process queue, and all of them about 1.3 on two processors (some
 //! three times that for a queue that crosses a process); a queue that loses a
 //! wake-up makes its clause hang, which counts as failure after
-//! [30 seconds](set_patience).
+//! [two minutes](set_patience).
 //!
 //! A kind of its own sort says more:
 //!

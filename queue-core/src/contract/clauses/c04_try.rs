@@ -3,7 +3,7 @@ use super::*;
 /// **C4 try**: a `try_` verb never waits for another party to act.
 ///
 /// Tried on empty, full, half-full and closed queues, alone and while others wait on
-/// the same queue. Each call is repeated, and the quickest counts, so that a busy
+/// the same queue. Each call is repeated until one of them is quick, so that a busy
 /// machine does not look like waiting.
 ///
 /// # Panics
@@ -70,14 +70,14 @@ fn pushes_are_quick<S: Subject>(queue: &S::Queue) {
 }
 
 fn quick(verb: &str, mut refused: impl FnMut() -> bool) {
-    let took = (0..5).map(|_| {
+    let mut quickest = Duration::MAX;
+    for _ in 0..100 {
         let start = Instant::now();
         assert!(refused(), "{verb} succeeded where it could not");
-        start.elapsed()
-    });
-    let quickest = took.min().expect("five");
-    assert!(
-        quickest < Duration::from_millis(5),
-        "{verb} waited for {quickest:?}"
-    );
+        quickest = quickest.min(start.elapsed());
+        if quickest < Duration::from_millis(5) {
+            return;
+        }
+    }
+    panic!("{verb} waited for {quickest:?}");
 }

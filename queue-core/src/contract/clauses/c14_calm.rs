@@ -2,18 +2,21 @@ use super::super::cpu::ThreadClock;
 use super::*;
 use std::sync::mpsc::channel;
 
-/// How long the waiters are watched.
+/// How long the waiters are watched at a time.
 const WATCH: Duration = Duration::from_millis(400);
 /// The processor time that each may use meanwhile: a tenth of a percent, and a little.
 const LIMIT: Duration = Duration::from_micros(1000);
 /// How often each may run meanwhile: a net that looks a few times in a hundred
 /// milliseconds is no polling, and being preempted while looking counts twice.
 const RUNS: u64 = 16;
+/// How often they are watched until they are calm: on a busy machine a thread may come to
+/// its waiting late. One that is never calm is told by any number.
+const TIMES: usize = 8;
 
 /// **C14 calm**: who has waited a millisecond uses no CPU.
 ///
 /// Threads in every waiting verb, on an empty and on a full queue, are watched for 0.4
-/// seconds. What counts is the processor time that the system says each of them has
+/// seconds, and again if one of them is not calm yet. What counts is the processor time that the system says each of them has
 /// used, and how often each was put on a processor, not wall time. Futures must not be
 /// woken. Without Linux's `/proc` only the futures are watched.
 ///
@@ -51,9 +54,14 @@ pub fn c14_calm<S: Subject>() {
             .collect();
         // Each was given its millisecond.
         std::thread::sleep(Duration::from_millis(50));
-        let before: Vec<_> = clocks.iter().map(|(_, clock)| clock.read()).collect();
-        std::thread::sleep(WATCH);
-        let after: Vec<_> = clocks.iter().map(|(_, clock)| clock.read()).collect();
+        let mut restless = Ok(());
+        for _ in 0..TIMES {
+            crew.step("every waiting verb");
+            restless = watch(&clocks);
+            if restless.is_ok() {
+                break;
+            }
+        }
         let wakes = pop.wakes() + push.wakes();
         // Let go of all before judging, so that who spins does not spin on.
         drop((pop, push));
@@ -64,14 +72,27 @@ pub fn c14_calm<S: Subject>() {
             assert!(full.pop().is_ok(), "the queue is open");
         }
         waiters.into_iter().for_each(|waiter| waiter.join());
-        for (((name, _), before), after) in clocks.iter().zip(before).zip(after) {
-            let (Some(before), Some(after)) = (before, after) else {
-                continue;
-            };
-            let (time, runs) = (after.time - before.time, after.runs - before.runs);
-            assert!(time < LIMIT, "{name} used {time:?} of CPU in {WATCH:?}");
-            assert!(runs < RUNS, "{name} ran {runs} times in {WATCH:?}");
-        }
+        restless.unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(wakes, 0, "futures were woken for nothing");
     });
+}
+
+/// Watches the threads for a while: who is not calm?
+fn watch(clocks: &[(String, ThreadClock)]) -> Result<(), String> {
+    let read = || clocks.iter().map(|(_, clock)| clock.read());
+    let before: Vec<_> = read().collect();
+    std::thread::sleep(WATCH);
+    for (((name, _), before), after) in clocks.iter().zip(before).zip(read()) {
+        let (Some(before), Some(after)) = (before, after) else {
+            continue;
+        };
+        let (time, runs) = (after.time - before.time, after.runs - before.runs);
+        if time >= LIMIT {
+            return Err(format!("{name} used {time:?} of CPU in {WATCH:?}"));
+        }
+        if runs >= RUNS {
+            return Err(format!("{name} ran {runs} times in {WATCH:?}"));
+        }
+    }
+    Ok(())
 }
