@@ -275,29 +275,42 @@ mod tests {
         };
         Server::detached(&address, Duration::from_secs(60), once).unwrap();
         assert_eq!(ask(&address).unwrap(), "here");
-        let patience = Instant::now() + Duration::from_secs(5);
-        while ask(&address).is_ok() {
-            assert!(Instant::now() < patience);
-        }
-        Server::detached(&address, Duration::from_millis(30), answer).unwrap();
-        assert_eq!(ask(&address).unwrap(), "here");
-        thread::sleep(Duration::from_millis(100));
-        assert!(ask(&address).is_err());
+        let ends = || {
+            let patience = Instant::now() + Duration::from_secs(60);
+            while ask(&address).is_ok() {
+                assert!(Instant::now() < patience);
+            }
+        };
+        ends();
+        // On a busy machine its time may be over before it is asked.
+        let answered = (0..10).any(|n| {
+            let time = Duration::from_millis(30 << n);
+            Server::detached(&address, time, answer).unwrap();
+            let answered = ask(&address).is_ok();
+            ends();
+            answered
+        });
+        assert!(answered);
     }
 
     #[test]
     fn a_name_that_a_child_holds_for_a_moment_is_waited_for() {
         let address = own("held");
-        // Nobody answers there any more, but the name is not free.
-        let held = bind(&address).unwrap();
-        shutdown(&held, Shutdown::Both).unwrap();
-        assert_eq!(bind(&address).unwrap_err().kind(), FailureKind::Denied);
-        let child = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(20));
-            drop(held);
+        // On a busy machine it may be held for more than a moment.
+        let waited = (0..50).any(|_| {
+            // Nobody answers there any more, but the name is not free.
+            let held = bind(&address).unwrap();
+            shutdown(&held, Shutdown::Both).unwrap();
+            assert_eq!(bind(&address).unwrap_err().kind(), FailureKind::Denied);
+            let child = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                drop(held);
+            });
+            let bound = bind(&address);
+            child.join().unwrap();
+            bound.is_ok()
         });
-        bind(&address).unwrap();
-        child.join().unwrap();
+        assert!(waited);
     }
 
     #[test]

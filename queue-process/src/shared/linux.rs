@@ -264,7 +264,9 @@ mod tests {
             let (least, wanted) = (least(round), Duration::from_micros(micros));
             assert!(wanted <= least, "round {round}: {least:?}");
         }
-        assert!(least(10) < Duration::from_micros(800), "not all the same");
+        // On a busy machine only some of them are as short as they can be.
+        let shorter = (0..100).any(|_| least(10) < Duration::from_micros(800));
+        assert!(shorter, "not all the same");
     }
 
     #[test]

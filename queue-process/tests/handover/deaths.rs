@@ -16,6 +16,10 @@ pub(super) const ROLES: &[(&str, fn())] = &[
 
 #[test]
 fn a_child_counts_from_its_start_to_its_end_and_its_command_does_not() {
+    is_noticed_in_time(a_child_counts);
+}
+
+fn a_child_counts() -> Duration {
     let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
     // It never asks for the queue.
     let mut command = Command::new("sleep");
@@ -29,8 +33,9 @@ fn a_child_counts_from_its_start_to_its_end_and_its_command_does_not() {
     assert!(waited.is_timeout(), "{waited:?}");
     let killed = kill(&mut child);
     assert_eq!(todo.pop(), Err(PopError::Closed));
-    assert!(killed.elapsed() < NOTICED, "{:?}", killed.elapsed());
+    let noticed = killed.elapsed();
     drop(command);
+    noticed
 }
 
 fn push_on() {
@@ -40,6 +45,10 @@ fn push_on() {
 
 #[test]
 fn the_last_producer_is_killed() {
+    is_noticed_in_time(the_last_producer);
+}
+
+fn the_last_producer() -> Duration {
     let (jobs, todo) = Jobs::bounded(64).unwrap().into_ends();
     let mut command = child("push on");
     jobs.share_with(&mut command, "JOBS").unwrap();
@@ -52,8 +61,8 @@ fn the_last_producer_is_killed() {
     let left: Vec<u64> = todo.iter().collect();
     let noticed = killed.elapsed();
     assert!(left.iter().copied().eq((1000..).take(left.len())));
-    assert!(noticed < NOTICED, "{noticed:?}");
     assert_eq!(todo.try_pop(), Err(TryPopError::Closed));
+    noticed
 }
 
 fn pop_two_and_wait() {
@@ -66,6 +75,10 @@ fn pop_two_and_wait() {
 
 #[test]
 fn the_last_consumer_is_killed() {
+    is_noticed_in_time(the_last_consumer);
+}
+
+fn the_last_consumer() -> Duration {
     let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
     let mut command = child("pop two, wait");
     todo.share_with(&mut command, "JOBS").unwrap();
@@ -82,13 +95,16 @@ fn the_last_consumer_is_killed() {
     std::thread::sleep(Duration::from_millis(50));
     assert!(!pusher.is_finished());
     let killed = kill(&mut child);
-    let noticed = pusher.join().unwrap() - killed;
-    assert!(noticed < NOTICED, "{noticed:?}");
+    pusher.join().unwrap() - killed
 }
 
 /// Nobody but futures waits, which no lock and no wake of the dead can stir.
 #[test]
 fn the_last_producer_is_killed_while_a_future_waits() {
+    is_noticed_in_time(the_last_producer_while_a_future_waits);
+}
+
+fn the_last_producer_while_a_future_waits() -> Duration {
     let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
     let mut command = Command::new("sleep");
     command.arg("60");
@@ -101,11 +117,15 @@ fn the_last_producer_is_killed_while_a_future_waits() {
     let killed = kill(&mut child);
     let (popped, noticed) = waiter.join().unwrap();
     assert_eq!(popped, Some(Err(PopError::Closed)));
-    assert!(noticed - killed < NOTICED, "{:?}", noticed - killed);
+    noticed - killed
 }
 
 #[test]
 fn the_last_consumer_is_killed_while_a_future_waits() {
+    is_noticed_in_time(the_last_consumer_while_a_future_waits);
+}
+
+fn the_last_consumer_while_a_future_waits() -> Duration {
     let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
     let mut command = Command::new("sleep");
     command.arg("60");
@@ -121,7 +141,7 @@ fn the_last_consumer_is_killed_while_a_future_waits() {
     let error = pushed.expect("it ends").unwrap_err();
     assert!(error.is_closed());
     assert_eq!(error.into_item(), 1);
-    assert!(noticed - killed < NOTICED, "{:?}", noticed - killed);
+    noticed - killed
 }
 
 fn become_nothing() {

@@ -14,7 +14,21 @@ use std::time::{Duration, Instant};
 pub(crate) const ROLE: &str = "HANDOVER_ROLE";
 
 /// By when a survivor has noticed a death; twice, for this machine may be busy.
-pub(crate) const NOTICED: Duration = Duration::from_millis(200);
+const NOTICED: Duration = Duration::from_millis(200);
+
+/// Fails unless a survivor notices a death in time: `death` says how long that took. On a
+/// machine so busy that it is late, there are more tries.
+pub(crate) fn is_noticed_in_time(mut death: impl FnMut() -> Duration) {
+    let mut delays = Vec::new();
+    while delays.len() < 20 {
+        let delay = death();
+        if delay < NOTICED {
+            return;
+        }
+        delays.push(delay);
+    }
+    panic!("{delays:?}");
+}
 
 /// A child that is to do `role` with `kind`, not yet started.
 pub(crate) fn child(kind: &str, role: &str) -> Command {

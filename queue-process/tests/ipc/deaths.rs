@@ -47,8 +47,25 @@ fn a_killed_guest_takes_no_more_than_what_it_popped() {
     }
 }
 
+/// Fails unless `death` is noticed within a second, by what it says; on a machine so busy
+/// that it is late, there are more tries.
+fn is_noticed_at_once(mut death: impl FnMut() -> Duration) {
+    let mut quickest = Duration::MAX;
+    for _ in 0..10 {
+        quickest = quickest.min(death());
+        if quickest < Duration::from_secs(1) {
+            return;
+        }
+    }
+    panic!("{quickest:?}");
+}
+
 #[test]
 fn the_last_consumer_process_closes_when_killed() {
+    is_noticed_at_once(the_last_consumer_process);
+}
+
+fn the_last_consumer_process() -> Duration {
     let queue = Numbers::bounded(3).unwrap();
     let done = Numbers::unbounded().unwrap();
     let mut child = start("pop_one_and_hang", &[("Q", &queue), ("DONE", &done)]);
@@ -58,10 +75,11 @@ fn the_last_consumer_process_closes_when_killed() {
     done.pop().unwrap();
     let killed = Instant::now();
     child.kill().unwrap();
-    while producer.push_timeout(1, Duration::from_secs(5)).is_ok() {}
+    while producer.push_timeout(1, Duration::from_secs(60)).is_ok() {}
     assert!(producer.is_closed());
-    assert!(killed.elapsed() < Duration::from_secs(1));
+    let elapsed = killed.elapsed();
     child.wait().unwrap();
+    elapsed
 }
 
 #[test]
@@ -141,6 +159,10 @@ fn host() {
 
 #[test]
 fn the_hosts_death_is_the_end_for_all_at_once() {
+    is_noticed_at_once(the_hosts_death);
+}
+
+fn the_hosts_death() -> Duration {
     use std::io::{BufRead, BufReader};
     let mut host = command("host");
     host.stdout(std::process::Stdio::piped());
@@ -152,12 +174,12 @@ fn the_hosts_death_is_the_end_for_all_at_once() {
     host.wait().unwrap();
     while !lines.next().unwrap().unwrap().contains("ended") {}
     let elapsed = killed.elapsed();
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
     lines.for_each(|line| drop(line.unwrap()));
+    elapsed
 }
 
 fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "in vain: {what}");
         thread::sleep(Duration::from_millis(1));

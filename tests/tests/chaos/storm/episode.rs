@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const PROGRESS: u64 = 100_000_000;
 
 /// No machine is late by so much.
-const HANGS: u64 = 1_000_000_000;
+const HANGS: u64 = 20_000_000_000;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
         for role in full.into_iter().chain(dead) {
             crew.spawn::<K>(half(role), pace(role), patient, random.u64(..));
         }
-        if started.elapsed() > Duration::from_secs(25) {
-            return Err(format!("only {killed} of {kills} kills in 25 s"));
+        if started.elapsed() > Duration::from_secs(100) {
+            return Err(format!("only {killed} of {kills} kills in 100 s"));
         }
     }
     let over = now();
@@ -234,7 +234,7 @@ impl End {
 
     /// Takes what is left, and is told the end.
     fn drained<K: Kind>(&mut self, consumer: &Consumer<Item, K>) -> Result<(), String> {
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             match self.pop(consumer)? {
                 What::Drained => return Ok(()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, process, thread};
 
 /// After so long without a sign of life it is over, in nanoseconds.
-const LIMIT: u64 = 30_000_000_000;
+const LIMIT: u64 = 120_000_000_000;
 
 static LAST: AtomicU64 = AtomicU64::new(0);
 static DOING: Mutex<String> = Mutex::new(String::new());
