@@ -30,6 +30,7 @@ use super::latest::Item;
 use super::layout::{Control, End, Line, Mark, bulky};
 use super::lock::{self, Taken};
 use super::platform::Platform;
+use super::sleepers::Sleepers;
 use super::storage::{Opposite, Storage};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
@@ -58,6 +59,8 @@ pub(crate) struct Engine<S, P> {
     platform: P,
     /// How many items it takes, no more than [`MOST`].
     capacity: u32,
+    /// The threads of this process that sleep until the tail moves, and until the head does.
+    pub(super) sleepers: [Sleepers; 2],
 }
 
 /// The most items a queue can hold: counts are modulo 2^32.
@@ -86,6 +89,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             storage,
             platform,
             capacity,
+            sleepers: Default::default(),
         }
     }
 

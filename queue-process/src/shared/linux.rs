@@ -16,6 +16,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// How the shared memory of a queue begins. The storage may use what comes behind.
@@ -146,6 +147,31 @@ impl Platform for Linux {
         // Not `PRIVATE`: it must work across processes.
         let slept = futex::wait(word.atomic(), futex::Flags::empty(), seen, timeout.as_ref());
         matches!(slept, Err(Errno::TIMEDOUT))
+    }
+
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool {
+        let mut until = Timespec::try_from(at_most).expect("some seconds");
+        until += clock_gettime(ClockId::Monotonic);
+        let on = |word: &AtomicU32, value: u32, flags| {
+            let mut wait = futex::Wait::new();
+            wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+            (wait.val, wait.flags) = (value.into(), flags);
+            wait
+        };
+        let shared = futex::WaitFlags::SIZE_U32;
+        let own = shared.union(futex::WaitFlags::PRIVATE);
+        let both = [on(word.atomic(), seen, shared), on(led, 1, own)];
+        let flags = futex::WaitvFlags::empty();
+        match futex::waitv(&both, flags, Some(&until), ClockId::Monotonic) {
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
+            Err(Errno::TIMEDOUT) => true,
+            // Systems before Linux 5.16 wait for one word only: each looks again by itself.
+            Err(_) => self.sleep(word, seen, at_most.min(super::NET)),
+        }
+    }
+
+    fn call(&self, led: &AtomicU32) {
+        let _ = futex::wake(led, futex::Flags::PRIVATE, 1);
     }
 
     fn wake(&self, word: &Word32, sleepers: u32) {

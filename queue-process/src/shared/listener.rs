@@ -1,13 +1,10 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
-use super::NET;
 use super::handle::Shared;
 use super::layout::End;
-use super::platform::Platform;
 #[cfg(feature = "tokio")]
 use super::reactor::Heard;
 use super::sentinel::{Patrolled, Post};
-use super::standing::Standing;
 use super::storage::Storage;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
@@ -17,12 +14,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// A queue, as far as waiting goes.
 trait Awaited: Send + Sync {
-    fn stand(&self, end: End, back: bool) -> Standing;
-    fn sleep(&self, end: End, seen: u32, at_most: Duration);
+    fn wait(&self, end: End, deadline: Deadline) -> bool;
     fn arm(&self, end: End) -> bool;
     fn post(&self, end: End) -> Post;
     #[cfg(feature = "tokio")]
@@ -30,19 +25,16 @@ trait Awaited: Send + Sync {
 }
 
 impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
-    fn stand(&self, end: End, back: bool) -> Standing {
-        // A failure: whoever tries now will meet it.
-        self.engine.stand(end, back).unwrap_or(Standing::Ready)
-    }
-
-    fn sleep(&self, end: End, seen: u32, at_most: Duration) {
-        let platform = self.engine.platform();
-        if platform.sleep(&platform.control().line(end).moved, seen, at_most) {
-            self.patrol();
-        } else {
-            // Who is woken again and again, by signals say, sleeps no whole time.
-            self.patrol_now_and_then();
-        }
+    fn wait(&self, end: End, deadline: Deadline) -> bool {
+        let awake = |is_time| {
+            if is_time {
+                self.patrol();
+            } else {
+                // Who is woken again and again, by signals say, sleeps no whole time.
+                self.patrol_now_and_then();
+            }
+        };
+        self.engine.wait(end, || deadline.remaining(), awake)
     }
 
     fn arm(&self, end: End) -> bool {
@@ -128,19 +120,7 @@ impl RefUnwindSafe for Listener<'_> {}
 
 impl Listen for Listener<'_> {
     fn wait(self, deadline: Deadline) -> bool {
-        let mut back = false;
-        loop {
-            let Standing::Asleep(seen) = self.queue.stand(self.end, back) else {
-                return true;
-            };
-            let at_most = match deadline.remaining() {
-                None => NET,
-                Some(left) if left.is_zero() => return false,
-                Some(left) => left.min(NET),
-            };
-            self.queue.sleep(self.end, seen, at_most);
-            back = true;
-        }
+        self.queue.wait(self.end, deadline)
     }
 }
 

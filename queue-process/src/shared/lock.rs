@@ -114,6 +114,10 @@ mod tests {
         fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
             unreachable!("nobody sleeps on a lock")
         }
+        fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+            unreachable!("nobody sleeps on a lock")
+        }
+        fn call(&self, _: &AtomicU32) {}
         fn wake(&self, _: &Word32, _: u32) {}
         fn ring(&self, _: End) {}
         fn silence(&self, _: End) {}

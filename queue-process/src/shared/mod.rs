@@ -10,7 +10,8 @@
 //! All of it survives the death of any participant at any instruction:
 //! * an item is there, or a place free, from the one store on that says so;
 //! * a lock whose holder died is inherited, and what the holder left is repaired;
-//! * no waiter relies on a wake alone: each looks again every [`NET`].
+//! * no waiter relies on a wake alone: of the threads of a process that sleep for the same, one
+//!   looks again every [`NET`] (see [`sleepers`]).
 
 pub(crate) mod arena;
 pub(crate) mod engine;
@@ -29,6 +30,7 @@ pub(crate) mod registry;
 #[cfg(loom)]
 #[path = "../shm/ring.rs"]
 pub(crate) mod ring;
+pub(crate) mod sleepers;
 pub(crate) mod standing;
 mod state;
 pub(crate) mod storage;
@@ -73,3 +75,7 @@ use std::time::Duration;
 /// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
 /// death within a tenth of a second.
 pub(crate) const NET: Duration = Duration::from_millis(65);
+
+/// After how long a thread looks again that sleeps while another of its process does so every
+/// [`NET`]: for where that one is no more, as in a process forked from this one.
+const FOLLOWERS_NET: Duration = Duration::from_secs(5);

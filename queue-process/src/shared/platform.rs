@@ -2,6 +2,7 @@
 
 use super::layout::{Control, End};
 use super::word::Word32;
+use queue_core::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// One participant's view of the world: the shared words, and the system calls.
@@ -33,6 +34,12 @@ pub(crate) trait Platform: Send + Sync {
     /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
     /// time ran out.
     fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;
+
+    /// As [`sleep`](Self::sleep), and only while `led`, a word of this process, is 1.
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool;
+
+    /// Wakes one of those who [follow](Self::follow) by the word `led`.
+    fn call(&self, led: &AtomicU32);
 
     /// Wakes up to `sleepers` of those who sleep on `word`.
     fn wake(&self, word: &Word32, sleepers: u32);

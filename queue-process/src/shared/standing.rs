@@ -6,9 +6,11 @@
 use super::engine::{Engine, Held};
 use super::layout::End;
 use super::platform::Platform;
+use super::sleepers::Sleeper;
 use super::storage::Storage;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// What came of getting ready to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,32 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             }
         }
         Ok(Standing::Ready)
+    }
+
+    /// Sleeps until there is something to take at `end`, or the queue closes; false if before
+    /// that no time is left, by `left` (`None` is for ever). Whenever it has been awake, `awake`
+    /// is told whether it is time to look for the dead.
+    pub(crate) fn wait(
+        &self,
+        end: End,
+        left: impl Fn() -> Option<Duration>,
+        awake: impl Fn(bool),
+    ) -> bool {
+        let moved = &self.control().line(end).moved;
+        let mut sleeper = Sleeper::new(&self.sleepers[end as usize], self.platform());
+        let mut back = false;
+        loop {
+            // A failure: whoever tries now will meet it.
+            let Ok(Standing::Asleep(seen)) = self.stand(end, back) else {
+                return true;
+            };
+            let at_most = left().unwrap_or(Duration::MAX);
+            if at_most.is_zero() {
+                return false;
+            }
+            awake(sleeper.sleep(moved, seen, at_most));
+            back = true;
+        }
     }
 
     /// Gets ready to wait for the bell of `end`; false if there is no need to.
