@@ -3,7 +3,7 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{PipeQueue, PopError, PushError, Queue, ShmQueue, Side};
+use queue_process::{PipeQueue, PopError, PopTimeoutError, PushError, Queue, ShmQueue, Side};
 use rustix::time::{ClockId, clock_gettime};
 use std::process::{Child, Command};
 use std::sync::mpsc;
@@ -127,24 +127,21 @@ fn a_death_is_noticed_whoever_has_gone_to_work() {
             thread::park();
         }
     }
-    const SLEEPERS: usize = 8;
-    let queue = PipeQueue::<u8>::bounded(SLEEPERS).unwrap();
+    let queue = PipeQueue::<u8>::bounded(1).unwrap();
     let mut child = holder(name, &queue, Side::Producers);
-    let (tell, told) = mpsc::channel();
     let (jobs, todo) = queue.into_ends();
-    for _ in 0..SLEEPERS {
+    drop(jobs);
+    // Who sleeps first looks for all, until it gives up.
+    let first = todo.clone();
+    let first = named("first", move || first.pop_timeout(Duration::from_secs(2)));
+    are_asleep("first", 1);
+    let (tell, told) = mpsc::channel();
+    for _ in 0..2 {
         let (todo, tell) = (todo.clone(), tell.clone());
         named("sleeper", move || tell.send(todo.pop()));
     }
-    are_asleep("sleeper", SLEEPERS);
-    // Who has slept longest is woken first: that is the one who looks.
-    for left in (2..SLEEPERS).rev() {
-        jobs.push(1).unwrap();
-        let got = told.recv_timeout(Duration::from_secs(20));
-        assert_eq!(got.unwrap(), Ok(1));
-        are_asleep("sleeper", left);
-    }
-    drop(jobs);
+    are_asleep("sleeper", 2);
+    assert_eq!(first.join().unwrap(), Err(PopTimeoutError::Timeout));
     child.kill().unwrap();
     child.wait().unwrap();
     let begun = Instant::now();
