@@ -1,14 +1,10 @@
 //! What concerns the whole family, and is not published: the swap, the main program's
-//! real processes, tidiness, and the two tools that run the models:
-//!
-//! * `cargo loom` runs every model and requires each to have completed ([`models`]);
-//! * `cargo mutate` weakens the sources one place at a time and asks the models and
-//!   tests which of them notices ([`mutation`]).
+//! real processes, tidiness, and `cargo loom`, which runs every model and requires each to
+//! have completed ([`models`]). `cargo mutate` is a crate of its own, below `mutate/`.
 
 #![forbid(unsafe_code)]
 
 pub mod models;
-pub mod mutation;
 
 /// The README's code, compiled and run.
 #[cfg(doctest)]

@@ -1,22 +1,48 @@
-//! The kept list of mutations still fits the sources.
+//! What `cargo mutate` works from still fits the sources.
 
-use family_tests::mutation;
+use family_mutate::operators;
+use family_mutate::sources::EXCLUDED;
 
 #[test]
 fn the_list_fits_the_sources() {
     let root = family_tests::root();
-    let (all, list) = mutation::all(&root).expect("every entry stands in its file");
-    assert!(all.len() > 50, "{} places", all.len());
-    let mut names: Vec<_> = all.iter().map(|m| m.id.as_str()).collect();
-    for (argued, why) in &list.argued {
+    let (all, list) = family_mutate::all(&root).expect("every entry stands in its file");
+    let mut ids: Vec<_> = all.iter().map(|mutant| mutant.id()).collect();
+    for argument in &list.argued {
         assert!(
-            names.contains(&argued.as_str()),
-            "nothing to argue for: {argued}"
+            ids.iter().any(|id| argument.is_about(id)),
+            "nothing to argue for: {}",
+            argument.id
         );
-        assert!(why.len() > 20, "no argument: {argued}");
+        assert!(argument.why.len() > 20, "no argument: {}", argument.id);
     }
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), count, "two mutations have the same name");
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "two mutants have the same name");
+    let mut keys: Vec<_> = all.iter().map(|mutant| mutant.key()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), count, "two mutants have the same ten digits");
+}
+
+#[test]
+fn every_operator_finds_places_and_each_is_a_change() {
+    let root = family_tests::root();
+    let (all, _) = family_mutate::all(&root).expect("every entry stands in its file");
+    for operator in operators::ALL {
+        let found = all.iter().filter(|mutant| mutant.operator == operator.name);
+        assert!(found.count() > 1, "{} finds none", operator.name);
+    }
+    for mutant in &all {
+        let text = std::fs::read_to_string(root.join(&mutant.file)).expect("it was read before");
+        assert_ne!(mutant.apply(&text), text, "{}", mutant.id());
+    }
+}
+
+#[test]
+fn what_is_left_alone_is_there() {
+    for (path, _) in EXCLUDED {
+        assert!(family_tests::root().join(path).exists(), "{path}");
+    }
 }

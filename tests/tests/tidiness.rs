@@ -25,6 +25,7 @@ const LINTS: &[(&str, &str)] = &[
     ("queue-thread/src/lib.rs", "#![deny(unsafe_code)]"),
     ("queue-async/src/lib.rs", "#![forbid(unsafe_code)]"),
     ("tests/src/lib.rs", "#![forbid(unsafe_code)]"),
+    ("tests/mutate/src/lib.rs", "#![forbid(unsafe_code)]"),
     ("examples/pipeline/main.rs", "#![forbid(unsafe_code)]"),
     (
         "examples/loom-downstream/src/lib.rs",
@@ -241,6 +242,7 @@ fn every_member_inherits_the_shared_settings() {
         "queue-async",
         "queue-process",
         "tests",
+        "tests/mutate",
     ] {
         let manifest = format!("{package}/Cargo.toml");
         let text = std::fs::read_to_string(family_tests::root().join(&manifest)).unwrap();
