@@ -63,7 +63,8 @@
 //!
 //! * `tokio`: takes part in tokio's cooperative budget, so that a task that always finds
 //!   the queue ready still lets its neighbours run: 32 polls cost a unit. Without it no
-//!   runtime is linked in.
+//!   runtime is linked in. Leave it off where you build with `--cfg loom`: tokio gives that a
+//!   meaning of its own, and does not build so.
 //! * `sink`: `AsyncQueue::sink`, pushing as a `futures_sink::Sink`.
 //!   Popping as a `Stream` is always there: [`Queue::stream`].
 //!

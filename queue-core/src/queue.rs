@@ -365,6 +365,10 @@ pub trait Queue<T: Send>: Send + Sync {
     /// the process that made them they alone count: a handle that is left beside them
     /// does not keep the queue open.
     ///
+    /// A half that is not wanted is dropped at once, and if it is the only one of its side the
+    /// queue closes: after `let (_, consumer) = queue.into_ends();` all that is left is to drain
+    /// it. Name it (`_producer`) to keep it.
+    ///
     /// ```
     /// # use queue_core::Queue;
     /// fn sum_of_squares<Q: Queue<u64> + Clone>(queue: Q) -> u64 {

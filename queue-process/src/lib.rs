@@ -36,6 +36,35 @@
 //! are told apart by their full name ([`std::any::type_name`]): one that two programs share is
 //! to come from one library, and what changes inside it without its name is not noticed.
 //!
+//! # Names between parent and child
+//!
+//! What is shared under a name goes to the child in an environment variable, whose name is
+//! `QUEUE_PROCESS_` (of an [`IpcQueue`] `QUEUE_IPC_`) and then the name in `A` to `Z`, `0` to `9`
+//! and `_`, for some shells drop what they cannot name themselves: these letters and digits as
+//! they are, `_` as `__`, any other byte of the UTF-8 as `_` and two hexadecimal digits. So
+//! `JOBS` goes in `QUEUE_PROCESS_JOBS`, and `to-do` in `QUEUE_PROCESS__74_6F_2D_64_6F`; no two
+//! names have the same variable. A shell between the two needs to know nothing of this.
+//!
+//! # Ctrl-C, signals, allocators
+//!
+//! * **Ctrl-C reaches the workers too.** The terminal sends it to the whole process group, so
+//!   children die with the parent, in the middle of their work. If the parent is to end them in
+//!   order (`close`, then wait), start them in a group of their own:
+//!   `std::os::unix::process::CommandExt::process_group(&mut command, 0)`. A parent that is
+//!   killed by the signal closes nothing by itself: it is missed as any dead process is, and
+//!   workers that hold the consuming half alone drain what is left and then end.
+//! * **No verb may be called in a signal handler, or inside an allocator.** A push or pop holds
+//!   a lock for some instructions and may allocate. If the handler interrupts just that, or the
+//!   allocator is called from there, and pushes to the same queue, it waits for itself, for ever:
+//!   the lock's holder is alive. Set a flag there, or write to a descriptor, and push elsewhere.
+//!
+//! # When memory is short
+//!
+//! A queue takes memory as it needs it, and a push fails with `Io` where the system says that
+//! there is none. Under a limit of a memory cgroup (a container, a systemd unit) the system does
+//! not say so: it kills a process of the group. There, keep `memory_limit`, or the bound and the
+//! size of the items, below what the group may use.
+//!
 //! # When somebody dies
 //!
 //! A process may be killed at any instruction: nobody hangs, no item is torn or comes
@@ -53,7 +82,8 @@
 //!
 //! * `tokio`: inside a tokio runtime, which must have its I/O driver, futures wait in its
 //!   reactor, up to 64 of a process at a time, for each takes a descriptor there. All others,
-//!   and without the feature all, are woken by a thread of this crate, on any executor.
+//!   and without the feature all, are woken by a thread of this crate, on any executor. Leave
+//!   it off where you build with `--cfg loom`: tokio gives that a meaning of its own.
 //! * `bincode`: the codec `Bincode`, for who already speaks that format.
 //!
 //! # When not

@@ -129,7 +129,7 @@ macro_rules! handover {
             /// The name is no file: it vanishes with this process, however that ends, so
             /// nothing of a dead run is ever opened, nor anything that others planted.
             /// Processes of other users, and those in another network namespace, do not
-            /// get the queue.
+            /// get the queue: each user has names of its own.
             ///
             /// It closes like any other when nobody is left on a side: who makes it and goes
             /// on with a [`Producer`](queue_core::Producer) alone drops its
@@ -148,7 +148,8 @@ macro_rules! handover {
             /// ```
             ///
             /// # Errors
-            /// `Denied` if a process that lives has the name; `TooLarge` if the name is
+            /// `Denied` if a process that lives has the name, which any user's can take (the
+            /// failure says whose it is where the system tells); `TooLarge` if the name is
             /// too long (80 bytes are not); `Unsupported` if it is empty; else as
             /// [`bounded`](Self::bounded).
             pub fn create_named(
@@ -162,10 +163,10 @@ macro_rules! handover {
             /// `name`.
             ///
             /// # Errors
-            /// `PeerGone` if there is none (any more), or none that answers within some
-            /// seconds; `Corrupt` if it is of another item
-            /// type, codec or version; `Denied` if it is another user's; `Io` if the
-            /// system refuses.
+            /// `PeerGone` if there is none (any more), or none that answers within five
+            /// seconds; `Corrupt` if it is of another item type, codec or version; `Denied` if
+            /// there is one of another user alone, or another user's process has taken the
+            /// name; `Io` if the system refuses.
             pub fn open_named(name: &str) -> Result<Self, queue_core::Failure> {
                 $crate::shared::handle::Handle::open_named(name).map(Self)
             }

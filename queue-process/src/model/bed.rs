@@ -1,11 +1,11 @@
 //! Where modelled processes sleep.
 
 use crate::shared::word::Word32;
-use loom::sync::atomic::Ordering;
+use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::sync::{Condvar, Mutex};
 use std::sync::atomic::AtomicUsize;
 
-/// Where processes sleep: the queue of a futex, or of an epoll set.
+/// Where processes sleep: the queue of a lock, or of an epoll set.
 #[derive(Debug)]
 pub(super) struct Bed {
     pub(super) rung: Mutex<bool>,
@@ -24,6 +24,87 @@ impl Bed {
     pub(super) fn bury(&self) {
         let _sleepers = self.rung.lock().expect("nobody panics in bed");
         self.bell.notify_all();
+    }
+}
+
+/// Where threads sleep on a futex: those that look again after each death, and the followers of
+/// one that does.
+#[derive(Debug)]
+pub(super) struct Futex {
+    asleep: Mutex<Asleep>,
+    leaders: Condvar,
+    followers: Condvar,
+}
+
+/// How many sleep and were not woken yet.
+#[derive(Debug, Default)]
+pub(super) struct Asleep {
+    leaders: u32,
+    followers: u32,
+}
+
+impl Futex {
+    pub(super) fn new() -> Self {
+        Self {
+            asleep: Mutex::new(Asleep::default()),
+            leaders: Condvar::new(),
+            followers: Condvar::new(),
+        }
+    }
+
+    /// Sleeps until woken, unless it is not so under the futex's own lock that `should` be.
+    pub(super) fn sleep(&self, should: impl FnOnce() -> bool) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if should() {
+            asleep.leaders += 1;
+            drop(self.leaders.wait(asleep));
+        }
+    }
+
+    /// As [`sleep`](Self::sleep), as a follower.
+    pub(super) fn follow(&self, should: impl FnOnce() -> bool) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if should() {
+            asleep.followers += 1;
+            drop(self.followers.wait(asleep));
+        }
+    }
+
+    /// Wakes one. Where there are both it is who looks again by itself: a follower is then left
+    /// without one.
+    pub(super) fn wake_one(&self) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if asleep.leaders > 0 {
+            asleep.leaders -= 1;
+            self.leaders.notify_one();
+        } else {
+            Self::wake_follower(&self.followers, &mut asleep);
+        }
+    }
+
+    /// Wakes one follower.
+    pub(super) fn call(&self) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        Self::wake_follower(&self.followers, &mut asleep);
+    }
+
+    fn wake_follower(followers: &Condvar, asleep: &mut Asleep) {
+        if asleep.followers > 0 {
+            asleep.followers -= 1;
+            followers.notify_one();
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.bury();
+        self.asleep.lock().expect("nobody panics asleep").followers = 0;
+        self.followers.notify_all();
+    }
+
+    /// The nets of those who look again catch them.
+    pub(super) fn bury(&self) {
+        self.asleep.lock().expect("nobody panics asleep").leaders = 0;
+        self.leaders.notify_all();
     }
 }
 
@@ -73,7 +154,11 @@ impl Queue {
 
 /// What is in `word` now: an exchange, also one that fails, does not see old values.
 pub(super) fn newest(word: &Word32) -> u32 {
-    let exchanged =
-        (word.atomic()).compare_exchange(u32::MAX, 0, Ordering::Relaxed, Ordering::Relaxed);
+    newest_of(word.atomic())
+}
+
+/// [`newest`], of a word of one process.
+pub(super) fn newest_of(word: &AtomicU32) -> u32 {
+    let exchanged = word.compare_exchange(u32::MAX, 0, Ordering::Relaxed, Ordering::Relaxed);
     exchanged.expect_err("no word is all ones")
 }

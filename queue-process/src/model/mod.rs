@@ -4,8 +4,9 @@
 //! model that runs [`World::process`] stands for a process. The engine, the lock and the
 //! ring in it are what ships; the memory is loom's, and these stand in for the system:
 //!
-//! * the futex: a mutex and a condition variable; that a sleeper looks again after a while
-//!   is modelled where it matters: every sleeper does so once after each death;
+//! * the futex: a mutex and condition variables; that a sleeper looks again after a while
+//!   is modelled where it matters: the one of each process that does, does so once after each
+//!   death, and its followers never;
 //! * the bell: a flag, a mutex and a condition variable; no death wakes who listens;
 //! * death: a process with `steps` steps to live stops before its next access to shared
 //!   memory, or system call. What it would do then, also while its stack unwinds, does not
@@ -23,7 +24,7 @@ use crate::shared::engine::Engine;
 use crate::shared::layout::Control;
 use crate::shared::ring::Ring;
 use crate::shared::word::Word64;
-use bed::{Bed, Queue};
+use bed::{Bed, Futex, Queue};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memory::Memory;
 use std::cell::Cell;
@@ -67,7 +68,7 @@ pub struct World {
     control: Control,
     cells: Vec<Word64>,
     locks: [Queue; 2],
-    futexes: [Bed; 2],
+    futexes: [Futex; 2],
     bells: [Bed; 2],
     alive: [AtomicBool; PROCESSES],
     deaths: AtomicUsize,
@@ -86,7 +87,7 @@ impl World {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
             locks: [Queue::new(), Queue::new()],
-            futexes: bed(),
+            futexes: [Futex::new(), Futex::new()],
             bells: bed(),
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
             deaths: AtomicUsize::new(0),
@@ -136,7 +137,7 @@ impl World {
         // Release: who sees it sees all that the dead did.
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
-        self.futexes.iter().for_each(Bed::bury);
+        self.futexes.iter().for_each(Futex::bury);
         self.locks.iter().for_each(Queue::bury);
     }
 }

@@ -2,13 +2,10 @@
 
 use super::memory::Memory;
 use super::system::System;
-use crate::shared::NET;
 use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
 use crate::shared::layout::End;
-use crate::shared::platform::Platform;
 use crate::shared::ring::Ring;
-use crate::shared::standing::Standing;
 
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +99,7 @@ impl Process {
                 Err(No::NotNow) => {}
                 done => return done,
             }
-            let mut back = false;
-            while let Standing::Asleep(seen) = self.engine.stand(end, back).expect("can repair") {
-                let platform = self.engine.platform();
-                platform.sleep(&platform.control().line(end).moved, seen, NET);
-                back = true;
-            }
+            self.engine.wait(end, || None, |_| ());
         }
     }
 
@@ -129,6 +121,12 @@ impl Process {
                 }
             }
         }
+    }
+
+    /// How many were pushed, ever, whoever died.
+    pub fn pushed(&self) -> u32 {
+        let tail = &self.engine.control().tail;
+        tail.mark(queue_core::sync::atomic::Ordering::Acquire).count
     }
 
     /// Closes; whether it was open.

@@ -1,11 +1,11 @@
 //! The system around a modelled process.
 
-use super::bed::{Bed, Queue, newest};
+use super::bed::{Bed, Futex, Queue, newest, newest_of};
 use super::{DEAD, MOURNED, World, step};
 use crate::shared::layout::{Control, End};
 use crate::shared::platform::Platform;
 use crate::shared::word::Word32;
-use loom::sync::atomic::Ordering;
+use loom::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) struct System {
 }
 
 impl System {
-    fn futex(&self, word: &Word32) -> &Bed {
+    fn futex(&self, word: &Word32) -> &Futex {
         let tail = std::ptr::eq(word, &raw const *self.world.control.line(End::Tail).moved);
         &self.world.futexes[usize::from(!tail)]
     }
@@ -71,29 +71,38 @@ impl Platform for System {
         if !step() {
             return false;
         }
-        let futex = self.futex(word);
-        let bed = futex.rung.lock().expect("nobody panics in bed");
         let deaths = self.world.deaths.load(Ordering::Acquire);
         if MOURNED.with(|mourned| mourned.replace(deaths)) != deaths {
             return true;
         }
-        // The kernel looks under its lock.
-        if newest(word) == seen {
-            drop(futex.bell.wait(bed));
+        // The kernel looks under its lock, also whether it is time.
+        self.futex(word)
+            .sleep(|| newest(word) == seen && self.world.deaths.load(Ordering::Acquire) == deaths);
+        false
+    }
+
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, _: Duration) -> bool {
+        if step() {
+            let futex = self.futex(word);
+            futex.follow(|| newest(word) == seen && newest_of(led) == 1);
         }
         false
+    }
+
+    fn call(&self, _: &AtomicU32) {
+        if step() {
+            // Those of all ends: a follower that is called in vain sleeps again.
+            self.world.futexes.iter().for_each(Futex::call);
+        }
     }
 
     fn wake(&self, word: &Word32, sleepers: u32) {
         if !step() {
             return;
         }
-        let futex = self.futex(word);
-        let _bed = futex.rung.lock().expect("nobody panics in bed");
-        if sleepers == 1 {
-            futex.bell.notify_one();
-        } else {
-            futex.bell.notify_all();
+        match sleepers {
+            1 => self.futex(word).wake_one(),
+            _ => self.futex(word).wake_all(),
         }
     }
 

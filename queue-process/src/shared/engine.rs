@@ -20,7 +20,8 @@
 //! who move the end see no flag and save the wake. Back, it wakes the next at once if
 //! there is more than one thing to take, or sets the flag again: a chain that serves
 //! all who sleep, one wake at a time. If a wake is lost with whoever got it or was to
-//! give it, a sleeper looks again by itself within [`NET`](super::NET).
+//! give it, of the sleepers of each process one looks again by itself within
+//! [`NET`](super::NET): see [`sleepers`](super::sleepers).
 //!
 //! Futures listen to a bell, which rings *before* the end moves and is silenced only by
 //! who finds, under the lock, that there is nothing to take: no death can lose that.
@@ -109,7 +110,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     #[inline(always)]
-    pub(super) fn control(&self) -> &Control {
+    pub(crate) fn control(&self) -> &Control {
         self.platform.control()
     }
 
