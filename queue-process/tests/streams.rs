@@ -80,12 +80,12 @@ fn parent() {
     let pipe = PipeQueue::<u8>::create_named(&names[0], Bound::items(64)).unwrap();
     let shm = ShmQueue::<u8>::create_named(&names[1], Bound::items(64)).unwrap();
     let ipc = IpcQueue::<u8>::bounded(64).unwrap();
-    let sorts: [(&str, fn() -> Stdio); 3] = [
-        ("null", Stdio::null),
-        ("piped", Stdio::piped),
-        ("inherit", Stdio::inherit),
-    ];
-    for (sort, stdio) in sorts {
+    for sort in ["null", "piped", "inherit"] {
+        let stdio = || match sort {
+            "null" => Stdio::null(),
+            "piped" => Stdio::piped(),
+            _ => Stdio::inherit(),
+        };
         for closed_there in 0..8 {
             let mut child = process("child", closed_there);
             child.stdin(stdio()).stdout(stdio()).stderr(stdio());

@@ -8,7 +8,7 @@ use crate::shared::platform::Platform;
 use crate::shared::registry::{Bytes, Claim, Newcomer, Registry, SLOTS, Sides};
 use crate::shared::word::Word32;
 use loom::sync::Mutex;
-use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use queue_core::Side;
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -218,6 +218,12 @@ impl Platform for Member {
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
         unreachable!("nobody sleeps on a lock")
     }
+
+    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+        unreachable!("nobody sleeps on a lock")
+    }
+
+    fn call(&self, _: &AtomicU32) {}
 
     fn now(&self) -> u32 {
         0

@@ -5,7 +5,7 @@ use super::descriptors::ABOVE_STDIO;
 use crate::shared::claim::Place;
 use crate::shared::linux::Page;
 use crate::shared::registry::Sides;
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -17,6 +17,7 @@ pub(crate) struct Left(Weak<Mutex<Option<Legacy>>>);
 
 /// What is to be left.
 struct Legacy {
+    /// The first is the file that is mapped.
     fds: Vec<OwnedFd>,
     mapping: Arc<Mapping>,
     sides: Sides,
@@ -29,7 +30,9 @@ impl Legacy {
     /// To be called between fork and exec.
     fn leave(&mut self) -> io::Result<()> {
         let registry = &Page::of(&self.mapping).registry;
-        let place = registry.claim_for_exec(self.mapping.file(), self.sides)?;
+        // By this command's own descriptor of the memory: no other is sure to be what it was
+        // when the child's streams, and what else the command gives it, have their numbers.
+        let place = registry.claim_for_exec(self.fds[0].as_fd(), self.sides)?;
         drop(self.place.replace(place));
         for fd in &self.fds {
             fcntl_setfd(fd, FdFlags::empty())?;
@@ -47,8 +50,8 @@ impl Left {
     }
 }
 
-/// Has every child that `command` starts inherit duplicates of `fds`, under the numbers
-/// returned, and take part in the queue whose memory `mapping` is, on `sides`. In this
+/// Has every child that `command` starts inherit duplicates of `fds`, the first of which is the
+/// file of `mapping`, under the numbers returned, and take part in the queue whose memory `mapping` is, on `sides`. In this
 /// process the duplicates are close-on-exec, so no other child inherits them, and they
 /// are closed with `command`, or when revoked.
 pub(crate) fn leave(
@@ -138,7 +141,6 @@ pub(crate) fn take<R, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fd::AsFd;
     use rustix::fs::{MemfdFlags, memfd_create};
     use std::os::fd::IntoRawFd;
 
@@ -152,7 +154,8 @@ mod tests {
         command.args(["-l", "/proc/self/fd"]);
         let kept = file();
         let mapping = Arc::new(Mapping::create("inherit", Page::END, Page::END).unwrap());
-        let fds = [kept.as_fd(), kept.as_fd()];
+        let fds = [mapping.file().try_clone_to_owned().unwrap(), kept];
+        let fds = fds.each_ref().map(AsFd::as_fd);
         let (numbers, left) = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
         for fd in &numbers {
             // SAFETY: owned by the command, which lives.
@@ -162,14 +165,14 @@ mod tests {
         for _ in 0..2 {
             let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
             let count = |what: &str| listed.lines().filter(|line| line.contains(what)).count();
-            for fd in &numbers {
-                assert_eq!(count(&format!(" {fd} -> /memfd:left ")), 1, "{listed}");
+            for (fd, file) in numbers.iter().zip(["inherit", "left"]) {
+                assert_eq!(count(&format!(" {fd} -> /memfd:{file} ")), 1, "{listed}");
             }
-            assert_eq!(count("/memfd:left "), 2, "{listed}");
+            assert_eq!(count("/memfd:left "), 1, "{listed}");
             assert_eq!(
                 count("/memfd:inherit "),
-                1,
-                "its place in the registry: {listed}"
+                2,
+                "and its place in the registry: {listed}"
             );
         }
         left.revoke();
