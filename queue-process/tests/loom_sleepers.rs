@@ -1,7 +1,7 @@
 //! Models of threads of one process that sleep for the same: one looks again after each death,
 //! and the others rely on it.
 //!
-//! Bounds: two preemptions besides the death. In models a wake goes to who looks again by
+//! Bounds: one preemption besides the death. In models a wake goes to who looks again by
 //! itself, where it can: the other one is then the one to get on.
 #![cfg(loom)]
 
@@ -21,7 +21,7 @@ fn death_of_a_pusher_to_two_threads() {
         let flag = died.clone();
         check(
             &format!("death_of_a_pusher_to_two_threads_{steps}"),
-            Some(2),
+            Some(1),
             move || {
                 let world = World::new(4, 32, 8, 32);
                 let process = Arc::new(world.join(2));
