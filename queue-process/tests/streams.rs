@@ -32,7 +32,8 @@ fn close_streams() -> Vec<i32> {
         .inspect(|&stream| {
             // SAFETY: nothing in this process owns a standard stream, and who prints to it
             // copes with that it is closed.
-            assert_eq!(unsafe { libc::close(stream) }, 0, "it was open");
+            let closed = unsafe { libc::close(stream) };
+            assert_eq!(closed, 0, "it was open");
         })
         .collect()
 }
