@@ -1,13 +1,19 @@
 //! What `cargo mutate` works from still fits the sources.
 
+use family_mutate::list::List;
+use family_mutate::mutant::Mutant;
 use family_mutate::operators;
 use family_mutate::sources::EXCLUDED;
+use std::sync::LazyLock;
+
+static ALL: LazyLock<(Vec<Mutant>, List)> = LazyLock::new(|| {
+    family_mutate::all(&family_tests::root()).expect("every entry stands in its file")
+});
 
 #[test]
 fn the_list_fits_the_sources() {
-    let root = family_tests::root();
-    let (all, list) = family_mutate::all(&root).expect("every entry stands in its file");
-    let mut ids: Vec<_> = all.iter().map(|mutant| mutant.id()).collect();
+    let (all, list) = &*ALL;
+    let mut ids: Vec<_> = all.iter().map(Mutant::id).collect();
     for argument in &list.argued {
         assert!(
             ids.iter().any(|id| argument.is_about(id)),
@@ -20,7 +26,7 @@ fn the_list_fits_the_sources() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "two mutants have the same name");
-    let mut keys: Vec<_> = all.iter().map(|mutant| mutant.key()).collect();
+    let mut keys: Vec<_> = all.iter().map(Mutant::key).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), count, "two mutants have the same ten digits");
@@ -28,13 +34,12 @@ fn the_list_fits_the_sources() {
 
 #[test]
 fn every_operator_finds_places_and_each_is_a_change() {
-    let root = family_tests::root();
-    let (all, _) = family_mutate::all(&root).expect("every entry stands in its file");
+    let (root, (all, _)) = (family_tests::root(), &*ALL);
     for operator in operators::ALL {
         let found = all.iter().filter(|mutant| mutant.operator == operator.name);
         assert!(found.count() > 1, "{} finds none", operator.name);
     }
-    for mutant in &all {
+    for mutant in all {
         let text = std::fs::read_to_string(root.join(&mutant.file)).expect("it was read before");
         assert_ne!(mutant.apply(&text), text, "{}", mutant.id());
     }

@@ -122,6 +122,7 @@ fn change(name: &str, body: &[&str], root: &Path) -> Result<Mutant, String> {
             function: String::new(),
             change: change.to_string(),
             place: start..start + old.len(),
+            original: old,
             replacement: new,
             number: 0,
         }),

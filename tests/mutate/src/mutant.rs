@@ -16,6 +16,8 @@ pub struct Mutant {
     pub change: String,
     /// The bytes of the file that are replaced.
     pub place: Range<usize>,
+    /// What stands there.
+    pub original: String,
     /// What they are replaced by.
     pub replacement: String,
     /// Which one it is of those that are otherwise named the same, from 1. 0 if it is alone.
@@ -46,6 +48,13 @@ impl Mutant {
     pub fn apply(&self, text: &str) -> String {
         let Range { start, end } = self.place;
         format!("{}{}{}", &text[..start], self.replacement, &text[end..])
+    }
+
+    /// `text`, that of [`apply`](Self::apply), as it was before.
+    pub fn take_back(&self, text: &str) -> String {
+        let start = self.place.start;
+        let end = start + self.replacement.len();
+        format!("{}{}{}", &text[..start], self.original, &text[end..])
     }
 }
 

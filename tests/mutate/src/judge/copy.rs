@@ -45,7 +45,25 @@ impl Copy {
     ) -> io::Result<R> {
         let file = self.tree.join(&mutant.file);
         let text = std::fs::read_to_string(&file)?;
+        if text.get(mutant.place.clone()) != Some(&mutant.original) {
+            let moved = format!("{} was changed meanwhile", mutant.file);
+            return Err(io::Error::other(moved));
+        }
         std::fs::write(&file, mutant.apply(&text))?;
+        let result = work();
+        std::fs::write(&file, text)?;
+        result
+    }
+
+    /// Does `work` without the change of `mutant`, within the work that is done with it.
+    pub(super) fn without<R>(
+        &self,
+        mutant: &Mutant,
+        work: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let file = self.tree.join(&mutant.file);
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, mutant.take_back(&text))?;
         let result = work();
         std::fs::write(&file, text)?;
         result
@@ -193,8 +211,14 @@ mod tests {
         let copy = Copy::new(&root, &home.join("copy"), None).unwrap();
         let mutant = &crate::operators::scan(file, text).unwrap()[0];
         let read = |root: &Path| std::fs::read_to_string(root.join(file)).unwrap();
-        let changed = copy.with(mutant, || Ok(read(&copy.tree))).unwrap();
+        let (changed, between) = copy
+            .with(mutant, || {
+                let between = copy.without(mutant, || Ok(read(&copy.tree)))?;
+                Ok((read(&copy.tree), between))
+            })
+            .unwrap();
         assert_eq!(changed, mutant.apply(text));
+        assert_eq!(between, text);
         assert_ne!(changed, text);
         assert_eq!(
             (read(&copy.tree), read(&root)),

@@ -26,21 +26,40 @@ pub(super) const ABORTED: &str = "aborted";
 const BUILD: Duration = Duration::from_secs(900);
 
 /// A running step: cargo, and the tests below it.
-pub(super) struct Group(Child);
+pub(super) struct Group {
+    cargo: Child,
+    /// Kills the group as soon as nobody holds the other end of its input: if this program is ended
+    /// in whatever way, no test that hangs is left behind.
+    watcher: Child,
+}
 
 impl Group {
     pub(super) fn start(mut cargo: Command) -> io::Result<Self> {
         cargo.stdin(Stdio::null()).stdout(Stdio::piped());
         cargo.stderr(Stdio::piped()).process_group(0);
-        Ok(Self(cargo.spawn()?))
+        let mut cargo = cargo.spawn()?;
+        let watcher = Command::new("sh")
+            .args(["-c", "read -r _; exec kill -KILL -- \"-$0\" 2>/dev/null"])
+            .arg(cargo.id().to_string())
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn();
+        match watcher {
+            Ok(watcher) => Ok(Self { cargo, watcher }),
+            Err(error) => {
+                let _ = cargo.kill();
+                let _ = cargo.wait();
+                Err(error)
+            }
+        }
     }
 
     /// Waits for every target to pass, or for the first sign that one will not: a test that
     /// failed or, among `models`, one that panicked. A target may take its `limit`.
     pub(super) fn end(mut self, models: bool, limit: &dyn Fn(&str) -> Duration) -> io::Result<End> {
         let (lines, incoming) = mpsc::channel();
-        follow(self.0.stdout.take(), &lines);
-        follow(self.0.stderr.take(), &lines);
+        follow(self.cargo.stdout.take(), &lines);
+        follow(self.cargo.stderr.take(), &lines);
         drop(lines);
         let mut deadline = Instant::now() + BUILD;
         let mut running: Option<(String, Instant)> = None;
@@ -75,7 +94,7 @@ impl Group {
             }
         }
         // Both pipes are closed: it has ended, or is about to.
-        let succeeded = self.0.wait()?.success();
+        let succeeded = self.cargo.wait()?.success();
         Ok(match (succeeded, running) {
             (true, last) => {
                 passed.extend(last.map(|(target, started)| (target, started.elapsed())));
@@ -91,12 +110,9 @@ impl Drop for Group {
     fn drop(&mut self) {
         // The whole group: a test may have started processes that outlive it. Killing what
         // has ended already is no error.
-        let group = format!("-{}", self.0.id());
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
-        let _ = self.0.wait();
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
+        let _ = self.cargo.wait();
     }
 }
 

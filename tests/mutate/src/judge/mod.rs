@@ -76,7 +76,7 @@ impl Bench {
     pub fn check_baseline(&mut self, mutants: &[&Mutant]) -> io::Result<()> {
         let mut steps: Vec<Step> = Vec::new();
         for mutant in mutants {
-            for mut step in steps::find(&self.copies[0].tree, &mutant.file, true)? {
+            for mut step in steps::find(&self.copies[0].tree, mutant, true)? {
                 let is_known = |target: &String| {
                     let key = (step.package.clone(), target.clone());
                     self.times.contains_key(&key)
@@ -184,7 +184,7 @@ impl Bench {
     }
 
     fn judge(&self, copy: &Copy, mutant: &Mutant, hint: Option<&Fate>) -> io::Result<Fate> {
-        let steps = steps::find(&copy.tree, &mutant.file, copy.is_modelled(&mutant.file)?)?;
+        let steps = steps::find(&copy.tree, mutant, copy.is_modelled(&mutant.file)?)?;
         // A model may run over its time for having more to go through. So that alone is only the
         // last word.
         let mut hung = None;
@@ -199,13 +199,13 @@ impl Bench {
             } else {
                 &["--exact", test]
             };
-            let fate = self.ask(copy, &step.only(target), tests, &mut hung)?;
+            let fate = self.ask((copy, mutant), &step.only(target), tests, &mut hung)?;
             if fate.is_some() {
                 return Ok(fate.unwrap_or(Fate::Survived));
             }
         }
         for step in &steps {
-            if let Some(fate) = self.ask(copy, step, &[], &mut hung)? {
+            if let Some(fate) = self.ask((copy, mutant), step, &[], &mut hung)? {
                 return Ok(fate);
             }
         }
@@ -215,7 +215,7 @@ impl Bench {
     /// What `step` has to say.
     fn ask(
         &self,
-        copy: &Copy,
+        (copy, mutant): (&Copy, &Mutant),
         step: &Step,
         tests: &[&str],
         hung: &mut Option<String>,
@@ -238,7 +238,7 @@ impl Bench {
                 }
                 End::OutOfTime(target) => return Ok(Some(Fate::Hung(by(target)))),
                 End::Failed(target, test) => {
-                    if self.is_sure(copy, step, &target, &test)? {
+                    if self.is_sure(copy, mutant, (step, &target, &test))? {
                         return Ok(Some(Fate::Noticed(by(target), test)));
                     }
                     if test == ABORTED || unsure.len() > 3 {
@@ -252,9 +252,11 @@ impl Bench {
         }
     }
 
-    /// A model fails always or never. A test that looks at the clock may fail because the
-    /// machine is busy, so it is asked again.
-    fn is_sure(&self, copy: &Copy, step: &Step, target: &str, test: &str) -> io::Result<bool> {
+    /// Whether it was the change that made `test` fail. A model fails always or never. Another one
+    /// may fail because the machine is busy: so it is asked again, alone, and must fail twice of
+    /// three times, and never without the change.
+    fn is_sure(&self, copy: &Copy, mutant: &Mutant, ask: (&Step, &str, &str)) -> io::Result<bool> {
+        let (step, target, test) = ask;
         if step.models {
             return Ok(true);
         }
@@ -266,12 +268,14 @@ impl Bench {
         } else {
             &["--exact", test]
         };
-        for _ in 0..2 {
-            if !matches!(self.run(copy, step, tests)?, End::Passed(_)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let fails = || Ok::<_, io::Error>(!matches!(self.run(copy, step, tests)?, End::Passed(_)));
+        let failed = [fails()?, fails()?];
+        let is_steady = match failed {
+            [true, true] => true,
+            [false, false] => false,
+            _ => fails()?,
+        };
+        Ok(is_steady && !copy.without(mutant, || Ok(fails()? || fails()?))?)
     }
 
     fn run(&self, copy: &Copy, step: &Step, tests: &[&str]) -> io::Result<End> {

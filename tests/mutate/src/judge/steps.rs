@@ -1,5 +1,6 @@
 //! Which models and tests could notice a mutant, the cheapest and nearest first.
 
+use crate::mutant::Mutant;
 use family_tests::models::{self, Depth};
 use std::fmt;
 use std::io;
@@ -79,6 +80,8 @@ impl Step {
         cargo
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_INCREMENTAL", "1")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2")
+            .env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         cargo.arg("--").args(self.arguments).args(tests);
@@ -111,15 +114,24 @@ fn limited(command: &Command) -> Command {
     shell
 }
 
-/// The steps for a mutant of `file` in the tree at `tree`; `modelled` says whether models
-/// contain it.
-pub(super) fn find(tree: &Path, file: &str, modelled: bool) -> io::Result<Vec<Step>> {
+/// The steps for `mutant` in the tree at `tree`; `modelled` says whether models contain its file.
+pub(super) fn find(tree: &Path, mutant: &Mutant, modelled: bool) -> io::Result<Vec<Step>> {
+    let mut steps = of_file(tree, &mutant.file, modelled)?;
+    if matches!(mutant.operator, "ordering" | "fence") {
+        // Common processors keep a stronger one, so tests hardly see these.
+        steps.sort_by_key(|step| !step.models);
+    }
+    Ok(steps)
+}
+
+fn of_file(tree: &Path, file: &str, modelled: bool) -> io::Result<Vec<Step>> {
     let (package, _) = file.split_once('/').unwrap_or((file, ""));
     let all = test_files(tree, package)?;
     let near = |test: &String| {
-        // `shm/ring.rs` is the business of `shm`.
-        file.split(['/', '.', '_'])
-            .any(|part| test.split('_').any(|word| word == part))
+        // `shm/ring.rs` is the business of `shm`, and everything is that of the contract: it takes
+        // seconds, and a model some more to build alone.
+        let mut parts = file.split(['/', '.', '_']);
+        test == "contract" || parts.any(|part| test.split('_').any(|word| word == part))
     };
     let (near, far): (Vec<_>, Vec<_>) = all.into_iter().partition(near);
     let mut steps = vec![
@@ -190,7 +202,7 @@ mod tests {
     fn the_nearest_come_first_and_the_family_last() {
         let root = family_tests::root();
         for package in crate::sources::PACKAGES {
-            let steps = find(&root, &format!("{package}/src/lib.rs"), true).unwrap();
+            let steps = of_file(&root, &format!("{package}/src/lib.rs"), true).unwrap();
             assert_eq!(steps[0].package, *package);
             assert_eq!(steps[0].targets[0], LIB);
             assert!(
@@ -204,10 +216,10 @@ mod tests {
                     .any(|step| step.targets.contains(&"contract".to_string()))
             );
             assert_eq!(steps.last().unwrap().package, "family-tests");
-            let without = find(&root, &format!("{package}/src/lib.rs"), false).unwrap();
+            let without = of_file(&root, &format!("{package}/src/lib.rs"), false).unwrap();
             assert!(without.iter().all(|step| !step.models));
         }
-        let above = find(&root, "queue-core/src/event/mod.rs", true).unwrap();
+        let above = of_file(&root, "queue-core/src/event/mod.rs", true).unwrap();
         assert!(ABOVE_CORE.iter().all(|above_core| {
             [true, false].iter().all(|models| {
                 above
@@ -218,9 +230,26 @@ mod tests {
     }
 
     #[test]
+    fn models_are_the_first_to_judge_an_ordering() {
+        let root = family_tests::root();
+        let text = "fn f() { if a { x.load(Ordering::Acquire); } }";
+        for mutant in crate::operators::scan("queue-core/src/event/mod.rs", text).unwrap() {
+            let steps = find(&root, &mutant, true).unwrap();
+            assert_eq!(
+                steps[0].models,
+                mutant.operator == "ordering",
+                "{}",
+                mutant.id()
+            );
+            let all = of_file(&root, &mutant.file, true).unwrap();
+            assert_eq!(steps.len(), all.len());
+        }
+    }
+
+    #[test]
     fn loom_is_for_models_alone() {
         let root = family_tests::root();
-        let steps = find(&root, "queue-thread/src/lib.rs", true).unwrap();
+        let steps = of_file(&root, "queue-thread/src/lib.rs", true).unwrap();
         for step in steps {
             let command = step.command(&root, Path::new("std"), Path::new("loom"), &[]);
             let flags = command.get_envs().any(|(name, value)| {

@@ -170,6 +170,7 @@ pub fn scan(file: &str, text: &str) -> io::Result<Vec<Mutant>> {
                         file: file.to_string(),
                         function: name.clone(),
                         change,
+                        original: text[place.clone()].to_string(),
                         place,
                         replacement,
                         number: 0,
