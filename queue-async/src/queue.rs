@@ -38,6 +38,7 @@ use std::time::Duration;
 /// assert_eq!(worker.await.unwrap(), 500_500);
 /// # });
 /// ```
+#[doc(alias("channel", "mpmc", "mpsc"))]
 pub struct AsyncQueue<T> {
     shared: Arc<Shared<T>>,
     capacity: Option<usize>,
@@ -48,12 +49,14 @@ impl<T> AsyncQueue<T> {
     ///
     /// # Panics
     /// If `capacity` is zero.
+    #[doc(alias("channel", "sync_channel", "maxsize"))]
     #[track_caller]
     pub fn bounded(capacity: usize) -> Self {
         Self::new(Bound::items(capacity))
     }
 
     /// A queue without a bound: pushing never waits.
+    #[doc(alias("channel", "SimpleQueue"))]
     pub fn unbounded() -> Self {
         Self::new(Bound::Unbounded)
     }

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 /// Being ready means holding a [`Permit`], so an item that a sink accepts goes into the
 /// queue at once and there is nothing to flush. Closing it gives back what it holds, and
 /// leaves the queue open for the other producers.
+#[must_use = "sinks do nothing unless polled"]
 pub struct Sink<'a, T> {
     queue: &'a AsyncQueue<T>,
     turn: Option<Turn<'a, T>>,

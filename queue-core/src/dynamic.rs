@@ -42,6 +42,7 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 ///     })
 /// }
 /// ```
+#[doc(alias("channel", "dyn"))]
 pub struct DynQueue<T>(Arc<dyn Erased<T>>);
 
 impl<T: Send + 'static> DynQueue<T> {

@@ -81,6 +81,7 @@ impl Ends {
 macro_rules! end {
     ($(#[$doc:meta])* $name:ident, $side:expr) => {
         $(#[$doc])*
+        #[must_use = "the last half of a side that is dropped closes the queue"]
         pub struct $name<T: Send, Q: Queue<T>> {
             queue: Q,
             items: PhantomData<fn() -> T>,
@@ -103,31 +104,37 @@ macro_rules! end {
             }
 
             /// See [`Queue::len`].
+            #[doc(alias("qsize", "size"))]
             pub fn len(&self) -> usize {
                 self.queue.len()
             }
 
             /// See [`Queue::is_empty`].
+            #[doc(alias("empty"))]
             pub fn is_empty(&self) -> bool {
                 self.queue.is_empty()
             }
 
             /// See [`Queue::is_full`].
+            #[doc(alias("full"))]
             pub fn is_full(&self) -> bool {
                 self.queue.is_full()
             }
 
             /// See [`Queue::capacity`].
+            #[doc(alias("maxsize"))]
             pub fn capacity(&self) -> Option<usize> {
                 self.queue.capacity()
             }
 
             /// See [`Queue::close`].
+            #[doc(alias("shutdown", "disconnect"))]
             pub fn close(&self) -> bool {
                 self.queue.close()
             }
 
             /// See [`Queue::is_closed`].
+            #[doc(alias("is_disconnected", "is_shutdown"))]
             pub fn is_closed(&self) -> bool {
                 self.queue.is_closed()
             }
@@ -172,6 +179,7 @@ end! {
     ///     (1..=n).all(|n| numbers.push(n).is_ok()); // until nobody takes them any more
     /// } // dropped here: if it was the last one, the consumers' loops end
     /// ```
+    #[doc(alias("Sender", "sender"))]
     Producer, Side::Producers
 }
 
@@ -200,47 +208,56 @@ end! {
     ///     longest
     /// }
     /// ```
+    #[doc(alias("Receiver", "receiver"))]
     Consumer, Side::Consumers
 }
 
 #[allow(clippy::missing_errors_doc)] // Each says where to look.
 impl<T: Send, Q: Queue<T>> Producer<T, Q> {
     /// See [`Queue::try_push`].
+    #[doc(alias("try_send", "put_nowait", "offer"))]
     pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         self.queue.try_push(item)
     }
 
     /// See [`Queue::push`].
+    #[doc(alias("send", "put", "enqueue", "send_blocking"))]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
         self.queue.push(item)
     }
 
     /// See [`Queue::push_timeout`].
+    #[doc(alias("send_timeout", "put_timeout"))]
     pub fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         self.queue.push_timeout(item, timeout)
     }
 
     /// See [`Queue::push_deadline`].
+    #[doc(alias("send_deadline"))]
     pub fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
         self.queue.push_deadline(item, deadline)
     }
 
     /// See [`Queue::push_async`].
+    #[doc(alias("send", "send_async", "put"))]
     pub fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
         self.queue.push_async(item)
     }
 
     /// See [`Queue::try_push_many`].
+    #[doc(alias("try_send_many", "batch"))]
     pub fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
         self.queue.try_push_many(items)
     }
 
     /// See [`Queue::push_many`].
+    #[doc(alias("send_many", "send_all", "batch"))]
     pub fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         self.queue.push_many(items)
     }
 
     /// See [`Queue::push_many_async`].
+    #[doc(alias("send_many", "batch"))]
     pub fn push_many_async(
         &self,
         items: &mut VecDeque<T>,
@@ -252,41 +269,49 @@ impl<T: Send, Q: Queue<T>> Producer<T, Q> {
 #[allow(clippy::missing_errors_doc)] // Each says where to look.
 impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
     /// See [`Queue::try_pop`].
+    #[doc(alias("try_recv", "try_receive", "get_nowait"))]
     pub fn try_pop(&self) -> Result<T, TryPopError> {
         self.queue.try_pop()
     }
 
     /// See [`Queue::pop`].
+    #[doc(alias("recv", "receive", "get", "dequeue", "recv_blocking"))]
     pub fn pop(&self) -> Result<T, PopError> {
         self.queue.pop()
     }
 
     /// See [`Queue::pop_timeout`].
+    #[doc(alias("recv_timeout", "get_timeout"))]
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
         self.queue.pop_timeout(timeout)
     }
 
     /// See [`Queue::pop_deadline`].
+    #[doc(alias("recv_deadline"))]
     pub fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
         self.queue.pop_deadline(deadline)
     }
 
     /// See [`Queue::pop_async`].
+    #[doc(alias("recv", "recv_async", "receive", "get", "select"))]
     pub fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         self.queue.pop_async()
     }
 
     /// See [`Queue::try_pop_many`].
+    #[doc(alias("try_recv_many", "drain", "batch"))]
     pub fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         self.queue.try_pop_many(into, max)
     }
 
     /// See [`Queue::pop_many`].
+    #[doc(alias("recv_many", "batch"))]
     pub fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
         self.queue.pop_many(into, max)
     }
 
     /// See [`Queue::pop_many_async`].
+    #[doc(alias("recv_many", "batch"))]
     pub fn pop_many_async(
         &self,
         into: &mut Vec<T>,
@@ -296,6 +321,8 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
     }
 
     /// See [`Queue::close_now`].
+    #[doc(alias("shutdown", "drain", "clear"))]
+    #[must_use = "what was left in the queue is dropped with it; `close` leaves it to be popped"]
     pub fn close_now(&self) -> Vec<T> {
         self.queue.close_now()
     }
@@ -307,6 +334,7 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
 
     /// See [`Queue::try_iter`]: it panics where [`try_results`](Self::try_results) yields a
     /// failure.
+    #[doc(alias("drain"))]
     pub fn try_iter(&self) -> TryIter<'_, T, Q> {
         self.queue.try_iter()
     }

@@ -65,6 +65,7 @@ macro_rules! iterator {
         $next:ident($pop:ident) -> $item:ty $(, or panic for $instead:literal)?
     ) => {
         $(#[$doc])*
+        #[must_use = "iterators are lazy: nothing is popped unless it is consumed"]
         pub struct $name<$($lifetime,)? T: Send, Q: Queue<T>> {
             queue: $queue,
             end: End,

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 /// A value of a kind is a *handle*: its clones are the same queue. Dropping the last
 /// handle drops what is left inside.
 ///
+#[doc(alias("channel", "mpmc", "mpsc"))]
 #[doc = include_str!("queue.md")]
 pub trait Queue<T: Send>: Send + Sync {
     /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
@@ -32,12 +33,14 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Full`, `Closed`, or `Failed`, each with the item.
+    #[doc(alias("try_send", "put_nowait", "offer"))]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>>;
 
     /// Pops the oldest item if there is one, and never waits for another party to act.
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("try_recv", "try_receive", "get_nowait"))]
     fn try_pop(&self) -> Result<T, TryPopError>;
 
     /// "An item came": a listener that is notified when it is worth trying to pop
@@ -53,27 +56,33 @@ pub trait Queue<T: Send>: Send + Sync {
 
     /// How many items are inside. Never above the capacity; exact when nobody else
     /// acts, else a snapshot that may be out of date when it is read.
+    #[doc(alias("qsize", "size"))]
     fn len(&self) -> usize;
 
     /// How many items the queue takes, or `None` without a bound.
+    #[doc(alias("maxsize"))]
     fn capacity(&self) -> Option<usize>;
 
     /// Closes the queue for all its handles: pushes fail from now on, pops drain what
     /// is left, every waiter wakes. True for the call that closed it.
+    #[doc(alias("shutdown", "disconnect"))]
     fn close(&self) -> bool;
 
     /// Whether the queue was closed. It may still hold items.
+    #[doc(alias("is_disconnected", "is_shutdown"))]
     fn is_closed(&self) -> bool;
 
     // State.
 
     /// Whether no item is inside; as exact as [`len`](Self::len).
+    #[doc(alias("empty"))]
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether no place is left; as exact as [`len`](Self::len). Never true without a
     /// bound.
+    #[doc(alias("full"))]
     fn is_full(&self) -> bool {
         self.capacity()
             .is_some_and(|capacity| self.len() >= capacity)
@@ -100,6 +109,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
+    #[doc(alias("send", "put", "enqueue", "send_blocking"))]
     #[inline]
     fn push(&self, item: T) -> Result<(), PushError<T>> {
         self.push_until(item, Deadline::NEVER)
@@ -112,6 +122,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
+    #[doc(alias("send_timeout", "put_timeout"))]
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         match self.try_push(item) {
             Ok(()) => Ok(()),
@@ -131,6 +142,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
+    #[doc(alias("send_deadline"))]
     fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
         self.push_until(item, Deadline::at(deadline))
     }
@@ -153,6 +165,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
+    #[doc(alias("send", "send_async", "put"))]
     fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
         wait::push_async(self, item)
     }
@@ -163,6 +176,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Full` if there is no place at all, `Closed`, or `Failed` if the first item
     /// failed; what did not go in stays in `items`.
+    #[doc(alias("try_send_many", "batch"))]
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
         let mut pushed = 0;
         while let Some(item) = items.pop_front() {
@@ -181,6 +195,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
     /// `items`.
+    #[doc(alias("send_many", "send_all", "batch"))]
     fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         wait::push_many(self, items)
     }
@@ -193,6 +208,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
     /// `items`.
+    #[doc(alias("send_many", "batch"))]
     fn push_many_async(
         &self,
         items: &mut VecDeque<T>,
@@ -206,6 +222,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv", "receive", "get", "dequeue", "recv_blocking"))]
     #[inline]
     fn pop(&self) -> Result<T, PopError> {
         self.pop_until(Deadline::NEVER)
@@ -218,6 +235,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv_timeout", "get_timeout"))]
     fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
         match self.try_pop() {
             Ok(item) => Ok(item),
@@ -233,6 +251,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv_deadline"))]
     fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
         self.pop_until(Deadline::at(deadline))
     }
@@ -254,6 +273,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv", "recv_async", "receive", "get", "select"))]
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         wait::pop_async(self)
     }
@@ -281,6 +301,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// item failed. A later one ends the batch at the latest, and is told by a pop that
     /// follows. (So must a kind see to it whose failed pops take their item along: this
     /// default has nowhere to keep a failure.)
+    #[doc(alias("try_recv_many", "drain", "batch"))]
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         for popped in 0..max {
             match self.try_pop() {
@@ -297,6 +318,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv_many", "batch"))]
     fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
         wait::pop_many_until(self, into, max, Deadline::NEVER).map_err(PopTimeoutError::untimed)
     }
@@ -308,6 +330,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv_many", "batch"))]
     fn pop_many_async(
         &self,
         into: &mut Vec<T>,
@@ -328,6 +351,8 @@ pub trait Queue<T: Send>: Send + Sync {
     ///     jobs.close_now() // whoever waits in a `push` gets its own item back
     /// }
     /// ```
+    #[doc(alias("shutdown", "drain", "clear"))]
+    #[must_use = "what was left in the queue is dropped with it; `close` leaves it to be popped"]
     fn close_now(&self) -> Vec<T> {
         self.close();
         let mut left = Vec::new();
@@ -387,6 +412,8 @@ pub trait Queue<T: Send>: Send + Sync {
     ///     })
     /// }
     /// ```
+    #[doc(alias("split", "sender", "receiver"))]
+    #[must_use = "a half that is dropped closes the queue, if it is the last of its side"]
     fn into_ends(self) -> (Producer<T, Self>, Consumer<T, Self>)
     where
         Self: Sized + Clone,
@@ -413,6 +440,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Panics
     /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
     /// may happen between processes: use [`try_results`](Self::try_results) there.
+    #[doc(alias("drain"))]
     fn try_iter(&self) -> TryIter<'_, T, Self>
     where
         Self: Sized,

@@ -29,6 +29,7 @@ use std::task::{Context, Poll, ready};
 ///     sum
 /// }
 /// ```
+#[must_use = "streams do nothing unless polled"]
 pub struct Stream<'a, T: Send, Q: Queue<T> + 'a>(ResultsStream<'a, T, Q>);
 
 /// Pops until the queue is closed and drained, from [`Queue::results_stream`]: each item, or why
@@ -51,6 +52,7 @@ pub struct Stream<'a, T: Send, Q: Queue<T> + 'a>(ResultsStream<'a, T, Q>);
 ///     Ok(sum)
 /// }
 /// ```
+#[must_use = "streams do nothing unless polled"]
 pub struct ResultsStream<'a, T: Send, Q: Queue<T> + 'a> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,

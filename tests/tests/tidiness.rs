@@ -259,3 +259,62 @@ fn every_member_inherits_the_shared_settings() {
     }
     none(faults);
 }
+
+/// What a user of other libraries types into the search of the documentation, and what it is
+/// to find: a line of one of our sources, behind the word as an alias.
+const SEARCHED: &[(&str, &str)] = &[
+    ("send", "fn push(&self"),
+    ("send", "fn push_async(&self"),
+    ("put", "fn push(&self"),
+    ("try_send", "fn try_push(&self"),
+    ("put_nowait", "fn try_push(&self"),
+    ("send_timeout", "fn push_timeout(&self"),
+    ("send_deadline", "fn push_deadline(&self"),
+    ("recv", "fn pop(&self"),
+    ("recv", "fn pop_async(&self"),
+    ("receive", "fn pop(&self"),
+    ("get", "fn pop(&self"),
+    ("try_recv", "fn try_pop(&self"),
+    ("get_nowait", "fn try_pop(&self"),
+    ("recv_timeout", "fn pop_timeout(&self"),
+    ("recv_deadline", "fn pop_deadline(&self"),
+    ("select", "fn pop_async(&self"),
+    ("batch", "fn push_many(&self"),
+    ("batch", "fn pop_many(&self"),
+    ("recv_many", "fn pop_many(&self"),
+    ("drain", "fn try_iter(&self"),
+    ("drain", "fn close_now(&self"),
+    ("qsize", "fn len(&self"),
+    ("maxsize", "fn capacity(&self"),
+    ("shutdown", "fn close(&self"),
+    ("sender", "Producer, Side::Producers"),
+    ("receiver", "Consumer, Side::Consumers"),
+    ("channel", "trait Queue<"),
+    ("channel", "struct ThreadQueue<"),
+    ("channel", "struct LockFreeQueue<"),
+    ("channel", "struct AsyncQueue<"),
+    ("channel", "struct PipeQueue<"),
+    ("channel", "struct ShmQueue<"),
+    ("channel", "struct IpcQueue<"),
+    ("channel", "fn bounded(n: usize)"),
+    ("channel", "fn unbounded()"),
+];
+
+#[test]
+fn the_words_of_other_libraries_are_found() {
+    let mut missing = SEARCHED.to_vec();
+    for file in rust_files().filter(|f| f.path.contains("/src/")) {
+        // Of the item that comes next.
+        let mut aliases = Vec::new();
+        for line in file.text.lines().map(str::trim_start) {
+            if line.starts_with("#[doc(alias(") {
+                aliases.extend(line.split('"').skip(1).step_by(2));
+            } else if !line.starts_with("#[") && !line.starts_with("//") {
+                missing.retain(|(word, item)| !(aliases.contains(word) && line.contains(item)));
+                aliases.clear();
+            }
+        }
+    }
+    let say = |(word, item): &(&str, &str)| format!("no alias {word:?} of {item:?}");
+    none(missing.iter().map(say).collect());
+}

@@ -24,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// of when that end connected or began to listen.
 pub(super) fn peer(stream: &UnixStream) -> io::Result<(u32, u32)> {
     let theirs = sockopt::socket_peercred(stream)?;
-    let process = theirs.pid.as_raw_nonzero().get().cast_unsigned();
+    let process = theirs.pid.as_raw_nonzero().get() as u32;
     Ok((process, theirs.uid.as_raw()))
 }
 

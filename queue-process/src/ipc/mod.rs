@@ -99,6 +99,7 @@ use wire::{Role, Ticket};
 /// Nobody can take part who was not handed a handle; a child's invitation can be taken up
 /// once, by a process of the same user. Opening with another item type, codec
 /// or version is a `Failure` of kind `Corrupt`; types are told apart by their full name.
+#[doc(alias("channel", "multiprocessing", "Manager"))]
 pub struct IpcQueue<T, C = Postcard> {
     place: Place,
     role: Role,
@@ -151,6 +152,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Panics
     /// If `n` is zero.
+    #[doc(alias("channel", "sync_channel", "maxsize"))]
     #[track_caller]
     pub fn bounded(n: usize) -> Result<Self, Failure> {
         Self::create(Bound::items(n))
@@ -160,6 +162,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Errors
     /// None today; see [`bounded`](Self::bounded).
+    #[doc(alias("channel", "SimpleQueue"))]
     pub fn unbounded() -> Result<Self, Failure> {
         Self::create(Bound::Unbounded)
     }

@@ -83,6 +83,7 @@ use storage::Pipe;
 /// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
 /// # Ok::<(), queue_process::Failure>(())
 /// ```
+#[doc(alias("channel", "multiprocessing", "ipc"))]
 pub struct PipeQueue<T, C = Postcard>(pub(crate) Handle<T, C, Pipe>);
 
 impl<T: Send, C: Codec<T>> PipeQueue<T, C> {

@@ -12,6 +12,7 @@ macro_rules! kind {
             /// # Panics
             /// If `n` is zero.
             #[track_caller]
+            #[doc(alias("channel", "maxsize"))]
             pub fn bounded(n: usize) -> Result<Self, queue_core::Failure> {
                 Self::options().create(queue_core::Bound::items(n))
             }
@@ -20,6 +21,7 @@ macro_rules! kind {
             ///
             /// # Errors
             /// If the system has no memory or descriptors to give.
+            #[doc(alias("channel", "SimpleQueue"))]
             pub fn unbounded() -> Result<Self, queue_core::Failure> {
                 Self::options().create(queue_core::Bound::Unbounded)
             }

@@ -80,6 +80,7 @@ pub(crate) type Storage = Ring<Mapped>;
 /// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
 /// # Ok::<(), queue_process::Failure>(())
 /// ```
+#[doc(alias("channel", "shared_memory", "ipc"))]
 pub struct ShmQueue<T, C = Postcard>(pub(crate) Handle<T, C, Storage>);
 
 impl<T: Send, C: Codec<T>> ShmQueue<T, C> {

@@ -43,6 +43,7 @@ use std::fmt;
 /// assert_eq!(queue.try_push("b"), Err(TryPushError::Full("b")));
 /// assert_eq!(queue.pop(), Ok("a"));
 /// ```
+#[doc(alias("channel", "mpmc", "ArrayQueue", "SegQueue"))]
 pub struct LockFreeQueue<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
@@ -65,12 +66,14 @@ impl<T> LockFreeQueue<T> {
     ///
     /// # Panics
     /// If `n` is zero, or more than memory can hold.
+    #[doc(alias("channel", "sync_channel", "maxsize"))]
     #[track_caller]
     pub fn bounded(n: usize) -> Self {
         Self::new(Bound::items(n))
     }
 
     /// An empty queue without a bound.
+    #[doc(alias("channel", "SimpleQueue"))]
     pub fn unbounded() -> Self {
         Self::new(Bound::Unbounded)
     }

@@ -35,6 +35,7 @@ use store::Store;
 /// assert_eq!(queue.try_push("b"), Err(TryPushError::Full("b")));
 /// assert_eq!(queue.pop(), Ok("a"));
 /// ```
+#[doc(alias("channel", "mpmc", "mpsc", "sync_channel"))]
 pub struct ThreadQueue<T>(Arc<Store<T>>);
 
 impl<T> ThreadQueue<T> {
@@ -42,12 +43,14 @@ impl<T> ThreadQueue<T> {
     ///
     /// # Panics
     /// If `n` is zero.
+    #[doc(alias("channel", "sync_channel", "maxsize"))]
     #[track_caller]
     pub fn bounded(n: usize) -> Self {
         Self::new(Bound::items(n))
     }
 
     /// An empty queue without a bound.
+    #[doc(alias("channel", "SimpleQueue"))]
     pub fn unbounded() -> Self {
         Self::new(Bound::Unbounded)
     }

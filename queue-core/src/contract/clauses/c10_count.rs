@@ -58,7 +58,7 @@ pub fn c10_count<S: Subject>() {
         assert_eq!(queue.len(), 100, "len() after close");
         assert!(queue.try_pop().is_ok(), "an item was inside");
         assert_eq!(queue.len(), 99, "len() after close and a pop");
-        queue.close_now();
+        let _ = queue.close_now();
         assert_eq!(queue.len(), 0, "len() after close_now");
         for capacity in [1, 2, 6] {
             crew.step(format!("watched during a storm, capacity {capacity}"));
