@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// An instant, or never.
+/// An instant, or at once, or never.
 ///
-/// A duration too long to be represented means never. Under loom, which has no
-/// clock, any deadline that is not never has run out: models explore a timeout
+/// A duration too long to be represented means never. Zero means at once, which nobody asks
+/// the clock for: so one try needs none, where there is none to ask (`wasm32`). Under loom, which
+/// has no clock, any deadline that is not never has run out: models explore a timeout
 /// against everything else by the interleaving alone.
 ///
 /// ```
@@ -15,38 +16,55 @@ use std::time::{Duration, Instant};
 /// assert!(!soon.has_passed() && soon.remaining().is_some());
 /// assert!(Deadline::at(Instant::now()).has_passed());
 /// assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
+/// assert_eq!(Deadline::after(Duration::ZERO), Deadline::AT_ONCE);
+/// assert!(Deadline::AT_ONCE.has_passed());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadline(Option<Instant>);
+pub struct Deadline(Until);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    Never,
+    AtOnce,
+    At(Instant),
+}
 
 impl Deadline {
     /// Waits as long as it takes.
-    pub const NEVER: Self = Self(None);
+    pub const NEVER: Self = Self(Until::Never);
 
-    /// The moment `timeout` from now.
+    /// Does not wait: it has passed, whatever the clock says.
+    pub const AT_ONCE: Self = Self(Until::AtOnce);
+
+    /// The moment `timeout` from now; with a timeout of zero [`AT_ONCE`](Self::AT_ONCE).
     pub fn after(timeout: Duration) -> Self {
-        Self(Instant::now().checked_add(timeout))
+        if timeout.is_zero() {
+            return Self::AT_ONCE;
+        }
+        (Instant::now().checked_add(timeout)).map_or(Self::NEVER, Self::at)
     }
 
     /// The moment `instant`.
     pub fn at(instant: Instant) -> Self {
-        Self(Some(instant))
+        Self(Until::At(instant))
     }
 
-    /// The instant, unless it is never.
+    /// The instant, unless it is at once or never.
     pub fn instant(self) -> Option<Instant> {
-        self.0
+        match self.0 {
+            Until::At(instant) => Some(instant),
+            Until::Never | Until::AtOnce => None,
+        }
     }
 
     /// The time left: `None` for never, zero once it has passed.
     pub fn remaining(self) -> Option<Duration> {
-        self.0.map(|at| {
-            if cfg!(loom) {
-                Duration::ZERO
-            } else {
-                at.saturating_duration_since(Instant::now())
-            }
-        })
+        match self.0 {
+            Until::Never => None,
+            Until::AtOnce => Some(Duration::ZERO),
+            Until::At(_) if cfg!(loom) => Some(Duration::ZERO),
+            Until::At(at) => Some(at.saturating_duration_since(Instant::now())),
+        }
     }
 
     /// Whether it has passed.

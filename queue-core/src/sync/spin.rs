@@ -49,7 +49,8 @@ impl Patience {
 }
 
 /// Looks at `ready` again and again for a moment: true as soon as it is, false when
-/// the moment or the deadline is over and sleeping is better.
+/// the moment or the deadline is over and sleeping is better; at once, without a look, for a
+/// deadline [at once](Deadline::AT_ONCE).
 pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
     until_some(deadline, 1, || usize::from(ready()))
 }
@@ -66,6 +67,9 @@ pub fn burst(capacity: Option<usize>) -> usize {
 /// burst costs them no more than an item.
 #[cfg(not(loom))]
 pub fn until_some(deadline: Deadline, enough: usize, look: impl Fn() -> usize) -> bool {
+    if deadline == Deadline::AT_ONCE {
+        return false;
+    }
     thread_local! {
         static HABIT: Cell<Habit> = const { Cell::new(Habit { in_vain: 0, skip: 0, crowded: 0 }) };
     }

@@ -97,6 +97,13 @@ impl<T: Send> Queue<T> for Crossbeam<T> {
         let Some(sender) = self.sender() else {
             return Err(PushTimeoutError::Closed(item));
         };
+        if deadline == Deadline::AT_ONCE {
+            return self.try_push(item).map_err(|error| match error {
+                TryPushError::Full(item) => PushTimeoutError::Timeout(item),
+                TryPushError::Closed(item) => PushTimeoutError::Closed(item),
+                TryPushError::Failed(item, failure) => PushTimeoutError::Failed(item, failure),
+            });
+        }
         let sent = match deadline.instant() {
             None => sender
                 .send(item)
@@ -114,6 +121,13 @@ impl<T: Send> Queue<T> for Crossbeam<T> {
     }
 
     fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        if deadline == Deadline::AT_ONCE {
+            return self.try_pop().map_err(|error| match error {
+                TryPopError::Empty => PopTimeoutError::Timeout,
+                TryPopError::Closed => PopTimeoutError::Closed,
+                TryPopError::Failed(failure) => PopTimeoutError::Failed(failure),
+            });
+        }
         let receiver = self.receiver().ok_or(PopTimeoutError::Closed)?;
         let item = match deadline.instant() {
             None => receiver.recv().map_err(|_| PopTimeoutError::Closed),
