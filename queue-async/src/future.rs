@@ -17,7 +17,7 @@ const REFUSED: &str = "what a closed queue refuses is given back";
 /// Pushes `item` once it is its turn.
 pub(crate) struct Push<'a, T> {
     shared: &'a Shared<T>,
-    /// Until it is pushed, or stands in line.
+    /// Until it is pushed.
     item: Option<T>,
     turn: Option<Turn<'a, T>>,
 }

@@ -41,8 +41,10 @@
 //! * As many of the first as there are items are told that their turn has come. The item
 //!   stays in the queue until it is taken, so cancelling a waiter can neither lose an
 //!   item nor put it out of order; its turn goes to the next.
-//! * A pusher leaves its item in line, and whoever frees a place moves the first item
-//!   into the queue. Its owner, if it is cancelled later, has pushed it; if earlier, not.
+//! * Whoever frees a place holds it for the first that waits for one, so that no newcomer
+//!   takes it. A task that pushes keeps its item until then: cancelled, it has not pushed, and
+//!   the place goes to the next. (For a thread, which cannot be cancelled, the item is pushed
+//!   at once by whoever frees the place.)
 //! * One who comes new is served at once if there are more items than waiters, else it
 //!   lines up. So a busy consumer does not stop for every item, and overtakes nobody.
 //! * A `try_` verb never lines up: it takes what there is, past all who wait, and so does
@@ -53,7 +55,7 @@
 //!   queue closed.
 //!
 //! A future that is neither polled nor dropped stays in its place. Once its turn has come
-//! one item waits with it, and those behind it share the others.
+//! one item, or place, waits with it, and those behind it share the others.
 //!
 //! Every step is O(1), with ten thousand waiters too, and waiting allocates nothing once
 //! the line has been as long before. Memory that a burst of items or waiters took is

@@ -35,8 +35,15 @@ impl<'a, T> Permit<'a, T> {
     ///
     /// # Errors
     /// `Closed`, with the item, if the queue was closed since.
+    ///
+    /// # Panics
+    /// If a waker does that this wakes; the item is in the queue then.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
-        let refused = self.shared.change(|state| {
+        // Given up first: where a waker panics below, `drop` must not give the place back
+        // once more.
+        let shared = self.shared;
+        mem::forget(self);
+        let refused = shared.change(|state| {
             state.unhold();
             if state.is_closed() {
                 return Some(item);
@@ -44,7 +51,6 @@ impl<'a, T> Permit<'a, T> {
             state.push(item);
             None
         });
-        mem::forget(self);
         match refused {
             None => Ok(()),
             Some(item) => Err(PushError::Closed(item)),

@@ -46,6 +46,9 @@ impl<T> Shared<T> {
         mut state: LockGuard<'a, State<T>>,
         deadline: Deadline,
     ) -> Option<LockGuard<'a, State<T>>> {
+        if deadline == Deadline::AT_ONCE {
+            return (state.len() != 0).then_some(state);
+        }
         let key = state.join_poppers(None);
         drop(state);
         let turn = Turn::new(self, Want::Item, key);

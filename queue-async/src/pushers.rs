@@ -1,10 +1,12 @@
 //! [`Pushers`]: those who wait for a place.
 //!
-//! A pusher leaves its item in line, and whoever frees a place moves the item of the
-//! first in line into the queue and wakes its owner, who finds the work done. That is
-//! one turn for two items where the queue holds a single one, and the place is never
-//! free in between. A pusher that is cancelled takes its item out of the line, unless
-//! it is in the queue already: then it was pushed.
+//! Whoever frees a place holds it for the first in line, and wakes it: nobody who comes
+//! later can take it. A task keeps its item until it comes, and pushes it then. So a task
+//! that is cancelled has not pushed, and what it gives back is a place.
+//!
+//! A thread cannot be cancelled while it waits, so it leaves its item in line: whoever frees
+//! a place moves it into the queue, and its owner finds the work done. That is one turn for
+//! two items where the queue holds a single one.
 
 use queue_core::waiters::{Key, Line};
 use std::mem;

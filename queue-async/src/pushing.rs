@@ -1,6 +1,6 @@
 //! Getting one's turn to push: at once or not at all, blocking the thread, and as a
-//! future. For one item, that others may push on behalf of who waits; and for whoever
-//! needs a place to do something else with.
+//! future. For one item, that others push on behalf of a thread that waits; and for
+//! whoever needs a place to do something else with.
 
 use crate::coop;
 use crate::pushers::Wish;
@@ -11,8 +11,8 @@ use queue_core::sync::{Deadline, LockGuard};
 use queue_core::{PushTimeoutError, TryPushError};
 use std::task::{Context, Poll, ready};
 
-/// What an item's slot holds until its pusher is served or stands in line.
-const HELD: &str = "an item is pushed once";
+/// What a future's item is there for, until it is pushed.
+const ONCE: &str = "an item is pushed once";
 
 // One item.
 impl<T> Shared<T> {
@@ -44,7 +44,7 @@ impl<T> Shared<T> {
             return Err(PushTimeoutError::Closed(item));
         }
         if state.places() == 0 {
-            return self.wait_in_line_push(state, Wish::Push(item), deadline());
+            return self.wait_in_line_push(state, item, deadline());
         }
         state.push(item);
         release(state);
@@ -56,10 +56,13 @@ impl<T> Shared<T> {
     fn wait_in_line_push<'a>(
         &'a self,
         mut state: LockGuard<'a, State<T>>,
-        wish: Wish<T>,
+        item: T,
         deadline: Deadline,
     ) -> Result<(), PushTimeoutError<T>> {
-        let key = state.join_pushers(wish, None);
+        if deadline == Deadline::AT_ONCE {
+            return Err(PushTimeoutError::Timeout(item));
+        }
+        let key = state.join_pushers(Wish::Push(item), None);
         drop(state);
         let turn = Turn::new(self, Want::Push, key);
         let mut state = turn.wait_lock(deadline);
@@ -70,9 +73,9 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Pushes what is in `item` once it is this task's turn, by itself or by whoever
-    /// frees the place; `turn` is where it stands in line meanwhile. If the queue is
-    /// closed the item is in its place again.
+    /// Pushes what is in `item` once it is this task's turn; `turn` is where it stands in
+    /// line meanwhile. The item stays where it is until then, so a future that is dropped
+    /// has not pushed; and if the queue is closed.
     ///
     /// The answer fits a register, with and without waiting: one that goes through memory
     /// costs as much as the lock does.
@@ -89,11 +92,11 @@ impl<T> Shared<T> {
         } else {
             let mut state = self.lock();
             if state.places() > 0 && !state.is_closed() {
-                state.push(item.take().expect(HELD));
+                state.push(item.take().expect(ONCE));
                 release_quietly(state);
                 Poll::Ready(Ok(()))
             } else {
-                self.line_up_push(item, turn, cx, state)
+                self.line_up_push(turn, cx, state)
             }
         };
         if polled.is_ready() {
@@ -106,18 +109,14 @@ impl<T> Shared<T> {
     #[inline(never)]
     fn line_up_push<'a>(
         &'a self,
-        item: &mut Option<T>,
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
-        mut state: LockGuard<'a, State<T>>,
+        state: LockGuard<'a, State<T>>,
     ) -> Poll<Result<(), Closed>> {
         if state.is_closed() {
             return Poll::Ready(Err(Closed));
         }
-        let wish = Wish::Push(item.take().expect(HELD));
-        let key = state.join_pushers(wish, Some(cx.waker().clone()));
-        drop(state);
-        *turn = Some(Turn::new(self, Want::Push, key));
+        *turn = Some(self.line_up_place(cx, state));
         Poll::Pending
     }
 }
@@ -129,9 +128,15 @@ fn poll_push_in_line<T>(
     turn: &mut Option<Turn<'_, T>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Closed>> {
-    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Push, cx));
-    *item = turn.leave(Want::Push, &mut state);
-    Poll::Ready(if item.is_none() { Ok(()) } else { Err(Closed) })
+    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Hold, cx));
+    // The place that was held for it is free for what follows.
+    turn.leave(Want::Hold, &mut state);
+    if state.is_closed() {
+        return Poll::Ready(Err(Closed));
+    }
+    state.push(item.take().expect(ONCE));
+    release_quietly(state);
+    Poll::Ready(Ok(()))
 }
 
 // A place. In each, `act` is what to do with it.
@@ -188,11 +193,9 @@ impl<T> Shared<T> {
             turn.leave(Want::Hold, &mut state);
             state
         } else {
-            let mut state = self.lock();
+            let state = self.lock();
             if state.places() == 0 && !state.is_closed() {
-                let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
-                drop(state);
-                *turn = Some(Turn::new(self, Want::Hold, key));
+                *turn = Some(self.line_up_place(cx, state));
                 return Poll::Pending;
             }
             state
@@ -204,5 +207,16 @@ impl<T> Shared<T> {
         let result = act(&mut state);
         release(state);
         Poll::Ready(Ok(result))
+    }
+
+    /// The end of the line, for a task that wants to have a place held.
+    fn line_up_place<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        mut state: LockGuard<'a, State<T>>,
+    ) -> Turn<'a, T> {
+        let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
+        drop(state);
+        Turn::new(self, Want::Hold, key)
     }
 }

@@ -173,7 +173,7 @@ fn a_woken_waiter_that_is_cancelled_passes_its_turn_on() {
 }
 
 #[test]
-fn whoever_frees_a_place_pushes_the_item_that_waits_for_it() {
+fn a_place_is_held_for_who_waits_for_it_until_it_comes_or_goes() {
     let queue = AsyncQueue::bounded(1);
     queue.try_push(0).unwrap();
     let mut first = Task::waiting(queue.push_async(1));
@@ -184,12 +184,31 @@ fn whoever_frees_a_place_pushes_the_item_that_waits_for_it() {
     second.cancel();
     assert_eq!(queue.try_pop(), Ok(0));
     assert_eq!((first.woken(), third.woken()), (1, 0));
-    // In the queue already: cancelling comes too late.
+    // The place is held for it: cancelled, it has not pushed, and the next one's turn comes.
+    assert!(queue.is_full() && queue.is_empty());
     first.cancel();
-    assert_eq!(queue.try_pop(), Ok(1));
+    assert_eq!(third.woken(), 1);
+    assert!(queue.is_full() && queue.is_empty());
     third.ready().unwrap();
     assert_eq!(queue.try_pop(), Ok(3));
     assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+}
+
+#[test]
+fn the_item_of_a_thread_that_waits_is_pushed_by_whoever_frees_a_place() {
+    let queue = AsyncQueue::bounded(1);
+    queue.try_push(0).unwrap();
+    std::thread::scope(|s| {
+        let thread = s.spawn(|| queue.push(1));
+        // A task lines up behind it, and a pop that does not wait serves the thread first.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let mut task = Task::waiting(queue.push_async(2));
+        assert_eq!(queue.try_pop(), Ok(0));
+        assert_eq!((queue.len(), task.woken()), (1, 0));
+        thread.join().unwrap().unwrap();
+        assert_eq!(queue.try_pop(), Ok(1));
+        task.ready().unwrap();
+    });
 }
 
 #[test]

@@ -34,6 +34,38 @@ fn dropped() {
     });
 }
 
+/// A permit is used while two wait behind it: a push that gives up after a poll, and one that
+/// does not. Catches: an item that goes in before its future is ready; a held place that goes
+/// with the one who leaves.
+#[test]
+fn used_beside_a_cancelled_push() {
+    check("async_permit_used_beside_a_cancelled_push", Some(3), || {
+        let queue = AsyncQueue::bounded(1);
+        let permit = queue.try_reserve().unwrap();
+        let other = queue.clone();
+        let quitter = thread::spawn(move || {
+            let cx = &mut Context::from_waker(Waker::noop());
+            pin!(other.push_async(1)).poll(cx).is_ready()
+        });
+        let other = queue.clone();
+        let producer = thread::spawn(move || block_on(other.push_async(2)).unwrap());
+        permit.push(0).unwrap();
+        let mut got = vec![queue.pop().unwrap()];
+        while got.last() != Some(&2) {
+            got.push(queue.pop().unwrap());
+        }
+        let pushed = quitter.join().unwrap();
+        producer.join().unwrap();
+        got.extend(queue.try_iter());
+        let ones = got.iter().filter(|item| **item == 1).count();
+        assert_eq!(
+            (ones, got.len()),
+            (usize::from(pushed), 2 + usize::from(pushed))
+        );
+        assert!(!queue.is_full());
+    });
+}
+
 /// Two permits in a queue of one place, used in turn. Catches: places that are held given
 /// away.
 #[test]

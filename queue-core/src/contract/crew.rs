@@ -120,10 +120,6 @@ impl<R> Worker<R> {
             _ => resume_unwind(Box::new(Reported)),
         }
     }
-
-    pub(super) fn is_finished(&self) -> bool {
-        self.0.is_finished()
-    }
 }
 
 /// The text of a panic.
