@@ -160,8 +160,10 @@ pub trait Queue<T: Send>: Send + Sync {
     /// Pushes `item` as soon as there is a place.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the item in the queue whole, or drops it with the
-    /// future and leaves the queue as it was; a wake meant for it goes to another.
+    /// A future that is dropped before it was ready has not pushed: the item is dropped with
+    /// it, and a wake meant for it goes to another. So whoever tries again pushes no item
+    /// twice. To keep the item, hold the place first (a permit of `AsyncQueue`), or push a
+    /// batch of one by [`push_many_async`](Self::push_many_async).
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
@@ -171,22 +173,27 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pushes from the front of `items` what finds a place, and never waits: how many
-    /// it pushed, at least one unless `items` is empty.
+    /// it pushed, at least one unless `items` is empty, and no more than there were places
+    /// when it looked, however fast others pop.
     ///
     /// # Errors
     /// `Full` if there is no place at all, `Closed`, or `Failed` if the first item
     /// failed; what did not go in stays in `items`.
     #[doc(alias("try_send_many", "batch"))]
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
-        let mut pushed = 0;
-        while let Some(item) = items.pop_front() {
+        let places = match self.capacity() {
+            Some(capacity) => capacity.saturating_sub(self.len()).max(1),
+            None => usize::MAX,
+        };
+        let most = items.len().min(places);
+        for pushed in 0..most {
+            let Some(item) = items.pop_front() else { break };
             if let Err(error) = self.try_push(item) {
                 let error = error.map(|item| items.push_front(item));
                 return if pushed == 0 { Err(error) } else { Ok(pushed) };
             }
-            pushed += 1;
         }
-        Ok(pushed)
+        Ok(most)
     }
 
     /// Pushes all of `items` in order, waiting for places. Other producers' items may
@@ -294,7 +301,9 @@ pub trait Queue<T: Send>: Send + Sync {
     }
 
     /// Pops up to `max` items at once into `into`, and never waits: how many it
-    /// popped, at least one unless `max` is zero, and all there are if nobody else acts.
+    /// popped, at least one unless `max` is zero, and all there are if nobody else acts. No
+    /// more than were inside when it looked, so never more than the capacity, however
+    /// fast others push: `usize::MAX` takes what is there, and ends.
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first
@@ -303,18 +312,23 @@ pub trait Queue<T: Send>: Send + Sync {
     /// default has nowhere to keep a failure.)
     #[doc(alias("try_recv_many", "drain", "batch"))]
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
-        for popped in 0..max {
+        if max == 0 {
+            return Ok(0);
+        }
+        let most = max.min(self.len().max(1));
+        for popped in 0..most {
             match self.try_pop() {
                 Ok(item) => into.push(item),
                 Err(error) if popped == 0 => return Err(error),
                 Err(_) => return Ok(popped),
             }
         }
-        Ok(max)
+        Ok(most)
     }
 
     /// Waits for one item, and takes up to `max` at once, appending them to `into`: how
-    /// many. A `max` of zero is `Ok(0)` at once.
+    /// many, but no more than [`try_pop_many`](Self::try_pop_many) would. A `max` of zero is
+    /// `Ok(0)` at once.
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
@@ -341,7 +355,8 @@ pub trait Queue<T: Send>: Send + Sync {
 
     // The end.
 
-    /// Closes the queue and takes what is left, in order. An item that fails to come
+    /// Closes the queue and takes what is left, in order: what was inside, and what pushes
+    /// that were under way had still put in. An item that fails to come
     /// out (a process kind whose bytes were damaged) is skipped.
     ///
     /// ```
@@ -435,7 +450,9 @@ pub trait Queue<T: Send>: Send + Sync {
         Iter::new(self)
     }
 
-    /// Pops what is inside, and ends where popping would wait.
+    /// Pops what is inside, and ends where popping would wait: beside a producer that is
+    /// as fast it need not end (as `std::sync::mpsc`'s). What was inside at one moment, and
+    /// no more, is what [`try_pop_many`](Self::try_pop_many) takes.
     ///
     /// # Panics
     /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it

@@ -101,6 +101,7 @@ broken! {
     cancelled_pop_loses_the_item: TakesThenYields breaks C9 c9_cancel, "never came out";
     cancelled_push_keeps_a_place: KeepsPermit breaks C9 c9_cancel, "a place was lost";
     cancelled_push_pushes_too_much: PushesFromGrave breaks C9 c9_cancel, "after a cancelled push";
+    cancelled_push_pushes_nevertheless: PushesIfWoken breaks C9 c9_cancel, "after a cancelled push";
     counts_who_pushes: CountsPushers breaks C10 c10_count, "of";
     counts_what_has_gone: CountsLate breaks C10 c10_count, "len()";
     ends_close_nothing: EndsNeverClose breaks C12 c12_ends, "open after the last producer";
@@ -114,6 +115,8 @@ broken! {
     batch_goes_in_whole: BatchOverfills breaks C15 c15_many, "len() above|in order";
     batch_wakes_one: BatchWakesOne breaks C15 c15_many, "wakes as many as it serves: still not done|waiting pops was not woken";
     batch_drops_the_rest: BatchDropsRest breaks C15 c15_many, "";
+    batch_pops_what_comes_meanwhile: BatchPopsOn breaks C15 c15_many, "popped, of";
+    batch_pushes_where_places_come_meanwhile: BatchPushesOn breaks C15 c15_many, "pushed, into";
 }
 
 /// The kind with items that can fail.

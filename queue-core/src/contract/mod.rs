@@ -14,13 +14,13 @@
 //! | [C6 time](c6_time) | never `Timeout` early; one try before the clock; huge timeouts work |
 //! | [C7 close](c7_close) | pushes are `Closed`, pops drain, then `Closed`; all waiters wake |
 //! | [C8 give back](c8_give_back) | every failed push returns the item and changes nothing |
-//! | [C9 cancel](c9_cancel) | a dropped future loses no item, and leaves one whole or not at all |
+//! | [C9 cancel](c9_cancel) | a dropped pop loses no item, a dropped push has not pushed |
 //! | [C10 count](c10_count) | `len` is never above the capacity, and exact when nobody else acts |
 //! | [C11 drop](c11_drop) | what is left is dropped once; a panic in `T`'s code does no harm |
 //! | [C12 ends](c12_ends) | the last producer or consumer to go closes the queue |
 //! | [C13 mixed](c13_mixed) | threads and futures wait on the same queue together |
 //! | [C14 calm](c14_calm) | who has waited a millisecond uses no CPU |
-//! | [C15 many](c15_many) | batches keep all of this, item by item |
+//! | [C15 many](c15_many) | batches keep all of this, item by item; one that does not wait takes no more than was inside |
 //!
 //! # For the author of a queue
 //!

@@ -94,6 +94,8 @@ faults! {
     KeepsPermit,
     /// A cancelled `push_async` leaves its item all the same, capacity or not.
     PushesFromGrave,
+    /// A cancelled `push_async` leaves its item if there is a place by then.
+    PushesIfWoken,
     /// Who is about to push counts as an item.
     CountsPushers,
     /// Items taken since the last push still count.
@@ -126,4 +128,8 @@ faults! {
     BatchWakesOne,
     /// A batch drops what does not fit after some of it did.
     BatchDropsRest,
+    /// A batch pops as long as there is something.
+    BatchPopsOn,
+    /// A batch pushes as long as there is a place.
+    BatchPushesOn,
 }

@@ -138,8 +138,10 @@ impl<T> Store<T> {
         if max == 0 {
             return Ok(0);
         }
+        // No more than are inside now, whatever comes while this takes from two deques.
+        let max = max.min(self.len().max(1));
         // Outside the locks, so that an allocation keeps nobody waiting.
-        into.reserve(max.min(self.len()));
+        into.reserve(max);
         let mut some = |max| {
             self.take(max, |deque, count| {
                 into.extend(deque.drain(..count));

@@ -14,6 +14,7 @@ mod c11_drop;
 mod c12_ends;
 mod c13_mixed;
 mod c14_calm;
+mod c15_limits;
 mod c15_many;
 
 pub use c01_fifo::c1_fifo;

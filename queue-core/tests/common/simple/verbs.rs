@@ -159,7 +159,8 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
     }
 
     async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
-        let ghost = (F::FAULT == Fault::PushesFromGrave).then(|| item.clone());
+        let leaves = [Fault::PushesFromGrave, Fault::PushesIfWoken].contains(&F::FAULT);
+        let ghost = leaves.then(|| item.clone());
         let mut grave = Grave {
             queue: self,
             waits: true,
@@ -206,12 +207,34 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
         }
     }
 
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        let most = match F::FAULT {
+            Fault::BatchPopsOn => max,
+            _ => max.min(self.state().inside.len().max(1)),
+        };
+        for popped in 0..most {
+            match self.try_pop() {
+                Ok(item) => into.push(item),
+                Err(error) if popped == 0 => return Err(error),
+                Err(_) => return Ok(popped),
+            }
+        }
+        Ok(most)
+    }
+
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        let most = match (F::FAULT, self.capacity) {
+            (Fault::BatchPushesOn | Fault::BatchOverfills | Fault::BatchDropsRest, _)
+            | (_, None) => usize::MAX,
+            (_, Some(n)) => n.saturating_sub(self.state().inside.len()).max(1),
+        };
         let mut pushed = 0;
-        while let Some(item) = match F::FAULT {
-            Fault::BatchReversed => items.pop_back(),
-            _ => items.pop_front(),
-        } {
+        while pushed < most
+            && let Some(item) = match F::FAULT {
+                Fault::BatchReversed => items.pop_back(),
+                _ => items.pop_front(),
+            }
+        {
             let done = match F::FAULT {
                 Fault::BatchOverfills | Fault::BatchWakesOne => self.push_quietly(item),
                 _ => self.try_push(item),
@@ -289,6 +312,10 @@ impl<T: Sample, F: Broken> Drop for Grave<'_, T, F> {
             self.queue.state().lost += 1;
         }
         if let Some(ghost) = self.ghost.take() {
+            if F::FAULT == Fault::PushesIfWoken {
+                drop(self.queue.try_push(ghost));
+                return;
+            }
             self.queue.state().inside.push_back(ghost);
         }
     }

@@ -1,0 +1,104 @@
+//! The limits of a batch that does not wait, for C15: what is inside, or what places there
+//! are, when it looks, though others push what it pops and pop what it pushes.
+
+use super::c15_many::{batch, numbers};
+use super::*;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+/// Polls a future again whenever it is woken, in the very call that wakes it.
+struct Eager {
+    future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    /// It was woken and is to be polled.
+    woken: AtomicBool,
+}
+
+impl Eager {
+    fn start(future: impl Future<Output = ()> + Send + 'static) {
+        let eager = Arc::new(Self {
+            future: Mutex::new(Some(Box::pin(future))),
+            woken: AtomicBool::new(false),
+        });
+        Wake::wake(eager);
+    }
+}
+
+impl Wake for Eager {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        while self.woken.load(Ordering::SeqCst) {
+            // Whoever is polling it looks once more before it is done.
+            let Ok(mut slot) = self.future.try_lock() else {
+                return;
+            };
+            while self.woken.swap(false, Ordering::SeqCst) {
+                let waker = Waker::from(self.clone());
+                let cx = &mut Context::from_waker(&waker);
+                if (slot.as_mut()).is_some_and(|future| future.as_mut().poll(cx).is_ready()) {
+                    *slot = None;
+                }
+            }
+        }
+    }
+}
+
+/// So many items at most are made by those who go on as long as they can.
+const ENDLESS: u64 = 1000;
+
+/// Whatever is popped is made up for at once, by one who is woken by that.
+pub(super) fn pops<S: Subject>() {
+    for capacity in [1, 2, 8] {
+        let queue = full::<S>(capacity);
+        let pushing = queue.clone();
+        Eager::start(async move {
+            for number in capacity as u64..ENDLESS {
+                if pushing.push_async(item::<S>(number)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let mut into = Vec::new();
+        let popped = queue.try_pop_many(&mut into, usize::MAX);
+        assert_eq!(popped, Ok(capacity), "popped, of {capacity} inside");
+        assert!(
+            numbers(&into).into_iter().eq(0..capacity as u64),
+            "in order: {:?}",
+            numbers(&into)
+        );
+        drop(queue.close_now());
+    }
+}
+
+/// Whatever is pushed is popped at once, by one who is woken by that.
+pub(super) fn pushes<S: Subject>() {
+    for capacity in [1, 2, 8] {
+        let queue = bounded::<S>(capacity);
+        let popping = queue.clone();
+        Eager::start(async move { while popping.pop_async().await.is_ok() {} });
+        let mut items = batch(0..ENDLESS);
+        let pushed = queue.try_push_many(&mut items);
+        assert_eq!(pushed, Ok(capacity), "pushed, into {capacity} places");
+        drop(queue.close_now());
+    }
+}
+
+/// The same beside threads, for queues whose futures are woken by a thread of their own.
+pub(super) fn beside_threads<S: Subject>(crew: &Crew) {
+    let queue = bounded::<S>(4);
+    let pushers = [0, 1].map(|number| {
+        let queue = queue.clone();
+        crew.spawn(move || while queue.push(item::<S>(number)).is_ok() {})
+    });
+    let mut into = Vec::new();
+    for _ in 0..2000 {
+        into.clear();
+        if let Ok(popped) = queue.try_pop_many(&mut into, usize::MAX) {
+            assert_eq!(popped, into.len(), "popped, and appended");
+            assert!(popped <= 4, "popped {popped} of 4 at most inside");
+        }
+    }
+    queue.close();
+    pushers.into_iter().for_each(|pusher| pusher.join());
+}
