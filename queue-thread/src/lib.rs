@@ -6,7 +6,8 @@
 //! | [`LockFreeQueue`] | a ring of slots without a lock; unbounded, `crossbeam-queue`'s list | for single items through a small capacity, above all with more threads than cores |
 //!
 //! Both are bounded or unbounded, for any number of producers and consumers, and keep
-//! every promise of [`Queue`]. Of `unsafe` code there are two blocks, in the ring.
+//! every promise of [`Queue`]. Of `unsafe` code there are a few lines, all of them in
+//! `LockFreeQueue`: in its two storages and its handle.
 //!
 //! ```
 //! use queue_thread::{Queue, ThreadQueue};

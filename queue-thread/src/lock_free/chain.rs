@@ -7,6 +7,7 @@ use super::drop_all;
 use super::gate::{Gate, Refused};
 use queue_core::sync::CachePadded;
 use queue_core::{TryPopError, TryPushError};
+use std::mem::{MaybeUninit, needs_drop};
 
 #[cfg(loom)]
 use super::stand_in::SegQueue;
@@ -14,7 +15,9 @@ use super::stand_in::SegQueue;
 use crossbeam_queue::SegQueue;
 
 pub(super) struct Chain<T> {
-    items: SegQueue<T>,
+    /// Each is there. The type says less, so that the list can be dropped after what its
+    /// items borrow: see [`Owner`](super::owner::Owner).
+    items: SegQueue<MaybeUninit<T>>,
     gate: CachePadded<Gate>,
 }
 
@@ -37,7 +40,7 @@ impl<T> Chain<T> {
     pub(super) fn push(&self, item: T) -> Pushed<T> {
         match self.gate.enter() {
             Ok(pass) => {
-                self.items.push(item);
+                self.items.push(MaybeUninit::new(item));
                 Pushed {
                     result: Ok(()),
                     at_close: pass.leave(),
@@ -52,12 +55,18 @@ impl<T> Chain<T> {
 
     #[inline]
     pub(super) fn pop(&self) -> Result<T, TryPopError> {
-        match self.items.pop() {
+        match self.take() {
             Some(item) => Ok(item),
             None if !self.gate.is_over() => Err(TryPopError::Empty),
             // Asked again: whatever was pushed before all was over is there to see now.
-            None => self.items.pop().ok_or(TryPopError::Closed),
+            None => self.take().ok_or(TryPopError::Closed),
         }
+    }
+
+    #[inline(always)]
+    fn take(&self) -> Option<T> {
+        // SAFETY: nothing but `push` puts items in, and it puts in one that is there.
+        self.items.pop().map(|item| unsafe { item.assume_init() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,9 +82,18 @@ impl<T> Chain<T> {
     }
 }
 
-/// The list itself would leave the rest where dropping an item panics.
+/// To the last, though dropping an item panics; the list itself drops none.
 impl<T> Drop for Chain<T> {
     fn drop(&mut self) {
-        drop_all(|| self.items.pop());
+        if needs_drop::<T>() {
+            drop_all(|| {
+                let Some(mut item) = self.items.pop() else {
+                    return false;
+                };
+                // SAFETY: as in `take`; it is not looked at again.
+                unsafe { item.assume_init_drop() };
+                true
+            });
+        }
     }
 }

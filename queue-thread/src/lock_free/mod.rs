@@ -1,15 +1,19 @@
 //! [`LockFreeQueue`]: the handle, and the verbs of the trait on its two storages.
 
+#[allow(unsafe_code)]
 mod chain;
 mod gate;
+#[allow(unsafe_code)]
+mod owner;
 #[allow(unsafe_code)]
 mod ring;
 #[cfg(loom)]
 mod stand_in;
 
 use chain::Chain;
+use owner::Owner;
 use queue_core::event::{Event, Listener};
-use queue_core::sync::{Arc, CachePadded};
+use queue_core::sync::CachePadded;
 use queue_core::{Bound, Create, Ends, Failure, Queue, Side, TryPopError, TryPushError};
 use ring::Ring;
 use std::fmt;
@@ -43,8 +47,41 @@ use std::fmt;
 /// assert_eq!(queue.try_push("b"), Err(TryPushError::Full("b")));
 /// assert_eq!(queue.pop(), Ok("a"));
 /// ```
+///
+/// Like a `Vec` it may hold references to what is declared after it:
+///
+/// ```
+/// use queue_thread::{LockFreeQueue, Queue};
+/// let names = LockFreeQueue::bounded(1);
+/// let name = String::from("a");
+/// names.push(&name).unwrap();
+/// ```
+///
+/// but no item whose own `Drop` could look at what is gone by then:
+///
+/// ```compile_fail,E0597
+/// use queue_thread::{LockFreeQueue, Queue};
+/// struct Says<'a>(&'a str);
+/// impl Drop for Says<'_> {
+///     fn drop(&mut self) {
+///         println!("{}", self.0);
+///     }
+/// }
+/// let names = LockFreeQueue::bounded(1);
+/// let name = String::from("a");
+/// names.push(Says(&name)).ok().unwrap();
+/// ```
+///
+/// Nor does a queue of items that live long pass for one of items that do not:
+///
+/// ```compile_fail
+/// use queue_thread::LockFreeQueue;
+/// fn shorter<'a>(queue: LockFreeQueue<&'static str>) -> LockFreeQueue<&'a str> {
+///     queue
+/// }
+/// ```
 #[doc(alias("channel", "mpmc", "ArrayQueue", "SegQueue"))]
-pub struct LockFreeQueue<T>(Arc<Shared<T>>);
+pub struct LockFreeQueue<T>(Owner<T>);
 
 struct Shared<T> {
     storage: Storage<T>,
@@ -79,7 +116,7 @@ impl<T> LockFreeQueue<T> {
     }
 
     fn new(bound: Bound) -> Self {
-        Self(Arc::new(Shared {
+        Self(Owner::new(Shared {
             storage: match bound {
                 Bound::Items(n) => Bounded(Ring::new(n.get())),
                 Bound::Unbounded => Unbounded(Chain::new()),
@@ -122,7 +159,7 @@ impl<T: Send> Queue<T> for LockFreeQueue<T> {
 
     #[inline]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        let shared = &*self.0;
+        let shared: &Shared<T> = &self.0;
         match &shared.storage {
             Bounded(ring) => {
                 ring.push(item)?;
@@ -147,7 +184,7 @@ impl<T: Send> Queue<T> for LockFreeQueue<T> {
 
     #[inline]
     fn try_pop(&self) -> Result<T, TryPopError> {
-        let shared = &*self.0;
+        let shared: &Shared<T> = &self.0;
         let item = match &shared.storage {
             Bounded(ring) => {
                 let item = ring.pop()?;
@@ -235,14 +272,15 @@ impl<T> Storage<T> {
     }
 }
 
-/// Drops whatever `pop` gives, to the last, though dropping one of them panics.
-fn drop_all<T>(pop: impl FnMut() -> Option<T>) {
-    struct Rest<T, P: FnMut() -> Option<T>>(P);
-    impl<T, P: FnMut() -> Option<T>> Drop for Rest<T, P> {
+/// Calls `drop_one` until there is none, though dropping one of them panics. It has to drop an
+/// item where it lies: what that borrows may be gone, and then it must not be moved.
+fn drop_all(drop_one: impl FnMut() -> bool) {
+    struct Rest<D: FnMut() -> bool>(D);
+    impl<D: FnMut() -> bool> Drop for Rest<D> {
         fn drop(&mut self) {
-            while (self.0)().is_some() {}
+            while (self.0)() {}
         }
     }
-    let mut rest = Rest(pop);
-    while (rest.0)().is_some() {}
+    let mut rest = Rest(drop_one);
+    while (rest.0)() {}
 }

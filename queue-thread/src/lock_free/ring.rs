@@ -1,5 +1,4 @@
-//! [`Ring`]: the storage of a bounded [`LockFreeQueue`](super::LockFreeQueue), and the one
-//! place of this crate with `unsafe` code.
+//! [`Ring`]: the storage of a bounded [`LockFreeQueue`](super::LockFreeQueue).
 //!
 //! A ring of slots, as Dmitry Vyukov described it. Each slot has a *stamp* that says whose
 //! turn it is:
@@ -28,7 +27,7 @@ use super::drop_all;
 use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
 use queue_core::sync::{CachePadded, UnsafeCell, seq_cst, thread};
 use queue_core::{TryPopError, TryPushError};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, needs_drop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 struct Slot<T> {
@@ -281,7 +280,20 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        drop_all(|| self.pop().ok());
+        if needs_drop::<T>() {
+            drop_all(|| {
+                let Ok((slot, head)) = self.take() else {
+                    return false;
+                };
+                // Before the drop, which may panic: others are to be dropped after it.
+                let empty = head.wrapping_add(self.lap());
+                slot.stamp.store(empty, Ordering::Relaxed);
+                // SAFETY: the slot was full and is this thread's own, says `take`. There is
+                // no other thread now that could fill it.
+                (slot.item).with_mut(|place| unsafe { (*place).assume_init_drop() });
+                true
+            });
+        }
     }
 }
 
