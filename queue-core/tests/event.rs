@@ -45,6 +45,10 @@ fn wakers_that_panic_keep_nobody_asleep() {
     for (_, bell) in &sleepers {
         assert!(bell.rung.load(Ordering::Relaxed), "somebody sleeps on");
     }
+    assert!(
+        !event.has_waiting(),
+        "notifiers look for those who were woken"
+    );
 }
 
 #[test]
@@ -71,6 +75,21 @@ fn who_has_left_is_not_waited_for() {
         !event.has_waiting(),
         "notifiers look for those who have left"
     );
+}
+
+#[test]
+fn a_burst_wakes_as_many_tasks_as_there_are() {
+    for tasks in 1..4 {
+        let event = Event::new();
+        let sleepers: Vec<_> = (0..tasks).map(|_| sleeper(&event, false)).collect();
+        event.notify_under_lock_unless_pending(tasks);
+        for (_, bell) in &sleepers {
+            assert!(
+                bell.rung.load(Ordering::Relaxed),
+                "one of {tasks} sleeps on"
+            );
+        }
+    }
 }
 
 #[test]

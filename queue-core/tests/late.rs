@@ -5,9 +5,10 @@
 
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{Ends, Queue, Side, TryPopError, TryPushError};
+use queue_core::{Ends, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::time::Duration;
 #[derive(Default)]
 struct Late {
     item: Mutex<Option<u8>>,
+    /// If not zero: how often somebody may try in vain, though there seems to be something.
+    teases: AtomicUsize,
     ends: Ends,
 }
 
@@ -25,6 +28,18 @@ impl Late {
         let queue = Self::default();
         queue.with(|place| *place = item);
         queue
+    }
+
+    /// Whether there only seems to be something.
+    fn teases(&self) -> bool {
+        match self.teases.load(Ordering::Relaxed) {
+            0 => false,
+            1 => panic!("who finds nothing tries for ever"),
+            left => {
+                self.teases.store(left - 1, Ordering::Relaxed);
+                true
+            }
+        }
     }
 
     fn with<R>(&self, change: impl FnOnce(&mut Option<u8>) -> R) -> R {
@@ -55,6 +70,9 @@ impl Queue<u8> for Late {
     type Listener<'a> = Waiter<'a>;
 
     fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
+        if self.teases() {
+            return Err(TryPushError::Full(item));
+        }
         self.with(|place| match place {
             Some(_) => Err(TryPushError::Full(item)),
             None => {
@@ -65,6 +83,9 @@ impl Queue<u8> for Late {
     }
 
     fn try_pop(&self) -> Result<u8, TryPopError> {
+        if self.teases() {
+            return Err(TryPopError::Empty);
+        }
         self.with(Option::take).ok_or(TryPopError::Empty)
     }
 
@@ -74,6 +95,10 @@ impl Queue<u8> for Late {
 
     fn listen_places(&self) -> Waiter<'_> {
         Waiter(self, Side::Producers)
+    }
+
+    fn glance(&self, _: Side) -> usize {
+        usize::from(self.teases.load(Ordering::Relaxed) != 0)
     }
 
     fn ends(&self) -> &Ends {
@@ -105,4 +130,17 @@ fn a_thread_whose_time_is_up_tries_once_more() {
         assert_eq!(queue.push_timeout(2, time), Ok(()));
         assert_eq!(queue.try_pop(), Ok(2));
     }
+}
+
+/// What seems to be there may be somebody else's by then, time and again.
+#[test]
+fn a_thread_whose_time_is_up_does_not_look_for_more() {
+    let queue = Late::default();
+    queue.teases.store(2_000_000, Ordering::Relaxed);
+    let brief = Duration::from_millis(1);
+    assert_eq!(queue.pop_timeout(brief), Err(PopTimeoutError::Timeout));
+    assert_eq!(
+        queue.push_timeout(1, brief),
+        Err(PushTimeoutError::Timeout(1))
+    );
 }

@@ -191,3 +191,61 @@ fn event_notify_all() {
             .for_each(|waiter| waiter.join().unwrap());
     });
 }
+
+/// Two threads wait and two permits come, of which a future that is dropped hears one.
+/// Catches: `Drop` leaving it to a thread that is on its way for the other one.
+#[test]
+fn event_cancel_beside_threads() {
+    check("event_cancel_beside_threads", Some(2), || {
+        let permits = Permits::new(0);
+        let cancelled = permits.clone();
+        let quitter = thread::spawn(move || {
+            let listener = pin!(cancelled.came.listen());
+            let mut cx = Context::from_waker(Waker::noop());
+            if listener.poll(&mut cx) == Poll::Ready(()) {
+                // It was told to try, and leaves what there is to the others.
+                cancelled.came.notify();
+            }
+        });
+        let other = permits.clone();
+        let giver = thread::spawn(move || (0..2).for_each(|_| other.give()));
+        let other = permits.clone();
+        let taker = thread::spawn(move || other.take());
+        permits.take();
+        taker.join().unwrap();
+        quitter.join().unwrap();
+        giver.join().unwrap();
+    });
+}
+
+/// Somebody begins to wait while all are woken, and then what it waits for comes.
+/// Catches: `notify_all` publishing that nobody waits after others may register.
+#[test]
+fn event_notify_all_beside_notify() {
+    check("event_notify_all_beside_notify", Some(3), || {
+        let permits = Permits::new(0);
+        let other = permits.clone();
+        let all = thread::spawn(move || other.came.notify_all());
+        let other = permits.clone();
+        let giver = thread::spawn(move || other.give());
+        permits.take();
+        all.join().unwrap();
+        giver.join().unwrap();
+    });
+}
+
+/// Somebody begins to wait while another gives up, and then what it waits for comes.
+/// Catches: a listener that leaves publishing that nobody waits after others may register.
+#[test]
+fn event_leave_beside_notify() {
+    check("event_leave_beside_notify", Some(3), || {
+        let permits = Permits::new(0);
+        let other = permits.clone();
+        let leaver = thread::spawn(move || drop(other.came.listen()));
+        let other = permits.clone();
+        let giver = thread::spawn(move || other.give());
+        permits.take();
+        leaver.join().unwrap();
+        giver.join().unwrap();
+    });
+}

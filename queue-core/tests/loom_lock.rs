@@ -17,3 +17,25 @@ fn lock_excludes() {
         assert_eq!(*lock.lock(), 3);
     });
 }
+
+/// Two try what a third waits for. Catches: a failed try that frees another's lock, or that
+/// gets in.
+#[test]
+fn try_lock_excludes() {
+    check("try_lock_excludes", Some(3), || {
+        let lock = Arc::new(ByteLock::new(0));
+        let tries = [(); 2].map(|()| {
+            let lock = lock.clone();
+            thread::spawn(move || {
+                let held = lock.try_lock();
+                held.map_or(0, |mut value| {
+                    *value += 1;
+                    1
+                })
+            })
+        });
+        *lock.lock() += 1;
+        let got = tries.map(|tried| tried.join().unwrap());
+        assert_eq!(*lock.lock(), 1 + got[0] + got[1]);
+    });
+}

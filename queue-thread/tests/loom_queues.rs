@@ -70,6 +70,25 @@ fn burst_and_one_more<Q: Kind>(queue: Q) {
     assert_eq!(got + queue.try_iter().sum::<u32>(), 6);
 }
 
+/// Two sleepers and three items, of which another pop may take the first, and make the inbox
+/// the outbox, while the last one comes.
+/// Catches: what is left in the inbox published after others may push there.
+fn burst_beside_a_pop<Q: Kind>(queue: Q) {
+    let consumers = [0, 1].map(|_| {
+        let queue = queue.clone();
+        thread::spawn(move || queue.pop().unwrap())
+    });
+    let other = queue.clone();
+    let busy = thread::spawn(move || other.try_pop().unwrap_or(0));
+    queue.push_many(&mut [1, 2].into()).unwrap();
+    queue.push(3).unwrap();
+    let mut got = busy.join().unwrap();
+    for consumer in consumers {
+        got += consumer.join().unwrap();
+    }
+    assert_eq!(got + queue.try_iter().sum::<u32>(), 6);
+}
+
 /// Two sleepers, and a burst of three items of which somebody awake takes one, so that
 /// `ThreadQueue` has both others in its outbox.
 /// Catches: a pop from the outbox not waking the next for what it leaves there.
@@ -393,7 +412,7 @@ fn unbounded(_: usize) -> LockFreeQueue<u32> {
 }
 
 models! {
-    ThreadQueue::bounded as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), burst_less_one(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
+    ThreadQueue::bounded as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), burst_beside_a_pop(3, 2), burst_less_one(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
         close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue::bounded as ring: burst(2, 1), none_overtakes(3, 3), drain(2, 1), close(2, 2),

@@ -4,6 +4,11 @@
 
 use queue_core::Side;
 use queue_thread::{LockFreeQueue, Queue, ThreadQueue};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 #[test]
 fn a_queue_says_how_full_it_is() {
@@ -45,4 +50,42 @@ fn a_glance_sees_what_is_there() {
     seen(ThreadQueue::unbounded());
     seen(LockFreeQueue::bounded(40));
     seen(LockFreeQueue::unbounded());
+}
+
+/// Looks at the queue that wakes it, and pops from it.
+struct Meddler<Q>(Q);
+
+impl<Q: Queue<u32> + 'static> Wake for Meddler<Q> {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.len() < 40);
+        self.0.try_pop().unwrap();
+    }
+}
+
+/// Wakers act on the queue, whichever of its parts a pop took from.
+fn wakes_without_a_lock<Q: Queue<u32> + Clone + 'static>(queue: Q) {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let waker = Waker::from(Arc::new(Meddler(queue.clone())));
+        for _ in 0..40 {
+            while queue.try_push(1).is_ok() {}
+            let mut push = pin!(queue.push_async(2));
+            let polled = push.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            queue.try_pop().unwrap();
+            // Wherever it goes on next time.
+            queue.try_pop().unwrap();
+        }
+        done.send(()).unwrap();
+    });
+    let within = Duration::from_secs(60);
+    is_done
+        .recv_timeout(within)
+        .expect("a waker waits for ever");
+}
+
+#[test]
+fn wakers_may_use_the_queue() {
+    wakes_without_a_lock(ThreadQueue::bounded(40));
+    wakes_without_a_lock(LockFreeQueue::bounded(40));
 }

@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn those_who_were_taken_out_stay_until_they_are_removed() {
+        let mut line = Line::new();
+        let keys: Vec<_> = (0..1000).map(|waiter| line.join(waiter)).collect();
+        keys.iter().for_each(|key| line.unlink(*key));
+        assert_eq!(line.waiting(), 0);
+        for (waiter, key) in keys.into_iter().enumerate() {
+            assert_eq!(line[key], waiter as u32);
+            assert_eq!(line.remove(key), waiter as u32);
+        }
+    }
+
+    #[test]
     fn a_few_keep_their_memory() {
         let mut line = Line::new();
         let keys: Vec<_> = (1..KEEP).map(|_| line.join(0)).collect();
