@@ -29,9 +29,11 @@ pub enum FailureKind {
     Io,
     /// The process at the other end, or the one that hosts the queue, is gone.
     PeerGone,
-    /// What was found is not what this queue writes: another item type, codec or
-    /// version, or bytes that somebody damaged or forged.
+    /// What was found is not what this queue writes: bytes that somebody damaged or forged.
     Corrupt,
+    /// The queue is in order, and not the one that was expected: its programs have another item
+    /// type, codec, kind, version or word size. The text names both, and what to do.
+    Mismatch,
     /// This handle, or this user, may not do that.
     Denied,
     /// This kind, or this system, cannot do that.
@@ -50,6 +52,7 @@ impl fmt::Display for FailureKind {
             Self::Io => "i/o",
             Self::PeerGone => "peer gone",
             Self::Corrupt => "corrupt",
+            Self::Mismatch => "mismatch",
             Self::Denied => "denied",
             Self::Unsupported => "unsupported",
             Self::Unavailable => "unavailable",

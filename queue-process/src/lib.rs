@@ -32,9 +32,11 @@
 //! One half alone goes the same way ([`Handover`]), a queue also goes inside a message of
 //! `ipc-channel`, and by name (`create_named`, `open_named`; not an [`IpcQueue`]).
 //!
-//! Whoever opens a queue with another item type, codec or version is refused (`Corrupt`). Types
-//! are told apart by their full name ([`std::any::type_name`]): one that two programs share is
-//! to come from one library, and what changes inside it without its name is not noticed.
+//! Whoever opens a queue with another item type, codec, size of a word (32 or 64 bits) or version
+//! is refused with [`Mismatch`](FailureKind::Mismatch), in words that name both sides. Types are
+//! told apart by their full name ([`std::any::type_name`], with crate and module): one that two
+//! programs share is to come from one library, or to get the same name in both by a codec of
+//! your own ([`Codec::item_name`]). What changes inside a type without its name is not noticed.
 //!
 //! # Names between parent and child
 //!
@@ -102,7 +104,7 @@ mod readme {}
 
 pub mod codec;
 
-#[cfg(not(loom))]
+#[cfg_attr(loom, allow(dead_code))]
 mod foreign;
 #[cfg(not(loom))]
 mod handover;
@@ -123,6 +125,8 @@ mod shm;
 #[cfg(all(target_os = "linux", not(loom)))]
 #[allow(unsafe_code)] // Here alone.
 mod sys;
+#[cfg_attr(loom, allow(dead_code))]
+mod types;
 
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;

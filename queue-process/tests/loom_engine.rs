@@ -7,6 +7,7 @@
 #![cfg(loom)]
 
 use queue_core::model::check;
+use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::sync::thread;
 use queue_process::model::{No, Process, World};
 use std::sync::Arc;
@@ -246,6 +247,28 @@ fn bells() {
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
         assert_eq!(got, 3);
     });
+}
+
+/// A thread, or a future, waits for items, and is owed one that is not in the queue, for it came
+/// out in a batch of its process whose decoding panicked.
+/// Catches: it is not woken, or does not look for that after it got ready to sleep.
+#[test]
+fn owed_to_who_waits() {
+    for by_bell in [false, true] {
+        let name = ["owed_to_a_sleeper", "owed_by_the_bell"][usize::from(by_bell)];
+        check(name, Some(3), move || {
+            let world = World::new(2, 24, 8, 24);
+            let owed = Arc::new(AtomicU32::new(0));
+            let who_waits = owed.clone();
+            let waits = start(&world, 1, move |queue| {
+                queue.wait_for_owed(&who_waits, by_bell)
+            });
+            let queue = world.join(0);
+            queue.owe(&owed);
+            waits.join().unwrap();
+            assert_eq!((owed.load(Ordering::Relaxed), queue.len()), (0, 0));
+        });
+    }
 }
 
 /// The queue gives memory back while somebody pushes.

@@ -1,19 +1,23 @@
 //! [`Bincode`]: for who already speaks it.
 
+use super::checked::Checked;
+use super::round_trip::{self, Format, Unwritten};
 use super::{Codec, left_over};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
+use bincode::serde::DecodeError as SerdeError;
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
 
 /// Any serde type, in the format of [bincode](https://docs.rs/bincode) 2 with its
 /// standard configuration (little-endian, variable-length numbers).
 ///
 /// Behind the feature `bincode`. The format is frozen and the crate is no longer
 /// maintained (RUSTSEC-2025-0141): take it if something else already speaks it, and
-/// [`Postcard`](super::Postcard) otherwise. What is said there of formats that do not
-/// describe themselves, and of types that contain themselves, holds here too.
+/// [`Postcard`](super::Postcard) otherwise. What is said there of serde's attributes, and of
+/// types that contain themselves, holds here too.
 ///
 /// A string or byte buffer whose length was forged makes it reserve, and not touch, 4 KiB or at
 /// most 256 times the bytes that are there.
@@ -33,13 +37,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        match bincode::serde::encode_into_std_write(item, into, config::standard()) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let message = "the item does not serialize";
-                Err(Failure::caused(FailureKind::Codec, message, error))
-            }
-        }
+        round_trip::encode::<T, Self>(item, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
@@ -51,6 +49,32 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
                 Err(Failure::caused(FailureKind::Codec, message, error))
             }
         }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Format<T> for Bincode {
+    const NAME: &'static str = "bincode";
+
+    #[inline(always)]
+    fn write(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
+        bincode::serde::encode_into_std_write(item, into, config::standard())?;
+        Ok(())
+    }
+
+    fn read(bytes: &[u8]) -> Result<T, Failure> {
+        Self::decode(bytes)
+    }
+
+    fn wants_description(failure: &Failure) -> bool {
+        let source = failure.source().and_then(|source| source.downcast_ref());
+        matches!(
+            source,
+            Some(DecodeError::Serde(
+                SerdeError::AnyNotSupported
+                    | SerdeError::IdentifierNotSupported
+                    | SerdeError::IgnoredAnyNotSupported
+            ))
+        )
     }
 }
 

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "bincode")]
 mod bincode;
+mod checked;
 mod postcard;
 mod raw;
+mod round_trip;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
@@ -59,6 +61,42 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// Its name. Two processes that share a queue must agree on it; a process that opens
     /// the queue with a codec of another name is refused.
     const NAME: &'static str;
+
+    /// The name of the items' type: two processes that share a queue must agree on it too, and
+    /// one that opens the queue with another name is refused.
+    ///
+    /// It is the type's full name, with crate and module. Where two programs cannot take the
+    /// type from one library, a codec of their own gives it the same name in both; one that
+    /// changes whenever the type does also keeps old programs and new ones apart.
+    ///
+    /// ```
+    /// use queue_process::{Codec, Failure, IpcQueue, Postcard, Queue};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Job(u32);
+    ///
+    /// enum Jobs {}
+    ///
+    /// impl Codec<Job> for Jobs {
+    ///     const NAME: &'static str = "postcard";
+    ///     fn item_name() -> &'static str {
+    ///         "job, version 2"
+    ///     }
+    ///     fn encode(item: &Job, into: &mut Vec<u8>) -> Result<(), Failure> {
+    ///         Postcard::encode(item, into)
+    ///     }
+    ///     fn decode(bytes: &[u8]) -> Result<Job, Failure> {
+    ///         Postcard::decode(bytes)
+    ///     }
+    /// }
+    ///
+    /// let jobs = IpcQueue::<Job, Jobs>::bounded(4)?;
+    /// jobs.push(Job(7))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn item_name() -> &'static str {
+        std::any::type_name::<T>()
+    }
 
     /// Appends the bytes of `item` to `into`, whatever it already holds.
     ///

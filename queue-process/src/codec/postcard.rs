@@ -1,19 +1,37 @@
 //! [`Postcard`]: the default codec.
 
+use super::checked::Checked;
+use super::round_trip::{self, Format, Unwritten};
 use super::{Codec, left_over};
 use postcard::ser_flavors::Flavor;
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
 
 /// The default codec: any serde type, in [postcard](https://docs.rs/postcard)'s compact
 /// binary format.
 ///
 /// Numbers take as few bytes as they need, there are no field names and no padding, and
-/// nothing depends on the machine's byte order or word size. Both sides need the same
-/// type: the format does not describe itself, so `#[serde(untagged)]`,
-/// `#[serde(flatten)]` and types such as `serde_json::Value` do not come back, and a
-/// sequence must know its length beforehand.
+/// nothing depends on the machine's byte order. Both sides need the same type.
+///
+/// # What serde's attributes it cannot carry
+///
+/// The format does not describe itself, and counts fields and variants instead of naming them.
+/// A push of an item that it cannot carry fails, and hands the item back:
+///
+/// | attribute | refused |
+/// |---|---|
+/// | `skip_serializing_if`, where it skips a field | always |
+/// | `flatten`, or a sequence or map without a length | always |
+/// | `tag`, `untagged`, and types such as `serde_json::Value` | in debug builds; otherwise the pop fails |
+/// | `skip` on a variant of an enum, but for those at its end | in debug builds, where it would come back as another variant |
+///
+/// Debug builds (where `queue-process` has `debug_assertions`) find the latter two by decoding
+/// what they encoded, whenever a type, a variant or another part of an item is new to the
+/// thread: so a test of your own that pushes each variant finds it. What `skip`,
+/// `skip_serializing` and `skip_deserializing` on a field, and `rename`, do to both ways alike
+/// is no trouble; `skip_serializing` without the other is, and is not found.
 ///
 /// A type that contains itself (a list, a tree) is decoded as deep as its bytes go, on
 /// the stack of the thread that pops: don't take such items from a process that you do
@@ -36,9 +54,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        postcard::serialize_with_flavor(item, Append(into)).map_err(|error| {
-            Failure::caused(FailureKind::Codec, "the item does not serialize", error)
-        })
+        round_trip::encode::<T, Self>(item, into)
     }
 
     #[inline]
@@ -51,6 +67,24 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
                 Err(Failure::caused(FailureKind::Codec, message, error))
             }
         }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Format<T> for Postcard {
+    const NAME: &'static str = "postcard";
+
+    #[inline(always)]
+    fn write(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
+        Ok(postcard::serialize_with_flavor(&item, Append(into))?)
+    }
+
+    fn read(bytes: &[u8]) -> Result<T, Failure> {
+        Self::decode(bytes)
+    }
+
+    fn wants_description(failure: &Failure) -> bool {
+        let source = failure.source().and_then(|source| source.downcast_ref());
+        source == Some(&postcard::Error::WontImplement)
     }
 }
 

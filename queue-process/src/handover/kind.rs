@@ -64,7 +64,7 @@ macro_rules! handover {
             ///
             /// # Errors
             /// `PeerGone` if nothing was shared with this process under that name;
-            /// `Corrupt` if it is of another item type, codec or version; `Denied` if it
+            /// `Mismatch` if it is of another item type, codec or version; `Denied` if it
             /// was taken already; `Io` if the system refuses.
             pub fn from_parent(name: &str) -> Result<Self, queue_core::Failure> {
                 $crate::shared::handle::Handle::from_parent(None, name).map(Self)
@@ -164,7 +164,7 @@ macro_rules! handover {
             ///
             /// # Errors
             /// `PeerGone` if there is none (any more), or none that answers within five
-            /// seconds; `Corrupt` if it is of another item type, codec or version; `Denied` if
+            /// seconds; `Mismatch` if it is of another item type, codec or version; `Denied` if
             /// there is one of another user alone, or another user's process has taken the
             /// name; `Io` if the system refuses.
             pub fn open_named(name: &str) -> Result<Self, queue_core::Failure> {

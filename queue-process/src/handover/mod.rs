@@ -72,7 +72,7 @@ pub trait Handover: Sized {
     /// What the parent of this process shared under `name`. Works once for each name.
     ///
     /// # Errors
-    /// `PeerGone` if nothing was shared with this process under that name; `Corrupt` if
+    /// `PeerGone` if nothing was shared with this process under that name; `Mismatch` if
     /// it is of another item type, codec or version; `Denied` if it is the other half, or
     /// was taken already; `Io` if the system refuses.
     fn from_parent(name: &str) -> Result<Self, Failure>;

@@ -4,6 +4,8 @@ use super::IpcQueue;
 use super::guest::{Guest, Refusal};
 use super::service::Names;
 use super::wire::{self, Bytes, Call, Reply, Request, Role, Ticket, VERSION};
+use crate::codec::Postcard;
+use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
@@ -43,6 +45,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
         version: VERSION,
         item: item.into(),
         codec: codec.into(),
+        word: usize::BITS,
         capacity: Some(3),
         role: Role::Whole,
         requests,
@@ -60,8 +63,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
 /// What `ask` gets from a host that always gives `reply`.
 fn told<R>(reply: &Reply<'_>, ask: impl FnOnce(&Guest) -> R) -> R {
     let Parrot { ticket, caller, .. } = parrot(reply);
-    let Names { item, codec } = Queued::NAMES();
-    let told = ask(&Guest::join(ticket, item, codec).unwrap());
+    let told = ask(&Guest::join(ticket, &Types::of::<u8, Postcard>()).unwrap());
     drop(caller);
     told
 }
@@ -90,16 +92,22 @@ const CORRUPT: Option<FailureKind> = Some(FailureKind::Corrupt);
 
 #[test]
 fn a_ticket_for_something_else_is_refused() {
-    let corrupt = |alter: fn(&mut Ticket)| {
+    let refused = |kind, says: &str, alter: fn(&mut Ticket)| {
         let mut parrot = parrot(&Reply::Done);
         alter(&mut parrot.ticket);
         let failure = Queued::admit(parrot.ticket).unwrap_err();
-        assert_eq!(failure.kind(), FailureKind::Corrupt, "{failure}");
+        assert_eq!(failure.kind(), kind, "{failure}");
+        assert!(failure.to_string().contains(says), "{failure}");
     };
-    corrupt(|ticket| ticket.version += 1);
-    corrupt(|ticket| ticket.item = "u16".into());
-    corrupt(|ticket| ticket.codec = "raw".into());
-    corrupt(|ticket| ticket.capacity = Some(0));
+    let mismatch = FailureKind::Mismatch;
+    refused(mismatch, "version", |ticket| ticket.version += 1);
+    refused(mismatch, "one library", |ticket| ticket.item = "u16".into());
+    refused(mismatch, "codec `raw`", |ticket| {
+        ticket.codec = "raw".into()
+    });
+    refused(mismatch, "words of 16 bits", |ticket| ticket.word = 16);
+    let corrupt = FailureKind::Corrupt;
+    refused(corrupt, "capacity", |ticket| ticket.capacity = Some(0));
     let Parrot {
         mut ticket, caller, ..
     } = parrot(&Reply::Done);
@@ -127,7 +135,9 @@ fn an_answer_to_a_pop() {
     let pop = |reply| {
         let mut popped = Vec::new();
         told(&reply, |guest| {
-            guest.pop(9, |bytes| popped.extend_from_slice(bytes))
+            guest.pop(9, |items| {
+                items.for_each(|bytes| popped.extend_from_slice(bytes))
+            })
         })
         .map(|()| popped)
     };

@@ -3,6 +3,7 @@
 use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
 use crate::foreign::{calmly, guarded};
 use crate::owed::Owed;
+use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::event::Event;
 use queue_core::{Ends, Failure, FailureKind, Side};
@@ -31,6 +32,9 @@ impl From<Failure> for Refusal {
         Self::Failed(failure)
     }
 }
+
+/// The bytes of some items.
+pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
 
 /// A line to the host, and who waits in this process.
 pub(super) struct Guest {
@@ -127,7 +131,7 @@ impl Ears {
 
 impl Guest {
     /// Takes up the line that `ticket` is for, if it is for a queue of such items.
-    pub(super) fn join(ticket: Ticket, item: &str, codec: &str) -> Result<Arc<Self>, Failure> {
+    pub(super) fn join(ticket: Ticket, types: &Types) -> Result<Arc<Self>, Failure> {
         let Ticket {
             version,
             requests,
@@ -138,16 +142,25 @@ impl Guest {
             ..
         } = ticket;
         if version != VERSION {
-            return Err(other("version", &VERSION.to_string(), &version.to_string()));
+            let message = format!(
+                "the queue's host speaks version {version}, not {VERSION}: build both programs with \
+                 the same queue-process"
+            );
+            return Err(Failure::new(FailureKind::Mismatch, message));
         }
-        if ticket.item != item {
-            return Err(other("item type", item, &ticket.item));
-        }
-        if ticket.codec != codec {
-            return Err(other("codec", codec, &ticket.codec));
+        let found = Types {
+            item: ticket.item.into(),
+            codec: ticket.codec.into(),
+            word: ticket.word,
+        };
+        if found != *types {
+            return Err(types.mismatch(&found));
         }
         let capacity = match ticket.capacity.map(usize::try_from).transpose() {
-            Ok(Some(0)) | Err(_) => return Err(other("capacity", "usize", "none")),
+            Ok(Some(0)) | Err(_) => {
+                let message = "the queue's host says a capacity that none can have";
+                return Err(Failure::new(FailureKind::Corrupt, message));
+            }
             Ok(capacity) => capacity,
         };
         let guest = Arc::new(Self {
@@ -202,9 +215,12 @@ impl Guest {
         })
     }
 
-    /// Pops up to `max` items, and gives the bytes of each to `each` once they are this
-    /// process's.
-    pub(super) fn pop(&self, max: usize, mut each: impl FnMut(&[u8])) -> Result<(), Refusal> {
+    /// Pops up to `max` items: what `take` makes of their bytes, once they are this process's.
+    pub(super) fn pop<R>(
+        &self,
+        max: usize,
+        take: impl FnOnce(&mut Items<'_>) -> R,
+    ) -> Result<R, Refusal> {
         let watch = self.watch(Side::Consumers);
         let max = max as u64;
         let request = Request::Pop { max, watch };
@@ -220,10 +236,10 @@ impl Guest {
                 other => Err(unexpected(other)),
             }
         })?;
-        if let Reply::Lent(items) = wire::decode(&reply)? {
-            items.iter().for_each(|item| each(item.0));
+        match wire::decode(&reply)? {
+            Reply::Lent(items) => Ok(take(&mut items.iter().map(|item| item.0))),
+            other => Err(unexpected(other)),
         }
-        Ok(())
     }
 
     /// What came for `side` since the last call; after nothing the host will call again.
@@ -343,11 +359,4 @@ pub(super) fn denied() -> Failure {
         FailureKind::Denied,
         "this handle is for the other side of the queue",
     )
-}
-
-/// The failure of a queue that is not the expected one.
-#[cold]
-fn other(what: &str, expected: &str, found: &str) -> Failure {
-    let message = format!("the queue has another {what}: {found}, not {expected}");
-    Failure::new(FailureKind::Corrupt, message)
 }

@@ -93,7 +93,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Errors
     /// `PeerGone` if nothing was shared with this process under that name, or it was
-    /// taken already, or the parent is gone; `Corrupt` if it is of another item type,
+    /// taken already, or the parent is gone; `Mismatch` if it is of another item type,
     /// codec or version; `Io` if the system refuses a channel or a thread.
     pub fn from_parent(name: &str) -> Result<Self, Failure> {
         let doing = format!("cannot take the queue {name:?} from the parent process");

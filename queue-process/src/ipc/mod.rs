@@ -15,6 +15,7 @@ mod wire;
 
 use crate::codec::{Codec, Postcard};
 use crate::owed::Owed;
+use crate::types::Types;
 use guest::Guest;
 use hosted::Hosted;
 use queue_core::sync::Lock;
@@ -98,7 +99,8 @@ use wire::{Role, Ticket};
 /// a guest that sends nonsense is dropped, and one that claims a huge message may exhaust memory.
 /// Nobody can take part who was not handed a handle; a child's invitation can be taken up
 /// once, by a process of the same user. Opening with another item type, codec
-/// or version is a `Failure` of kind `Corrupt`; types are told apart by their full name.
+/// or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch); types are
+/// told apart by their full name.
 #[doc(alias("channel", "multiprocessing", "Manager"))]
 pub struct IpcQueue<T, C = Postcard> {
     place: Place,
@@ -140,7 +142,7 @@ impl Drop for Host {
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     const NAMES: fn() -> Names = || Names {
-        item: std::any::type_name::<T>(),
+        item: C::item_name(),
         codec: C::NAME,
     };
 
@@ -217,8 +219,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
 
     /// The handle that `ticket` is for.
     fn admit(ticket: Ticket) -> Result<Self, Failure> {
-        let Names { item, codec } = Self::NAMES();
-        let guest = Guest::join(ticket, item, codec)?;
+        let guest = Guest::join(ticket, &Types::of::<T, C>())?;
         Ok(Self {
             role: guest.role(),
             place: Place::Elsewhere(guest),

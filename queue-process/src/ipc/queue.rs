@@ -1,11 +1,13 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
+use super::guest::Items;
 use super::hosted::{self, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
-use crate::owed::Owed;
-use queue_core::event::Listener;
+use crate::foreign::calmly;
+use crate::owed::{Due, Owed};
+use queue_core::event::{Event, Listener};
 use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::{iter, thread};
@@ -38,13 +40,17 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
     }
 
     fn try_pop(&self) -> Result<T, TryPopError> {
-        self.before_pop()?;
-        let mut popped = None;
-        self.pop_bytes(1, |bytes| popped = Some(C::decode(bytes)))?;
-        match popped {
-            Some(item) => item.map_err(TryPopError::Failed),
-            None => Err(TryPopError::Failed(nothing_lent())),
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        if let Some(popped) = self.owed().pop::<T, C>() {
+            return popped;
         }
+        let popped = self.pop_bytes(1, |items| items.next().map(C::decode))?;
+        let failure = match popped {
+            Some(Ok(item)) => return Ok(item),
+            Some(Err(failure)) => failure.with_item_consumed(),
+            None => nothing_lent(),
+        };
+        Err(TryPopError::Failed(failure))
     }
 
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
@@ -64,18 +70,25 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         if max == 0 {
             return Ok(0);
         }
-        self.before_pop()?;
-        let before = into.len();
-        let mut failures = Vec::new();
-        self.pop_bytes(max, |bytes| match C::decode(bytes) {
-            Ok(item) => into.push(item),
-            Err(failure) => failures.push(failure),
-        })?;
-        let popped = into.len() - before;
-        if popped == 0 && failures.is_empty() {
-            failures.push(nothing_lent());
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        let owed = self.owed();
+        let before = owed.pop_many::<T, C>(into, max)?;
+        if before == max || owed.is_some() {
+            return Ok(before);
         }
-        self.owed().after_batch(popped, failures)
+        let wake = || calmly(|| self.event(Side::Consumers).notify_all());
+        let popped = self.pop_bytes(max - before, |items| {
+            let mut items = items.peekable();
+            match items.peek() {
+                Some(_) => owed.decode::<T, C>(items, into, before, wake),
+                None => Err(TryPopError::Failed(nothing_lent())),
+            }
+        });
+        match popped {
+            Ok(popped) => popped,
+            Err(_) if before > 0 => Ok(before),
+            Err(refused) => Err(refused),
+        }
     }
 
     fn listen_items(&self) -> Listener<'_> {
@@ -94,7 +107,8 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
     }
 
     fn len(&self) -> usize {
-        self.state().0
+        let len = self.state().0.saturating_add(self.owed().len());
+        len.min(self.capacity().unwrap_or(usize::MAX))
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -111,6 +125,7 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
     /// In a guest looking costs as much as trying, so it does not spin.
     fn glance(&self, side: Side) -> usize {
         match &self.place {
+            _ if side == Side::Consumers && self.owed().is_some() => usize::MAX,
             Place::Here(host) => host.hosted.glance(side),
             Place::Elsewhere(guest) if guest.is_gone() => usize::MAX,
             Place::Elsewhere(_) => 0,
@@ -124,25 +139,27 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         }
     }
 
-    /// As the trait's default; what cannot be decoded is skipped, told of or not.
+    /// As the trait's default, but nothing becomes an item before all of it is out: if the
+    /// code of one panics the others are still there.
     fn close_now(&self) -> Vec<T> {
         self.close();
-        let mut left = Vec::new();
+        if self.allow(Side::Consumers).is_err() {
+            return Vec::new();
+        }
+        let mut left = self.owed().take();
         loop {
-            let mut came = false;
-            let popped = self.pop_bytes(usize::MAX, |bytes| {
-                came = true;
-                left.extend(C::decode(bytes));
+            let before = left.len();
+            let popped = self.pop_bytes(usize::MAX, |items| {
+                left.extend(items.map(|bytes| Due::Item(bytes.to_vec())));
             });
             match popped {
-                Ok(()) if came => {}
+                Ok(()) if left.len() > before => {}
                 // The last ones are on their way to a guest, and may come back.
                 Err(TryPopError::Empty) => thread::yield_now(),
                 Ok(()) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
-        while self.owed().tell().is_err() {}
-        left
+        self.owed().decode_all::<T, C>(left)
     }
 
     fn retire(&self, side: Side) {
@@ -206,11 +223,6 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    fn before_pop(&self) -> Result<(), TryPopError> {
-        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
-        self.owed().tell()
-    }
-
     fn owed(&self) -> &Owed {
         match &self.place {
             Place::Here(host) => &host.owed,
@@ -218,16 +230,20 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    /// Pops up to `max` items and gives the bytes of each to `each`.
-    fn pop_bytes(&self, max: usize, mut each: impl FnMut(&[u8])) -> Result<(), TryPopError> {
+    /// What `take` makes of the bytes of up to `max` items, which are out of the queue.
+    fn pop_bytes<R>(
+        &self,
+        max: usize,
+        take: impl FnOnce(&mut Items<'_>) -> R,
+    ) -> Result<R, TryPopError> {
         self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
         let popped = match &self.place {
             Place::Here(host) => host
                 .hosted
                 .pop(Who::Host, max)
-                .map(|items| items.iter().for_each(|item| each(item)))
+                .map(|items| take(&mut items.iter().map(Vec::as_slice)))
                 .map_err(guest::Refusal::from),
-            Place::Elsewhere(guest) => guest.pop(max, each),
+            Place::Elsewhere(guest) => guest.pop(max, take),
         };
         popped.map_err(|refusal| match refusal {
             guest::Refusal::Wait => TryPopError::Empty,
@@ -237,9 +253,13 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {
+        self.event(side).listen()
+    }
+
+    fn event(&self, side: Side) -> &Event {
         match &self.place {
-            Place::Here(host) => host.hosted.event(side).listen(),
-            Place::Elsewhere(guest) => guest.event(side).listen(),
+            Place::Here(host) => host.hosted.event(side),
+            Place::Elsewhere(guest) => guest.event(side),
         }
     }
 

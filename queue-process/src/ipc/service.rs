@@ -58,6 +58,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         version: VERSION,
         item: names.item.into(),
         codec: names.codec.into(),
+        word: usize::BITS,
         capacity: hosted.capacity().map(|n| n as u64),
         role,
         requests,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// As many bytes of items as one message of a batch carries, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
@@ -169,6 +169,8 @@ pub(super) struct Ticket {
     pub(super) version: u32,
     pub(super) item: String,
     pub(super) codec: String,
+    /// How many bits a word has in the host's program.
+    pub(super) word: u32,
     pub(super) capacity: Option<u64>,
     pub(super) role: Role,
     pub(super) requests: IpcBytesSender,

@@ -6,6 +6,7 @@ use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
 use crate::shared::layout::End;
 use crate::shared::ring::Ring;
+use queue_core::sync::atomic::{AtomicU32, Ordering};
 
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Process {
                 Err(No::NotNow) => {}
                 done => return done,
             }
-            self.engine.wait(end, || None, |_| ());
+            self.engine.wait(end, || None, || false, |_| ());
         }
     }
 
@@ -114,11 +115,41 @@ impl Process {
                 done => return done,
             }
             while self.engine.listen(End::Tail).expect("can repair") {
-                let bell = self.engine.platform().bell(End::Tail);
-                let mut rung = bell.rung.lock().expect("nobody panics in bed");
-                while !*rung {
-                    rung = bell.bell.wait(rung).expect("nobody panics in bed");
+                self.wait_for_bell();
+            }
+        }
+    }
+
+    fn wait_for_bell(&self) {
+        let bell = self.engine.platform().bell(End::Tail);
+        let mut rung = bell.rung.lock().expect("nobody panics in bed");
+        while !*rung {
+            rung = bell.bell.wait(rung).expect("nobody panics in bed");
+        }
+    }
+
+    /// Owes one to whoever of this process waits for items: `owed` counts those.
+    pub fn owe(&self, owed: &AtomicU32) {
+        owed.fetch_add(1, Ordering::Relaxed);
+        self.engine.wake_waiting(End::Tail);
+    }
+
+    /// Waits as a thread, or by the bell, until it is owed one, and takes it.
+    pub fn wait_for_owed(&self, owed: &AtomicU32, by_bell: bool) {
+        let take = |owed: u32| owed.checked_sub(1);
+        // As the listener of the crate: it looks after it got ready to sleep.
+        let is_some = || owed.load(Ordering::Relaxed) != 0;
+        while owed
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_err()
+        {
+            let engine = &self.engine;
+            if by_bell {
+                if engine.listen(End::Tail).expect("can repair") && !is_some() {
+                    self.wait_for_bell();
                 }
+            } else {
+                engine.wait(End::Tail, || None, is_some, |_| ());
             }
         }
     }

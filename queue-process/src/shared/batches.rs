@@ -6,6 +6,7 @@ use super::frames::Frames;
 use super::handle::Handle;
 use super::storage::Storage;
 use crate::codec::Codec;
+use crate::owed::Due;
 use queue_core::{Failure, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 
@@ -58,51 +59,53 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         Ok(())
     }
 
-    /// All that there is, in one go under one lock.
+    /// All that there is, in one go under one lock; before that, what is owed.
     pub(crate) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
             return Ok(0);
         }
-        self.before_pop()?;
-        let max = u32::try_from(max).unwrap_or(u32::MAX);
-        let mut frames = lend();
+        self.may(Side::Consumers).map_err(TryPopError::Failed)?;
+        let owed = &self.shared.owed;
+        let before = owed.pop_many::<T, C>(into, max)?;
+        if before == max || owed.is_some() {
+            return Ok(before);
+        }
+        let max = u32::try_from(max - before).unwrap_or(u32::MAX);
+        let mut frames = lend::<Frames>();
         let popped = match self.shared.engine.pop_many(max, &mut frames) {
-            Ok(()) => self.decode_all(&frames, into),
+            Ok(()) => {
+                let wake = || self.shared.wake_consumers();
+                owed.decode::<T, C>(frames.iter(), into, before, wake)
+            }
+            Err(_) if before > 0 => Ok(before),
             Err(refusal) => Err(self.pop_refused(refusal)),
         };
         keep(frames);
         popped
     }
 
-    /// As the trait's default, but failures that are still to be told are of items that are
-    /// gone already, and say nothing of those inside.
+    /// As the trait's default, but nothing becomes an item before all of it is out: if the
+    /// code of one panics the others are still there.
     pub(crate) fn close_now(&self) -> Vec<T> {
         self.shared.engine.close();
-        let mut left = Vec::new();
+        if self.may(Side::Consumers).is_err() {
+            return Vec::new();
+        }
+        let mut left = self.shared.owed.take();
         loop {
-            let owes = self.shared.owed.is_some();
             let before = self.shared.engine.len();
-            match self.try_pop_many(&mut left, usize::MAX) {
-                Ok(_) => {}
+            let mut frames = lend::<Frames>();
+            let popped = self.shared.engine.pop_many(u32::MAX, &mut frames);
+            left.extend(frames.iter().map(|bytes| Due::Item(bytes.to_vec())));
+            keep(frames);
+            match popped.map_err(|refusal| self.pop_refused(refusal)) {
+                Ok(()) => {}
                 // A push that was under way when the queue closed is about to end.
                 Err(TryPopError::Empty) => std::thread::yield_now(),
-                Err(TryPopError::Failed(_)) if owes || self.shared.engine.len() < before => {}
-                Err(TryPopError::Closed | TryPopError::Failed(_)) => return left,
+                Err(TryPopError::Failed(_)) if self.shared.engine.len() < before => {}
+                Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
-    }
-
-    /// Appends the items of `frames` to `into`: how many. Those that are none are owed as
-    /// failures, of which the first is told at once if there was no item.
-    fn decode_all(&self, frames: &Frames, into: &mut Vec<T>) -> Result<usize, TryPopError> {
-        let before = into.len();
-        let mut failures = Vec::new();
-        for n in 0..frames.len() {
-            match C::decode(frames.get(n)) {
-                Ok(item) => into.push(item),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        (self.shared.owed).after_batch(into.len() - before, failures)
+        self.shared.owed.decode_all::<T, C>(left)
     }
 }

@@ -75,6 +75,11 @@ impl Frames {
         &self.bytes[self.start(n)..self.ends[n]]
     }
 
+    /// The bytes of each item.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|n| self.get(n))
+    }
+
     /// The records of the items `from..to`, which are some.
     #[inline]
     pub(crate) fn records(&self, from: usize, to: usize) -> &[u8] {

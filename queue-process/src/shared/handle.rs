@@ -6,7 +6,7 @@
 use super::NET;
 use super::claim::Place;
 use super::engine::Engine;
-use super::identity::{self, Limits};
+use super::identity::Limits;
 use super::layout::End;
 use super::linux::{self, Bells, Linux, Page};
 use super::platform::Platform;
@@ -16,6 +16,7 @@ use crate::codec::Codec;
 use crate::handover::Server;
 use crate::owed::Owed;
 use crate::sys::{self, Mapping};
+use crate::types::Types;
 use queue_core::{Ends, Failure, FailureKind, Side};
 use std::fmt;
 use std::io;
@@ -78,7 +79,7 @@ pub(crate) struct Shared<S: Storage> {
     server: Mutex<Option<Server>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
     pub(super) patrolled: AtomicU32,
-    /// Failures of items that were popped in a batch with good ones, still to be told.
+    /// What was popped in a batch and is still to be given.
     pub(super) owed: Owed,
 }
 
@@ -121,7 +122,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         let mapping = Arc::new(mapping);
         Page::of(&mapping)
             .identity
-            .write(S::KIND, identity::types::<T>(C::NAME), &limits);
+            .write(S::KIND, &Types::of::<T, C>(), &limits);
         let bells = linux::bells()?;
         let storage = S::create(&mapping, &limits)?;
         let claim = claim(&mapping, Sides::BOTH)?;
@@ -139,7 +140,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// which are also all it may use.
     ///
     /// # Errors
-    /// `Corrupt` if they are not those of such a queue, or what the system says.
+    /// `Mismatch` or `Corrupt` if they are not those of such a queue, or what the system says.
     pub(crate) fn open(parts: Parts, sides: Sides) -> Result<Self, Failure> {
         Self::open_with(parts, sides, |mapping| claim(mapping, sides))
     }
@@ -185,7 +186,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         }
         let limits = Page::of(&mapping)
             .identity
-            .read(S::KIND, identity::types::<T>(C::NAME))?;
+            .read(S::KIND, &Types::of::<T, C>())?;
         if S::mapped(&limits)? > mapping.len() - Page::END {
             return Err(corrupt("the queue is smaller than it says"));
         }
@@ -265,12 +266,22 @@ fn claim(mapping: &Mapping, sides: Sides) -> Result<Place, Failure> {
 impl<S: Storage> Shared<S> {
     /// About how much there is of what those want who wait for `end`; see `Queue::glance`.
     pub(super) fn glance(&self, end: End) -> usize {
-        let len = self.engine.len();
         match end {
             _ if self.engine.is_closed() => usize::MAX,
-            End::Tail => len as usize,
-            End::Head => self.engine.capacity().saturating_sub(len) as usize,
+            End::Tail => self.len(),
+            End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
         }
+    }
+
+    /// How many items are inside, or still to be given to this process.
+    pub(crate) fn len(&self) -> usize {
+        let len = self.engine.exact_len() as usize + self.owed.len();
+        len.min(self.engine.capacity() as usize)
+    }
+
+    /// Wakes who waits for items: something is owed to this process.
+    pub(super) fn wake_consumers(&self) {
+        self.engine.wake_waiting(End::Tail);
     }
 
     /// Looks whether anybody is left on either side, and closes the queue if not.
@@ -278,6 +289,10 @@ impl<S: Storage> Shared<S> {
     pub(super) fn patrol(&self) {
         if self.engine.len() == 0 {
             self.engine.tidy();
+        }
+        if self.owed.is_some() {
+            // Another process may have silenced the bell: it is owed nothing.
+            self.wake_consumers();
         }
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
@@ -347,7 +362,7 @@ impl<T, C, S: Storage> Handle<T, C, S> {
     pub(crate) fn debug(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = &self.shared.limits;
         f.debug_struct(kind)
-            .field("len", &self.shared.engine.len())
+            .field("len", &self.shared.len())
             .field("capacity", &limits.bound.capacity())
             .field("closed", &self.shared.engine.is_closed())
             .field("max_item_bytes", &limits.item)

@@ -6,18 +6,24 @@
 use super::engine::MOST;
 use super::storage::corrupt;
 use super::word::Word64;
+use crate::types::Types;
 use queue_core::sync::atomic::Ordering;
-use queue_core::{Bound, Failure};
+use queue_core::{Bound, Failure, FailureKind};
+use std::borrow::Cow;
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
 
 /// Changes with the meaning of anything in shared memory.
-const VERSION: u64 = 5;
+const VERSION: u64 = 6;
 
-/// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory.
+/// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory, bits of a
+/// word; and the names of codec and item type, as far as there is room, to be told to people.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Identity([Word64; 7]);
+pub(crate) struct Identity {
+    words: [Word64; 8],
+    names: [[Word64; 32]; 2],
+}
 
 /// How much a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,44 +49,85 @@ impl Limits {
 
 impl Identity {
     /// Writes what the queue is.
-    pub(crate) fn write(&self, kind: u32, types: u64, limits: &Limits) {
+    pub(crate) fn write(&self, kind: u32, types: &Types, limits: &Limits) {
         let capacity = limits.bound.capacity().map_or(0, |n| n as u64);
         let words = [
             MAGIC,
             VERSION,
             kind.into(),
-            types,
+            types.number(),
             capacity,
             limits.item.into(),
             limits.memory,
+            types.word.into(),
         ];
-        for (word, value) in self.0.iter().zip(words) {
+        let names = format!("{}\n{}", types.codec, types.item);
+        let names = names.as_bytes().chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        });
+        let own = self.words.iter().zip(words);
+        for (word, value) in own.chain(self.names.as_flattened().iter().zip(names)) {
             // Relaxed: nobody else has the file yet.
             word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// What it says of its items, for people to read.
+    fn types(&self) -> Types {
+        let mut names = Vec::new();
+        for word in self.names.as_flattened() {
+            // Relaxed: as in `read`.
+            names.extend(word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        let end = names.iter().position(|&byte| byte == 0);
+        names.truncate(end.unwrap_or(names.len()));
+        // What somebody wrote there is shown as text, and not as what a terminal obeys.
+        let names = String::from_utf8_lossy(&names);
+        let (codec, item) = names.split_once('\n').unwrap_or_default();
+        let shown = |name: &str| Cow::Owned(name.escape_debug().to_string());
+        Types {
+            item: shown(item),
+            codec: shown(codec),
+            word: self.words[7].load(Ordering::Relaxed) as u32,
         }
     }
 
     /// Its limits, if it is a queue of that kind and those types.
     ///
     /// # Errors
-    /// `Corrupt`, saying what differs.
-    pub(crate) fn read(&self, kind: u32, types: u64) -> Result<Limits, Failure> {
+    /// `Mismatch` or `Corrupt`, saying what differs.
+    pub(crate) fn read(&self, kind: u32, types: &Types) -> Result<Limits, Failure> {
         // Relaxed: whoever handed us the file wrote it before.
-        let words = self.0.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let [magic, version, its_kind, its_types, capacity, item, memory] = words;
+        let words = (self.words.each_ref()).map(|word| word.load(Ordering::Relaxed));
+        let [
+            magic,
+            version,
+            its_kind,
+            its_types,
+            capacity,
+            item,
+            memory,
+            _,
+        ] = words;
         if magic != MAGIC {
             return Err(corrupt(
                 "this is no queue, or one of another machine's layout",
             ));
         }
         if version != VERSION {
-            return Err(corrupt("the queue is of another version"));
+            return Err(mismatch(
+                "the queue is of another version: build both programs with the same queue-process",
+            ));
         }
         if its_kind != u64::from(kind) {
-            return Err(corrupt("the queue is of another kind"));
+            return Err(mismatch(
+                "the queue is of another kind: name the same kind in both programs",
+            ));
         }
-        if its_types != types {
-            return Err(corrupt("the queue is of another item type or codec"));
+        if its_types != types.number() {
+            return Err(types.mismatch(&self.types()));
         }
         let item = u32::try_from(item)
             .ok()
@@ -101,25 +148,23 @@ impl Identity {
     }
 }
 
-/// A number that two programs agree on if, as far as we can tell, they mean the same
-/// items by the same bytes: the name of the item type, the codec, the size of a word.
-pub(crate) fn types<T>(codec: &str) -> u64 {
-    let word = size_of::<usize>() as u8;
-    let bytes = std::any::type_name::<T>()
-        .bytes()
-        .chain([0xff])
-        .chain(codec.bytes());
-    // FNV-1a: no secrets here, and the same in every build.
-    bytes
-        .chain([0xff, word])
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+/// The failure of a queue that is in order, and another than was expected.
+#[cold]
+fn mismatch(what: &str) -> Failure {
+    Failure::new(FailureKind::Mismatch, what)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn types(item: &'static str) -> Types {
+        Types {
+            item: item.into(),
+            codec: "raw".into(),
+            word: 64,
+        }
+    }
 
     #[test]
     fn what_was_written_is_read_by_who_means_the_same() {
@@ -131,30 +176,46 @@ mod tests {
         let bounds = [1, MOST as usize].map(Bound::items);
         for bound in bounds.into_iter().chain([Bound::Unbounded]) {
             let identity = Identity::default();
-            identity.write(2, 3, &of(bound));
-            assert_eq!(identity.read(2, 3).unwrap(), of(bound));
-            for (kind, types) in [(1, 3), (2, 4)] {
-                let failure = identity.read(kind, types).unwrap_err();
-                assert_eq!(failure.kind(), queue_core::FailureKind::Corrupt);
+            identity.write(2, &types("a::Job"), &of(bound));
+            assert_eq!(identity.read(2, &types("a::Job")).unwrap(), of(bound));
+            assert_eq!(identity.types(), types("a::Job"));
+            for (kind, item, says) in [
+                (1, "a::Job", "another kind"),
+                (2, "b::Job", "`a::Job` by the codec `raw`"),
+            ] {
+                let failure = identity.read(kind, &types(item)).unwrap_err();
+                assert_eq!(failure.kind(), FailureKind::Mismatch);
+                assert!(failure.to_string().contains(says), "{failure}");
             }
         }
         let identity = Identity::default();
-        identity.write(2, 3, &of(Bound::items(MOST as usize + 1)));
-        assert!(identity.read(2, 3).is_err(), "no engine counts so far");
+        identity.write(2, &types("a"), &of(Bound::items(MOST as usize + 1)));
+        let failure = identity.read(2, &types("a")).unwrap_err();
+        assert_eq!(
+            failure.kind(),
+            FailureKind::Corrupt,
+            "no engine counts so far"
+        );
         assert_eq!(of(Bound::Unbounded).capacity(), MOST);
         assert_eq!(of(Bound::items(7)).capacity(), 7);
     }
 
     #[test]
-    fn other_items_or_another_codec_are_other_types() {
-        #[cfg(target_pointer_width = "64")]
-        assert_eq!(
-            types::<u8>("raw"),
-            0x63c3_7166_03b2_4266,
-            "as in every build"
-        );
-        assert_ne!(types::<u8>("raw"), types::<u8>("row"));
-        assert_ne!(types::<u8>("raw"), types::<i8>("raw"));
-        assert_ne!(types::<u8>("raw"), types::<u16>("raw"));
+    fn a_long_name_is_cut_and_a_hostile_one_is_text() {
+        let limits = Limits {
+            bound: Bound::Unbounded,
+            item: 9,
+            memory: 99,
+        };
+        let long: &'static str = "n".repeat(1000).leak();
+        let identity = Identity::default();
+        identity.write(2, &types(long), &limits);
+        identity.read(2, &types(long)).unwrap();
+        assert_eq!(identity.types().item.len(), 512 - "raw\n".len());
+        // Cut or not, it is told apart by all of it.
+        assert!(identity.read(2, &types(&long[1..])).is_err());
+        identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
+        let shown = identity.read(2, &types("a")).unwrap_err().to_string();
+        assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
     }
 }

@@ -69,7 +69,7 @@ macro_rules! kind {
                 &self.0.shared().ends
             }
             fn len(&self) -> usize {
-                self.0.shared().engine.exact_len() as usize
+                self.0.shared().len()
             }
             fn capacity(&self) -> Option<usize> {
                 self.0.shared().limits.bound.capacity()

@@ -34,11 +34,12 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
                 self.patrol_now_and_then();
             }
         };
-        self.engine.wait(end, || deadline.remaining(), awake)
+        (self.engine).wait(end, || deadline.remaining(), || owes(self, end), awake)
     }
 
     fn arm(&self, end: End) -> bool {
-        self.engine.listen(end).unwrap_or(false)
+        // In this order, as above.
+        self.engine.listen(end).unwrap_or(false) && !owes(self, end)
     }
 
     fn post(&self, end: End) -> Post {
@@ -50,6 +51,11 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
     fn bell(&self, end: End) -> std::io::Result<std::os::fd::OwnedFd> {
         super::linux::bell(self.engine.platform().bells(), end).try_clone_to_owned()
     }
+}
+
+/// Whether something is owed to those who wait for `end`.
+fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
+    end == End::Tail && shared.owed.is_some()
 }
 
 impl<S: Storage> Patrolled for Shared<S> {

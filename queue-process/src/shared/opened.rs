@@ -7,8 +7,9 @@ use super::layout::End;
 use super::linux::{Page, bells};
 use super::platform::Platform;
 use super::registry::Sides;
-use crate::codec::{Codec, Raw};
+use crate::codec::Raw;
 use crate::sys::Mapping;
+use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};
 use queue_core::{Bound, FailureKind, Queue, Side};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -67,9 +68,9 @@ fn what_is_too_small_is_no_queue() {
     let len = Page::END + limits.memory as usize;
     let mapping = Mapping::create("queue", len, Page::END).unwrap();
     let says = |memory| {
-        let types = identity::types::<Vec<u8>>(<Raw as Codec<Vec<u8>>>::NAME);
+        let types = Types::of::<Vec<u8>, Raw>();
         let limits = identity::Limits { memory, ..limits };
-        Page::of(&mapping).identity.write(1, types, &limits);
+        Page::of(&mapping).identity.write(1, &types, &limits);
         with(&mapping)
     };
     Handle::<Vec<u8>, Raw, crate::shm::Storage>::open(says(limits.memory), Sides::BOTH).unwrap();

@@ -58,13 +58,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(Standing::Ready)
     }
 
-    /// Sleeps until there is something to take at `end`, or the queue closes; false if before
-    /// that no time is left, by `left` (`None` is for ever). Whenever it has been awake, `awake`
-    /// is told whether it is time to look for the dead.
+    /// Sleeps until there is something to take at `end`, or the queue closes, or `is_owed` says
+    /// that something is to be had elsewhere; false if before that no time is left, by `left`
+    /// (`None` is for ever). Whenever it has been awake, `awake` is told whether it is time to
+    /// look for the dead.
     pub(crate) fn wait(
         &self,
         end: End,
         left: impl Fn() -> Option<Duration>,
+        is_owed: impl Fn() -> bool,
         awake: impl Fn(bool),
     ) -> bool {
         let moved = &self.control().line(end).moved;
@@ -75,6 +77,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             let Ok(Standing::Asleep(seen)) = self.stand(end, back) else {
                 return true;
             };
+            // After that: who owes something wakes those who stood before.
+            if is_owed() {
+                return true;
+            }
             let at_most = left().unwrap_or(Duration::MAX);
             if at_most.is_zero() {
                 return false;
@@ -98,6 +104,17 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         held.line.armed.store(1, Ordering::Relaxed);
         self.platform().silence(end);
         Ok(true)
+    }
+
+    /// Wakes all who wait for `end`, though it has not moved: some may find what they want
+    /// elsewhere. Whoever waits looks there after getting ready.
+    pub(crate) fn wake_waiting(&self, end: End) {
+        // In need of repair: who tries meets that.
+        let Ok(held) = self.lock(end) else { return };
+        let line = held.line;
+        self.prepare_wake(end, line, true);
+        drop(held);
+        self.platform().wake(&line.moved, u32::MAX);
     }
 }
 

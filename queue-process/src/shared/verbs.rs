@@ -10,6 +10,7 @@ use super::layout::End;
 use super::listener::Listener;
 use super::storage::Storage;
 use crate::codec::Codec;
+use crate::owed::decode_from;
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
@@ -169,20 +170,17 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
 
     #[inline]
     pub(crate) fn try_pop(&self) -> Result<T, TryPopError> {
-        self.before_pop()?;
+        self.may(Side::Consumers).map_err(TryPopError::Failed)?;
+        if let Some(popped) = self.shared.owed.pop::<T, C>() {
+            return popped;
+        }
         let mut buffer = lend();
         let popped = match self.shared.engine.pop(&mut buffer) {
-            Ok(()) => C::decode_from(&mut buffer).map_err(TryPopError::Failed),
+            Ok(()) => decode_from::<T, C>(&mut buffer).map_err(TryPopError::Failed),
             Err(refusal) => Err(self.pop_refused(refusal)),
         };
         keep(buffer);
         popped
-    }
-
-    #[inline]
-    pub(super) fn before_pop(&self) -> Result<(), TryPopError> {
-        self.may(Side::Consumers).map_err(TryPopError::Failed)?;
-        self.shared.owed.tell()
     }
 
     #[cold]

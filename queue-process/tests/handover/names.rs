@@ -29,7 +29,7 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     succeeded(child("open").env("NAME", name).spawn().unwrap());
     assert_eq!(jobs.pop(), Ok(11));
     let strange = Kind::<String>::open_named(name).unwrap_err();
-    assert_eq!(strange.kind(), FailureKind::Corrupt);
+    assert_eq!(strange.kind(), FailureKind::Mismatch);
 
     // The last handle of the creator takes the name with it.
     let opened = Jobs::open_named(name).unwrap();

@@ -20,9 +20,9 @@ fn strange() {
     let missing = Jobs::from_parent("NOTHING").map_err(kind);
     assert_eq!(missing.unwrap_err(), FailureKind::PeerGone);
     let signed = Kind::<i64>::from_parent("JOBS").map_err(kind);
-    assert_eq!(signed.unwrap_err(), FailureKind::Corrupt);
+    assert_eq!(signed.unwrap_err(), FailureKind::Mismatch);
     let raw = Kind::<Vec<u8>, queue_process::codec::Raw>::from_parent("JOBS");
-    assert_eq!(raw.map_err(kind).unwrap_err(), FailureKind::Corrupt);
+    assert_eq!(raw.map_err(kind).unwrap_err(), FailureKind::Mismatch);
     let jobs = Jobs::from_parent("JOBS").unwrap();
     let again = Jobs::from_parent("JOBS").map_err(kind);
     assert_eq!(again.unwrap_err(), FailureKind::Denied);

@@ -87,7 +87,7 @@ fn a_child_with_a_half_does_no_more() {
 
 fn wrong_type() {
     let other = IpcQueue::<i64>::from_parent("Q").unwrap_err();
-    assert_eq!(other.kind(), FailureKind::Corrupt);
+    assert_eq!(other.kind(), FailureKind::Mismatch);
     let again = Numbers::from_parent("Q").unwrap_err();
     assert_eq!(again.kind(), FailureKind::PeerGone);
     let none = Numbers::from_parent("NONE").unwrap_err();

@@ -1,0 +1,295 @@
+//! [`Checked`]: an item on its way into a format that has no names.
+//!
+//! What serde's attributes leave out or move around would be read back as something else. A
+//! field that is skipped says so as it is serialized, and is refused in every build. What cannot
+//! be seen there, a [`round_trip`](super::round_trip) finds in debug builds.
+
+use super::round_trip::{Path, Step};
+use serde::ser::{self, Serialize, Serializer};
+use std::cell::Cell;
+use std::fmt::Display;
+
+thread_local! {
+    /// Why the last item of this thread was refused: the errors of the formats have no room
+    /// for a text.
+    static WHY: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Why an item was refused here, if it was.
+pub(super) fn take_reason() -> Option<String> {
+    WHY.take()
+}
+
+#[cold]
+fn refuse<E: ser::Error>(why: String) -> E {
+    WHY.set(Some(why));
+    E::custom("refused")
+}
+
+/// A value, or with a serializer in it that serializer, whose parts are checked.
+#[derive(Clone, Copy)]
+pub(super) struct Checked<V> {
+    inner: V,
+    path: Path,
+}
+
+impl<V> Checked<V> {
+    pub(super) fn new(inner: V, path: Path) -> Self {
+        Self { inner, path }
+    }
+
+    #[inline(always)]
+    fn step(&self, step: Step) -> Path {
+        self.path.step(step)
+    }
+}
+
+impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.inner.serialize(Checked::new(serializer, self.path))
+    }
+}
+
+/// Hands verbs without parts through.
+macro_rules! plain {
+    ($($name:ident($($arg:ident: $type:ty),*);)*) => {$(
+        #[inline(always)]
+        fn $name(self $(, $arg: $type)*) -> Result<S::Ok, S::Error> {
+            self.inner.$name($($arg),*)
+        }
+    )*};
+}
+
+impl<S: Serializer> Serializer for Checked<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Checked<S::SerializeSeq>;
+    type SerializeTuple = Checked<S::SerializeTuple>;
+    type SerializeTupleStruct = Checked<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Checked<S::SerializeTupleVariant>;
+    type SerializeMap = Checked<S::SerializeMap>;
+    type SerializeStruct = Checked<S::SerializeStruct>;
+    type SerializeStructVariant = Checked<S::SerializeStructVariant>;
+
+    plain! {
+        serialize_bool(v: bool);
+        serialize_i8(v: i8);
+        serialize_i16(v: i16);
+        serialize_i32(v: i32);
+        serialize_i64(v: i64);
+        serialize_i128(v: i128);
+        serialize_u8(v: u8);
+        serialize_u16(v: u16);
+        serialize_u32(v: u32);
+        serialize_u64(v: u64);
+        serialize_u128(v: u128);
+        serialize_f32(v: f32);
+        serialize_f64(v: f64);
+        serialize_char(v: char);
+        serialize_str(v: &str);
+        serialize_bytes(v: &[u8]);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_struct(name: &'static str);
+    }
+
+    #[inline(always)]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        let value = Checked::new(value, self.step(Step::Some));
+        self.inner.serialize_some(&value)
+    }
+
+    #[inline(always)]
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<S::Ok, S::Error> {
+        self.step(Step::Variant(name, index, variant));
+        self.inner.serialize_unit_variant(name, index, variant)
+    }
+
+    #[inline(always)]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let value = Checked::new(value, self.path);
+        self.inner.serialize_newtype_struct(name, &value)
+    }
+
+    #[inline(always)]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let value = Checked::new(value, self.step(Step::Variant(name, index, variant)));
+        (self.inner).serialize_newtype_variant(name, index, variant, &value)
+    }
+
+    #[inline(always)]
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        if len.is_none() {
+            return Err(unknown_length("sequence"));
+        }
+        let path = self.path;
+        Ok(Checked::new(self.inner.serialize_seq(len)?, path))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+        let path = self.path;
+        Ok(Checked::new(self.inner.serialize_tuple(len)?, path))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        let path = self.path;
+        let inner = self.inner.serialize_tuple_struct(name, len)?;
+        Ok(Checked::new(inner, path))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        let path = self.step(Step::Variant(name, index, variant));
+        let inner = (self.inner).serialize_tuple_variant(name, index, variant, len)?;
+        Ok(Checked::new(inner, path))
+    }
+
+    #[inline(always)]
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        if len.is_none() {
+            return Err(unknown_length("map"));
+        }
+        let path = self.path;
+        Ok(Checked::new(self.inner.serialize_map(len)?, path))
+    }
+
+    #[inline(always)]
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStruct, S::Error> {
+        let path = self.path;
+        Ok(Checked::new(self.inner.serialize_struct(name, len)?, path))
+    }
+
+    #[inline(always)]
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        let path = self.step(Step::Variant(name, index, variant));
+        let inner = (self.inner).serialize_struct_variant(name, index, variant, len)?;
+        Ok(Checked::new(inner, path))
+    }
+
+    #[inline(always)]
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
+    #[inline(always)]
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+#[cold]
+fn unknown_length<E: ser::Error>(what: &str) -> E {
+    refuse(format!(
+        "it has a {what} whose length is not known beforehand, as `#[serde(flatten)]` makes one: \
+         this format needs it; put the inner struct into a field of its own, or collect first"
+    ))
+}
+
+#[cold]
+fn skipped<E: ser::Error>(field: &str) -> E {
+    refuse(format!(
+        "its field `{field}` is skipped, as by `#[serde(skip_serializing_if)]`: this format has no \
+         names, and what comes behind would be taken for it; write the field always (a `None` is \
+         one byte)"
+    ))
+}
+
+/// Compounds whose parts come one by one.
+macro_rules! parts {
+    ($($compound:ident { $name:ident($($key:ident: $type:ty)?) -> $step:expr $(, $skips:ident)? })*) => {$(
+        impl<S: ser::$compound> ser::$compound for Checked<S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            #[inline(always)]
+            fn $name<T: Serialize + ?Sized>(
+                &mut self,
+                $($key: $type,)?
+                value: &T,
+            ) -> Result<(), S::Error> {
+                let step: fn($($type)?) -> Step = $step;
+                let value = Checked::new(value, self.step(step($($key)?)));
+                self.inner.$name($($key,)? &value)
+            }
+
+            #[inline(always)]
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.inner.end()
+            }
+
+            $(
+            fn $skips(&mut self, key: &'static str) -> Result<(), S::Error> {
+                Err(skipped(key))
+            })?
+        }
+    )*};
+}
+
+parts! {
+    SerializeSeq { serialize_element() -> || Step::Element }
+    SerializeTuple { serialize_element() -> || Step::Element }
+    SerializeTupleStruct { serialize_field() -> || Step::Element }
+    SerializeTupleVariant { serialize_field() -> || Step::Element }
+    SerializeStruct { serialize_field(key: &'static str) -> Step::Field, skip_field }
+    SerializeStructVariant { serialize_field(key: &'static str) -> Step::Field, skip_field }
+}
+
+impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    #[inline(always)]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        let key = Checked::new(key, self.step(Step::Key));
+        self.inner.serialize_key(&key)
+    }
+
+    #[inline(always)]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+        let value = Checked::new(value, self.step(Step::Element));
+        self.inner.serialize_value(&value)
+    }
+
+    #[inline(always)]
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.inner.end()
+    }
+}

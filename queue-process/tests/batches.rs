@@ -1,0 +1,312 @@
+//! An item that does not come out, or whose own code panics, takes no other along: in no verb,
+//! over any kind.
+
+#![cfg(not(loom))]
+
+use queue_process::dynamic::DynQueue;
+use queue_process::{FailureKind, IpcQueue, Queue, TryPopError, TryPushError};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A number. Of those that end in 2 the code panics on the way out, of those in 4 on the way in,
+/// and of those in 6 as they are dropped; those in 8 cannot be brought out.
+#[derive(Debug, PartialEq)]
+struct Moody(u32);
+
+thread_local! {
+    /// What the next item of this thread does that panics on its way out.
+    static BEFORE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+fn panics_if(number: u32, digit: u32) {
+    if number % 10 == digit {
+        BEFORE.take().into_iter().for_each(|before| before());
+        // Without the hook's message.
+        resume_unwind(Box::new(number));
+    }
+}
+
+impl Serialize for Moody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        panics_if(self.0, 4);
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        panics_if(number, 2);
+        match number % 10 {
+            8 => Err(serde::de::Error::custom("an item that does not come out")),
+            _ => Ok(Self(number)),
+        }
+    }
+}
+
+impl Drop for Moody {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panics_if(self.0, 6);
+        }
+    }
+}
+
+/// The number with which `act` panics.
+#[track_caller]
+fn panicked<R>(act: impl FnOnce() -> R) -> u32 {
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(_) => panic!("it did not panic"),
+        Err(panic) => *panic.downcast::<u32>().expect("an item's own panic"),
+    }
+}
+
+fn fill(queue: &impl Queue<Moody>, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        queue.push(Moody(number)).unwrap();
+    }
+}
+
+fn filled<Q: Queue<Moody>>(queue: Q, numbers: impl IntoIterator<Item = u32>) -> Q {
+    fill(&queue, numbers);
+    queue
+}
+
+/// Takes the numbers out of them, so that none is dropped as one that panics.
+fn numbers(items: impl IntoIterator<Item = Moody>) -> Vec<u32> {
+    let number = |mut item: Moody| std::mem::replace(&mut item.0, 0);
+    items.into_iter().map(number).collect()
+}
+
+/// A way to pop several.
+type PopMany<Q> = fn(&Q, &mut Vec<Moody>, usize) -> Option<usize>;
+
+fn pop_many<Q: Queue<Moody>>() -> [PopMany<Q>; 3] {
+    [
+        |queue, into, max| queue.try_pop_many(into, max).ok(),
+        |queue, into, max| queue.pop_many(into, max).ok(),
+        |queue, into, max| {
+            let popped = pin!(queue.pop_many_async(into, max));
+            match popped.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(popped) => popped.ok(),
+                Poll::Pending => panic!("it waits"),
+            }
+        },
+    ]
+}
+
+fn what_is_behind_a_panic_still_comes<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+    for many in pop_many() {
+        let queue = filled(make(), 0..4);
+        let mut got = Vec::new();
+        assert_eq!(panicked(|| many(&queue, &mut got, 10)), 2);
+        assert_eq!(got, [Moody(0), Moody(1)]);
+        assert_eq!((queue.len(), queue.is_empty()), (1, false));
+        // In their order, before what is younger; one by one, and in batches with that.
+        fill(&queue, [5, 7]);
+        assert_eq!(queue.len(), 3);
+        assert_eq!(queue.try_pop(), Ok(Moody(3)));
+        assert_eq!(queue.len(), 2);
+        fill(&queue, [12, 13, 15]);
+        got.clear();
+        assert_eq!(panicked(|| many(&queue, &mut got, 10)), 12);
+        assert_eq!(got, [Moody(5), Moody(7)]);
+        fill(&queue, [17, 19]);
+        got.clear();
+        assert_eq!(many(&queue, &mut got, 3), Some(3));
+        assert_eq!(got, [Moody(13), Moody(15), Moody(17)]);
+        assert_eq!(queue.try_pop(), Ok(Moody(19)));
+        assert_eq!((queue.try_pop(), queue.len()), (Err(TryPopError::Empty), 0));
+        // Two in one batch.
+        fill(&queue, [0, 2, 3, 22, 5]);
+        got.clear();
+        assert_eq!(panicked(|| many(&queue, &mut got, 10)), 2);
+        assert_eq!(panicked(|| many(&queue, &mut got, 10)), 22);
+        assert_eq!(many(&queue, &mut got, 10), Some(1));
+        assert_eq!(got, [Moody(0), Moody(3), Moody(5)]);
+    }
+}
+
+fn failures_and_panics_in_one_batch<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+    let queue = filled(make(), [8, 1, 2, 18, 3]);
+    let mut got = Vec::new();
+    assert_eq!(panicked(|| queue.try_pop_many(&mut got, 10)), 2);
+    assert_eq!(got, [Moody(1)]);
+    queue.close();
+    let came: Vec<_> = queue
+        .results()
+        .map(|item| item.map_err(|why| why.kind()))
+        .collect();
+    let lost = || Err(FailureKind::Codec);
+    assert_eq!(came, [lost(), lost(), Ok(Moody(3))]);
+    // And a batch that meets a failure which is owed.
+    let queue = filled(make(), [8, 2, 3]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut got, 10)), 2);
+    assert!(
+        queue
+            .try_pop_many(&mut got, 10)
+            .unwrap_err()
+            .failure()
+            .unwrap()
+            .consumed_item()
+    );
+    assert_eq!(queue.try_pop_many(&mut got, 10), Ok(1));
+}
+
+fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+    let queue = filled(make(), [0, 8, 1, 2, 3, 12, 5]);
+    assert_eq!(panicked(|| queue.close_now()), 2);
+    assert!(queue.is_closed());
+    assert_eq!(queue.try_pop(), Ok(Moody(0)));
+    assert_eq!(panicked(|| queue.close_now()), 12);
+    assert_eq!(queue.close_now(), [1, 3, 5].map(Moody));
+    assert_eq!(
+        (queue.try_pop(), queue.len()),
+        (Err(TryPopError::Closed), 0)
+    );
+    // With some that are owed already.
+    let queue = filled(make(), [2, 3, 5]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+    fill(&queue, [7]);
+    assert_eq!(queue.close_now(), [3, 5, 7].map(Moody));
+}
+
+fn what_cannot_be_pushed_stays_with_its_owner<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+    let queue = make();
+    let items = || -> VecDeque<_> { [0, 1, 4, 5].map(Moody).into() };
+    let push: [fn(&Q, &mut VecDeque<Moody>); 3] = [
+        |queue, items| drop(queue.try_push_many(items)),
+        |queue, items| drop(queue.push_many(items)),
+        |queue, items| {
+            let pushed = pin!(queue.push_many_async(items));
+            let _ = pushed.poll(&mut Context::from_waker(Waker::noop()));
+        },
+    ];
+    for push in push {
+        let mut items = items();
+        assert_eq!(panicked(|| push(&queue, &mut items)), 4);
+        let inside = numbers(queue.try_iter());
+        let all: Vec<_> = inside.into_iter().chain(numbers(items)).collect();
+        assert_eq!(all, [0, 1, 4, 5], "each is inside or with its owner");
+    }
+    // Those that are in are dropped here, and one of them panics at that.
+    let mut items: VecDeque<_> = [5, 6, 7].map(Moody).into();
+    assert_eq!(panicked(|| queue.try_push_many(&mut items)), 6);
+    assert_eq!((items.len(), queue.len()), (0, 3));
+    assert_eq!(numbers(queue.try_iter()), [5, 6, 7]);
+    assert!(!matches!(
+        queue.try_push(Moody(1)),
+        Err(TryPushError::Failed(..))
+    ));
+    queue.close();
+}
+
+/// Waits until `holds`.
+#[track_caller]
+fn soon(holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < end, "in vain");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whoever waits in this process, as a thread or a task, gets what is behind a panic.
+fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Moody> + 'static>(make: &impl Fn() -> Q) {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    fn pop_as_task(queue: &impl Queue<Moody>) -> Moody {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = woken.clone().into();
+        let mut pop = pin!(queue.pop_async());
+        loop {
+            soon(|| woken.0.swap(false, Ordering::SeqCst));
+            if let Poll::Ready(item) = pop.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return item.unwrap();
+            }
+        }
+    }
+    fn pop_as_thread(queue: &impl Queue<Moody>) -> Moody {
+        queue.pop_timeout(Duration::from_secs(30)).unwrap()
+    }
+    for pop in [pop_as_thread, pop_as_task] {
+        let queue = filled(make(), [2, 3, 5]);
+        let mut got = thread::scope(|scope| {
+            // They come when all is out of the queue, and sleep when the panic comes.
+            let is_out = Arc::new(AtomicBool::new(false));
+            let waiting = [(); 2].map(|()| {
+                let (queue, is_out) = (&queue, is_out.clone());
+                scope.spawn(move || {
+                    soon(|| is_out.load(Ordering::SeqCst));
+                    pop(queue)
+                })
+            });
+            BEFORE.set(Some(Box::new(move || {
+                is_out.store(true, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(50));
+            })));
+            assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+            numbers(waiting.map(|waiting| waiting.join().unwrap()))
+        });
+        got.sort_unstable();
+        assert_eq!(got, [3, 5]);
+    }
+}
+
+fn all<Q: Queue<Moody> + 'static>(make: impl Fn() -> Q) {
+    what_is_behind_a_panic_still_comes(&make);
+    failures_and_panics_in_one_batch(&make);
+    closing_at_once_loses_the_bad_one_alone(&make);
+    what_cannot_be_pushed_stays_with_its_owner(&make);
+    who_waits_gets_what_is_behind_a_panic(&make);
+}
+
+/// A guest of that queue, in this process. It is the only handle that is left.
+fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
+    let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
+    sender.send(host.clone()).unwrap();
+    receiver.recv().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pipe_queue() {
+    all(|| queue_process::PipeQueue::<Moody>::bounded(9).unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn shm_queue() {
+    all(|| queue_process::ShmQueue::<Moody>::bounded(9).unwrap());
+    all(|| DynQueue::new(queue_process::ShmQueue::<Moody>::unbounded().unwrap()));
+}
+
+#[test]
+fn ipc_queue() {
+    all(|| IpcQueue::<Moody>::bounded(9).unwrap());
+}
+
+#[test]
+fn guest_of_an_ipc_queue() {
+    // The hosts live as long as the test.
+    let hosts = Mutex::new(Vec::new());
+    all(|| {
+        let host = IpcQueue::<Moody>::bounded(9).unwrap();
+        let guest = guest(&host);
+        hosts.lock().unwrap().push(host);
+        guest
+    });
+}
