@@ -310,6 +310,11 @@ pub trait Queue<T: Send>: Send + Sync {
     /// item failed. A later one ends the batch at the latest, and is told by a pop that
     /// follows. (So must a kind see to it whose failed pops take their item along: this
     /// default has nowhere to keep a failure.)
+    ///
+    /// # Panics
+    /// If the code of an item panics as it is brought out, which is that of its `Deserialize`,
+    /// between processes. That item is gone; those before it are in `into`, and those behind it
+    /// are still to be popped, by this process.
     #[doc(alias("try_recv_many", "drain", "batch"))]
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
@@ -358,6 +363,11 @@ pub trait Queue<T: Send>: Send + Sync {
     /// Closes the queue and takes what is left, in order: what was inside, and what pushes
     /// that were under way had still put in. An item that fails to come
     /// out (a process kind whose bytes were damaged) is skipped.
+    ///
+    /// # Panics
+    /// If the code of an item panics as it is brought out (between processes, its
+    /// `Deserialize`). That item is gone; all others are still to be had, by a pop or another
+    /// `close_now` of this process.
     ///
     /// ```
     /// # use queue_core::Queue;

@@ -80,6 +80,14 @@
 //! | [`ShmQueue`] | the same | the same |
 //! | [`IpcQueue`] | its host | send the host nonsense, which is refused; take items |
 //!
+//! # When an item's own code panics
+//!
+//! Its `Deserialize` runs in the thread that pops, with no lock held. If it panics in the midst
+//! of a batch, that item alone is gone: those behind it are kept as bytes, count in this
+//! process's `len`, and are what its next pops give, whoever calls them; a thread or a task of
+//! it that waits for items is woken. Like all that a process has in its hands they are gone
+//! with its last handle.
+//!
 //! # Features
 //!
 //! * `tokio`: inside a tokio runtime, which must have its I/O driver, futures wait in its

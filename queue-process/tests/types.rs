@@ -1,0 +1,110 @@
+//! Two programs that mean different items by a queue: told apart in words, or brought together by
+//! a name of their own.
+
+#![cfg(all(target_os = "linux", not(loom)))]
+
+use queue_process::{
+    Bound, Codec, Failure, FailureKind, IpcQueue, PipeQueue, Postcard, Queue, ShmQueue,
+};
+use serde::{Deserialize, Serialize};
+
+mod a {
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    pub(crate) struct Job(pub(crate) u32);
+}
+
+mod b {
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    pub(crate) struct Job(pub(crate) u32);
+}
+
+/// Postcard for jobs, whoever defined them.
+enum Jobs {}
+
+impl<T: Serialize + for<'de> Deserialize<'de>> Codec<T> for Jobs {
+    const NAME: &'static str = "postcard of jobs";
+    fn item_name() -> &'static str {
+        "job, version 2"
+    }
+    fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
+        Postcard::encode(item, into)
+    }
+    fn decode(bytes: &[u8]) -> Result<T, Failure> {
+        Postcard::decode(bytes)
+    }
+}
+
+fn name(of: &str) -> String {
+    format!("queue-types-{}-{of}", std::process::id())
+}
+
+#[track_caller]
+fn says(failure: &Failure, words: &[&str]) {
+    assert_eq!(failure.kind(), FailureKind::Mismatch);
+    let text = failure.to_string();
+    for word in words {
+        assert!(text.contains(word), "{text}: {word}");
+    }
+}
+
+macro_rules! linux {
+    ($test:ident, $kind:ident) => {
+        #[test]
+        fn $test() {
+            let bits = format!("words of {} bits", usize::BITS);
+            let name = &name(stringify!($test));
+            let jobs = $kind::<a::Job>::create_named(name, Bound::items(2)).unwrap();
+            let other = $kind::<b::Job>::open_named(name).unwrap_err();
+            says(
+                &other,
+                &[
+                    "types::a::Job`",
+                    "types::b::Job`",
+                    "`postcard`",
+                    &bits,
+                    "one library",
+                ],
+            );
+            let other = $kind::<a::Job, Jobs>::open_named(name).unwrap_err();
+            says(
+                &other,
+                &[
+                    "types::a::Job`",
+                    "job, version 2",
+                    "`postcard`",
+                    "`postcard of jobs`",
+                ],
+            );
+            drop(jobs);
+
+            let jobs = $kind::<a::Job, Jobs>::create_named(name, Bound::items(2)).unwrap();
+            let same = $kind::<b::Job, Jobs>::open_named(name).unwrap();
+            jobs.push(a::Job(7)).unwrap();
+            assert_eq!(same.pop().unwrap().0, 7);
+        }
+    };
+}
+
+linux!(pipe_queue, PipeQueue);
+linux!(shm_queue, ShmQueue);
+
+#[test]
+fn ipc_queue() {
+    fn sent<T: Send, C: Codec<T>, U: Send, D: Codec<U>>(
+        queue: &IpcQueue<T, C>,
+    ) -> Result<IpcQueue<U, D>, String> {
+        let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
+        sender.send(queue.clone()).unwrap();
+        let receiver = receiver.to_opaque().to::<IpcQueue<U, D>>();
+        receiver.recv().map_err(|error| error.to_string())
+    }
+    let jobs = IpcQueue::<a::Job>::bounded(2).unwrap();
+    let why = sent::<_, _, b::Job, Postcard>(&jobs).unwrap_err();
+    for word in ["types::a::Job`", "types::b::Job`", "one library"] {
+        assert!(why.contains(word), "{why}: {word}");
+    }
+    let jobs = IpcQueue::<a::Job, Jobs>::bounded(2).unwrap();
+    let same = sent::<_, _, b::Job, Jobs>(&jobs).unwrap();
+    jobs.push(a::Job(7)).unwrap();
+    assert_eq!(same.pop().unwrap().0, 7);
+}
