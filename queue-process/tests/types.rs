@@ -92,17 +92,16 @@ linux!(shm_queue, ShmQueue);
 fn ipc_queue() {
     fn sent<T: Send, C: Codec<T>, U: Send, D: Codec<U>>(
         queue: &IpcQueue<T, C>,
-    ) -> Result<IpcQueue<U, D>, String> {
+    ) -> Option<IpcQueue<U, D>> {
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
         sender.send(queue.clone()).unwrap();
         let receiver = receiver.to_opaque().to::<IpcQueue<U, D>>();
-        receiver.recv().map_err(|error| error.to_string())
+        receiver.recv().ok()
     }
     let jobs = IpcQueue::<a::Job>::bounded(2).unwrap();
-    let why = sent::<_, _, b::Job, Postcard>(&jobs).unwrap_err();
-    for word in ["types::a::Job`", "types::b::Job`", "one library"] {
-        assert!(why.contains(word), "{why}: {word}");
-    }
+    // ipc-channel has no room for the text of a failure.
+    assert!(sent::<_, _, b::Job, Postcard>(&jobs).is_none());
+    assert!(sent::<_, _, a::Job, Postcard>(&jobs).is_some());
     let jobs = IpcQueue::<a::Job, Jobs>::bounded(2).unwrap();
     let same = sent::<_, _, b::Job, Jobs>(&jobs).unwrap();
     jobs.push(a::Job(7)).unwrap();
