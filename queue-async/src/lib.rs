@@ -82,7 +82,6 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-mod coop;
 mod future;
 mod permit;
 mod poppers;

@@ -2,10 +2,10 @@
 //!
 //! In each, `act` is what to do then: there is an item, or the queue is closed.
 
-use crate::coop;
 use crate::shared::{Shared, release, release_quietly};
 use crate::state::{State, Want};
 use crate::turn::Turn;
+use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
 use std::task::{Context, Poll, ready};
 
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
         cx: &mut Context<'_>,
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<R> {
-        let budget = ready!(coop::poll_proceed(cx));
+        ready!(coop::poll_proceed(cx));
         let mut state = if turn.is_some() {
             ready!(poll_in_line(turn, cx))
         } else {
@@ -87,7 +87,6 @@ impl<T> Shared<T> {
         };
         let result = act(&mut state);
         release_quietly(state);
-        budget.made_progress();
         Poll::Ready(result)
     }
 

@@ -2,11 +2,11 @@
 //! future. For one item, that others push on behalf of a thread that waits; and for
 //! whoever needs a place to do something else with.
 
-use crate::coop;
 use crate::pushers::Wish;
 use crate::shared::{Shared, release, release_quietly};
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
+use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
 use queue_core::{PushTimeoutError, TryPushError};
 use std::task::{Context, Poll, ready};
@@ -86,8 +86,8 @@ impl<T> Shared<T> {
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
-        let budget = ready!(coop::poll_proceed(cx));
-        let polled = if turn.is_some() {
+        ready!(coop::poll_proceed(cx));
+        if turn.is_some() {
             poll_push_in_line(item, turn, cx)
         } else {
             let mut state = self.lock();
@@ -98,11 +98,7 @@ impl<T> Shared<T> {
             } else {
                 self.line_up_push(turn, cx, state)
             }
-        };
-        if polled.is_ready() {
-            budget.made_progress();
         }
-        polled
     }
 
     /// [`poll_push`](Self::poll_push) where there is no place.
@@ -186,7 +182,7 @@ impl<T> Shared<T> {
         cx: &mut Context<'_>,
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<Result<R, Closed>> {
-        let budget = ready!(coop::poll_proceed(cx));
+        ready!(coop::poll_proceed(cx));
         let mut state = if turn.is_some() {
             let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Hold, cx));
             // The place that was held for it is free for what follows.
@@ -200,7 +196,6 @@ impl<T> Shared<T> {
             }
             state
         };
-        budget.made_progress();
         if state.is_closed() {
             return Poll::Ready(Err(Closed));
         }

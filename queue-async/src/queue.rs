@@ -6,6 +6,7 @@ use crate::pushers::Wish;
 use crate::shared::Shared;
 use crate::state::{Closed, State, Want};
 use crate::turn::Turn;
+use queue_core::coop;
 use queue_core::sync::{Arc, Deadline};
 use queue_core::{
     Bound, Create, Ends, Failure, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue,
@@ -264,8 +265,9 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
                     state.push_many(items, state.places())
                 })
             });
-            if let Err(Closed) = pushed.await {
-                return Err(PushError::Closed(()));
+            match pushed.await {
+                Ok(count) => coop::spend(count),
+                Err(Closed) => return Err(PushError::Closed(())),
             }
         }
         Ok(())
@@ -331,6 +333,10 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
             }
             (self.shared)
                 .poll_popping(&mut turn, cx, |state| state.pop_many(into, max))
+                .map_ok(|count| {
+                    coop::spend(count);
+                    count
+                })
                 .map_err(|Closed| PopError::Closed)
         })
     }

@@ -31,6 +31,7 @@
 
 #[cfg(all(feature = "contract", not(loom)))]
 pub mod contract;
+pub mod coop;
 mod create;
 pub mod dynamic;
 mod ends;

@@ -1,6 +1,10 @@
 //! Waiting as a future. No future holds an item that its owner could not get back
 //! other than the one it was given, and none holds an item that it took.
+//!
+//! Each asks for leave once, before its first try: one that has to wait lets others run
+//! anyway.
 
+use crate::coop;
 use crate::{PopError, PushError, Queue, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,6 +15,7 @@ pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
     queue: &Q,
     item: T,
 ) -> Result<(), PushError<T>> {
+    coop::proceed().await;
     let mut listener = None;
     let mut item = item;
     loop {
@@ -30,6 +35,7 @@ pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
 }
 
 pub(crate) async fn pop_async<T: Send, Q: Queue<T> + ?Sized>(queue: &Q) -> Result<T, PopError> {
+    coop::proceed().await;
     let mut listener = None;
     loop {
         match queue.try_pop() {
@@ -51,6 +57,7 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
     listener: &mut Option<Q::Listener<'a>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, PopError>> {
+    ready!(coop::poll_proceed(cx));
     if let Some(listening) = listener {
         ready!(Pin::new(listening).poll(cx));
         *listener = None;
@@ -81,8 +88,11 @@ pub(crate) async fn push_many_async<T: Send, Q: Queue<T> + ?Sized>(
 ) -> Result<(), PushError<()>> {
     let mut listener = None;
     while !items.is_empty() {
+        // Each time: as long as others pop as fast it never has to wait.
+        coop::proceed().await;
         match queue.try_push_many(items) {
-            Ok(_) => {
+            Ok(count) => {
+                coop::spend(count);
                 listener = None;
                 continue;
             }
@@ -106,10 +116,14 @@ pub(crate) async fn pop_many_async<T: Send, Q: Queue<T> + ?Sized>(
     if max == 0 {
         return Ok(0);
     }
+    coop::proceed().await;
     let mut listener = None;
     loop {
         match queue.try_pop_many(into, max) {
-            Ok(count) => return Ok(count),
+            Ok(count) => {
+                coop::spend(count);
+                return Ok(count);
+            }
             Err(TryPopError::Empty) => {}
             Err(TryPopError::Closed) => return Err(PopError::Closed),
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
