@@ -10,5 +10,8 @@ pub(crate) fn guarded<R>(attempt: impl FnOnce() -> R) -> Option<R> {
 /// Wakes some who wait in this process. The panic of a waker must not keep anything from others,
 /// nor end a thread that serves them.
 pub(crate) fn calmly(wake: impl FnOnce()) {
+    if cfg!(loom) {
+        return wake(); // A model fails by panicking.
+    }
     let _ = guarded(wake);
 }

@@ -90,9 +90,9 @@
 //!
 //! # Features
 //!
-//! * `tokio`: inside a tokio runtime, which must have its I/O driver, futures wait in its
-//!   reactor, up to 64 of a process at a time, for each takes a descriptor there. All others,
-//!   and without the feature all, are woken by a thread of this crate, on any executor. Leave
+//! * `tokio`: takes part in tokio's cooperative budget, so that a task that always finds
+//!   the queue ready still lets its neighbours run. With and without it futures run on any
+//!   executor, and are woken by a thread of this crate that lives while any wait. Leave
 //!   it off where you build with `--cfg loom`: tokio gives that a meaning of its own.
 //! * `bincode`: the codec `Bincode`, for who already speaks that format.
 //!

@@ -217,7 +217,122 @@ fn closed_comes_last() {
     });
 }
 
-/// Two futures and a thread wait; the bell is silenced by whoever finds nothing.
+/// Process 1, for several threads: this one listens to the bell.
+fn shared(world: &Arc<World>) -> Arc<Process> {
+    Arc::new(world.join(1))
+}
+
+/// Starts a thread of `process`.
+fn thread_of<R: 'static>(
+    process: &Arc<Process>,
+    life: impl FnOnce(&Process) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let process = process.clone();
+    thread::spawn(move || life(&process))
+}
+
+/// Two futures of one process; its thread wakes one for each item, and looks anew for the
+/// other.
+/// Catches: nobody woken; the bell not asked for, or not anew.
+#[test]
+fn futures_of_one_process() {
+    check("futures_of_one_process", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async().unwrap()));
+        let pusher = start(&world, 0, |queue| {
+            queue.push(1).unwrap();
+            queue.push(2).unwrap();
+        });
+        process.listens(2);
+        let got: u64 = futures.into_iter().map(|other| other.join().unwrap()).sum();
+        pusher.join().unwrap();
+        assert_eq!((got, process.len()), (3, 0));
+    });
+}
+
+/// A batch of two is one move of the end.
+/// Catches: one woken for a batch.
+#[test]
+fn a_batch_for_two_futures() {
+    check("a_batch_for_two_futures", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async().unwrap()));
+        let pusher = start(&world, 0, |queue| {
+            assert_eq!(queue.try_push_many(&[1, 2]), Ok(2));
+        });
+        process.listens(2);
+        let got: u64 = futures.into_iter().map(|other| other.join().unwrap()).sum();
+        pusher.join().unwrap();
+        assert_eq!(got, 3);
+    });
+}
+
+/// Two futures of one process wait, and the only item that comes may wake the one that is
+/// cancelled.
+#[test]
+fn a_future_is_cancelled() {
+    check("a_future_is_cancelled", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let cancelled = thread_of(&process, |queue| queue.cancelled());
+        let future = thread_of(&process, |queue| queue.pop_async().unwrap());
+        let pusher = start(&world, 0, |queue| queue.push(1).unwrap());
+        process.listens(2);
+        cancelled.join().unwrap();
+        assert_eq!(future.join().unwrap(), 1);
+        pusher.join().unwrap();
+    });
+}
+
+/// Another process takes an item before the future that was woken for it, and another item
+/// comes.
+#[test]
+fn a_future_is_overtaken() {
+    check("a_future_is_overtaken", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let future = thread_of(&process, |queue| queue.pop_async().unwrap());
+        let pusher = start(&world, 0, |queue| {
+            queue.push(1).unwrap();
+            queue.push(2).unwrap();
+        });
+        let other = start(&world, 2, |queue| queue.try_pop().unwrap_or(0));
+        process.listens(1);
+        let got = other.join().unwrap() + future.join().unwrap();
+        pusher.join().unwrap();
+        assert_eq!(got + process.try_pop().unwrap_or(0), 3);
+    });
+}
+
+/// Close wakes all futures of a process.
+/// Catches: a future that does not look whether the queue is closed before it waits.
+#[test]
+fn close_wakes_futures() {
+    check("close_wakes_a_future", Some(3), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let future = thread_of(&process, |queue| queue.pop_async());
+        let closer = start(&world, 0, |queue| assert!(queue.close()));
+        process.listens(1);
+        assert_eq!(future.join().unwrap(), Err(No::Closed));
+        closer.join().unwrap();
+    });
+    check("close_wakes_futures", Some(2), || {
+        let world = World::new(2, 24, 8, 24);
+        let process = shared(&world);
+        let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async()));
+        let closer = start(&world, 0, |queue| assert!(queue.close()));
+        process.listens(2);
+        for future in futures {
+            assert_eq!(future.join().unwrap(), Err(No::Closed));
+        }
+        closer.join().unwrap();
+    });
+}
+
+/// Futures of two processes wait, and a thread.
 #[test]
 fn bells() {
     check("bells", Some(2), || {
@@ -254,19 +369,19 @@ fn bells() {
 /// Catches: it is not woken, or does not look for that after it got ready to sleep.
 #[test]
 fn owed_to_who_waits() {
-    for by_bell in [false, true] {
-        let name = ["owed_to_a_sleeper", "owed_by_the_bell"][usize::from(by_bell)];
+    for as_future in [false, true] {
+        let name = ["owed_to_a_sleeper", "owed_to_a_future"][usize::from(as_future)];
         check(name, Some(3), move || {
             let world = World::new(2, 24, 8, 24);
+            let process = shared(&world);
             let owed = Arc::new(AtomicU32::new(0));
             let who_waits = owed.clone();
-            let waits = start(&world, 1, move |queue| {
-                queue.wait_for_owed(&who_waits, by_bell)
+            let waits = thread_of(&process, move |queue| {
+                queue.wait_for_owed(&who_waits, as_future)
             });
-            let queue = world.join(0);
-            queue.owe(&owed);
+            process.owe(&owed);
             waits.join().unwrap();
-            assert_eq!((owed.load(Ordering::Relaxed), queue.len()), (0, 0));
+            assert_eq!((owed.load(Ordering::Relaxed), process.len()), (0, 0));
         });
     }
 }

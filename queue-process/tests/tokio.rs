@@ -1,6 +1,6 @@
-//! Futures in tokio's reactor, beside threads and beside futures that no reactor serves.
+//! Futures in tokio's runtimes, beside threads.
 
-#![cfg(all(target_os = "linux", not(loom), feature = "tokio"))]
+#![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::{PipeQueue, Queue, ShmQueue};
 use std::time::Duration;
@@ -102,7 +102,7 @@ fn a_task_learns_of_the_end() {
     assert!(runtime.block_on(task).unwrap().unwrap_err().is_closed());
 }
 
-/// Where the runtime serves all that wait, and where it is too many for that.
+/// Who waits takes no descriptor.
 #[test]
 fn many_tasks_leave_descriptors_for_others() {
     const MANY: u64 = 500;

@@ -5,6 +5,7 @@ use crate::foreign::{calmly, guarded};
 use crate::owed::Owed;
 use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use queue_core::coop;
 use queue_core::event::Event;
 use queue_core::{Ends, Failure, FailureKind, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -334,6 +335,9 @@ impl Guest {
 impl Line {
     /// One question, one answer.
     fn ask(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Gone> {
+        // A task that asks again and again keeps others waiting much longer than one whose
+        // queue is in its process.
+        coop::spend(usize::MAX);
         wire::encode(request, &mut self.buffer);
         wire::send(&self.requests, &self.buffer)?;
         wire::receive(&self.replies)

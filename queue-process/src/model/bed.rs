@@ -5,7 +5,7 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::sync::{Condvar, Mutex};
 use std::sync::atomic::AtomicUsize;
 
-/// Where processes sleep: the queue of a lock, or of an epoll set.
+/// Where processes sleep: the queue of a lock.
 #[derive(Debug)]
 pub(super) struct Bed {
     pub(super) rung: Mutex<bool>,
@@ -105,6 +105,50 @@ impl Futex {
     pub(super) fn bury(&self) {
         self.asleep.lock().expect("nobody panics asleep").leaders = 0;
         self.leaders.notify_all();
+    }
+}
+
+/// A bell: how often it has rung.
+#[derive(Debug)]
+pub(super) struct Bell {
+    rings: Mutex<usize>,
+    rung: Condvar,
+}
+
+/// How many futures of a process are done; under the mutex of the bell, and so not loom's.
+#[derive(Debug, Default)]
+pub(super) struct Done(AtomicUsize);
+
+impl Bell {
+    pub(super) fn new() -> Self {
+        Self {
+            rings: Mutex::new(0),
+            rung: Condvar::new(),
+        }
+    }
+
+    pub(super) fn ring(&self) {
+        *self.rings.lock().expect("nobody panics in bed") += 1;
+        self.rung.notify_all();
+    }
+
+    /// Waits until it has rung more often than `heard` says, which then says how often:
+    /// true; or until `all` are done.
+    pub(super) fn hear(&self, heard: &mut usize, done: &Done, all: usize) -> bool {
+        let mut rings = self.rings.lock().expect("nobody panics in bed");
+        while *rings == *heard && done.0.load(std::sync::atomic::Ordering::Relaxed) < all {
+            rings = self.rung.wait(rings).expect("nobody panics in bed");
+        }
+        let rung = *rings != *heard;
+        *heard = *rings;
+        rung
+    }
+
+    /// One of those who wait for it is done.
+    pub(super) fn done(&self, done: &Done) {
+        let _rings = self.rings.lock().expect("nobody panics in bed");
+        done.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.rung.notify_all();
     }
 }
 

@@ -232,6 +232,4 @@ impl Platform for Member {
     fn wake(&self, _: &Word32, _: u32) {}
 
     fn ring(&self, _: End) {}
-
-    fn silence(&self, _: End) {}
 }

@@ -7,7 +7,8 @@
 //! * the futex: a mutex and condition variables; that a sleeper looks again after a while
 //!   is modelled where it matters: the one of each process that does, does so once after each
 //!   death, and its followers never;
-//! * the bell: a flag, a mutex and a condition variable; no death wakes who listens;
+//! * the bell: a count of its rings, a mutex and a condition variable; no death wakes who
+//!   listens;
 //! * death: a process with `steps` steps to live stops before its next access to shared
 //!   memory, or system call. What it would do then, also while its stack unwinds, does not
 //!   happen. The kernel knows of the death after that.
@@ -21,10 +22,11 @@ mod system;
 pub use process::{No, Process};
 
 use crate::shared::engine::Engine;
+use crate::shared::futures::WaitList;
 use crate::shared::layout::Control;
 use crate::shared::ring::Ring;
 use crate::shared::word::Word64;
-use bed::{Bed, Futex, Queue};
+use bed::{Bell, Done, Futex, Queue};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memory::Memory;
 use std::cell::Cell;
@@ -69,7 +71,7 @@ pub struct World {
     cells: Vec<Word64>,
     locks: [Queue; 2],
     futexes: [Futex; 2],
-    bells: [Bed; 2],
+    bells: [Bell; 2],
     alive: [AtomicBool; PROCESSES],
     deaths: AtomicUsize,
     /// The ring's settings.
@@ -82,13 +84,12 @@ impl World {
     /// A queue of `capacity` numbers in an arena of `words` words, where a number takes
     /// two, with a small window of `window` words, and keeping `keep`.
     pub fn new(capacity: u32, words: usize, window: usize, keep: usize) -> Arc<Self> {
-        let bed = || [Bed::new(), Bed::new()];
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
             locks: [Queue::new(), Queue::new()],
             futexes: [Futex::new(), Futex::new()],
-            bells: bed(),
+            bells: [Bell::new(), Bell::new()],
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
             deaths: AtomicUsize::new(0),
             capacity,
@@ -106,6 +107,8 @@ impl World {
         };
         Process {
             engine: Engine::new(ring, platform, self.capacity),
+            waiting: WaitList::default(),
+            done: Done::default(),
         }
     }
 

@@ -1,12 +1,19 @@
 //! A modelled process, and its verbs.
 
+use super::bed::Done;
 use super::memory::Memory;
 use super::system::System;
 use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
+use crate::shared::futures::WaitList;
 use crate::shared::layout::End;
 use crate::shared::ring::Ring;
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +36,9 @@ fn no(refusal: Refusal) -> No {
 #[derive(Debug)]
 pub struct Process {
     pub(super) engine: Engine<Ring<Memory>, System>,
+    /// Its futures that wait for the tail.
+    pub(super) waiting: WaitList,
+    pub(super) done: Done,
 }
 
 impl Process {
@@ -104,27 +114,62 @@ impl Process {
         }
     }
 
-    /// Pops, waiting as a future whose runtime polls the bell.
+    /// Pops, waiting as a future of a process in which another thread
+    /// [listens](Self::listens) to the bell.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop_async(&self) -> Result<u64, No> {
+        let popped = loop {
+            match self.try_pop() {
+                Err(No::NotNow) => {}
+                done => break done,
+            }
+            let place = self.waiting.event().listen();
+            if self.arm() {
+                place.wait(Deadline::NEVER);
+            }
+        };
+        self.leaves();
+        popped
+    }
+
+    /// Waits as [`pop_async`](Self::pop_async) does, but is cancelled, woken or not.
+    pub fn cancelled(&self) {
+        let place = self.waiting.event().listen();
+        self.arm();
+        drop(place);
+        self.leaves();
+    }
+
+    /// Listens to the bell, until so many futures are done.
+    pub fn listens(&self, futures: usize) {
+        let bell = self.engine.platform().bell(End::Tail);
+        let mut heard = 0;
+        while bell.hear(&mut heard, &self.done, futures) {
+            self.pass_on();
+        }
+    }
+
+    /// Pops as the only future of a process, which listens to the bell itself.
     ///
     /// # Errors
     /// `Closed`.
     pub fn pop_by_bell(&self) -> Result<u64, No> {
+        let bell = self.engine.platform().bell(End::Tail);
+        let mut heard = 0;
         loop {
             match self.try_pop() {
                 Err(No::NotNow) => {}
                 done => return done,
             }
-            while self.engine.listen(End::Tail).expect("can repair") {
-                self.wait_for_bell();
+            let mut place = self.waiting.event().listen();
+            let mut cx = Context::from_waker(Waker::noop());
+            let arms = self.arm();
+            while arms && Pin::new(&mut place).poll(&mut cx).is_pending() {
+                bell.hear(&mut heard, &self.done, usize::MAX);
+                self.pass_on();
             }
-        }
-    }
-
-    fn wait_for_bell(&self) {
-        let bell = self.engine.platform().bell(End::Tail);
-        let mut rung = bell.rung.lock().expect("nobody panics in bed");
-        while !*rung {
-            rung = bell.bell.wait(rung).expect("nobody panics in bed");
         }
     }
 
@@ -132,10 +177,11 @@ impl Process {
     pub fn owe(&self, owed: &AtomicU32) {
         owed.fetch_add(1, Ordering::Relaxed);
         self.engine.wake_waiting(End::Tail);
+        self.waiting.event().notify_all();
     }
 
-    /// Waits as a thread, or by the bell, until it is owed one, and takes it.
-    pub fn wait_for_owed(&self, owed: &AtomicU32, by_bell: bool) {
+    /// Waits as a thread, or as a future, until it is owed one, and takes it.
+    pub fn wait_for_owed(&self, owed: &AtomicU32, as_future: bool) {
         let take = |owed: u32| owed.checked_sub(1);
         // As the listener of the crate: it looks after it got ready to sleep.
         let is_some = || owed.load(Ordering::Relaxed) != 0;
@@ -143,13 +189,13 @@ impl Process {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .is_err()
         {
-            let engine = &self.engine;
-            if by_bell {
-                if engine.listen(End::Tail).expect("can repair") && !is_some() {
-                    self.wait_for_bell();
+            if as_future {
+                let place = self.waiting.event().listen();
+                if self.arm() && !is_some() {
+                    place.wait(Deadline::NEVER);
                 }
             } else {
-                engine.wait(End::Tail, || None, is_some, |_| ());
+                self.engine.wait(End::Tail, || None, is_some, |_| ());
             }
         }
     }
@@ -158,6 +204,21 @@ impl Process {
     pub fn pushed(&self) -> u32 {
         let tail = &self.engine.control().tail;
         tail.mark(queue_core::sync::atomic::Ordering::Acquire).count
+    }
+
+    fn arm(&self) -> bool {
+        let armed = self.engine.arm(End::Tail, &self.waiting);
+        armed.expect("can repair")
+    }
+
+    fn pass_on(&self) {
+        let passed = self.engine.pass_on(End::Tail, &self.waiting);
+        passed.expect("can repair");
+    }
+
+    /// A future is done.
+    fn leaves(&self) {
+        self.engine.platform().bell(End::Tail).done(&self.done);
     }
 
     /// Closes; whether it was open.

@@ -1,6 +1,6 @@
 //! The system around a modelled process.
 
-use super::bed::{Bed, Futex, Queue, newest, newest_of};
+use super::bed::{Bell, Futex, Queue, newest, newest_of};
 use super::{DEAD, MOURNED, World, step};
 use crate::shared::layout::{Control, End};
 use crate::shared::platform::Platform;
@@ -28,7 +28,7 @@ impl System {
         &self.world.locks[usize::from(!tail)]
     }
 
-    pub(super) fn bell(&self, end: End) -> &Bed {
+    pub(super) fn bell(&self, end: End) -> &Bell {
         &self.world.bells[usize::from(end == End::Head)]
     }
 }
@@ -108,14 +108,7 @@ impl Platform for System {
 
     fn ring(&self, end: End) {
         if step() {
-            *self.bell(end).rung.lock().expect("nobody panics in bed") = true;
-            self.bell(end).bell.notify_all();
-        }
-    }
-
-    fn silence(&self, end: End) {
-        if step() {
-            *self.bell(end).rung.lock().expect("nobody panics in bed") = false;
+            self.bell(end).ring();
         }
     }
 }

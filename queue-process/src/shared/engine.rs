@@ -23,8 +23,9 @@
 //! give it, of the sleepers of each process one looks again by itself within
 //! [`NET`](super::NET): see [`sleepers`](super::sleepers).
 //!
-//! Futures listen to a bell, which rings *before* the end moves and is silenced only by
-//! who finds, under the lock, that there is nothing to take: no death can lose that.
+//! Futures wait in a list of their process, whose waker thread listens to a bell: see
+//! [`futures`](super::futures). The bell rings *before* the end moves, so no death can lose
+//! that.
 
 use super::frames::Frames;
 use super::latest::Item;

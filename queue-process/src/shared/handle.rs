@@ -6,11 +6,13 @@
 use super::NET;
 use super::claim::Place;
 use super::engine::Engine;
+use super::futures::WaitList;
 use super::identity::Limits;
 use super::layout::End;
 use super::linux::{self, Bells, Linux, Page};
 use super::platform::Platform;
 use super::registry::Sides;
+use super::sentinel;
 use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
 use crate::handover::Server;
@@ -71,6 +73,8 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) engine: Engine<S, Linux>,
     pub(crate) limits: Limits,
     pub(crate) ends: Ends,
+    /// The futures of this process that wait for the tail, and for the head.
+    waiting: [WaitList; 2],
     /// Which verbs this process may use.
     pub(super) rights: Sides,
     /// Guards the counting of this process on the sides of the queue.
@@ -191,7 +195,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             return Err(corrupt("the queue is smaller than it says"));
         }
         for bell in bells.iter() {
-            // Else somebody who silences it could hang.
+            // Else somebody who rings it could hang.
             rustix::io::ioctl_fionbio(bell, true)
                 .map_err(|_| corrupt("a descriptor of the queue is no event"))?;
         }
@@ -215,6 +219,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
             ends: Ends::new(),
+            waiting: Default::default(),
             rights,
             counting: Mutex::new(()),
             server: Mutex::default(),
@@ -264,6 +269,14 @@ fn claim(mapping: &Mapping, sides: Sides) -> Result<Place, Failure> {
 }
 
 impl<S: Storage> Shared<S> {
+    /// The futures of this process that wait for `end`.
+    pub(super) fn waiting(&self, end: End) -> &WaitList {
+        &self.waiting[match end {
+            End::Tail => 0,
+            End::Head => 1,
+        }]
+    }
+
     /// About how much there is of what those want who wait for `end`; see `Queue::glance`.
     pub(super) fn glance(&self, end: End) -> usize {
         match end {
@@ -282,6 +295,7 @@ impl<S: Storage> Shared<S> {
     /// Wakes who waits for items: something is owed to this process.
     pub(super) fn wake_consumers(&self) {
         self.engine.wake_waiting(End::Tail);
+        self.waiting(End::Tail).event().notify_all();
     }
 
     /// Looks whether anybody is left on either side, and closes the queue if not.
@@ -289,10 +303,6 @@ impl<S: Storage> Shared<S> {
     pub(super) fn patrol(&self) {
         if self.engine.len() == 0 {
             self.engine.tidy();
-        }
-        if self.owed.is_some() {
-            // Another process may have silenced the bell: it is owed nothing.
-            self.wake_consumers();
         }
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
@@ -350,6 +360,7 @@ impl<S: Storage> Drop for Shared<S> {
         }
         self.patrol();
         self.engine.platform().give_back();
+        sentinel::forget(self.engine.platform().bells());
     }
 }
 

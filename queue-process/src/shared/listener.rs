@@ -2,11 +2,10 @@
 
 use super::handle::Shared;
 use super::layout::End;
-#[cfg(feature = "tokio")]
-use super::reactor::Heard;
-use super::sentinel::{Patrolled, Post};
+use super::sentinel::{Post, Watched};
 use super::storage::Storage;
-use queue_core::event::Listen;
+use crate::foreign::calmly;
+use queue_core::event::{self, Event, Listen};
 use queue_core::sync::Deadline;
 use std::fmt;
 use std::future::Future;
@@ -18,10 +17,9 @@ use std::task::{Context, Poll};
 /// A queue, as far as waiting goes.
 trait Awaited: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
+    fn event(&self, end: End) -> &Event;
     fn arm(&self, end: End) -> bool;
-    fn post(&self, end: End) -> Post;
-    #[cfg(feature = "tokio")]
-    fn bell(&self, end: End) -> std::io::Result<std::os::fd::OwnedFd>;
+    fn post(&self, end: End) -> Option<Post>;
 }
 
 impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
@@ -37,19 +35,19 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
         (self.engine).wait(end, || deadline.remaining(), || owes(self, end), awake)
     }
 
+    fn event(&self, end: End) -> &Event {
+        self.waiting(end).event()
+    }
+
     fn arm(&self, end: End) -> bool {
-        // In this order, as above.
-        self.engine.listen(end).unwrap_or(false) && !owes(self, end)
+        // In this order: who owes something wakes those who waited before.
+        self.engine.arm(end, self.waiting(end)).unwrap_or(false) && !owes(self, end)
     }
 
-    fn post(&self, end: End) -> Post {
+    fn post(&self, end: End) -> Option<Post> {
         let queue: Weak<Shared<S>> = Arc::downgrade(self);
-        Post::new(queue, self.engine.platform().bells().clone(), end)
-    }
-
-    #[cfg(feature = "tokio")]
-    fn bell(&self, end: End) -> std::io::Result<std::os::fd::OwnedFd> {
-        super::linux::bell(self.engine.platform().bells(), end).try_clone_to_owned()
+        let queue: Weak<dyn Watched> = queue;
+        Post::new(&queue, self.engine.platform().bells(), end)
     }
 }
 
@@ -58,27 +56,40 @@ fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
     end == End::Tail && shared.owed.is_some()
 }
 
-impl<S: Storage> Patrolled for Shared<S> {
+impl<S: Storage> Watched for Shared<S> {
     fn patrol(&self) {
         Self::patrol(self);
+    }
+
+    fn pass_on(&self, end: End) {
+        let list = self.waiting(end);
+        if self.engine.pass_on(end, list).is_err() {
+            // Whoever tries now will meet the failure.
+            calmly(|| list.event().notify_all());
+        }
     }
 }
 
 /// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
-/// future, served by tokio's reactor (feature `tokio`, inside a tokio runtime, which
-/// must have its I/O driver enabled) or else by a thread of this crate.
+/// future, which a thread of this crate wakes, whatever the executor.
 ///
 /// It is no party to the queue until it is waited on: it then looks for itself, under
-/// the lock of those who would wake it, before it sleeps. So it holds no wake that could
-/// be lost with it.
+/// the lock of those who would wake it, before it sleeps. Futures are woken in the order
+/// they were first polled, one for each item or place; one that is dropped after that
+/// wakes the next.
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct Listener<'a> {
     queue: &'a dyn Awaited,
     end: End,
     /// While it waits as a future.
+    waiting: Option<Waiting<'a>>,
+}
+
+/// What a listener is that waits as a future.
+struct Waiting<'a> {
+    place: event::Listener<'a>,
+    /// None as long as the system gives no thread.
     post: Option<Post>,
-    #[cfg(feature = "tokio")]
-    reactor: Option<Heard>,
 }
 
 impl<'a> Listener<'a> {
@@ -86,37 +97,8 @@ impl<'a> Listener<'a> {
         Self {
             queue,
             end,
-            post: None,
-            #[cfg(feature = "tokio")]
-            reactor: None,
+            waiting: None,
         }
-    }
-
-    /// Has the task woken when the bell rings; false if it may ring already.
-    fn wait_for_bell(&mut self, cx: &mut Context<'_>) -> bool {
-        let first = self.post.is_none();
-        let post = self.post.get_or_insert_with(|| self.queue.post(self.end));
-        #[cfg(feature = "tokio")]
-        {
-            if first {
-                self.reactor = Heard::new(|| self.queue.bell(self.end));
-            }
-            if let Some(reactor) = &self.reactor {
-                return match reactor.poll(cx) {
-                    Poll::Pending => true,
-                    Poll::Ready(heard) => {
-                        if heard.is_err() {
-                            // The runtime is shutting down.
-                            self.reactor = None;
-                        }
-                        false
-                    }
-                };
-            }
-        }
-        let _ = first;
-        post.wake(cx.waker());
-        true
     }
 }
 
@@ -134,14 +116,29 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if !self.queue.arm(self.end) {
-                return Poll::Ready(());
-            }
-            if self.wait_for_bell(cx) {
-                return Poll::Pending;
-            }
+        let Self {
+            queue,
+            end,
+            waiting,
+        } = &mut *self;
+        let Waiting { place, post } = waiting.get_or_insert_with(|| Waiting {
+            place: queue.event(*end).listen(),
+            post: None,
+        });
+        let notified = Pin::new(place).poll(cx).is_ready();
+        // At first, and as long as nobody would wake it, it looks for itself.
+        if notified || post.is_none() && !queue.arm(*end) {
+            *waiting = None;
+            return Poll::Ready(());
         }
+        if post.is_none() {
+            *post = queue.post(*end);
+        }
+        if post.is_none() {
+            // The system gives no thread just now: it must look again by itself.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 }
 

@@ -120,7 +120,6 @@ mod tests {
         fn call(&self, _: &AtomicU32) {}
         fn wake(&self, _: &Word32, _: u32) {}
         fn ring(&self, _: End) {}
-        fn silence(&self, _: End) {}
     }
 
     /// The clock goes round soon.

@@ -16,6 +16,7 @@
 pub(crate) mod arena;
 pub(crate) mod engine;
 pub(crate) mod frames;
+pub(crate) mod futures;
 pub(crate) mod latest;
 pub(crate) mod layout;
 pub(crate) mod lock;
@@ -52,8 +53,6 @@ pub(crate) mod kind;
 pub(crate) mod linux;
 #[cfg(not(loom))]
 pub(crate) mod listener;
-#[cfg(all(feature = "tokio", not(loom)))]
-mod reactor;
 #[cfg(not(loom))]
 pub(crate) mod sentinel;
 #[cfg(not(loom))]

@@ -44,9 +44,6 @@ pub(crate) trait Platform: Send + Sync {
     /// Wakes up to `sleepers` of those who sleep on `word`.
     fn wake(&self, word: &Word32, sleepers: u32);
 
-    /// Makes the bell of `end` ring, until it is silenced: futures hear it.
+    /// Rings the bell of `end` once: each process that listens to it hears that.
     fn ring(&self, end: End);
-
-    /// Makes the bell of `end` silent.
-    fn silence(&self, end: End);
 }

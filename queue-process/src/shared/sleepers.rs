@@ -122,7 +122,6 @@ mod tests {
         }
         fn wake(&self, _: &Word32, _: u32) {}
         fn ring(&self, _: End) {}
-        fn silence(&self, _: End) {}
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Getting ready to wait for an end of an [`Engine`] to move, as a thread or as a future.
+//! Getting ready to sleep until an end of an [`Engine`] moves, as a thread; futures wait by
+//! means of [`futures`](super::futures).
 //!
 //! Whoever waits says so under the lock of those who will wake it: see the
 //! [engine](super::engine)'s page.
@@ -23,7 +24,7 @@ pub(crate) enum Standing {
 
 impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many there are of what those want who wait for `end`, under its lock.
-    fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
+    pub(super) fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
         // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
         // other's is old it leaves more to take than there is, so nobody sleeps in vain.
         let own = held.line.mark(Ordering::Relaxed);
@@ -88,22 +89,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             awake(sleeper.sleep(moved, seen, at_most));
             back = true;
         }
-    }
-
-    /// Gets ready to wait for the bell of `end`; false if there is no need to.
-    ///
-    /// # Errors
-    /// If the queue is in need of repair, and that failed.
-    pub(crate) fn listen(&self, end: End) -> Result<bool, Failure> {
-        let held = self.lock(end)?;
-        if self.available(end, &held) != 0 || self.is_closed() {
-            return Ok(false);
-        }
-        // First the flag: who dies between the two leaves a bell that rings in vain,
-        // not one that nobody will ring.
-        held.line.armed.store(1, Ordering::Relaxed);
-        self.platform().silence(end);
-        Ok(true)
     }
 
     /// Wakes all who wait for `end`, though it has not moved: some may find what they want
@@ -172,22 +157,6 @@ mod tests {
         let engine = &queue.0.shared().engine;
         for end in [End::Tail, End::Head] {
             assert_eq!(engine.stand(end, false).unwrap(), Standing::Ready);
-            assert!(!engine.listen(end).unwrap());
         }
-    }
-
-    #[test]
-    fn who_finds_nothing_listens_to_a_silent_bell() {
-        let queue = ShmQueue::<u8>::bounded(1).unwrap();
-        let engine = &queue.0.shared().engine;
-        let armed = |end| engine.control().line(end).armed.load(Ordering::Relaxed);
-        engine.platform().ring(End::Tail);
-        assert!(engine.listen(End::Tail).unwrap());
-        assert!(!engine.listen(End::Head).unwrap(), "there is a place");
-        assert_eq!((armed(End::Tail), armed(End::Head)), (1, 0));
-        queue.try_push(1).unwrap();
-        assert_eq!(armed(End::Tail), 0, "it rang");
-        assert!(!engine.listen(End::Tail).unwrap(), "there is an item");
-        assert!(engine.listen(End::Head).unwrap());
     }
 }

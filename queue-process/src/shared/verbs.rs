@@ -11,12 +11,14 @@ use super::listener::Listener;
 use super::storage::Storage;
 use crate::codec::Codec;
 use crate::owed::decode_from;
+use queue_core::coop;
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
     Failure, FailureKind, PushError, PushTimeoutError, Side, TryPopError, TryPushError,
 };
 use std::cell::Cell;
+use std::future::poll_fn;
 
 thread_local! {
     /// How many more pushes of this thread come before it looks around, of whatever queue.
@@ -148,6 +150,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
 
     /// As the trait's default, but the item becomes bytes only once.
     pub(crate) async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
+        poll_fn(coop::poll_proceed).await;
         let mut waiting = Vec::new();
         let mut pushed = self.with_bytes(&item, |bytes| {
             let pushed = self.shared.engine.push(bytes);

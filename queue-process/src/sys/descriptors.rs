@@ -49,17 +49,3 @@ pub(crate) fn inherit(raw: RawFd) -> io::Result<OwnedFd> {
     // call for the same number fails, and it gets one owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
-
-/// `bell` in the reactor of the tokio runtime that this is called in: polled for whether
-/// it can be read. Panics, as tokio does, in a runtime without I/O.
-///
-/// # Errors
-/// If the reactor takes no more descriptors.
-#[cfg(feature = "tokio")]
-pub(crate) fn in_reactor(bell: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
-    use tokio::io::{Interest, unix::AsyncFd};
-    // SAFETY: an `OwnedFd` is open, always the same descriptor, and closed by its `Drop`
-    // alone, which runs after the `AsyncFd` that owns it has left the reactor.
-    let registered = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) };
-    Ok(registered?)
-}

@@ -7,8 +7,6 @@ mod mapping;
 mod memory;
 mod plain;
 
-#[cfg(feature = "tokio")]
-pub(crate) use descriptors::in_reactor;
 pub(crate) use descriptors::{above_stdio, inherit};
 pub(crate) use inherit::{Left, Refusal, leave, take};
 pub(crate) use locks::{is_byte_locked, lock_byte};

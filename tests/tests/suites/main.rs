@@ -15,6 +15,7 @@
 
 #![cfg(not(loom))]
 
+mod budget;
 mod crossfire;
 mod handles;
 mod items;
