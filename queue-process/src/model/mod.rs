@@ -2,8 +2,9 @@
 //!
 //! A [`World`] is a queue's shared memory and the kernel around it; each thread of a
 //! model that runs [`World::process`] stands for a process. The engine, the lock and the
-//! ring in it are what ships; the memory is loom's, and these stand in for the system:
+//! storage in it are what ships; the memory is loom's, and these stand in for the system:
 //!
+//! * the pipe and the file of a pipe queue: whole records, and pieces of the file;
 //! * the futex: a mutex and condition variables; that a sleeper looks again after a while
 //!   is modelled where it matters: the one of each process that does, does so once after each
 //!   death, and its followers never;
@@ -14,24 +15,26 @@
 //!   happen. The kernel knows of the death after that.
 
 mod bed;
+pub(crate) mod kernel;
 pub mod members;
 mod memory;
+pub mod mortal;
 mod process;
+mod store;
 mod system;
 
 pub use process::{No, Process};
 
 use crate::shared::engine::Engine;
-use crate::shared::futures::WaitList;
 use crate::shared::layout::Control;
-use crate::shared::ring::Ring;
 use crate::shared::word::Word64;
 use bed::{Bell, Done, Futex, Queue};
+use kernel::OwnedFd;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use memory::Memory;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use store::{Kind, Store};
 use system::System;
 
 loom::thread_local! {
@@ -74,16 +77,27 @@ pub struct World {
     bells: [Bell; 2],
     alive: [AtomicBool; PROCESSES],
     deaths: AtomicUsize,
-    /// The ring's settings.
     capacity: u32,
-    window: usize,
-    keep: usize,
+    kind: Kind,
 }
 
 impl World {
     /// A queue of `capacity` numbers in an arena of `words` words, where a number takes
     /// two, with a small window of `window` words, and keeping `keep`.
     pub fn new(capacity: u32, words: usize, window: usize, keep: usize) -> Arc<Self> {
+        Self::with(capacity, words, Kind::Ring { window, keep })
+    }
+
+    /// A queue of `capacity` numbers in a pipe that holds `records` of them. A number from
+    /// [`LARGE`](Self::LARGE) on is a large item, which takes one granule of the hall.
+    pub fn pipe(capacity: u32, records: usize) -> Arc<Self> {
+        Self::with(capacity, 0, Kind::Pipe(OwnedFd::new(records)))
+    }
+
+    /// The first number that is a large item of a pipe.
+    pub const LARGE: u64 = 100;
+
+    fn with(capacity: u32, words: usize, kind: Kind) -> Arc<Self> {
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
@@ -93,21 +107,19 @@ impl World {
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
             deaths: AtomicUsize::new(0),
             capacity,
-            window,
-            keep,
+            kind,
         })
     }
 
     /// Process number `me` of this world.
     pub fn join(self: &Arc<Self>, me: usize) -> Process {
-        let ring = Ring::new(Memory(self.clone()), 8, self.window, self.keep);
         let platform = System {
             world: self.clone(),
             me,
         };
         Process {
-            engine: Engine::new(ring, platform, self.capacity),
-            waiting: WaitList::default(),
+            engine: Engine::new(Store::open(self), platform, self.capacity),
+            waiting: Default::default(),
             done: Done::default(),
         }
     }
@@ -132,6 +144,17 @@ impl World {
                 None
             }
             Err(cause) => resume_unwind(cause),
+        }
+    }
+
+    /// How many items lie in the pipe, whatever is said of it.
+    ///
+    /// # Panics
+    /// If it is no pipe.
+    pub fn records(&self) -> usize {
+        match &self.kind {
+            Kind::Pipe(kernel) => kernel.records(),
+            Kind::Ring { .. } => panic!("a ring holds what its ends say"),
         }
     }
 

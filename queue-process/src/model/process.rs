@@ -1,13 +1,13 @@
 //! A modelled process, and its verbs.
 
+use super::World;
 use super::bed::Done;
-use super::memory::Memory;
+use super::store::{LARGE, Store};
 use super::system::System;
 use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
 use crate::shared::futures::WaitList;
 use crate::shared::layout::End;
-use crate::shared::ring::Ring;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
@@ -35,19 +35,34 @@ fn no(refusal: Refusal) -> No {
 /// A modelled process's queue of numbers.
 #[derive(Debug)]
 pub struct Process {
-    pub(super) engine: Engine<Ring<Memory>, System>,
-    /// Its futures that wait for the tail.
-    pub(super) waiting: WaitList,
+    pub(super) engine: Engine<Store, System>,
+    /// Its futures that wait for each end.
+    pub(super) waiting: [WaitList; 2],
     pub(super) done: Done,
 }
 
 impl Process {
+    /// The item that `number` is: in a pipe a large one repeats it.
+    fn item(&self, number: u64) -> Vec<u8> {
+        let is_large = matches!(self.engine.storage(), Store::Pipe(_)) && number >= World::LARGE;
+        let times = if is_large { LARGE / 8 } else { 1 };
+        number.to_ne_bytes().repeat(times)
+    }
+
+    /// The number that an item is.
+    fn number(&self, item: &[u8]) -> u64 {
+        let first = item.first_chunk().expect("a number");
+        let number = u64::from_ne_bytes(*first);
+        assert_eq!(item, self.item(number), "torn");
+        number
+    }
+
     /// Pushes if there is a place.
     ///
     /// # Errors
     /// [`No`].
     pub fn try_push(&self, number: u64) -> Result<(), No> {
-        self.engine.push(&number.to_ne_bytes()).map_err(no)
+        self.engine.push(&self.item(number)).map_err(no)
     }
 
     /// Pops if there is an item.
@@ -57,7 +72,7 @@ impl Process {
     pub fn try_pop(&self) -> Result<u64, No> {
         let mut bytes = Vec::new();
         self.engine.pop(&mut bytes).map_err(no)?;
-        Ok(u64::from_ne_bytes(bytes.try_into().expect("a number")))
+        Ok(self.number(&bytes))
     }
 
     /// Pushes as many of `numbers` as there are places for: how many.
@@ -66,9 +81,9 @@ impl Process {
     /// [`No`], if there is no place for the first.
     pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
         let mut frames = Frames::default();
-        for number in numbers {
+        for &number in numbers {
             let add = |bytes: &mut Vec<u8>| {
-                bytes.extend(number.to_ne_bytes());
+                bytes.extend(self.item(number));
                 Ok::<_, No>(())
             };
             frames.add(add).expect("no reason not to");
@@ -83,8 +98,9 @@ impl Process {
     pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
         let mut frames = Frames::default();
         self.engine.pop_many(max, &mut frames).map_err(no)?;
-        let number = |n| u64::from_ne_bytes(frames.get(n).try_into().expect("a number"));
-        Ok((0..frames.len()).map(number).collect())
+        Ok((0..frames.len())
+            .map(|n| self.number(frames.get(n)))
+            .collect())
     }
 
     /// Pushes, waiting as a thread.
@@ -125,8 +141,8 @@ impl Process {
                 Err(No::NotNow) => {}
                 done => break done,
             }
-            let place = self.waiting.event().listen();
-            if self.arm() {
+            let place = self.waiting(End::Tail).event().listen();
+            if self.arm(End::Tail) {
                 place.wait(Deadline::NEVER);
             }
         };
@@ -136,8 +152,8 @@ impl Process {
 
     /// Waits as [`pop_async`](Self::pop_async) does, but is cancelled, woken or not.
     pub fn cancelled(&self) {
-        let place = self.waiting.event().listen();
-        self.arm();
+        let place = self.waiting(End::Tail).event().listen();
+        self.arm(End::Tail);
         drop(place);
         self.leaves();
     }
@@ -147,8 +163,16 @@ impl Process {
         let bell = self.engine.platform().bell(End::Tail);
         let mut heard = 0;
         while bell.hear(&mut heard, &self.done, futures) {
-            self.pass_on();
+            self.pass_on(End::Tail);
         }
+    }
+
+    /// Pushes as the only future of a process, which listens to the bell itself.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn push_by_bell(&self, number: u64) -> Result<(), No> {
+        self.wait_for_bell(End::Head, || self.try_push(number))
     }
 
     /// Pops as the only future of a process, which listens to the bell itself.
@@ -156,19 +180,27 @@ impl Process {
     /// # Errors
     /// `Closed`.
     pub fn pop_by_bell(&self) -> Result<u64, No> {
-        let bell = self.engine.platform().bell(End::Tail);
+        self.wait_for_bell(End::Tail, || self.try_pop())
+    }
+
+    fn wait_for_bell<R>(
+        &self,
+        end: End,
+        mut attempt: impl FnMut() -> Result<R, No>,
+    ) -> Result<R, No> {
+        let bell = self.engine.platform().bell(end);
         let mut heard = 0;
         loop {
-            match self.try_pop() {
+            match attempt() {
                 Err(No::NotNow) => {}
                 done => return done,
             }
-            let mut place = self.waiting.event().listen();
+            let mut place = self.waiting(end).event().listen();
             let mut cx = Context::from_waker(Waker::noop());
-            let arms = self.arm();
+            let arms = self.arm(end);
             while arms && Pin::new(&mut place).poll(&mut cx).is_pending() {
                 bell.hear(&mut heard, &self.done, usize::MAX);
-                self.pass_on();
+                self.pass_on(end);
             }
         }
     }
@@ -177,7 +209,7 @@ impl Process {
     pub fn owe(&self, owed: &AtomicU32) {
         owed.fetch_add(1, Ordering::Relaxed);
         self.engine.wake_waiting(End::Tail);
-        self.waiting.event().notify_all();
+        self.waiting(End::Tail).event().notify_all();
     }
 
     /// Waits as a thread, or as a future, until it is owed one, and takes it.
@@ -190,8 +222,8 @@ impl Process {
             .is_err()
         {
             if as_future {
-                let place = self.waiting.event().listen();
-                if self.arm() && !is_some() {
+                let place = self.waiting(End::Tail).event().listen();
+                if self.arm(End::Tail) && !is_some() {
                     place.wait(Deadline::NEVER);
                 }
             } else {
@@ -206,13 +238,17 @@ impl Process {
         tail.mark(queue_core::sync::atomic::Ordering::Acquire).count
     }
 
-    fn arm(&self) -> bool {
-        let armed = self.engine.arm(End::Tail, &self.waiting);
+    fn waiting(&self, end: End) -> &WaitList {
+        &self.waiting[usize::from(end == End::Head)]
+    }
+
+    fn arm(&self, end: End) -> bool {
+        let armed = self.engine.arm(end, self.waiting(end));
         armed.expect("can repair")
     }
 
-    fn pass_on(&self) {
-        let passed = self.engine.pass_on(End::Tail, &self.waiting);
+    fn pass_on(&self, end: End) {
+        let passed = self.engine.pass_on(end, self.waiting(end));
         passed.expect("can repair");
     }
 
@@ -224,6 +260,16 @@ impl Process {
     /// Closes; whether it was open.
     pub fn close(&self) -> bool {
         self.engine.close()
+    }
+
+    /// What a patrol does for the locks.
+    pub fn recover(&self) {
+        self.engine.recover();
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.engine.is_closed()
     }
 
     /// How many are inside.

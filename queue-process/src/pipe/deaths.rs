@@ -341,6 +341,24 @@ fn a_repair_tells_who_waits() {
     assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(item(0, 8))));
 }
 
+/// As [`a_repair_tells_who_waits`], but nobody comes after the death, and no net catches a
+/// future: whoever looks for the dead in its place finds what one left.
+#[test]
+fn a_death_tells_who_waits() {
+    let queue = PipeQueue::<Vec<u8>, Raw>::bounded(2).unwrap();
+    let dead = another(&queue);
+
+    let (told, tidings) = mpsc::sync_channel(1);
+    let waker = Waker::from(Arc::new(Bell(told)));
+    let mut cx = Context::from_waker(&waker);
+    let mut waiting = pin!(queue.pop_async());
+    assert!(waiting.as_mut().poll(&mut cx).is_pending());
+
+    dies_pushing(dead, 1);
+    tidings.recv_timeout(Duration::from_secs(30)).expect("told");
+    assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(item(0, 8))));
+}
+
 /// As [`a_repair_tells_who_waits`], of threads: they need not wait until they look again by
 /// themselves.
 #[test]

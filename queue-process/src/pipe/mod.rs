@@ -9,11 +9,13 @@ mod hall;
 mod logged;
 mod notes;
 mod options;
+mod parts;
 mod pop;
 mod push;
 mod record;
 mod storage;
 mod stretch;
+mod system;
 
 pub use options::PipeOptions;
 

@@ -4,13 +4,12 @@ use super::hall::{GRANULE, granules};
 use super::notes::{Notes, is_from};
 use super::record::{Record, SIZE};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe};
+use super::system::{Errno, read, refused};
 use crate::shared::frames::Frames;
 use crate::shared::layout::{Control, Mark};
 use crate::shared::storage::corrupt;
-use crate::sys::refused;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use rustix::io::{Errno, read};
 
 /// A pop that is under way, under the head lock.
 pub(super) struct Pop<'a> {

@@ -4,12 +4,11 @@ use super::hall::{GRANULE, Lap, granules};
 use super::notes::{Notes, is_from};
 use super::record::{INLINE, Record, SIZE};
 use super::storage::{BATCH, KEPT, LOG_LEN, Pipe};
+use super::system::{Errno, refused, write};
 use crate::shared::layout::{Control, Mark, bulky};
 use crate::shared::storage::Opposite;
-use crate::sys::refused;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use rustix::io::{Errno, write};
 
 /// A push that is under way, under the tail lock.
 pub(super) struct Push<'a> {

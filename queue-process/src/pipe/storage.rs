@@ -22,35 +22,25 @@ use super::notes::{Notes, is_from};
 use super::pop::Pop;
 use super::push::Push;
 use super::record::SIZE;
-use super::stretch::{self, Stretch};
+use super::stretch::Stretch;
+use super::system::{AsFd, OwnedFd, ioctl_fionread, refused};
 use crate::shared::frames::Frames;
-use crate::shared::handle::Shareable;
 use crate::shared::identity::Limits;
 use crate::shared::latest::Item;
 use crate::shared::layout::{Control, Mark};
-use crate::shared::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
-use crate::sys::{Mapping, above_stdio, refused};
+use crate::shared::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat};
-use rustix::io::ioctl_fionread;
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-use std::io;
-use std::os::fd::AsRawFd;
-use std::sync::Arc;
 
 /// How many records are written or read at once: what the kernel moves as a whole.
 pub(super) const BATCH: usize = 4096 / SIZE;
-
-/// The largest pipe that needs no privilege.
-const LARGEST: usize = 1 << 20;
 
 // The parts of the file, each larger than it can ever get.
 const HALL: u64 = 4096;
 const LOG: u64 = 1 << 40;
 pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
-const FILE: u64 = 1 << 41;
+#[cfg_attr(loom, allow(dead_code))] // A model has one that it makes itself.
+pub(super) const FILE: u64 = 1 << 41;
 
 /// So much of the hall is kept when the queue is empty: 4 MiB.
 pub(super) const KEPT: u32 = (4 << 20) / GRANULE as u32;
@@ -61,43 +51,12 @@ pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
 /// The pipe, the file around it, and how much memory they may take.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    pub(super) pipe: OwnedFd,
-    pub(super) file: OwnedFd,
-    pub(super) limits: Limits,
+    pub(crate) pipe: OwnedFd,
+    pub(crate) file: OwnedFd,
+    pub(crate) limits: Limits,
 }
 
 impl Pipe {
-    /// A pipe for up to `capacity` items, as far as one holds so many.
-    fn make_pipe(capacity: u32) -> Result<OwnedFd, Failure> {
-        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
-        let (one_way, _) = pipe_with(flags).map_err(|e| refused("cannot create a pipe", e))?;
-        // Both ways by one descriptor: no pipe without a reader, hence never `SIGPIPE`.
-        let path = format!("/proc/self/fd/{}", one_way.as_raw_fd());
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let pipe = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(io::Error::from)
-            .and_then(above_stdio)
-            .map_err(|e| refused("cannot open a pipe both ways", e))?;
-        // One page more, for the front one may be read in part. Refused to a user who has
-        // very many pipes: then more goes to the log.
-        let bytes = (capacity as usize)
-            .saturating_mul(SIZE)
-            .saturating_add(4096);
-        let _ = fcntl_setpipe_size(&pipe, bytes.clamp(8192, LARGEST));
-        Ok(pipe)
-    }
-
-    /// Refuses what is no pipe that can be read and written without waiting.
-    fn check_pipe(pipe: &OwnedFd) -> Result<(), Failure> {
-        let wanted = OFlags::RDWR | OFlags::NONBLOCK;
-        let is_pipe = fstat(pipe).is_ok_and(|it| FileType::from_raw_mode(it.st_mode).is_fifo());
-        let flags = fcntl_getfl(pipe).unwrap_or(OFlags::empty());
-        if is_pipe && flags & (OFlags::ACCMODE | OFlags::NONBLOCK) == wanted {
-            return Ok(());
-        }
-        Err(corrupt("a descriptor of the queue is not its pipe"))
-    }
-
     pub(super) fn hall(&self) -> Stretch<'_> {
         let len = u64::from(GRANULES) * GRANULE;
         Stretch {
@@ -113,42 +72,6 @@ impl Pipe {
             start: LOG,
             len: LOG_LEN,
         }
-    }
-}
-
-impl Shareable for Pipe {
-    const KIND: u32 = 2;
-    const DESCRIPTORS: usize = 2;
-
-    fn mapped(_: &Limits) -> Result<usize, Failure> {
-        Ok(0)
-    }
-
-    fn create(_: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
-        let pipe = Self::make_pipe(limits.capacity())?;
-        let file = stretch::create(FILE)?;
-        Ok(Self {
-            pipe,
-            file,
-            limits: *limits,
-        })
-    }
-
-    fn open(_: &Arc<Mapping>, limits: &Limits, own: Vec<OwnedFd>) -> Result<Self, Failure> {
-        let Ok([pipe, file]) = <[OwnedFd; 2]>::try_from(own) else {
-            return Err(corrupt("not as many descriptors as a pipe queue has"));
-        };
-        Self::check_pipe(&pipe)?;
-        stretch::check(&file, FILE)?;
-        Ok(Self {
-            pipe,
-            file,
-            limits: *limits,
-        })
-    }
-
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        vec![self.pipe.as_fd(), self.file.as_fd()]
     }
 }
 

@@ -5,34 +5,13 @@
 //! writing are system calls, so a full memory is an error and never a signal, and no
 //! other process can change bytes under a reference.
 
+use super::system::{BorrowedFd, Errno, give_back, pread, pwrite, refused};
 use crate::shared::storage::corrupt;
-use crate::sys::{self, SEALS, refused};
 use queue_core::Failure;
-use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{fcntl_get_seals, fstat};
-use rustix::io::{Errno, pread, pwrite};
 use std::num::NonZeroU64;
 
 /// What is said when memory is full.
 const NO_ROOM: &str = "there is no memory for another item";
-
-/// A file of `len` bytes in memory, which takes room only where it is written.
-pub(super) fn create(len: u64) -> Result<OwnedFd, Failure> {
-    sys::file("queue items", len)
-}
-
-/// Refuses what is not such a file, or one that this process may not write to.
-pub(super) fn check(file: &OwnedFd, len: u64) -> Result<(), Failure> {
-    sys::may_reach(len)?;
-    let sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
-    let sized = fstat(file).is_ok_and(|status| u64::try_from(status.st_size) == Ok(len));
-    if sealed && sized {
-        return Ok(());
-    }
-    Err(corrupt(
-        "a descriptor of the queue is not the file of its items",
-    ))
-}
 
 /// A part of a file, in offsets of its own.
 #[derive(Clone, Copy)]
@@ -94,7 +73,7 @@ impl Stretch<'_> {
             return;
         };
         // If it is refused it is asked for again later.
-        sys::give_back(self.file, offset, len.get().min(self.len - from));
+        give_back(self.file, offset, len.get().min(self.len - from));
     }
 
     fn offset(&self, at: u64, len: usize) -> Result<u64, Failure> {
@@ -105,12 +84,13 @@ impl Stretch<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::parts::create;
     use super::*;
     use queue_core::FailureKind;
     use rustix::fd::AsFd;
-    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+    use rustix::fs::fstat;
 
     #[test]
     fn what_was_written_is_read_and_given_back() {
@@ -167,20 +147,6 @@ mod tests {
         assert_eq!(bytes, [0; 5]);
         next.fill(0, &mut bytes).unwrap();
         assert_eq!(&bytes, b"stays");
-    }
-
-    #[test]
-    fn another_file_is_refused() {
-        assert!(check(&create(8192).unwrap(), 8192).is_ok());
-        let corrupt = |file: OwnedFd| check(&file, 8192).unwrap_err().kind();
-        assert_eq!(corrupt(create(4096).unwrap()), FailureKind::Corrupt);
-        assert_eq!(
-            corrupt(std::fs::File::open("/proc/self/exe").unwrap().into()),
-            FailureKind::Corrupt
-        );
-        let open = memfd_create("open", MemfdFlags::ALLOW_SEALING).unwrap();
-        ftruncate(&open, 8192).unwrap();
-        assert_eq!(corrupt(open), FailureKind::Corrupt, "not sealed");
     }
 
     #[test]

@@ -170,6 +170,21 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok((tail, head))
     }
 
+    /// Repairs what somebody left who died with a lock in its hands: for those who wait, and
+    /// would not be told if nobody else came to that lock.
+    pub(crate) fn recover(&self) {
+        let is_left = |end| {
+            let line = self.control().line(end);
+            // Acquire: as in `lock`. Relaxed: at worst it is repaired the next time.
+            let holder = line.lock.load(Ordering::Acquire);
+            line.torn.load(Ordering::Relaxed) != 0 || holder != 0 && !self.platform.is_alive(holder)
+        };
+        if is_left(End::Tail) || is_left(End::Head) {
+            // A failure: whoever tries meets it.
+            let _ = self.lock_both();
+        }
+    }
+
     // Moving the ends.
 
     /// Pushes `bytes`.

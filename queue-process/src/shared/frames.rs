@@ -87,7 +87,7 @@ impl Frames {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Frames, RECORD};
 

@@ -301,6 +301,7 @@ impl<S: Storage> Shared<S> {
     /// Looks whether anybody is left on either side, and closes the queue if not.
     /// And gives memory back that is no longer needed.
     pub(super) fn patrol(&self) {
+        self.engine.recover();
         if self.engine.len() == 0 {
             self.engine.tidy();
         }

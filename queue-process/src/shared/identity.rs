@@ -154,7 +154,7 @@ fn mismatch(what: &str) -> Failure {
     Failure::new(FailureKind::Mismatch, what)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -17,6 +17,7 @@ pub(crate) mod arena;
 pub(crate) mod engine;
 pub(crate) mod frames;
 pub(crate) mod futures;
+pub(crate) mod identity;
 pub(crate) mod latest;
 pub(crate) mod layout;
 pub(crate) mod lock;
@@ -45,8 +46,6 @@ mod buffer;
 pub(crate) mod claim;
 #[cfg(not(loom))]
 pub(crate) mod handle;
-#[cfg(not(loom))]
-pub(crate) mod identity;
 #[cfg(not(loom))]
 pub(crate) mod kind;
 #[cfg(not(loom))]

@@ -1,0 +1,127 @@
+//! What models of death share: processes that die at every step in turn, what they write down
+//! until then, and what must be true of the queue that they leave.
+
+use super::{No, Process, World};
+use queue_core::model::check;
+use queue_core::sync::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// As many steps as anybody needs.
+pub const ALIVE: usize = usize::MAX;
+
+/// Starts process `me`, with `steps` to live; its end is known when this is joined.
+pub fn start<R: 'static>(
+    world: &Arc<World>,
+    me: usize,
+    steps: usize,
+    life: impl FnOnce(&Process) -> R + 'static,
+) -> thread::JoinHandle<Option<R>> {
+    let world = world.clone();
+    thread::spawn(move || world.process(me, steps, life))
+}
+
+/// Checks `model` for a victim with `first` or more steps to live, until it survives. `model`
+/// says whether the victim died. Who dies before it meets anybody makes no model: there is
+/// one interleaving.
+pub fn at_every_step(
+    name: &str,
+    first: usize,
+    preemptions: usize,
+    model: impl Fn(usize) -> bool + Send + Sync + 'static,
+) {
+    let model = Arc::new(model);
+    for steps in first.. {
+        let died = Arc::new(AtomicBool::new(false));
+        let (inner, flag) = (model.clone(), died.clone());
+        check(&format!("{name}_{steps}"), Some(preemptions), move || {
+            if inner(steps) {
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+        if !died.load(Ordering::Relaxed) {
+            assert!(steps > 5, "{name}: nothing was tried");
+            return;
+        }
+    }
+}
+
+/// A process that may die, and writes down what it has done.
+#[derive(Debug)]
+pub struct Victim {
+    life: thread::JoinHandle<Option<()>>,
+    /// Not in the model's memory: it outlives the process.
+    diary: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Victim {
+    /// Starts it as process `me`, with `steps` to live; `life` is given what writes.
+    pub fn start(
+        world: &Arc<World>,
+        me: usize,
+        steps: usize,
+        life: impl FnOnce(&Process, &dyn Fn(u64)) + 'static,
+    ) -> Self {
+        let diary = Arc::<Mutex<Vec<_>>>::default();
+        let theirs = diary.clone();
+        let life = start(world, me, steps, move |queue| {
+            life(queue, &|n| theirs.lock().unwrap().push(n));
+        });
+        Self { life, diary }
+    }
+
+    /// Waits for its end: whether it died, and its diary.
+    pub fn join(self) -> (bool, Vec<u64>) {
+        let died = self.life.join().unwrap().is_none();
+        (died, self.diary.lock().unwrap().clone())
+    }
+}
+
+/// Lets `items` go through the queue, so that what comes next lies further on.
+pub fn wind(queue: &Process, items: u64) {
+    for n in 0..items {
+        queue.try_push(n).unwrap();
+        queue.try_pop().unwrap();
+    }
+}
+
+/// All that is inside, popped.
+pub fn drain(queue: &Process) -> Vec<u64> {
+    std::iter::from_fn(|| queue.try_pop().ok()).collect()
+}
+
+/// The queue is as good as new: as many places as ever, and no more.
+pub fn is_sound(queue: &Process, capacity: u64) {
+    assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
+    for n in 0..capacity {
+        let pushed = queue.try_push(n);
+        assert_eq!(pushed, Ok(()), "a place is lost: {n} are taken");
+    }
+    assert_eq!(queue.try_push(0), Err(No::NotNow), "a place too many");
+    assert_eq!(drain(queue), (0..capacity).collect::<Vec<_>>());
+}
+
+/// `got` holds `accepted` in that order, and at most the one item after.
+pub fn holds(got: &[u64], accepted: &[u64], offered: &[u64]) {
+    let ours: Vec<u64> = got
+        .iter()
+        .copied()
+        .filter(|n| offered.contains(n))
+        .collect();
+    assert!(
+        ours.starts_with(accepted),
+        "{accepted:?} accepted, {ours:?} came out"
+    );
+    assert!(
+        offered.starts_with(&ours) && ours.len() <= accepted.len() + 1,
+        "{ours:?}"
+    );
+}
+
+/// `all` items came out, each once and to us in order, but for up to `lost` that the dead took.
+pub fn are_shared_out(got: &[u64], theirs: &[u64], all: usize, lost: usize) {
+    assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
+    let twice = theirs.iter().any(|n| got.contains(n));
+    let missing = all - got.len() - theirs.len();
+    assert!(!twice && missing <= lost, "{theirs:?} and {got:?}");
+}
