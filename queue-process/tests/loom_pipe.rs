@@ -208,6 +208,43 @@ fn death_of_a_batch_popper() {
     });
 }
 
+/// A pusher dies, alone with a future that waits for its item: once it is in the pipe, whatever
+/// is said of it, a patrol brings the two together. The same for a popper, and its place.
+#[test]
+fn what_the_pipe_holds_finds_who_waits() {
+    at_every_step("an_unsaid_item", 1, 1, |steps| {
+        let world = World::pipe(2, 2);
+        let victim = start(&world, 1, steps, |queue| queue.push(LARGE).unwrap());
+        let waiter = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
+        let died = victim.join().unwrap().is_none();
+        let queue = world.join(0);
+        queue.recover();
+        if world.records() == 0 {
+            queue.push(1).unwrap();
+        }
+        assert!(waiter.join().unwrap().is_some());
+        drain(&queue);
+        is_sound(&queue, 2);
+        died
+    });
+    at_every_step("an_unsaid_place", 1, 1, |steps| {
+        let world = World::pipe(1, 2);
+        let queue = world.join(0);
+        queue.try_push(LARGE).unwrap();
+        let victim = start(&world, 1, steps, |queue| queue.try_pop().unwrap());
+        let waiter = start(&world, 2, ALIVE, |queue| queue.push_by_bell(1).unwrap());
+        let died = victim.join().unwrap().is_none();
+        queue.recover();
+        if world.records() == 1 {
+            assert!(queue.pop().is_ok());
+        }
+        assert!(waiter.join().unwrap().is_some());
+        drain(&queue);
+        is_sound(&queue, 1);
+        died
+    });
+}
+
 /// What a pair of processes do that die one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {

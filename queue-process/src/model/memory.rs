@@ -1,10 +1,20 @@
 //! The memory of a [`World`], which is loom's.
 
-use super::World;
+use super::{World, step};
 use crate::shared::arena::Arena;
 use loom::sync::atomic::Ordering;
 use queue_core::Failure;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// Up to which word of an arena there is memory. Not loom's: whoever asks for memory, gives it
+/// back or writes to it does so under the locks that are on trial.
+#[derive(Debug, Default)]
+pub(super) struct Taken(AtomicUsize);
+
+impl Taken {
+    const ORDER: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Relaxed;
+}
 
 /// The memory of a world, as an arena.
 #[derive(Debug)]
@@ -17,6 +27,8 @@ impl Arena for Memory {
     }
 
     fn set(&self, at: usize, word: u64) {
+        let taken = self.0.taken.0.load(Taken::ORDER);
+        assert!(at < taken, "a write to memory that there is not: SIGBUS");
         self.0.cells[at].store(word, Ordering::Relaxed);
     }
 
@@ -38,12 +50,18 @@ impl Arena for Memory {
         }
     }
 
-    fn grow(&self, _: usize, _: usize) -> Result<(), Failure> {
+    fn grow(&self, _: usize, to: usize) -> Result<(), Failure> {
+        if step() {
+            self.0.taken.0.fetch_max(to, Taken::ORDER);
+        }
         Ok(())
     }
 
     /// Memory that was given back reads as zero.
     fn shrink(&self, from: usize, to: usize) {
+        if step() {
+            self.0.taken.0.store(from, Taken::ORDER);
+        }
         for cell in &self.0.cells[from..to] {
             cell.store(0, Ordering::Relaxed);
         }

@@ -31,6 +31,7 @@ use crate::shared::word::Word64;
 use bed::{Bell, Done, Futex, Queue};
 use kernel::OwnedFd;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use memory::Taken;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -72,6 +73,7 @@ const PROCESSES: usize = 5;
 pub struct World {
     control: Control,
     cells: Vec<Word64>,
+    taken: Taken,
     locks: [Queue; 2],
     futexes: [Futex; 2],
     bells: [Bell; 2],
@@ -101,6 +103,7 @@ impl World {
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
+            taken: Taken::default(),
             locks: [Queue::new(), Queue::new()],
             futexes: [Futex::new(), Futex::new()],
             bells: [Bell::new(), Bell::new()],

@@ -1,5 +1,6 @@
 //! The storms, kind by kind.
 
+mod alone;
 mod batch;
 mod crew;
 mod episode;
@@ -141,7 +142,17 @@ fn step<K: Kind>(arguments: &Arguments) -> bool {
         }
         Err(why) => println!("chaos {name}, by steps (seed {seed}): FAILED: {why}"),
     }
-    result.is_ok()
+    let alone = alone::run::<K>(seed, arguments.kills / 25 + 1);
+    let seconds = start.elapsed().as_secs_f64() - seconds;
+    match &alone {
+        Ok(deaths) => {
+            println!(
+                "chaos {name}, nobody else comes (seed {seed}): ok in {seconds:.1} s: {deaths} deaths"
+            );
+        }
+        Err(why) => println!("chaos {name}, nobody else comes (seed {seed}): FAILED: {why}"),
+    }
+    result.is_ok() && alone.is_ok()
 }
 
 /// Understands its own options, and as much of the test harness's as matters.

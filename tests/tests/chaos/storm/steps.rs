@@ -15,9 +15,10 @@ use std::{env, fmt, io};
 
 /// What the victim is in the middle of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+pub(super) enum Verb {
     Push,
     Pop,
+    Close,
 }
 
 const STEP: &str = "CHAOS_STEP";
@@ -39,10 +40,10 @@ pub(super) fn victim<K: Kind>(verb: &str) {
     assert!(warm, "a queue works");
     trace_me();
     stop();
-    if verb == "Push" {
-        let _ = queue.try_push(item);
-    } else {
-        let _ = queue.try_pop();
+    match verb {
+        "Push" => drop(queue.try_push(item)),
+        "Pop" => drop(queue.try_pop()),
+        _ => drop(queue.close()),
     }
     stop();
 }
@@ -124,7 +125,7 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
         steps.deaths += u64::from(!over);
         let (may, must) = match verb {
             Verb::Push => (&mut pushes, over),
-            Verb::Pop => (&mut pops, over),
+            _ => (&mut pops, over),
         };
         // What was over must show; what was cut may.
         *may = *may.start() + u64::from(must)..=*may.end() + 1;
@@ -193,7 +194,7 @@ fn drain<K: Kind>(queue: &K) -> Result<Vec<u64>, String> {
 
 /// Starts a victim and kills it after so many instructions of its verb, or when that is
 /// over: how many it did, and whether it was over.
-fn kill_after<K: Kind>(queue: &K, verb: Verb, after: u64) -> io::Result<(u64, bool)> {
+pub(super) fn kill_after<K: Kind>(queue: &K, verb: Verb, after: u64) -> io::Result<(u64, bool)> {
     let mut command = Command::new(env::current_exe()?);
     command
         .env(STEP, format!("{} {verb:?}", K::NAME))
