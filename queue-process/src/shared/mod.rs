@@ -64,6 +64,8 @@ mod lies;
 #[cfg(all(test, not(loom)))]
 mod noticed;
 #[cfg(all(test, not(loom)))]
+mod onlooker;
+#[cfg(all(test, not(loom)))]
 mod opened;
 #[cfg(all(test, not(loom)))]
 mod round;
