@@ -257,6 +257,9 @@ fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
 #[test]
 fn bells_ring_before_the_end_and_sleepers_wake_after() {
     let (world, queue) = queue(1);
+    let lines = [&world.control.tail, &world.control.head];
+    // Also those of whom a dead one did not let the others know.
+    lines.map(|line| line.waiting.store(0, Relaxed));
     assert!(queue.close());
     let seen = |what, lock, closed| Seen {
         what,
@@ -271,6 +274,7 @@ fn bells_ring_before_the_end_and_sleepers_wake_after() {
         seen(What::Wake(End::Head, u32::MAX), 0, true),
     ];
     assert_eq!(world.seen(), expected);
+    assert_eq!(lines.map(|line| line.moved.load(Relaxed)), [1; 2]);
     assert!(!queue.close());
     assert_eq!(world.seen(), [], "once");
 }
@@ -291,6 +295,8 @@ fn a_repair_comes_first_and_tells_all() {
             let (world, queue) = queue(1);
             world.is_broken.store(1, Relaxed);
             let ends = [&world.control.tail, &world.control.head];
+            // The dead one had begun to tell who sleeps.
+            ends.map(|line| line.waiting.store(0, Relaxed));
             for (line, _) in ends.iter().zip(died).filter(|(_, died)| *died) {
                 line.lock.store(DEAD, Relaxed);
             }
@@ -313,6 +319,7 @@ fn a_repair_comes_first_and_tells_all() {
             for line in ends {
                 let words = [&line.lock, &line.torn].map(|word| word.load(Relaxed));
                 assert_eq!(words, [0; 2], "{n} {died:?}");
+                assert_ne!(line.moved.load(Relaxed), 0, "who sleeps is told");
             }
         }
     }
