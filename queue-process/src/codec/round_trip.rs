@@ -28,7 +28,8 @@ pub(super) enum Step {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path(#[cfg(debug_assertions)] u64);
 
-/// What a codec does, for this page to call.
+/// What a codec does, for this page to call: in release builds, only `write`.
+#[cfg_attr(not(debug_assertions), allow(dead_code))]
 pub(super) trait Format<T> {
     /// Its name.
     const NAME: &'static str;

@@ -85,6 +85,10 @@ impl Platform for Onlooker {
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
         unreachable!("nobody sleeps here")
     }
+    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+        unreachable!("nobody sleeps here")
+    }
+    fn call(&self, _: &AtomicU32) {}
     fn wake(&self, word: &Word32, sleepers: u32) {
         let tail = ptr::eq(word, &raw const *self.0.control.tail.moved);
         let end = if tail { End::Tail } else { End::Head };
@@ -93,7 +97,6 @@ impl Platform for Onlooker {
     fn ring(&self, end: End) {
         self.0.happens(What::Ring(end));
     }
-    fn silence(&self, _: End) {}
 }
 
 impl Onlooker {
@@ -259,7 +262,7 @@ fn bells_ring_before_the_end_and_sleepers_wake_after() {
     let (world, queue) = queue(1);
     let lines = [&world.control.tail, &world.control.head];
     // Also those of whom a dead one did not let the others know.
-    lines.map(|line| line.waiting.store(0, Relaxed));
+    lines.iter().for_each(|line| line.waiting.store(0, Relaxed));
     assert!(queue.close());
     let seen = |what, lock, closed| Seen {
         what,
@@ -296,7 +299,7 @@ fn a_repair_comes_first_and_tells_all() {
             world.is_broken.store(1, Relaxed);
             let ends = [&world.control.tail, &world.control.head];
             // The dead one had begun to tell who sleeps.
-            ends.map(|line| line.waiting.store(0, Relaxed));
+            ends.iter().for_each(|line| line.waiting.store(0, Relaxed));
             for (line, _) in ends.iter().zip(died).filter(|(_, died)| *died) {
                 line.lock.store(DEAD, Relaxed);
             }
