@@ -88,6 +88,33 @@
 //! it that waits for items is woken. Like all that a process has in its hands they are gone
 //! with its last handle.
 //!
+//! # When a process forks
+//!
+//! A child made by `fork` that goes on without starting a program, as a daemon does, has copies of
+//! its parent's handles. Dropped there, by its end too, they change nothing for the parent, and
+//! queues that the child makes work. What else it can do with them:
+//!
+//! * A copy of a [`PipeQueue`] or [`ShmQueue`] can be used: the first verb that pushes, pops, waits
+//!   or closes makes the child a participant of its own, on the sides that its parent was on,
+//!   or is a failure (`Io`) if the system gives no descriptors for that. From then on either of
+//!   the two may leave or be killed without the other.
+//! * Until then the child does not count. But if its parent ends without having left, as a daemon's
+//!   does by `_exit`, the parent's sides stay held for two more seconds: a daemon that has more to do
+//!   first should use its queue before (`try_pop`, say).
+//! * A queue that the parent created by name is offered by the parent alone, and its name ends
+//!   with the parent: a daemon creates its names when it is one.
+//! * Halves that other threads of the parent had are copied too, and nobody in the child can
+//!   drop them: once the child uses that queue they count as long as it lives.
+//! * A copy of an [`IpcQueue`] is of no use: its verbs fail with `Unsupported`. As long as the child
+//!   has one, the end of its parent is not noticed by the other side.
+//! * A child made by a bare `clone` system call is told from its parent in the same way. But until
+//!   it uses or drops a copy, nobody inherits what its parent had locked when it was
+//!   killed, and the parent's names are taken.
+//!
+//! Who takes part, and whether it lives, is never told by a process id: ids may come again, and
+//! processes of one queue may be in different PID namespaces. (A name is seen in its network
+//! namespace.)
+//!
 //! # Features
 //!
 //! * `tokio`: takes part in tokio's cooperative budget, so that a task that always finds
@@ -123,6 +150,7 @@ mod ipc;
 pub mod model;
 #[cfg_attr(loom, allow(dead_code))]
 mod owed;
+mod per_process;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod pipe;
 #[cfg(all(target_os = "linux", loom))]

@@ -2,14 +2,18 @@
 //! of items that came with good ones, and the items behind one whose own code panicked.
 
 use crate::codec::Codec;
+use crate::per_process::PerProcess;
 use queue_core::{Failure, TryPopError};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-/// What the next pops of this process come to, before they look into the queue.
+/// What the next pops of this process come to, before they look into the queue. Of what a process
+/// owes that this one is a copy of, it gives itself.
+pub(crate) struct Owed(PerProcess<State>);
+
 #[derive(Default)]
-pub(crate) struct Owed {
+struct State {
     due: Mutex<VecDeque<Due>>,
     /// Whether there is any.
     some: AtomicBool,
@@ -63,38 +67,44 @@ impl Drop for All<'_> {
     }
 }
 
+impl Default for Owed {
+    fn default() -> Self {
+        Self(PerProcess::new())
+    }
+}
+
 impl Owed {
     /// Whether there is something to give.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
         // Relaxed: given by whichever pop sees it. Who waits for it looks after whoever owes it
         // has woken them, by a lock or an event that orders it.
-        self.some.load(Ordering::Relaxed)
+        let state = self.0.get();
+        state.is_some_and(|state| state.some.load(Ordering::Relaxed))
     }
 
     /// How many items there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         // Relaxed: a number, no more.
-        self.items.load(Ordering::Relaxed)
+        let state = self.0.get();
+        state.map_or(0, |state| state.items.load(Ordering::Relaxed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Due>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Says how much of it there is, which only changes under the lock.
-    fn count(&self, due: &VecDeque<Due>) {
+    /// Does `what` with all of it, and says how much there is then, which changes nowhere else.
+    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Due>) -> R) -> R {
+        let state = self.0.get_or(State::default);
+        let mut due = state.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = what(&mut due);
         let items = due.iter().filter(|due| matches!(due, Due::Item(_)));
-        self.items.store(items.count(), Ordering::Relaxed);
-        self.some.store(!due.is_empty(), Ordering::Relaxed);
+        state.items.store(items.count(), Ordering::Relaxed);
+        state.some.store(!due.is_empty(), Ordering::Relaxed);
+        done
     }
 
     #[cold]
     fn owe(&self, mut more: VecDeque<Due>) {
-        let mut due = self.lock();
-        due.append(&mut more);
-        self.count(&due);
+        self.with(|due| due.append(&mut more));
     }
 
     #[cold]
@@ -102,25 +112,19 @@ impl Owed {
         if first.is_empty() {
             return;
         }
-        let mut due = self.lock();
-        first.append(&mut due);
-        *due = first;
-        self.count(&due);
+        self.with(|due| {
+            first.append(due);
+            *due = first;
+        });
     }
 
     fn next(&self) -> Option<Due> {
-        let mut due = self.lock();
-        let next = due.pop_front();
-        self.count(&due);
-        next
+        self.with(VecDeque::pop_front)
     }
 
     /// Takes all of it.
     pub(crate) fn take(&self) -> VecDeque<Due> {
-        let mut due = self.lock();
-        let all = std::mem::take(&mut *due);
-        self.count(&due);
-        all
+        self.with(std::mem::take)
     }
 
     /// Pops the first that is owed; `None` if nothing is.

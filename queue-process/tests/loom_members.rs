@@ -73,6 +73,25 @@ fn an_entry_changes_hands() {
     });
 }
 
+/// A process forks and ends, and its child goes on: as a member of its own, from when it uses
+/// the queue. Catches: a child that lets go of its parent's seat before it has its own; nobody
+/// who looks for the seat of one that is dead.
+#[test]
+fn a_child_takes_the_place_of_its_parent() {
+    there_is_always_one("ended_and_followed_by_a_child", |_, first| {
+        let child = first.fork();
+        drop(first);
+        vec![child.enter(&[Producers])]
+    });
+    there_is_always_one("followed_by_a_child_of_a_child", |_, first| {
+        let child = first.fork().enter(&[Producers]);
+        drop(first);
+        let second = child.fork();
+        drop(child);
+        vec![second.enter(&[Producers])]
+    });
+}
+
 /// When the last has gone, whoever looks later knows.
 #[test]
 fn nobody_is_nobody() {

@@ -8,9 +8,10 @@
 use super::parcel::{Label, id, illegible};
 use super::variable;
 use crate::codec::Codec;
+use crate::shared::claim::DESCRIPTORS;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::registry::Sides;
-use crate::sys::{self, Left, Refusal};
+use crate::sys::{self, Left, PerProcess, Refusal};
 use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, RawFd};
 use std::collections::BTreeMap;
@@ -62,9 +63,14 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             if id(fds[0])? != label.id {
                 return Err(not_inherited(name));
             }
+            let Some((parts, place)) = fds.split_last_chunk::<DESCRIPTORS>() else {
+                return Err(illegible("it is not complete"));
+            };
             let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-            let parts = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
-            Self::adopt(parts, sides(label.half))
+            let parts = parts.iter().map(duplicate).collect::<Result<_, _>>()?;
+            let [life, seat] = place;
+            let place = [duplicate(life)?, duplicate(seat)?];
+            Self::adopt(parts, place, sides(label.half))
         };
         sys::take(&numbers, adopt).map_err(|refusal| match refusal {
             Refusal::Gone => not_inherited(name),
@@ -130,8 +136,9 @@ fn shared_before(command: &Command, variable: &str) -> Vec<RawFd> {
 /// one command may share anew before each.
 fn take_the_place_of_former(former: &[RawFd], number: RawFd, left: Left) {
     /// By the first number of each, which no other has as long as it is there.
-    static ALL: Mutex<BTreeMap<RawFd, Left>> = Mutex::new(BTreeMap::new());
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    static ALL: PerProcess<Mutex<BTreeMap<RawFd, Left>>> = PerProcess::new();
+    let all = ALL.get_or(Mutex::default);
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(former) = former.first().and_then(|former| all.remove(former)) {
         former.revoke();
     }

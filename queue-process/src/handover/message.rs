@@ -36,6 +36,7 @@ impl Presence {
         let claim = Page::of(mapping)
             .registry
             .claim(mapping.file(), sides)
+            .and_then(|mut place| place.keep_from_children().map(|()| place))
             .map_err(|e| refused("cannot take part in the queue", e))?;
         Ok(Self {
             mapping: Arc::clone(mapping),

@@ -48,7 +48,7 @@ pub(crate) struct Label {
 }
 
 /// What every label begins with: the name and version of this form of handing over.
-const FORM: &str = "queue-process/1";
+const FORM: &str = "queue-process/2";
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,10 +113,10 @@ mod tests {
         let good = Label { id: 7, half: None }.to_string();
         for text in [
             "",
-            "queue-process/1",
-            "queue-process/2 0000000000000007 whole",
-            "queue-process/1 x whole",
-            "queue-process/1 7 half",
+            "queue-process/2",
+            "queue-process/1 0000000000000007 whole",
+            "queue-process/2 x whole",
+            "queue-process/2 7 half",
             &good[..good.len() - 1],
             &format!("{good} "),
             &format!(" {good}"),

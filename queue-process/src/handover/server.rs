@@ -10,7 +10,7 @@
 //! without a limit.
 
 use super::socket::{PATIENCE, peer, same_user};
-use crate::sys::{above_stdio, refused};
+use crate::sys::{Unforked, above_stdio, generation, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -19,7 +19,9 @@ use rustix::net::{
     sockopt,
 };
 use std::io;
+use std::mem;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::Arc;
@@ -92,7 +94,12 @@ fn dial(address: &SocketAddr, patience: Duration) -> io::Result<UnixStream> {
 /// Serves until it is dropped, or for as long as it was told to.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// A forked child, which has no thread that would answer, lets go of the name. Dropped
+    /// before the listener.
+    unforked: Unforked,
     listener: Arc<UnixListener>,
+    /// The process whose thread it is.
+    generation: u32,
     /// Taken when dropped.
     thread: Option<JoinHandle<()>>,
 }
@@ -108,10 +115,13 @@ impl Server {
         serve: impl FnMut(UnixStream) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Self, Failure> {
         let listener = Arc::new(bind(address)?);
+        let unforked = Unforked::register(listener.as_fd())?;
         let theirs = Arc::clone(&listener);
         let thread = spawn(move || run(&theirs, None, serve))?;
         Ok(Self {
+            unforked,
             listener,
+            generation: generation(),
             thread: Some(thread),
         })
     }
@@ -124,12 +134,24 @@ impl Server {
         serve: impl FnMut(UnixStream) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), Failure> {
         let listener = bind(address)?;
-        spawn(move || run(&listener, Some(Instant::now() + time), serve)).map(drop)
+        let unforked = Unforked::register(listener.as_fd())?;
+        let body = move || {
+            run(&listener, Some(Instant::now() + time), serve);
+            // Before the listener is closed.
+            drop(unforked);
+        };
+        spawn(body).map(drop)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.generation != generation() {
+            // A forked child's copy: neither the socket nor the thread is its own.
+            self.unforked.shed();
+            mem::forget(self.thread.take());
+            return;
+        }
         // Ends the thread's waiting. It cannot fail for a listening socket.
         let _ = shutdown(&self.listener, Shutdown::Both);
         if let Some(thread) = self.thread.take() {

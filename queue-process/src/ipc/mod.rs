@@ -15,11 +15,12 @@ mod wire;
 
 use crate::codec::{Codec, Postcard};
 use crate::owed::Owed;
+use crate::per_process::generation;
 use crate::types::Types;
 use guest::Guest;
 use hosted::Hosted;
 use queue_core::sync::Lock;
-use queue_core::{Bound, Create, Ends, Failure, Side};
+use queue_core::{Bound, Create, Ends, Failure, FailureKind, Side};
 use service::{Names, open_line};
 use std::fmt;
 use std::marker::PhantomData;
@@ -105,6 +106,8 @@ use wire::{Role, Ticket};
 pub struct IpcQueue<T, C = Postcard> {
     place: Place,
     role: Role,
+    /// The process whose handle it is: a forked child has a copy that is of no use.
+    generation: u32,
     types: PhantomData<fn(T, C) -> T>,
 }
 
@@ -122,6 +125,8 @@ struct Host {
     owed: Owed,
     /// The sides on which this process still stands.
     present: Lock<[bool; 2]>,
+    /// This process.
+    generation: u32,
 }
 
 impl Host {
@@ -135,6 +140,10 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if self.generation != generation() {
+            // A forked child's copy: the queue is its parent's.
+            return;
+        }
         self.retire(Side::Producers);
         self.retire(Side::Consumers);
     }
@@ -201,7 +210,17 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         matches!(self.place, Place::Here(_))
     }
 
+    /// The queue, if it is within reach: neither its host's memory nor a guest's line goes
+    /// along with a `fork`, and what other threads did with them in the moment of it stays undone.
+    fn reach(&self) -> Result<&Place, Failure> {
+        match self.generation == generation() {
+            true => Ok(&self.place),
+            false => Err(forked()),
+        }
+    }
+
     fn allow(&self, side: Side) -> Result<(), Failure> {
+        self.reach()?;
         match self.role.allows(side) {
             true => Ok(()),
             false => Err(guest::denied()),
@@ -211,7 +230,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// A ticket by which one more process gets a handle like this one.
     fn ticket(&self) -> Result<Ticket, Failure> {
         streams::fill();
-        match &self.place {
+        match self.reach()? {
             Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
             Place::Elsewhere(guest) => guest.share(self.role),
         }
@@ -223,6 +242,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         Ok(Self {
             role: guest.role(),
             place: Place::Elsewhere(guest),
+            generation: generation(),
             types: PhantomData,
         })
     }
@@ -236,8 +256,10 @@ impl<T: Send, C: Codec<T>> Create for IpcQueue<T, C> {
                 ends: Ends::new(),
                 owed: Owed::default(),
                 present: Lock::new([true; 2]),
+                generation: generation(),
             })),
             role: Role::Whole,
+            generation: generation(),
             types: PhantomData,
         })
     }
@@ -248,15 +270,27 @@ impl<T, C> Clone for IpcQueue<T, C> {
         Self {
             place: self.place.clone(),
             role: self.role,
+            generation: self.generation,
             types: PhantomData,
         }
     }
+}
+
+/// The failure of a verb in a forked child.
+#[cold]
+fn forked() -> Failure {
+    let message = "this handle is of the process that forked this one; an IpcQueue has to be \
+                   handed over (`share_with`, or in a message)";
+    Failure::new(FailureKind::Unsupported, message)
 }
 
 impl<T, C> fmt::Debug for IpcQueue<T, C> {
     /// What is known here: a guest does not ask its host for this.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("IpcQueue");
+        if self.generation != generation() {
+            return shown.field("forked", &true).finish_non_exhaustive();
+        }
         match &self.place {
             Place::Here(host) => {
                 let (len, closed) = host.hosted.state();

@@ -7,6 +7,7 @@ use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
 use crate::foreign::calmly;
 use crate::owed::{Due, Owed};
+use crate::per_process::PerProcess;
 use queue_core::event::{Event, Listener};
 use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
@@ -23,10 +24,10 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         Self: 'a;
 
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        let refused = match &self.place {
+        let refused = match self.reach() {
             // Before it is serialized: who waits for a place tries again and again.
-            Place::Here(host) => host.hosted.refuses(),
-            Place::Elsewhere(_) => None,
+            Ok(Place::Here(host)) => host.hosted.refuses(),
+            Ok(Place::Elsewhere(_)) | Err(_) => None,
         };
         let refused = match refused {
             None => self.push_bytes(&item),
@@ -124,18 +125,19 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
 
     /// In a guest looking costs as much as trying, so it does not spin.
     fn glance(&self, side: Side) -> usize {
-        match &self.place {
-            _ if side == Side::Consumers && self.owed().is_some() => usize::MAX,
-            Place::Here(host) => host.hosted.glance(side),
-            Place::Elsewhere(guest) if guest.is_gone() => usize::MAX,
-            Place::Elsewhere(_) => 0,
+        match self.reach() {
+            Ok(_) if side == Side::Consumers && self.owed().is_some() => usize::MAX,
+            Ok(Place::Here(host)) => host.hosted.glance(side),
+            Ok(Place::Elsewhere(guest)) if !guest.is_gone() => 0,
+            Ok(Place::Elsewhere(_)) | Err(_) => usize::MAX,
         }
     }
 
     fn close(&self) -> bool {
-        match &self.place {
-            Place::Here(host) => host.hosted.close(),
-            Place::Elsewhere(guest) => guest.close(),
+        match self.reach() {
+            Ok(Place::Here(host)) => host.hosted.close(),
+            Ok(Place::Elsewhere(guest)) => guest.close(),
+            Err(_) => false,
         }
     }
 
@@ -163,9 +165,10 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
     }
 
     fn retire(&self, side: Side) {
-        match &self.place {
-            Place::Here(host) => host.retire(side),
-            Place::Elsewhere(guest) => guest.retire(side),
+        match self.reach() {
+            Ok(Place::Here(host)) => host.retire(side),
+            Ok(Place::Elsewhere(guest)) => guest.retire(side),
+            Err(_) => {}
         }
     }
 }
@@ -257,16 +260,20 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 
     fn event(&self, side: Side) -> &Event {
-        match &self.place {
-            Place::Here(host) => host.hosted.event(side),
-            Place::Elsewhere(guest) => guest.event(side),
+        /// Of a forked child, where nobody waits: every verb fails first.
+        static FORKED: PerProcess<Event> = PerProcess::new();
+        match self.reach() {
+            Ok(Place::Here(host)) => host.hosted.event(side),
+            Ok(Place::Elsewhere(guest)) => guest.event(side),
+            Err(_) => FORKED.get_or(Event::new),
         }
     }
 
     fn state(&self) -> (usize, bool) {
-        match &self.place {
-            Place::Here(host) => host.hosted.state(),
-            Place::Elsewhere(guest) => guest.state(),
+        match self.reach() {
+            Ok(Place::Here(host)) => host.hosted.state(),
+            Ok(Place::Elsewhere(guest)) => guest.state(),
+            Err(_) => (0, true),
         }
     }
 }

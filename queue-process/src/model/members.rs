@@ -14,36 +14,76 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// The kernel: who has which byte locked.
-type Kernel = Arc<Mutex<[Option<u32>; SLOTS]>>;
+/// The kernel: which description has the byte of which entry locked, that of its life and that of
+/// its seat.
+type Kernel = Arc<Mutex<[[Option<u32>; SLOTS]; 2]>>;
 
-/// One file description; closed when dropped, by whoever dies.
+const LIFE: usize = 0;
+const SEAT: usize = 1;
+
+/// A file description; what it has locked is free when its last owner drops it.
 #[derive(Debug)]
 struct Description {
     kernel: Kernel,
+    byte: usize,
     number: u32,
 }
 
-impl Bytes for Description {
-    fn lock(&self, byte: u32) -> io::Result<bool> {
-        let mut bytes = self.kernel.lock().expect("nobody panics in the kernel");
-        let holder = bytes[byte as usize].get_or_insert(self.number);
-        Ok(*holder == self.number)
+impl Description {
+    fn lock(&self, slot: u32) -> bool {
+        let mut kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        let holder = kernel[self.byte][slot as usize].get_or_insert(self.number);
+        *holder == self.number
     }
 
-    fn is_locked(&self, byte: u32) -> io::Result<bool> {
-        let bytes = self.kernel.lock().expect("nobody panics in the kernel");
-        Ok(bytes[byte as usize].is_some_and(|holder| holder != self.number))
+    fn is_locked(&self, slot: u32) -> bool {
+        let kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        kernel[self.byte][slot as usize].is_some_and(|holder| holder != self.number)
+    }
+
+    fn unlock(&self) {
+        if let Ok(mut kernel) = self.kernel.lock() {
+            let mine = |byte: &&mut Option<u32>| **byte == Some(self.number);
+            kernel[self.byte]
+                .iter_mut()
+                .filter(mine)
+                .for_each(|byte| *byte = None);
+        }
     }
 }
 
 impl Drop for Description {
     fn drop(&mut self) {
-        if let Ok(mut bytes) = self.kernel.lock() {
-            for byte in bytes.iter_mut().filter(|byte| **byte == Some(self.number)) {
-                *byte = None;
-            }
+        self.unlock();
+    }
+}
+
+/// What a process has; closed when dropped, by whoever dies.
+#[derive(Debug)]
+struct Descriptions {
+    life: Description,
+    /// A forked child has it too.
+    seat: Arc<Description>,
+}
+
+impl Bytes for Descriptions {
+    fn lock(&self, slot: u32) -> io::Result<bool> {
+        if !self.seat.lock(slot) {
+            return Ok(false);
         }
+        let locked = self.life.lock(slot);
+        if !locked {
+            self.seat.unlock();
+        }
+        Ok(locked)
+    }
+
+    fn is_alive(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.life.is_locked(slot))
+    }
+
+    fn is_kept(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.seat.is_locked(slot))
     }
 }
 
@@ -109,7 +149,7 @@ impl Society {
             registry: Registry::new(),
             lock: Word32::default(),
             guarded: AtomicU64::new(0),
-            kernel: Arc::new(Mutex::new([None; SLOTS])),
+            kernel: Arc::new(Mutex::new([[None; SLOTS]; 2])),
             waiting: Waiting::default(),
             descriptions: std::sync::atomic::AtomicU32::new(1),
             control: Control::default(),
@@ -120,16 +160,21 @@ impl Society {
     pub fn enter(self: &Arc<Self>, sides: &[Side]) -> Member {
         let one = std::sync::atomic::Ordering::Relaxed;
         let number = self.descriptions.fetch_add(1, one);
-        let description = Description {
+        let description = |byte| Description {
             kernel: self.kernel.clone(),
+            byte,
             number,
+        };
+        let descriptions = Descriptions {
+            life: description(LIFE),
+            seat: Arc::new(description(SEAT)),
         };
         let who = Newcomer {
             process: number,
             sides: sides.iter().fold(0, |all, side| all | Sides::of(*side).0),
-            descriptor: 0,
+            started: 0,
         };
-        let claim = self.registry.enter(description, who);
+        let claim = self.registry.enter(descriptions, who);
         Member {
             claim: claim.expect("the kernel answers").expect("there is room"),
             society: self.clone(),
@@ -137,10 +182,26 @@ impl Society {
     }
 }
 
+/// A forked child that does not take part yet.
+#[derive(Debug)]
+pub struct Fork {
+    seat: Arc<Description>,
+    society: Arc<Society>,
+}
+
+impl Fork {
+    /// Takes part on `sides` from now on, as a member of its own.
+    pub fn enter(self, sides: &[Side]) -> Member {
+        let member = self.society.enter(sides);
+        drop(self.seat);
+        member
+    }
+}
+
 /// A member; dies when dropped, without a word.
 #[derive(Debug)]
 pub struct Member {
-    claim: Claim<Description>,
+    claim: Claim<Descriptions>,
     society: Arc<Society>,
 }
 
@@ -154,6 +215,14 @@ impl Member {
 }
 
 impl Member {
+    /// Makes a child, which is no member.
+    pub fn fork(&self) -> Fork {
+        Fork {
+            seat: self.claim.bytes.seat.clone(),
+            society: self.society.clone(),
+        }
+    }
+
     /// Comes to a side.
     pub fn join(&self, side: Side) {
         self.society.registry.join(&self.claim, side);
@@ -171,7 +240,7 @@ impl Member {
 
     /// Whether anybody stands on `side`.
     pub fn is_held(&self, side: Side) -> bool {
-        self.society.registry.is_held(&self.claim, side)
+        self.society.registry.is_held(&self.claim, side, 1)
     }
 
     /// Takes the lock: whether from one who died holding it, and what it guards.

@@ -68,14 +68,13 @@ use storage::Pipe;
 ///   given back about a second after the queue was drained, by whoever waits for it then or
 ///   uses it next; when the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
-/// * 256 openings at a time, and six descriptors for each, of all processes together. A process has
+/// * 256 openings at a time, and seven descriptors for each, of all processes together. A process has
 ///   one for each time that it made, took, opened or fetched the queue, or a
 ///   [`half`](Self::half) of it (clones share one), a child from `spawn` on, and a queue in a
 ///   message until it is fetched. One more is refused with
 ///   [`Io`](queue_core::FailureKind::Io), or as a child by `spawn` (`EUSERS`).
-/// * A process that forks without starting a new program shares its place in the queue
-///   with its child; use the queue in one of the two only. As long as one of them lives,
-///   the other is not missed.
+/// * A child made by `fork` without starting a program becomes a participant of its own when it
+///   uses its copy of a handle: see [there](crate#when-a-process-forks).
 /// * `/proc` must be there, and in each process that takes part.
 ///
 /// ```

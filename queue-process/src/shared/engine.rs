@@ -34,6 +34,7 @@ use super::lock::{self, Taken};
 use super::platform::Platform;
 use super::sleepers::Sleepers;
 use super::storage::{Opposite, Storage};
+use crate::per_process::PerProcess;
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 
@@ -62,7 +63,7 @@ pub(crate) struct Engine<S, P> {
     /// How many items it takes, no more than [`MOST`].
     capacity: u32,
     /// The threads of this process that sleep until the tail moves, and until the head does.
-    pub(super) sleepers: [Sleepers; 2],
+    pub(super) sleepers: PerProcess<[Sleepers; 2]>,
 }
 
 /// The most items a queue can hold: counts are modulo 2^32.
@@ -91,7 +92,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             storage,
             platform,
             capacity,
-            sleepers: Default::default(),
+            sleepers: PerProcess::new(),
         }
     }
 
@@ -133,6 +134,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     #[cold]
     fn lock_torn(&self, line: &Line, end: End, taken: Taken) -> Result<Held<'_, P>, Failure> {
+        if taken == Taken::Refused {
+            // Says why; or it can by now.
+            self.platform.enter()?;
+            return self.lock(end);
+        }
         if taken == Taken::FromDead {
             line.torn.store(1, Ordering::Relaxed);
         }
@@ -146,6 +152,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Both locks, and nothing torn.
     pub(super) fn lock_both(&self) -> Result<(Held<'_, P>, Held<'_, P>), Failure> {
+        self.platform.enter()?;
         let take = |end| {
             let line = self.control().line(end);
             if lock::take(&line.lock, &self.platform) == Taken::FromDead {

@@ -4,7 +4,7 @@
 //! handed to another process, is [`Parts`].
 
 use super::NET;
-use super::claim::Place;
+use super::claim::{DESCRIPTORS, Place};
 use super::engine::Engine;
 use super::futures::WaitList;
 use super::identity::Limits;
@@ -17,7 +17,7 @@ use super::storage::{Storage, corrupt};
 use crate::codec::Codec;
 use crate::handover::Server;
 use crate::owed::Owed;
-use crate::sys::{self, Mapping};
+use crate::sys::{self, Mapping, PerProcess};
 use crate::types::Types;
 use queue_core::{Ends, Failure, FailureKind, Side};
 use std::fmt;
@@ -64,7 +64,7 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
 /// To hand a queue to a child: pass duplicates of these; between fork and exec call
 /// [`Registry::claim_for_exec`](super::registry::Registry::claim_for_exec) on
 /// `Page::of(mapping).registry`, so that the child is counted from then on; in the child
-/// call [`Handle::adopt`]. To hand it to a process that runs already: pass duplicates,
+/// call [`Handle::adopt`], with the descriptors that this made. To hand it to a process that runs already: pass duplicates,
 /// and [`Handle::open`] them there, while somebody keeps the queue alive.
 pub(crate) type Parts = Vec<OwnedFd>;
 
@@ -74,11 +74,9 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) limits: Limits,
     pub(crate) ends: Ends,
     /// The futures of this process that wait for the tail, and for the head.
-    waiting: [WaitList; 2],
+    waiting: PerProcess<[WaitList; 2]>,
     /// Which verbs this process may use.
     pub(super) rights: Sides,
-    /// Guards the counting of this process on the sides of the queue.
-    counting: Mutex<()>,
     /// Hands the queue to whoever asks for it by name, if it has one.
     server: Mutex<Option<Server>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
@@ -150,15 +148,19 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 
     /// [`open`](Self::open) for a process that was counted on `sides` before it was
-    /// started.
+    /// started: its `place`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn adopt(parts: Parts, sides: Sides) -> Result<Self, Failure> {
+    pub(crate) fn adopt(
+        parts: Parts,
+        place: [OwnedFd; DESCRIPTORS],
+        sides: Sides,
+    ) -> Result<Self, Failure> {
         Self::open_with(parts, sides, |mapping| {
             Page::of(mapping)
                 .registry
-                .adopt(mapping.file(), sides)
+                .adopt(mapping.file(), sides, place)
                 .or_else(|error| match error.kind() {
                     // A process between the parent and this one (a shell, say) is the one
                     // that was expected, and it let us inherit what it had.
@@ -214,14 +216,13 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         limits: Limits,
         rights: Sides,
     ) -> Self {
-        let platform = Linux::new(mapping, claim, bells);
+        let platform = Linux::new(mapping, claim, rights, bells);
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
             ends: Ends::new(),
-            waiting: Default::default(),
+            waiting: PerProcess::new(),
             rights,
-            counting: Mutex::new(()),
             server: Mutex::default(),
             patrolled: AtomicU32::new(0),
             owed: Owed::default(),
@@ -271,7 +272,7 @@ fn claim(mapping: &Mapping, sides: Sides) -> Result<Place, Failure> {
 impl<S: Storage> Shared<S> {
     /// The futures of this process that wait for `end`.
     pub(super) fn waiting(&self, end: End) -> &WaitList {
-        &self.waiting[match end {
+        &self.waiting.get_or(Default::default)[match end {
             End::Tail => 0,
             End::Head => 1,
         }]
@@ -298,9 +299,13 @@ impl<S: Storage> Shared<S> {
         self.waiting(End::Tail).event().notify_all();
     }
 
-    /// Looks whether anybody is left on either side, and closes the queue if not.
+    /// If this process takes part, looks whether anybody is left on either side, and closes the
+    /// queue if not.
     /// And gives memory back that is no longer needed.
     pub(super) fn patrol(&self) {
+        if !self.engine.platform().takes_part() {
+            return;
+        }
         self.engine.recover();
         if self.engine.len() == 0 {
             self.engine.tidy();
@@ -335,7 +340,7 @@ impl<S: Storage> Shared<S> {
 
     /// The last end of `side` in this process is gone: so is the process, on that side.
     pub(crate) fn retire(&self, side: Side) {
-        let counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let counting = self.engine.platform().counting();
         if self.ends.count(side) == 0 {
             self.engine.platform().leave(side);
         }
@@ -345,7 +350,7 @@ impl<S: Storage> Shared<S> {
 
     /// There is an end of `side` in this process.
     pub(crate) fn enlist(&self, side: Side) {
-        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _counting = self.engine.platform().counting();
         if self.rights.contain(side) {
             self.engine.platform().join(side);
         }
@@ -354,6 +359,10 @@ impl<S: Storage> Shared<S> {
 
 impl<S: Storage> Drop for Shared<S> {
     fn drop(&mut self) {
+        if !self.engine.platform().takes_part() {
+            // A forked child's copy: nothing here is its own.
+            return;
+        }
         // In this order: while it closes the queue it still has a name in the locks, for
         // the byte is locked until the claim is dropped.
         for side in [Side::Producers, Side::Consumers] {

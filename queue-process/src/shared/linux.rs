@@ -5,9 +5,9 @@ use super::claim::Place;
 use super::identity::Identity;
 use super::layout::{Control, End};
 use super::platform::Platform;
-use super::registry::Registry;
+use super::registry::{Registry, Sides};
 use super::word::Word32;
-use crate::sys::{self, Mapping};
+use crate::sys::{self, Mapping, PerProcess};
 use queue_core::{Failure, Side};
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;
@@ -15,8 +15,8 @@ use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How the shared memory of a queue begins. The storage may use what comes behind.
@@ -64,21 +64,60 @@ pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
     .as_fd()
 }
 
-/// One participant.
+/// One participant; in a forked child what is left of its parent's, until the child takes a place
+/// of its own.
 #[derive(Debug)]
 pub(crate) struct Linux {
     mapping: Arc<Mapping>,
-    claim: Place,
     bells: Bells,
+    place: PerProcess<Place>,
+    /// The name that goes with the place, and in the upper half the process that it is for.
+    me: AtomicU64,
+    /// What process this is.
+    process: &'static AtomicU32,
+    /// On which [`Sides`] this process stands, or would if it took part.
+    stands: AtomicU32,
+    /// Guards the counting of this process on the sides of the queue.
+    counting: PerProcess<Mutex<()>>,
 }
 
 impl Linux {
-    pub(crate) fn new(mapping: Arc<Mapping>, claim: Place, bells: Bells) -> Self {
-        Self {
+    /// The participant that has `place`, on `sides`.
+    pub(crate) fn new(mapping: Arc<Mapping>, place: Place, sides: Sides, bells: Bells) -> Self {
+        let linux = Self {
             mapping,
-            claim,
             bells,
+            place: PerProcess::new(),
+            me: AtomicU64::new(0),
+            process: sys::generation_word(),
+            stands: AtomicU32::new(sides.0),
+            counting: PerProcess::new(),
+        };
+        linux.take(place);
+        linux
+    }
+
+    /// Has `place` be this process's.
+    fn take(&self, place: Place) {
+        let owner = place.owner();
+        if let Err(second) = self.place.put(place) {
+            // Only under the lock of `counting`.
+            return self.registry().give_back(&second);
         }
+        let me = u64::from(sys::generation()) << 32 | u64::from(owner);
+        // Relaxed: one word says it all.
+        self.me.store(me, Ordering::Relaxed);
+    }
+
+    /// Has the counting to itself.
+    pub(crate) fn counting(&self) -> MutexGuard<'_, ()> {
+        let counting = self.counting.get_or(Mutex::default);
+        counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process takes part.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.me() != 0
     }
 
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
@@ -93,24 +132,36 @@ impl Linux {
         &Page::of(&self.mapping).registry
     }
 
-    /// Whether somebody alive is counted on `side`.
+    /// Whether somebody is counted on `side`, as far as this process can know.
     pub(crate) fn is_held(&self, side: Side) -> bool {
-        self.registry().is_held(&self.claim, side)
+        let place = self.place.get();
+        place.is_none_or(|place| self.registry().is_held(place, side, self.now()))
     }
 
-    /// No longer counts this participant on `side`.
+    /// No longer counts this process on `side`.
     pub(crate) fn leave(&self, side: Side) {
-        self.registry().leave(&self.claim, side);
+        // Relaxed: under the lock of `counting`, here and below.
+        let left = !Sides::of(side).0;
+        self.stands.fetch_and(left, Ordering::Relaxed);
+        if let Some(place) = self.place.get() {
+            self.registry().leave(place, side);
+        }
     }
 
-    /// Counts this participant on `side` again.
+    /// Counts this process on `side` again: at once, or as soon as it takes part.
     pub(crate) fn join(&self, side: Side) {
-        self.registry().join(&self.claim, side);
+        let joined = Sides::of(side).0;
+        self.stands.fetch_or(joined, Ordering::Relaxed);
+        if let Some(place) = self.place.get() {
+            self.registry().join(place, side);
+        }
     }
 
     /// No longer takes part.
     pub(crate) fn give_back(&self) {
-        self.registry().give_back(&self.claim);
+        if let Some(place) = self.place.get() {
+            self.registry().give_back(place);
+        }
     }
 }
 
@@ -122,11 +173,31 @@ impl Platform for Linux {
 
     #[inline(always)]
     fn me(&self) -> u32 {
-        self.claim.owner()
+        // Relaxed, both: no other thread's doing matters but for these words themselves.
+        let me = self.me.load(Ordering::Relaxed);
+        match (me >> 32) as u32 == self.process.load(Ordering::Relaxed) {
+            true => me as u32,
+            false => 0,
+        }
+    }
+
+    #[cold]
+    fn enter(&self) -> Result<(), Failure> {
+        let _counting = self.counting();
+        if self.place.get().is_some() {
+            return Ok(());
+        }
+        let sides = Sides(self.stands.load(Ordering::Relaxed));
+        let place = self.registry().claim(self.mapping.file(), sides);
+        self.take(place.map_err(|e| sys::refused("cannot take part in the queue", e))?);
+        // Only now, so that there was always one of the two.
+        self.place.inherited().for_each(Place::let_go);
+        Ok(())
     }
 
     fn is_alive(&self, owner: u32) -> bool {
-        self.registry().is_alive(&self.claim, owner)
+        let place = self.place.get();
+        place.is_none_or(|place| self.registry().is_alive(place, owner))
     }
 
     fn pause(&self, round: u32, _: &Word32, _: u32) {
@@ -196,14 +267,13 @@ impl Platform for Linux {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::registry::Sides;
     use std::time::Instant;
 
     fn linux() -> Linux {
         let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
         let registry = &Page::of(&mapping).registry;
         let claim = registry.claim(mapping.file(), Sides::BOTH).unwrap();
-        Linux::new(mapping, claim, bells().unwrap())
+        Linux::new(mapping, claim, Sides::BOTH, bells().unwrap())
     }
 
     /// How often it has rung.

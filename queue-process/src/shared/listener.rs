@@ -5,10 +5,12 @@ use super::layout::End;
 use super::sentinel::{Post, Watched};
 use super::storage::Storage;
 use crate::foreign::calmly;
+use crate::sys::generation;
 use queue_core::event::{self, Event, Listen};
 use queue_core::sync::Deadline;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -90,6 +92,8 @@ struct Waiting<'a> {
     place: event::Listener<'a>,
     /// None as long as the system gives no thread.
     post: Option<Post>,
+    /// The process that waits.
+    generation: u32,
 }
 
 impl<'a> Listener<'a> {
@@ -99,6 +103,21 @@ impl<'a> Listener<'a> {
             end,
             waiting: None,
         }
+    }
+
+    /// Forgets how another process waited that this one is a copy of: a thread that is not here
+    /// may have locked its list for ever.
+    fn shed_inherited(&mut self) {
+        let waiting = self.waiting.as_ref();
+        if waiting.is_some_and(|waiting| waiting.generation != generation()) {
+            mem::forget(self.waiting.take());
+        }
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        self.shed_inherited();
     }
 }
 
@@ -116,14 +135,16 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shed_inherited();
         let Self {
             queue,
             end,
             waiting,
         } = &mut *self;
-        let Waiting { place, post } = waiting.get_or_insert_with(|| Waiting {
+        let Waiting { place, post, .. } = waiting.get_or_insert_with(|| Waiting {
             place: queue.event(*end).listen(),
             post: None,
+            generation: generation(),
         });
         let notified = Pin::new(place).poll(cx).is_ready();
         // At first, and as long as nobody would wake it, it looks for itself.

@@ -18,18 +18,22 @@ pub(crate) enum Taken {
     Free,
     /// From a holder that died: what it did is half done.
     FromDead,
+    /// Not at all: this process does not take part, and cannot.
+    Refused,
 }
 
 /// After how many milliseconds with one and the same holder it is suspected to be dead.
 /// By the clock, not by pauses: where all processors have work, one pause may be as long.
 const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 2 };
 
-/// Takes the lock, whoever must be waited for.
+/// Takes the lock, whoever must be waited for; and first of all a place of its own, in a process
+/// that has none yet because it was forked.
 #[inline(always)]
 pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
+    let me = platform.me();
     // Acquire: pairs with the Release in `give_back`. Release: whoever sees my name sees
     // what makes it mine, and so does not take me for dead.
-    if word.replace(0, platform.me(), Ordering::AcqRel) {
+    if me != 0 && word.replace(0, me, Ordering::AcqRel) {
         return Taken::Free;
     }
     take_contended(word, platform)
@@ -38,6 +42,9 @@ pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
 #[cold]
 #[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
 fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
+    if platform.enter().is_err() {
+        return Taken::Refused;
+    }
     let (mut last, mut since, mut round) = (0, 0, 0);
     loop {
         // Acquire: pairs with the Release of the exchange that wrote the name.

@@ -2,6 +2,7 @@
 
 use super::layout::{Control, End};
 use super::word::Word32;
+use queue_core::Failure;
 use queue_core::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -10,9 +11,17 @@ pub(crate) trait Platform: Send + Sync {
     /// The shared words.
     fn control(&self) -> &Control;
 
-    /// Who I am in a lock word. Never zero, and nobody else's ever, not even after my
-    /// death.
+    /// Who I am in a lock word. Nobody else is that ever, not even after my death. Zero in a
+    /// process that takes no part: one that was forked, until it [enters](Self::enter).
     fn me(&self) -> u32;
+
+    /// Takes part from now on, if this process does not yet.
+    ///
+    /// # Errors
+    /// If there are too many participants, or the system refuses.
+    fn enter(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Whether the participant whose word `owner` is may still be alive.
     fn is_alive(&self, owner: u32) -> bool;

@@ -1,12 +1,19 @@
 //! [`Registry`]: who takes part in a queue, on which sides, and whether they are alive.
 //!
-//! A participant is one opened queue in one process. It owns an entry, and has byte *n*
-//! of the control page's file locked, *n* the number of the entry, through a file
-//! description that is its own. The kernel frees that lock when the participant dies, so
-//! *whether the byte is locked* is the one truth about life; all else in the entry means
-//! something only while it is.
+//! A participant is one opened queue in one process. It owns an entry, and has two bytes
+//! of the control page's file locked that belong to the entry, through two file
+//! descriptions. The kernel frees such a lock when the last descriptor of its description is
+//! closed, hence at the latest when all processes have died that have one:
 //!
-//! There are as many as [`SLOTS`]; who comes when all are taken is refused.
+//! * one for its *life*. No other process has that description, so whether the byte is locked
+//!   is the one truth about life. It decides about locks whose holder died.
+//! * one for its *seat*. A child that a participant makes by `fork` has a copy of that
+//!   description, until it takes part itself or drops its copy of the handle. So the
+//!   sides of a participant that has ended stay held for such a child: for [`KEPT`], in which it may
+//!   become a participant of its own.
+//!
+//! No process id decides anything: ids come again, and mean something else in another
+//! namespace. There are as many participants as [`SLOTS`]; who comes when all are taken is refused.
 //!
 //! # Looking for somebody
 //!
@@ -28,20 +35,31 @@ pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 256 };
 /// so many somebody is there, or plays tricks.
 const LOOKS: u32 = if cfg!(loom) { 4 } else { 64 };
 
-/// The kernel's locks on the bytes of the control page's file, as one file description
-/// has them.
-pub(crate) trait Bytes {
-    /// Locks a byte: false if somebody else has it.
-    ///
-    /// # Errors
-    /// What the system says.
-    fn lock(&self, byte: u32) -> io::Result<bool>;
+/// For how many milliseconds after the end of a participant a forked child keeps its sides.
+/// Without a limit nobody would notice the end as long as the child lives, which may be
+/// of no use to the queue.
+pub(crate) const KEPT: u32 = 2000;
 
-    /// Whether somebody else has it locked.
+/// The kernel's locks on the bytes of the control page's file, as the descriptions of one
+/// participant have them.
+pub(crate) trait Bytes {
+    /// Locks the bytes of an entry: false if somebody else has one.
     ///
     /// # Errors
     /// What the system says.
-    fn is_locked(&self, byte: u32) -> io::Result<bool>;
+    fn lock(&self, slot: u32) -> io::Result<bool>;
+
+    /// Whether somebody else has the byte locked that stands for the life of its owner.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_alive(&self, slot: u32) -> io::Result<bool>;
+
+    /// Whether somebody else has the byte locked that stands for the seat of its owner.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_kept(&self, slot: u32) -> io::Result<bool>;
 }
 
 /// A set of sides: those that a participant is counted on, or may use.
@@ -74,7 +92,7 @@ impl Sides {
     }
 }
 
-/// One participant. Only its owner writes it, while it has the byte locked.
+/// One participant. Only its owner writes it, while it has the bytes locked; but `ended`.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Entry {
@@ -84,8 +102,11 @@ pub(crate) struct Entry {
     pub(super) sides: Word32,
     /// The process, or 0 for an entry given back in order.
     pub(super) process: Word32,
-    /// If `EXPECTED`, the descriptor that has the byte locked.
-    pub(super) descriptor: Word32,
+    /// If `EXPECTED`, when the process was started.
+    pub(super) started: Word32,
+    /// When somebody first saw that its owner has ended and a forked child keeps its seat, in
+    /// milliseconds; or 0.
+    ended: Word32,
 }
 
 /// All participants.
@@ -102,7 +123,7 @@ pub(crate) struct Registry {
 pub(crate) struct Newcomer {
     pub(crate) process: u32,
     pub(crate) sides: u32,
-    pub(crate) descriptor: u32,
+    pub(crate) started: u32,
 }
 
 /// An entry of the registry that is ours until this is dropped.
@@ -110,9 +131,8 @@ pub(crate) struct Newcomer {
 pub(crate) struct Claim<B> {
     pub(super) slot: u32,
     pub(super) generation: u32,
-    /// The description that has the byte locked. Nobody else may ever get it: it would
-    /// keep us alive.
-    pub(super) bytes: B,
+    /// The descriptions that have the bytes locked.
+    pub(crate) bytes: B,
 }
 
 /// Generations that fit into an owner word beside the slot.
@@ -159,8 +179,9 @@ impl Registry {
                 let generation = entry.generation.load(Ordering::Relaxed) % (GENERATIONS - 1) + 1;
                 // Release: pairs with the Acquire in `is_alive`.
                 entry.generation.store(generation, Ordering::Release);
-                // Relaxed, both: hints, or for this process alone.
-                entry.descriptor.store(who.descriptor, Ordering::Relaxed);
+                // Relaxed, all: hints, or for this process alone.
+                entry.ended.store(0, Ordering::Relaxed);
+                entry.started.store(who.started, Ordering::Relaxed);
                 entry.process.store(who.process, Ordering::Relaxed);
                 self.stand(entry, who.sides);
                 return Ok(Some(Claim {
@@ -200,7 +221,7 @@ impl Registry {
         self.stand(entry, joined);
     }
 
-    /// Gives the entry back. Its byte is free when `claim` is dropped after this.
+    /// Gives the entry back. Its bytes are free when `claim` is dropped after this.
     pub(crate) fn give_back<B>(&self, claim: &Claim<B>) {
         let entry = &self.entries[claim.slot as usize];
         // Release: pairs with the Acquire of the entry in `is_held`.
@@ -209,16 +230,16 @@ impl Registry {
         entry.process.store(0, Ordering::Relaxed);
     }
 
-    /// Whether somebody alive is counted on `side`. Somebody is if the system does not
-    /// tell.
-    pub(crate) fn is_held<B: Bytes>(&self, mine: &Claim<B>, side: Side) -> bool {
+    /// Whether somebody is counted on `side` who is alive, or whose seat is kept. Somebody is
+    /// if the system does not tell. `now` is in milliseconds.
+    pub(crate) fn is_held<B: Bytes>(&self, mine: &Claim<B>, side: Side, now: u32) -> bool {
         for _ in 0..LOOKS {
             // Acquire: pairs with the Release in `stand`. Who is counted is seen below.
             let before = self.comings.load(Ordering::Acquire);
             let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
                 // Acquire: pairs with the Release stores above.
                 let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
-                counted && self.is_slot_alive(mine, slot)
+                counted && (self.is_slot_alive(mine, slot) || Self::is_kept(entry, mine, slot, now))
             });
             // Relaxed: if somebody seen above to have left knew of a newcomer, so do we.
             if seen || self.comings.load(Ordering::Relaxed) == before {
@@ -243,7 +264,24 @@ impl Registry {
     }
 
     fn is_slot_alive<B: Bytes>(&self, mine: &Claim<B>, slot: u32) -> bool {
-        slot == mine.slot || mine.bytes.is_locked(slot).unwrap_or(true)
+        slot == mine.slot || mine.bytes.is_alive(slot).unwrap_or(true)
+    }
+
+    /// Whether the sides of one that has ended are still held, for a child that it forked.
+    #[cold]
+    fn is_kept<B: Bytes>(entry: &Entry, mine: &Claim<B>, slot: u32, now: u32) -> bool {
+        if !mine.bytes.is_kept(slot).unwrap_or(true) {
+            return false;
+        }
+        // Relaxed, both: a time. If another owner comes meanwhile it finds less of it, in
+        // case it ends with such a child too.
+        match entry.ended.load(Ordering::Relaxed) {
+            0 => {
+                entry.ended.store(now.max(1), Ordering::Relaxed);
+                true
+            }
+            since => now.wrapping_sub(since) < KEPT,
+        }
     }
 }
 
@@ -261,15 +299,35 @@ mod tests {
         locks: Rc<RefCell<HashMap<u32, u32>>>,
     }
 
+    /// The byte of a seat.
+    fn seat(slot: u32) -> u32 {
+        slot + 1000
+    }
+
+    impl Process {
+        fn is_locked(&self, byte: u32) -> bool {
+            let locks = self.locks.borrow();
+            locks.get(&byte).is_some_and(|&has| has != self.number)
+        }
+    }
+
     impl Bytes for Process {
-        fn lock(&self, byte: u32) -> io::Result<bool> {
-            let mut locks = self.locks.borrow_mut();
-            Ok(*locks.entry(byte).or_insert(self.number) == self.number)
+        fn lock(&self, slot: u32) -> io::Result<bool> {
+            let bytes = [seat(slot), slot];
+            let free = !bytes.iter().any(|byte| self.is_locked(*byte));
+            if free {
+                let mine = bytes.map(|byte| (byte, self.number));
+                self.locks.borrow_mut().extend(mine);
+            }
+            Ok(free)
         }
 
-        fn is_locked(&self, byte: u32) -> io::Result<bool> {
-            let locks = self.locks.borrow();
-            Ok(locks.get(&byte).is_some_and(|&has| has != self.number))
+        fn is_alive(&self, slot: u32) -> io::Result<bool> {
+            Ok(self.is_locked(slot))
+        }
+
+        fn is_kept(&self, slot: u32) -> io::Result<bool> {
+            Ok(self.is_locked(seat(slot)))
         }
     }
 
@@ -306,7 +364,7 @@ mod tests {
             let who = Newcomer {
                 process: self.number,
                 sides: sides.0,
-                descriptor: 0,
+                started: 0,
             };
             self.registry.enter(bytes, who).unwrap()
         }
@@ -346,7 +404,7 @@ mod tests {
         let other = world.come(Sides::CONSUMERS).unwrap();
         let registry = &world.registry;
         let held = |by: &Claim<Process>| {
-            [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side))
+            [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
         };
         assert_eq!((held(&one), held(&other)), ([true; 2], [true; 2]));
         registry.leave(&one, Side::Producers);
@@ -365,5 +423,35 @@ mod tests {
         assert_eq!(held(&one), [false, false], "it died");
         assert!(Sides::PRODUCERS.contain(Side::Producers));
         assert!(!Sides::PRODUCERS.contain(Side::Consumers));
+    }
+
+    #[test]
+    fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
+        let mut world = World::new();
+        let one = world.come(Sides::BOTH).unwrap();
+        let other = world.come(Sides::CONSUMERS).unwrap();
+        let (owner, byte) = (one.owner(), seat(one.slot));
+        drop(one);
+        // Of nobody here: of a child.
+        world.locks.borrow_mut().insert(byte, 99);
+        let registry = &world.registry;
+        assert!(!registry.is_alive(&other, owner), "its locks are free");
+        let held = |now| registry.is_held(&other, Side::Producers, now);
+        let begin = u32::MAX - 10;
+        assert!(held(begin) && held(begin.wrapping_add(KEPT - 1)));
+        assert!(!held(begin.wrapping_add(KEPT)), "the child is idle");
+        assert!(held(begin), "by the clock alone");
+        world.locks.borrow_mut().remove(&byte);
+        assert!(!world.registry.is_held(&other, Side::Producers, begin));
+
+        // Who comes there next has all of that time again.
+        let entry = &world.registry.entries[0];
+        entry.process.store(0, Ordering::Relaxed);
+        let next = world.come(Sides::BOTH).unwrap();
+        assert_eq!(next.owner(), 0x200);
+        drop(next);
+        world.locks.borrow_mut().insert(byte, 99);
+        let held = |now| world.registry.is_held(&other, Side::Producers, now);
+        assert!(held(9) && held(9 + KEPT - 1) && !held(9 + KEPT));
     }
 }

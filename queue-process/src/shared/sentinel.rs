@@ -1,12 +1,13 @@
 //! The sentinel: a thread that listens to bells in the place of futures, and looks for the
 //! dead in their place.
 //!
-//! There is one per process, and only while futures wait. It moves no items.
+//! There is one per process, and only while futures wait. It moves no items. A forked child,
+//! which has no thread of its parent's, has one of its own.
 
 use super::NET;
 use super::layout::End;
 use super::linux::{Bells, bell};
-use crate::sys::above_stdio;
+use crate::sys::{PerProcess, above_stdio};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::time::Timespec;
 use std::collections::BTreeMap;
@@ -39,10 +40,8 @@ struct Watch {
     heard: bool,
 }
 
+#[derive(Default)]
 struct State {
-    /// The process whose state this is: a forked child has neither the thread, nor any
-    /// business with what its parent listens to.
-    process: u32,
     /// By the number of the bell's descriptor, which no other has as long as it is open.
     watches: BTreeMap<RawFd, Watch>,
     /// Hears the bells: each time that one rings, whether it still rings from before or
@@ -52,20 +51,11 @@ struct State {
 }
 
 impl State {
-    const fn new(process: u32) -> Self {
-        Self {
-            process,
-            watches: BTreeMap::new(),
-            epoll: None,
-            runs: false,
-        }
-    }
-
     /// Whether there is a thread, which is started if there is none.
     fn has_thread(&mut self) -> bool {
         if !self.runs {
             let thread = std::thread::Builder::new().name("queue-sentinel".into());
-            self.runs = thread.spawn(|| SENTINEL.run()).is_ok();
+            self.runs = thread.spawn(|| sentinel().run()).is_ok();
         }
         self.runs
     }
@@ -101,13 +91,16 @@ impl State {
     }
 }
 
+#[derive(Default)]
 struct Sentinel {
     state: Mutex<State>,
 }
 
-static SENTINEL: Sentinel = Sentinel {
-    state: Mutex::new(State::new(0)),
-};
+/// That of this process.
+fn sentinel() -> &'static Sentinel {
+    static SENTINEL: PerProcess<Sentinel> = PerProcess::new();
+    SENTINEL.get_or(Sentinel::default)
+}
 
 /// How long it stays without work before its thread ends.
 const IDLE: Duration = Duration::from_secs(2);
@@ -116,7 +109,6 @@ const IDLE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Post {
     bell: RawFd,
-    process: u32,
 }
 
 impl Post {
@@ -124,7 +116,7 @@ impl Post {
     /// the bell of `end` rings, or has before. `None` if the system gives no thread.
     pub(crate) fn new(queue: &Weak<dyn Watched>, bells: &Bells, end: End) -> Option<Self> {
         let number = bell(bells, end).as_raw_fd();
-        let mut state = SENTINEL.lock();
+        let mut state = sentinel().lock();
         if !state.has_thread() {
             return None;
         }
@@ -141,28 +133,21 @@ impl Post {
         if !watch.heard {
             state.hear();
         }
-        let process = state.process;
-        Some(Self {
-            bell: number,
-            process,
-        })
+        Some(Self { bell: number })
     }
 }
 
 impl Drop for Post {
     fn drop(&mut self) {
-        let mut state = SENTINEL.lock();
-        if state.process == self.process {
-            if let Some(watch) = state.watches.get_mut(&self.bell) {
-                watch.posts -= 1;
-            }
+        if let Some(watch) = sentinel().lock().watches.get_mut(&self.bell) {
+            watch.posts -= 1;
         }
     }
 }
 
 /// Forgets the queue whose bells these are, which nobody waits for any more.
 pub(crate) fn forget(bells: &Bells) {
-    let mut state = SENTINEL.lock();
+    let mut state = sentinel().lock();
     let watches = [End::Tail, End::Head].map(|end| state.remove(bell(bells, end).as_raw_fd()));
     drop(state);
     drop(watches);
@@ -173,12 +158,7 @@ type News = (Weak<dyn Watched>, End);
 
 impl Sentinel {
     fn lock(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = std::process::id();
-        if state.process != process {
-            *state = State::new(process);
-        }
-        state
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
@@ -321,7 +301,7 @@ mod tests {
 
     /// How many bells the sentinel hears of these.
     fn watched(bells: &Bells) -> usize {
-        let state = SENTINEL.lock();
+        let state = sentinel().lock();
         let ends = [End::Tail, End::Head].map(|end| bell(bells, end).as_raw_fd());
         let watches = ends.iter().filter_map(|number| state.watches.get(number));
         watches.filter(|watch| watch.heard).count()
@@ -349,7 +329,7 @@ mod tests {
     #[test]
     fn without_an_epoll_set_it_sleeps() {
         let sentinel = Sentinel {
-            state: Mutex::new(State::new(0)),
+            state: Mutex::new(State::default()),
         };
         let begun = Instant::now();
         assert!(sentinel.wait(NET / 16).is_empty());

@@ -71,7 +71,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         awake: impl Fn(bool),
     ) -> bool {
         let moved = &self.control().line(end).moved;
-        let mut sleeper = Sleeper::new(&self.sleepers[end as usize], self.platform());
+        let sleepers = &self.sleepers.get_or(Default::default)[end as usize];
+        let mut sleeper = Sleeper::new(sleepers, self.platform());
         let mut back = false;
         loop {
             // A failure: whoever tries now will meet it.

@@ -1,8 +1,8 @@
 //! Descriptors that a child process inherits on purpose.
 
-use super::Mapping;
 use super::descriptors::ABOVE_STDIO;
-use crate::shared::claim::Place;
+use super::{Mapping, PerProcess};
+use crate::shared::claim::DESCRIPTORS;
 use crate::shared::linux::Page;
 use crate::shared::registry::Sides;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -19,11 +19,11 @@ pub(crate) struct Left(Weak<Mutex<Option<Legacy>>>);
 struct Legacy {
     /// The first is the file that is mapped.
     fds: Vec<OwnedFd>,
+    /// What becomes those of the child's place. (Also where this process itself was to become a
+    /// program, and there was none: then it has that place until it tries again.)
+    place: [OwnedFd; DESCRIPTORS],
     mapping: Arc<Mapping>,
     sides: Sides,
-    /// Where this process itself was to become a program, and there was none: what it had taken
-    /// for that. (A child runs the program, or has ended.)
-    place: Option<Place>,
 }
 
 impl Legacy {
@@ -32,8 +32,7 @@ impl Legacy {
         let registry = &Page::of(&self.mapping).registry;
         // By this command's own descriptor of the memory: no other is sure to be what it was
         // when the child's streams, and what else the command gives it, have their numbers.
-        let place = registry.claim_for_exec(self.fds[0].as_fd(), self.sides)?;
-        drop(self.place.replace(place));
+        registry.claim_for_exec(self.fds[0].as_fd(), self.sides, &mut self.place)?;
         for fd in &self.fds {
             fcntl_setfd(fd, FdFlags::empty())?;
         }
@@ -51,7 +50,8 @@ impl Left {
 }
 
 /// Has every child that `command` starts inherit duplicates of `fds`, the first of which is the
-/// file of `mapping`, under the numbers returned, and take part in the queue whose memory `mapping` is, on `sides`. In this
+/// file of `mapping`, under the numbers returned, the last of which are those of its place, and
+/// take part in the queue whose memory `mapping` is, on `sides`. In this
 /// process the duplicates are close-on-exec, so no other child inherits them, and they
 /// are closed with `command`, or when revoked.
 pub(crate) fn leave(
@@ -62,12 +62,13 @@ pub(crate) fn leave(
 ) -> io::Result<(Vec<RawFd>, Left)> {
     let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, ABOVE_STDIO);
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
-    let numbers = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let place = [duplicate(&mapping.file())?, duplicate(&mapping.file())?];
+    let numbers = fds.iter().chain(&place).map(AsRawFd::as_raw_fd).collect();
     let legacy = Arc::new(Mutex::new(Some(Legacy {
         fds,
+        place,
         mapping,
         sides,
-        place: None,
     })));
     let left = Left(Arc::downgrade(&legacy));
     let hook = move || match legacy.try_lock() {
@@ -106,8 +107,9 @@ pub(crate) fn take<R, E>(
     with: impl FnOnce(&[BorrowedFd<'_>]) -> Result<R, E>,
 ) -> Result<R, Refusal<E>> {
     /// The first number of each that was taken; what it means since is not ours.
-    static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    static TAKEN: PerProcess<Mutex<Vec<RawFd>>> = PerProcess::new();
+    let taken = TAKEN.get_or(Mutex::default);
+    let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
     if numbers.first().is_some_and(|first| taken.contains(first)) {
         return Err(Refusal::Taken);
     }
@@ -165,15 +167,12 @@ mod tests {
         for _ in 0..2 {
             let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
             let count = |what: &str| listed.lines().filter(|line| line.contains(what)).count();
-            for (fd, file) in numbers.iter().zip(["inherit", "left"]) {
-                assert_eq!(count(&format!(" {fd} -> /memfd:{file} ")), 1, "{listed}");
+            // The last two are its place in the registry.
+            let names = ["inherit", "left", "inherit", "inherit"];
+            for (fd, name) in numbers.iter().zip(names) {
+                assert_eq!(count(&format!(" {fd} -> /memfd:{name} ")), 1, "{listed}");
             }
-            assert_eq!(count("/memfd:left "), 1, "{listed}");
-            assert_eq!(
-                count("/memfd:inherit "),
-                2,
-                "and its place in the registry: {listed}"
-            );
+            assert_eq!(count(" -> /memfd:"), names.len(), "{listed}");
         }
         left.revoke();
         let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();

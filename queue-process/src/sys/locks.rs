@@ -34,6 +34,13 @@ pub(crate) fn lock_byte(file: BorrowedFd<'_>, at: u32) -> io::Result<bool> {
     }
 }
 
+/// Gives byte `at` back, if the description of `file` has it.
+pub(crate) fn unlock_byte(file: BorrowedFd<'_>, at: u32) {
+    let lock = byte(at, libc::F_UNLCK);
+    // SAFETY: as in `lock_byte`. It cannot fail for an open file.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+}
+
 /// Whether another description than that of `file` has byte `at` locked.
 pub(crate) fn is_byte_locked(file: BorrowedFd<'_>, at: u32) -> io::Result<bool> {
     let mut lock = byte(at, libc::F_WRLCK);
@@ -62,6 +69,10 @@ mod tests {
         assert!(!lock_byte(b.as_fd(), 3).unwrap());
         assert!(lock_byte(b.as_fd(), 4).unwrap());
         assert!(is_byte_locked(b.as_fd(), 3).unwrap());
+        unlock_byte(b.as_fd(), 4);
+        assert!(!is_byte_locked(a.as_fd(), 4).unwrap());
+        unlock_byte(b.as_fd(), 3);
+        assert!(is_byte_locked(b.as_fd(), 3).unwrap(), "another's stays");
         assert!(
             !is_byte_locked(a.as_fd(), 3).unwrap(),
             "one's own is not seen"

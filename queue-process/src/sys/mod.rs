@@ -1,18 +1,24 @@
 //! What this crate asks of the operating system, and its only `unsafe` code.
 
 mod descriptors;
+mod generation;
 mod inherit;
 mod locks;
 mod mapping;
 mod memory;
 mod plain;
+mod started;
+mod unforked;
 
-pub(crate) use descriptors::{above_stdio, inherit};
+pub(crate) use descriptors::above_stdio;
+pub(crate) use generation::{PerProcess, generation, generation_word};
 pub(crate) use inherit::{Left, Refusal, leave, take};
-pub(crate) use locks::{is_byte_locked, lock_byte};
+pub(crate) use locks::{is_byte_locked, lock_byte, unlock_byte};
 pub(crate) use mapping::Mapping;
 pub(crate) use memory::{SEALS, file, give_back, may_reach};
 pub(crate) use plain::Plain;
+pub(crate) use started::started;
+pub(crate) use unforked::{Unforked, let_go};
 
 use queue_core::{Failure, FailureKind};
 

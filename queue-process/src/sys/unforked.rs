@@ -1,0 +1,264 @@
+//! Descriptors that a forked child must not keep.
+//!
+//! A child of `fork` has copies of all descriptors. What they stand for, a lock that says that
+//! its owner lives, a socket that has a name, would outlive its owner with them. So a
+//! child of `fork` lets go of those that are registered here before `fork` returns: under
+//! their numbers it has something else then, which whoever owns the number may close.
+//!
+//! What makes a child without `fork` (a bare `clone`) is not noticed here.
+
+use super::generation::{generation, generation_word};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// No descriptor.
+const NONE: RawFd = -1;
+
+/// One that is registered, or a place for one.
+#[derive(Debug)]
+struct Entry {
+    number: AtomicI32,
+    /// Of what the number means. Who closes all descriptors that he finds, as daemons do, closes
+    /// registered ones too, and what comes to have their numbers is to be left alone.
+    inode: AtomicU64,
+}
+
+/// A part of the table. None is ever given back.
+struct Part {
+    entries: [Entry; 32],
+    next: *const Part,
+}
+
+/// All parts, the newest first.
+static TABLE: AtomicPtr<Part> = AtomicPtr::new(ptr::null_mut());
+
+/// Whether `before`, `in_parent` and `in_child` are called by `fork`.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// A descriptor of something that means nothing to anybody, once there is one.
+static NOTHING: AtomicI32 = AtomicI32::new(NONE);
+
+/// How many forks this process has begun and ended.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+static ENDED: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn before() {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+}
+
+extern "C" fn in_parent() {
+    ENDED.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Runs in the child, where other threads of the parent may have left any lock locked: it
+/// makes system calls and accesses atomics, and no more.
+extern "C" fn in_child() {
+    ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+    // Where the kernel does not.
+    generation_word().store(0, Ordering::Relaxed);
+    let mut part = TABLE.load(Ordering::Acquire).cast_const();
+    // SAFETY: null, or leaked.
+    while let Some(here) = unsafe { part.as_ref() } {
+        for entry in &here.entries {
+            // Their owners are of another process: see `Unforked::drop`.
+            let number = entry.number.swap(NONE, Ordering::Relaxed);
+            shed(number, entry.inode.load(Ordering::Relaxed));
+        }
+        part = here.next;
+    }
+}
+
+/// Has the descriptor `number`, if it is one and means `inode`, mean nothing.
+fn shed(number: RawFd, inode: u64) {
+    let nothing = NOTHING.load(Ordering::Acquire);
+    if number == NONE || nothing == NONE {
+        return;
+    }
+    // SAFETY: it is not -1, and is only asked what it means.
+    let status = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(number) });
+    if status.is_ok_and(|status| status.st_ino == inode) {
+        // SAFETY: a system call. The number is registered by its owner, who closes it after
+        // it is no longer; and who owns it counts on no more than that it is open.
+        unsafe { libc::dup3(nothing, number, libc::O_CLOEXEC) };
+    }
+}
+
+/// Sees to it that `fork` calls the above.
+fn install() -> io::Result<()> {
+    if INSTALLED.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    if NOTHING.load(Ordering::Acquire) == NONE {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let nothing = rustix::fs::memfd_create("nothing", flags)?.into_raw_fd();
+        // If two threads come here one of these is wasted, once.
+        NOTHING.store(nothing, Ordering::Release);
+    }
+    generation_word();
+    // SAFETY: the functions stay, and do what may be done in a forked child. To be called
+    // twice, if two threads come here, does them no harm.
+    match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
+        0 => INSTALLED.store(true, Ordering::Release),
+        error => return Err(io::Error::from_raw_os_error(error)),
+    }
+    Ok(())
+}
+
+/// A descriptor that is registered until this is dropped: before it is closed.
+#[derive(Debug)]
+pub(crate) struct Unforked {
+    entry: &'static Entry,
+    number: RawFd,
+    inode: u64,
+    /// The process that registered it.
+    generation: u32,
+}
+
+impl Unforked {
+    /// A child does not keep `fd` from now on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn register(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        install()?;
+        let number = fd.as_raw_fd();
+        let inode = rustix::fs::fstat(fd)?.st_ino;
+        let registered = |entry| Self {
+            entry,
+            number,
+            inode,
+            generation: generation(),
+        };
+        loop {
+            let newest = TABLE.load(Ordering::Acquire);
+            let mut part = newest.cast_const();
+            // SAFETY: null, or leaked.
+            while let Some(here) = unsafe { part.as_ref() } {
+                let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
+                let takes = |entry: &&Entry| {
+                    // A child that comes between the two keeps it, as one that came before.
+                    let taken = entry.number.compare_exchange(NONE, number, new, old);
+                    taken.is_ok()
+                };
+                if let Some(entry) = here.entries.iter().find(takes) {
+                    entry.inode.store(inode, Ordering::Relaxed);
+                    return Ok(registered(entry));
+                }
+                part = here.next;
+            }
+            let more = Box::into_raw(Box::new(Part {
+                entries: [const {
+                    Entry {
+                        number: AtomicI32::new(NONE),
+                        inode: AtomicU64::new(0),
+                    }
+                }; 32],
+                next: newest,
+            }));
+            let (new, old) = (Ordering::AcqRel, Ordering::Acquire);
+            if TABLE.compare_exchange(newest, more, new, old).is_err() {
+                // SAFETY: made above, and shown to nobody.
+                drop(unsafe { Box::from_raw(more) });
+            }
+        }
+    }
+
+    /// What `open` opens, registered before any child gets a copy.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn open(open: impl Fn() -> io::Result<OwnedFd>) -> io::Result<(Self, OwnedFd)> {
+        /// A process that forks all the time is not waited for: at worst a child keeps something.
+        const MOST: u32 = 1000;
+        install()?;
+        for round in 0.. {
+            let begun = BEGUN.load(Ordering::SeqCst);
+            if ENDED.load(Ordering::SeqCst) == begun || round == MOST {
+                let fd = open()?;
+                let registered = Self::register(fd.as_fd())?;
+                if BEGUN.load(Ordering::SeqCst) == begun || round == MOST {
+                    return Ok((registered, fd));
+                }
+            }
+            // Another thread forks: that child may have it, and not know.
+            match round {
+                0..50 => thread::yield_now(),
+                _ => thread::sleep(Duration::from_micros(100)),
+            }
+        }
+        unreachable!("it does not count further than `MOST`")
+    }
+
+    /// Lets go of it, in a child that was made by something else than `fork`.
+    pub(crate) fn shed(&self) {
+        shed(self.number, self.inode);
+    }
+}
+
+impl Drop for Unforked {
+    fn drop(&mut self) {
+        // In a forked child the entry was free from the first, and may be another's.
+        if self.generation == generation() {
+            self.entry.number.store(NONE, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Lets go of what `fd` stands for: its number means nothing from now on.
+pub(crate) fn let_go(fd: &OwnedFd) {
+    if let (Ok(()), Ok(status)) = (install(), rustix::fs::fstat(fd)) {
+        shed(fd.as_raw_fd(), status.st_ino);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, fstat, memfd_create};
+
+    fn file() -> OwnedFd {
+        memfd_create("unforked", MemfdFlags::CLOEXEC).unwrap()
+    }
+
+    #[test]
+    fn more_than_a_part_are_registered_each_until_it_is_dropped() {
+        let files: Vec<_> = (0..200).map(|_| file()).collect();
+        let register = |file: &OwnedFd| Unforked::register(file.as_fd()).unwrap();
+        let all: Vec<_> = files.iter().map(register).collect();
+        let mut entries: Vec<_> = all.iter().map(|it| ptr::from_ref(it.entry)).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        assert_eq!(entries.len(), files.len());
+        for (file, entry) in files.iter().zip(&all) {
+            let number = entry.entry.number.load(Ordering::Relaxed);
+            assert_eq!(number, file.as_raw_fd());
+        }
+        let entries: Vec<_> = all.iter().map(|it| it.entry).collect();
+        drop(all);
+        for (file, entry) in files.iter().zip(entries) {
+            // It may be another's by now.
+            assert_ne!(entry.number.load(Ordering::Relaxed), file.as_raw_fd());
+        }
+    }
+
+    #[test]
+    fn what_is_let_go_is_open_and_something_else() {
+        let (one, other) = (file(), file());
+        let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
+        let before = inode(&one);
+        let entry = Unforked::register(other.as_fd()).unwrap();
+        entry.shed();
+        let third = file();
+        shed(third.as_raw_fd(), before);
+        assert_ne!(inode(&third), inode(&other), "another has the number");
+        let_go(&one);
+        assert_ne!(inode(&one), before);
+        assert_eq!(inode(&one), inode(&other), "both are nothing");
+        let flags = rustix::io::fcntl_getfd(&one).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+    }
+}
