@@ -15,6 +15,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-process/tests/codec.rs",
     // It closes standard streams.
     "queue-process/tests/streams.rs",
+    // Processes that are copies of others, and limits of them.
+    "queue-process/tests/fork/tools.rs",
     // Notes in memory that outlives a killed process.
     "tests/tests/chaos/storm/log.rs",
     // A clock that counts who asks.

@@ -1,0 +1,289 @@
+//! Forked children that use what they have a copy of: as participants of their own, of whom one
+//! may die without the other.
+
+use crate::tools::*;
+use crate::{Jobs, Role, program, roles};
+use queue_process::{FailureKind, PopTimeoutError, TryPopError, TryPushError};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) fn tests() -> Vec<Role> {
+    roles![
+        a_child_counts_once_it_pushes,
+        a_child_that_starts_a_program_counts_no_more,
+        an_idle_child_keeps_nobody,
+        killed_children_leave_their_locks,
+        a_killed_parent_leaves_its_locks,
+        a_daemon_goes_on,
+        a_daemon_owns_the_queue,
+        who_cannot_take_part_is_told,
+        one_number_in_two_namespaces,
+    ]
+}
+
+/// What other processes of these tests can be told to be.
+pub(crate) fn roles() -> Vec<Role> {
+    roles![daemon, push_seven]
+}
+
+fn a_child_counts_once_it_pushes<Q: Jobs>() {
+    let (producer, consumer) = Q::of(4).into_ends();
+    let Some(child) = fork() else {
+        producer.push(7).unwrap();
+        thread::sleep(2 * LONG);
+        exit()
+    };
+    assert_eq!(consumer.pop_timeout(LONG), Ok(7));
+    drop(producer);
+    let open = consumer.pop_timeout(Duration::from_millis(300));
+    assert_eq!(
+        open,
+        Err(PopTimeoutError::Timeout),
+        "the child is a producer"
+    );
+    child.kill();
+    assert_eq!(consumer.pop_timeout(LONG), Err(PopTimeoutError::Closed));
+}
+
+fn a_child_that_starts_a_program_counts_no_more<Q: Jobs>() {
+    let (producer, consumer) = Q::of(4).into_ends();
+    let Some(child) = fork() else {
+        producer.push(7).unwrap();
+        panic!("{}", Command::new("sleep").arg("60").exec());
+    };
+    assert_eq!(consumer.pop_timeout(LONG), Ok(7));
+    drop(producer);
+    assert_eq!(consumer.pop_timeout(LONG), Err(PopTimeoutError::Closed));
+    child.kill();
+}
+
+/// A child that only has a copy: when its parent leaves, nobody waits for it; when its parent is
+/// killed, nobody for long.
+fn an_idle_child_keeps_nobody<Q: Jobs>() {
+    let (producer, consumer) = Q::of(4).into_ends();
+    let Some(child) = fork() else {
+        thread::sleep(2 * LONG);
+        exit()
+    };
+    drop(producer);
+    assert!(consumer.is_closed(), "at once");
+    child.kill();
+
+    let (producer, consumer) = Q::of(4).into_ends();
+    let Some(child) = fork() else {
+        producer.push(7).unwrap();
+        let Some(idle) = fork() else {
+            thread::sleep(2 * LONG);
+            exit()
+        };
+        std::mem::forget(idle);
+        producer.push(8).unwrap();
+        thread::sleep(2 * LONG);
+        exit()
+    };
+    assert_eq!(consumer.pop_timeout(LONG), Ok(7));
+    assert_eq!(consumer.pop_timeout(LONG), Ok(8));
+    drop(producer);
+    child.kill();
+    assert_eq!(consumer.pop_timeout(LONG), Err(PopTimeoutError::Closed));
+}
+
+/// Pushes and pops as long as it lives.
+fn busily<Q: Jobs>(queue: &Q) -> ! {
+    loop {
+        let _ = queue.push_timeout(1, Duration::from_millis(1));
+        let _ = queue.try_pop();
+    }
+}
+
+/// Pushes and pops for a moment: nobody may keep it from that.
+#[track_caller]
+fn still_moves<Q: Jobs>(queue: &Q) {
+    let begun = Instant::now();
+    for n in 0..100 {
+        match queue.try_push(n) {
+            Ok(()) | Err(TryPushError::Full(_)) => {}
+            other => panic!("{other:?}"),
+        }
+        match queue.try_pop() {
+            Ok(_) | Err(TryPopError::Empty) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(begun.elapsed() < LONG);
+}
+
+fn killed_children_leave_their_locks<Q: Jobs>() {
+    let queue = Q::of(4);
+    for round in 0..60 {
+        let Some(child) = fork() else { busily(&queue) };
+        thread::sleep(Duration::from_micros(1000 + 50 * round));
+        child.kill();
+        still_moves(&queue);
+    }
+}
+
+/// While a child has a copy of all that the parent had; one that is idle, and one that is not.
+fn a_killed_parent_leaves_its_locks<Q: Jobs>() {
+    let queue = Q::of(4);
+    for round in 0..60 {
+        let Some(parent) = fork() else {
+            still_moves(&queue);
+            let Some(child) = fork() else {
+                if round % 2 == 0 {
+                    thread::sleep(Duration::from_secs(5));
+                }
+                let begun = Instant::now();
+                while begun.elapsed() < Duration::from_millis(50) {
+                    still_moves(&queue);
+                }
+                exit()
+            };
+            std::mem::forget(child);
+            busily(&queue)
+        };
+        thread::sleep(Duration::from_micros(2000 + 50 * round));
+        parent.kill();
+        let begun = Instant::now();
+        still_moves(&queue);
+        assert!(
+            begun.elapsed() < Duration::from_secs(3),
+            "it waits for the child"
+        );
+    }
+}
+
+/// A program that takes its queue, and forks; its parent ends, and it goes on.
+fn daemon<Q: Jobs>() {
+    let jobs = Q::consumer("JOBS");
+    let results = Q::producer("RESULTS");
+    for _ in 0..2 {
+        let Some(child) = fork() else { continue };
+        std::mem::forget(child);
+        exit_at_once();
+    }
+    // It has other things to do first.
+    thread::sleep(Duration::from_millis(300));
+    jobs.iter().for_each(|job| results.push(job * 2).unwrap());
+}
+
+fn a_daemon_goes_on<Q: Jobs>() {
+    let (jobs, todo) = Q::of(4).into_ends();
+    let (done, results) = Q::of(4).into_ends();
+    let kind = if Q::KIND == "PipeQueue" {
+        "pipe"
+    } else {
+        "shm"
+    };
+    let mut command = program(&format!("{kind} daemon"));
+    Q::share_consumer(&todo, &mut command, "JOBS");
+    Q::share_producer(&done, &mut command, "RESULTS");
+    assert!(command.status().unwrap().success());
+    drop((todo, done));
+    // Both sides would be closed, were nobody there.
+    let idle = results.pop_timeout(Duration::from_millis(200));
+    assert_eq!(idle, Err(PopTimeoutError::Timeout));
+    let pusher = thread::spawn(move || (1..=10).for_each(|n| jobs.push(n).unwrap()));
+    for n in 1..=10 {
+        assert_eq!(results.pop_timeout(LONG), Ok(2 * n));
+    }
+    pusher.join().unwrap();
+    assert_eq!(results.pop_timeout(LONG), Err(PopTimeoutError::Closed));
+}
+
+/// Where nobody else has the queue.
+fn a_daemon_owns_the_queue<Q: Jobs>() {
+    let said = Q::of(4);
+    let Some(child) = fork() else {
+        let queue = Q::of(4);
+        queue.push(1).unwrap();
+        let Some(daemon) = fork() else {
+            thread::sleep(Duration::from_millis(200));
+            assert_eq!(queue.pop_timeout(LONG), Ok(1));
+            let empty = queue.pop_timeout(Duration::from_millis(200));
+            assert_eq!(empty, Err(PopTimeoutError::Timeout), "it is open");
+            queue.push(2).unwrap();
+            assert_eq!(queue.pop(), Ok(2));
+            let (producer, consumer) = queue.into_ends();
+            drop(producer);
+            assert!(consumer.is_closed());
+            said.push(1).unwrap();
+            exit()
+        };
+        std::mem::forget(daemon);
+        exit_at_once()
+    };
+    child.succeeds();
+    assert_eq!(said.pop_timeout(LONG), Ok(1));
+}
+
+fn who_cannot_take_part_is_told<Q: Jobs>() {
+    let queue = Q::of(4);
+    queue.push(7).unwrap();
+    let Some(child) = fork() else {
+        open_no_more();
+        let Err(TryPushError::Failed(8, failure)) = queue.try_push(8) else {
+            panic!("it has no descriptor for a place of its own");
+        };
+        assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
+        let popped = queue.pop_timeout(LONG).unwrap_err();
+        assert_eq!(popped.failure().unwrap().kind(), FailureKind::Io);
+        assert_eq!((queue.len(), queue.close()), (1, false));
+        exit()
+    };
+    child.succeeds();
+    assert_eq!(queue.pop(), Ok(7));
+    assert!(!queue.is_closed());
+}
+
+/// A program that is a producer for a moment, and a consumer as long as it lives.
+fn push_seven<Q: Jobs>() {
+    let (producer, _consumer) = Q::from_parent("JOBS").unwrap().into_ends();
+    producer.push(7).unwrap();
+    drop(producer);
+    thread::sleep(3 * LONG);
+}
+
+/// Two children that both have number 1, each in its namespace: the first ends before it takes
+/// its share, and the second takes its own, and leaves a side.
+#[allow(clippy::zombie_processes)] // It lives as long as the test.
+fn one_number_in_two_namespaces<Q: Jobs>() {
+    let kind = if Q::KIND == "PipeQueue" {
+        "pipe"
+    } else {
+        "shm"
+    };
+    let queue = Q::of(4);
+    let (producer, consumer) = queue.clone().into_ends();
+    let first = Command::new("true");
+    let second = program(&format!("{kind} push_seven"));
+    for (mut command, is_first) in [(first, true), (second, false)] {
+        // From a process of its own, so that the other's namespace is another.
+        let Some(starter) = fork() else {
+            if !own_numbers() {
+                eprintln!("the system gives no namespaces: this is left to the tests of one");
+                producer.push(7).unwrap();
+                exit()
+            }
+            queue.share_with(&mut command, "JOBS").unwrap();
+            let mut child = command.spawn().unwrap();
+            if is_first {
+                assert!(child.wait().unwrap().success());
+            }
+            exit()
+        };
+        starter.succeeds();
+    }
+    assert_eq!(consumer.pop_timeout(LONG), Ok(7));
+    // This one is the last to leave, and so it is the one to see whether anybody is there.
+    thread::sleep(Duration::from_millis(300));
+    drop(producer);
+    let mut end = consumer.pop_timeout(LONG);
+    if end == Ok(7) {
+        // Without namespaces.
+        end = consumer.pop_timeout(LONG);
+    }
+    assert_eq!(end, Err(PopTimeoutError::Closed), "the second still counts");
+}
