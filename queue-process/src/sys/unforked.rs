@@ -7,6 +7,7 @@
 //!
 //! What makes a child without `fork` (a bare `clone`) is not noticed here.
 
+use super::above_stdio;
 use super::generation::{generation, generation_word};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -94,7 +95,7 @@ fn install() -> io::Result<()> {
     }
     if NOTHING.load(Ordering::Acquire) == NONE {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
-        let nothing = rustix::fs::memfd_create("nothing", flags)?.into_raw_fd();
+        let nothing = above_stdio(rustix::fs::memfd_create("nothing", flags)?)?.into_raw_fd();
         // If two threads come here one of these is wasted, once.
         NOTHING.store(nothing, Ordering::Release);
     }
