@@ -7,7 +7,7 @@
 //!   what no test can notice (`tests/mutations.txt`);
 //! * [`sample`] draws some of them by a seed;
 //! * [`judge`] makes the change in a copy of the tree, and runs models and tests;
-//! * [`results`] keeps what became of each, and [`table`] writes `MUTATIONS.md` from that.
+//! * [`results`] keeps what became of each, and [`table`] writes `docs/mutations.md` from that.
 
 #![forbid(unsafe_code)]
 

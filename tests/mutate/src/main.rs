@@ -58,7 +58,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
     let mut results = Results::open(&home.join(options.results()))?;
     if options.table {
         let text = table::write(&all, &chosen, &list, &results, options);
-        std::fs::write(root.join("MUTATIONS.md"), text)?;
+        std::fs::write(root.join("docs/mutations.md"), text)?;
         return Ok(true);
     }
     print_strata(&chosen, &all);

@@ -21,7 +21,7 @@ Usage: cargo mutate (--sample N | --all | --only ID) [OPTIONS]
   -j N            so many at a time, each in a copy of its own [default: one for each core]
   --again         also those that were tried with these very sources
   --unchecked     without first running everything over the unchanged sources
-  --table         writes MUTATIONS.md from the results there are, and tries none
+  --table         writes docs/mutations.md from the results there are, and tries none
 
 Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";
 

@@ -1,4 +1,4 @@
-//! The committed table, `MUTATIONS.md`, from the results of a run.
+//! The committed table, `docs/mutations.md`, from the results of a run.
 
 use crate::list::{List, REASONS};
 use crate::mutant::Mutant;
@@ -15,7 +15,7 @@ const HEAD: &str = "\
 Each row is one change to the sources that makes them weaker or wrong at one place, and who noticed
 it. `cargo mutate` finds the places by itself, by the operators below, in every function that is
 compiled here; those of `listed` need judgement, and stand in
-[tests/mutations.txt](tests/mutations.txt) with the arguments for what nothing can notice. Asked are
+[tests/mutations.txt](../tests/mutations.txt) with the arguments for what nothing can notice. Asked are
 the crate's unit tests, its loom models, its contract and other tests, those of the crates that are
 built on it, and last the family's suites; the first that notices has its name here.
 ";
