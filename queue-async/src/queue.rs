@@ -46,21 +46,7 @@ pub struct AsyncQueue<T> {
 }
 
 impl<T> AsyncQueue<T> {
-    /// A queue that holds up to `capacity` items.
-    ///
-    /// # Panics
-    /// If `capacity` is zero.
-    #[doc(alias("channel", "sync_channel", "maxsize"))]
-    #[track_caller]
-    pub fn bounded(capacity: usize) -> Self {
-        Self::new(Bound::items(capacity))
-    }
-
-    /// A queue without a bound: pushing never waits.
-    #[doc(alias("channel", "SimpleQueue"))]
-    pub fn unbounded() -> Self {
-        Self::new(Bound::Unbounded)
-    }
+    queue_core::constructors!();
 
     fn new(bound: Bound) -> Self {
         let capacity = bound.capacity();
@@ -160,7 +146,7 @@ impl<T> fmt::Debug for AsyncQueue<T> {
     }
 }
 
-impl<T: Send> Create for AsyncQueue<T> {
+impl<T> Create for AsyncQueue<T> {
     fn create(bound: Bound) -> Result<Self, Failure> {
         Ok(Self::new(bound))
     }

@@ -1,6 +1,6 @@
 //! [`Create`] and [`Bound`]: building a queue whose kind is a type parameter.
 
-use crate::Failure;
+use crate::{Failure, FailureKind};
 use std::num::NonZeroUsize;
 
 /// How many items a queue holds.
@@ -37,12 +37,24 @@ impl Bound {
     /// ```
     #[track_caller]
     pub fn items(n: usize) -> Self {
-        match NonZeroUsize::new(n) {
-            Some(n) => Self::Items(n),
-            None => panic!(
-                "a bounded queue needs a capacity of at least 1 (use unbounded() for no bound)"
-            ),
-        }
+        made(Self::try_items(n))
+    }
+
+    /// A bound of `n` items, where zero is an error.
+    ///
+    /// # Errors
+    /// `Unsupported` if `n` is zero: see [`items`](Self::items).
+    ///
+    /// ```
+    /// use queue_core::Bound;
+    /// assert!(Bound::try_items(0).is_err());
+    /// ```
+    pub fn try_items(n: usize) -> Result<Self, Failure> {
+        NonZeroUsize::new(n).map(Self::Items).ok_or_else(|| {
+            let message =
+                "a bounded queue needs a capacity of at least 1 (use unbounded() for no bound)";
+            Failure::new(FailureKind::Unsupported, message)
+        })
     }
 
     /// The number of items, or `None` without a bound.
@@ -56,7 +68,8 @@ impl Bound {
 
 /// Building a queue in code that does not know its kind.
 ///
-/// Code that does know it calls the kind's own `bounded(n)` and `unbounded()`.
+/// Code that does know it calls the kind's own `bounded(n)` and `unbounded()`, which
+/// [`constructors!`](crate::constructors) writes.
 ///
 /// ```
 /// use queue_core::{Bound, Create, Failure, Queue};
@@ -71,4 +84,81 @@ pub trait Create: Sized {
     /// A kind whose storage comes from the operating system fails when that
     /// refuses; an in-process kind never does.
     fn create(bound: Bound) -> Result<Self, Failure>;
+}
+
+/// What was made.
+///
+/// # Panics
+/// With the failure, if it is one.
+#[doc(hidden)]
+#[track_caller]
+pub fn made<Q>(result: Result<Q, Failure>) -> Q {
+    match result {
+        Ok(made) => made,
+        Err(failure) => panic!("{failure:#}"),
+    }
+}
+
+/// Writes the constructors that every kind has, in an `impl` of a type that is [`Create`]:
+/// `bounded(n)`, `unbounded()`, and `try_bounded(n)`, `try_unbounded()`, which return the failure.
+///
+/// ```
+/// # use queue_core::{Bound, Create, Failure};
+/// struct Simple(Bound);
+///
+/// impl Create for Simple {
+///     fn create(bound: Bound) -> Result<Self, Failure> {
+///         Ok(Self(bound))
+///     }
+/// }
+///
+/// impl Simple {
+///     queue_core::constructors!();
+/// }
+///
+/// assert_eq!(Simple::bounded(3).0.capacity(), Some(3));
+/// assert!(Simple::try_bounded(0).is_err());
+/// ```
+#[macro_export]
+macro_rules! constructors {
+    () => {
+        /// An empty, open queue for exactly `n` items.
+        ///
+        /// # Panics
+        /// If `n` is zero, or the system refuses the memory or the descriptors that the queue
+        /// takes; [`try_bounded`](Self::try_bounded) returns that as an error.
+        #[doc(alias("channel", "sync_channel", "maxsize"))]
+        #[track_caller]
+        pub fn bounded(n: usize) -> Self {
+            $crate::made(Self::try_bounded(n))
+        }
+
+        /// An empty, open queue for as many items as memory holds.
+        ///
+        /// # Panics
+        /// If the system refuses the memory or the descriptors that the queue takes;
+        /// [`try_unbounded`](Self::try_unbounded) returns that as an error.
+        #[doc(alias("channel", "SimpleQueue"))]
+        #[track_caller]
+        pub fn unbounded() -> Self {
+            $crate::made(Self::try_unbounded())
+        }
+
+        /// [`bounded`](Self::bounded), where a refusal is an error.
+        ///
+        /// # Errors
+        /// `Unsupported` if `n` is zero, `TooLarge` if it is more than this kind can count or
+        /// has memory for, `Io` if the system refuses memory or descriptors.
+        pub fn try_bounded(n: usize) -> ::std::result::Result<Self, $crate::Failure> {
+            $crate::Create::create($crate::Bound::try_items(n)?)
+        }
+
+        /// [`unbounded`](Self::unbounded), where a refusal is an error.
+        ///
+        /// # Errors
+        /// `Io` if the system refuses memory or descriptors.
+        pub fn try_unbounded() -> ::std::result::Result<Self, $crate::Failure> {
+            $crate::Create::create($crate::Bound::Unbounded)
+        }
+    };
 }

@@ -48,7 +48,7 @@ pub mod sync;
 mod wait;
 pub mod waiters;
 
-pub use create::{Bound, Create};
+pub use create::{Bound, Create, made};
 pub use ends::{Consumer, Ends, Producer, Side};
 pub use error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,

@@ -21,7 +21,7 @@
 //! use queue_process::{PipeQueue, Queue};
 //! use std::process::Command;
 //!
-//! let jobs = PipeQueue::<u64>::bounded(64)?;
+//! let jobs = PipeQueue::<u64>::bounded(64);
 //! let mut worker = Command::new("worker");
 //! jobs.share_with(&mut worker, "JOBS")?; // in the worker: PipeQueue::<u64>::from_parent("JOBS")?
 //! worker.spawn()?;

@@ -267,7 +267,7 @@ codec!(bincode, queue_process::Bincode);
 
 #[test]
 fn the_item_comes_back_with_the_failure() {
-    let queue = IpcQueue::<Job>::bounded(2).unwrap();
+    let queue = IpcQueue::<Job>::bounded(2);
     let job = || Job {
         urgent: false,
         id: 1,

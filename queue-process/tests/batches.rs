@@ -284,19 +284,19 @@ fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
 #[cfg(target_os = "linux")]
 #[test]
 fn pipe_queue() {
-    all(|| queue_process::PipeQueue::<Moody>::bounded(9).unwrap());
+    all(|| queue_process::PipeQueue::<Moody>::bounded(9));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn shm_queue() {
-    all(|| queue_process::ShmQueue::<Moody>::bounded(9).unwrap());
-    all(|| DynQueue::new(queue_process::ShmQueue::<Moody>::unbounded().unwrap()));
+    all(|| queue_process::ShmQueue::<Moody>::bounded(9));
+    all(|| DynQueue::new(queue_process::ShmQueue::<Moody>::unbounded()));
 }
 
 #[test]
 fn ipc_queue() {
-    all(|| IpcQueue::<Moody>::bounded(9).unwrap());
+    all(|| IpcQueue::<Moody>::bounded(9));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn guest_of_an_ipc_queue() {
     // The hosts live as long as the test.
     let hosts = Mutex::new(Vec::new());
     all(|| {
-        let host = IpcQueue::<Moody>::bounded(9).unwrap();
+        let host = IpcQueue::<Moody>::bounded(9);
         let guest = guest(&host);
         hosts.lock().unwrap().push(host);
         guest

@@ -68,8 +68,8 @@ fn threads_that_sleep_use_no_processor() {
         assert!(done.status.success(), "{said}");
         return;
     }
-    let empty = PipeQueue::<u8>::bounded(1).unwrap();
-    let full = ShmQueue::<u8>::bounded(1).unwrap();
+    let empty = PipeQueue::<u8>::bounded(1);
+    let full = ShmQueue::<u8>::bounded(1);
     full.push(0).unwrap();
     let poppers: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -104,7 +104,7 @@ fn threads_that_sleep_use_no_processor() {
 /// A child that has the producing half, or the consuming one, and does nothing.
 fn holder(test: &str, queue: &PipeQueue<u8>, side: Side) -> Child {
     let half = queue.half(side).unwrap();
-    let ready = PipeQueue::<u8>::bounded(1).unwrap();
+    let ready = PipeQueue::<u8>::bounded(1);
     let mut command = alone(test, "hold");
     half.share_with(&mut command, "HALF").unwrap();
     ready.share_with(&mut command, "READY").unwrap();
@@ -127,7 +127,7 @@ fn a_death_is_noticed_whoever_has_gone_to_work() {
             thread::park();
         }
     }
-    let queue = PipeQueue::<u8>::bounded(1).unwrap();
+    let queue = PipeQueue::<u8>::bounded(1);
     let mut child = holder(name, &queue, Side::Producers);
     let (jobs, todo) = queue.into_ends();
     drop(jobs);

@@ -11,7 +11,7 @@ const MANY: u64 = 50_000;
 
 #[test]
 fn batches_that_the_pipe_cannot_hold_stay_in_order() {
-    let queue = PipeQueue::<u64>::bounded(MANY as usize).unwrap();
+    let queue = PipeQueue::<u64>::bounded(MANY as usize);
     let mut items: VecDeque<u64> = (0..MANY + 100).collect();
     let mut pushed = 0;
     while let Ok(some) = queue.try_push_many(&mut items) {

@@ -49,8 +49,8 @@ fn a_queue_is_not_created_beyond_the_limit() {
     if !is_limited() {
         return run(&mut limited("a_queue_is_not_created_beyond_the_limit"));
     }
-    names_the_limit(&ShmQueue::<u64>::bounded(4).unwrap_err());
-    names_the_limit(&PipeQueue::<u64>::bounded(4).unwrap_err());
+    names_the_limit(&ShmQueue::<u64>::try_bounded(4).unwrap_err());
+    names_the_limit(&PipeQueue::<u64>::try_bounded(4).unwrap_err());
     // One that needs less can be had.
     let small = ShmQueue::<u64>::options().max_item_bytes(8);
     let queue = small.create(queue_process::Bound::items(4)).unwrap();
@@ -70,8 +70,8 @@ fn a_limited_process_uses_the_queue_of_another_or_is_told() {
         names_the_limit(&PipeQueue::<u64>::from_parent(&format!("{NAME}_PIPE")).unwrap_err());
         return;
     }
-    let shm = ShmQueue::<Vec<u64>>::bounded(4).unwrap();
-    let pipe = PipeQueue::<u64>::bounded(4).unwrap();
+    let shm = ShmQueue::<Vec<u64>>::bounded(4);
+    let pipe = PipeQueue::<u64>::bounded(4);
     let mut child = limited(name);
     shm.share_with(&mut child, NAME).unwrap();
     pipe.share_with(&mut child, &format!("{NAME}_PIPE"))
@@ -98,7 +98,7 @@ fn many_futures_wait_in_a_process_of_few_descriptors() {
     if !is_limited() {
         return run(&mut limited_by("-n 64", name));
     }
-    let queue = ShmQueue::<usize>::unbounded().unwrap();
+    let queue = ShmQueue::<usize>::unbounded();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let mut waiting: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::new();
@@ -148,7 +148,7 @@ fn a_guest_of_few_descriptors_is_told() {
         run(command.env(host, "1").env("TMPDIR", &files));
         return std::fs::remove_dir_all(files).unwrap();
     }
-    let queue = IpcQueue::<u64>::unbounded().unwrap();
+    let queue = IpcQueue::<u64>::unbounded();
     for most in 4..24 {
         let mut child = limited_by(&format!("-n {most}"), name);
         queue.share_with(&mut child, NAME).unwrap();
@@ -178,7 +178,7 @@ fn a_future_ends_where_no_thread_can_be_had() {
         assert!(pop.as_mut().poll(&mut cx).is_ready());
         return;
     }
-    let queue = PipeQueue::<u64>::bounded(1).unwrap();
+    let queue = PipeQueue::<u64>::bounded(1);
     let mut child = limited_by("-c 0", name);
     // A stack larger than all memory; without threads the tests run one after another.
     child.env("RUST_MIN_STACK", (1_u64 << 60).to_string());

@@ -2,13 +2,13 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::codec::Raw;
-use queue_process::{Bound, Queue, ShmQueue};
+use queue_process::{Bound, Create, Queue, ShmQueue};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 #[test]
 fn batches_go_in_and_come_out_whole() {
-    let queue = ShmQueue::<u64>::bounded(100).unwrap();
+    let queue = ShmQueue::<u64>::bounded(100);
     let mut items: VecDeque<u64> = (0..250).collect();
     assert_eq!(queue.try_push_many(&mut items).unwrap(), 100);
     let mut out = Vec::new();
@@ -21,7 +21,7 @@ fn batches_go_in_and_come_out_whole() {
 
 #[test]
 fn a_full_queue_times_out_and_an_empty_one_too() {
-    let queue = ShmQueue::<u8>::bounded(1).unwrap();
+    let queue = ShmQueue::<u8>::bounded(1);
     let start = Instant::now();
     assert!(
         queue
@@ -67,7 +67,7 @@ fn memory_comes_with_a_backlog_and_goes_some_time_after() {
         assert!(status.unwrap().success());
         return;
     }
-    let queue = ShmQueue::<Vec<u8>, Raw>::unbounded().unwrap();
+    let queue = ShmQueue::<Vec<u8>, Raw>::create(Bound::Unbounded).unwrap();
     assert!(resident() < 1 << 20, "an empty queue");
     for _ in 0..1000 {
         queue.push(vec![7; 1000]).unwrap();

@@ -6,7 +6,7 @@
 use ipc_channel::ipc;
 use queue_process::codec::{Codec, Raw};
 use queue_process::{
-    Bound, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, Side, TryPopError,
+    Bound, Create, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, Side, TryPopError,
     TryPushError,
 };
 use std::collections::VecDeque;
@@ -230,7 +230,7 @@ fn closed_with_bad_items_first(queue: &impl Queue<Bytes>) {
 
 #[test]
 fn a_hosted_queue_tells_of_bad_items_too() {
-    let queue = || IpcQueue::<u8, Choosy>::bounded(9).unwrap();
+    let queue = || IpcQueue::<u8, Choosy>::create(Bound::items(9)).unwrap();
     a_batch_with_bad_items(&queue());
     closed_with_bad_items_to_tell(&queue());
     let guest = || {
@@ -336,7 +336,7 @@ macro_rules! promises {
 
             #[test]
             fn items_that_come_one_after_another_come_out_as_they_went_in() {
-                one_after_another(&$kind::<Bytes, Raw>::bounded(3).unwrap());
+                one_after_another(&$kind::<Bytes, Raw>::create(Bound::items(3)).unwrap());
             }
 
             #[test]
@@ -366,19 +366,21 @@ macro_rules! promises {
 
             #[test]
             fn a_batch_ends_where_an_item_fails() {
-                a_batch_that_fails(&$kind::<u8, Choosy>::bounded(9).unwrap());
+                a_batch_that_fails(&$kind::<u8, Choosy>::create(Bound::items(9)).unwrap());
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(4);
                 a_batch_with_a_large_item(&options.create(Bound::items(9)).unwrap());
             }
 
             #[test]
             fn bad_items_in_a_batch_are_failures_later() {
-                a_batch_with_bad_items(&$kind::<u8, Choosy>::bounded(9).unwrap());
-                closed_with_bad_items_to_tell(&$kind::<u8, Choosy>::bounded(9).unwrap());
+                a_batch_with_bad_items(&$kind::<u8, Choosy>::create(Bound::items(9)).unwrap());
+                closed_with_bad_items_to_tell(
+                    &$kind::<u8, Choosy>::create(Bound::items(9)).unwrap(),
+                );
                 let options = $kind::<Bytes, Choosy>::options().max_item_bytes(4 << 20);
                 closed_with_bad_items_first(&options.create(Bound::items(9)).unwrap());
                 // Who may not pop gets nothing, and that at once.
-                let queue = $kind::<u8>::bounded(9).unwrap();
+                let queue = $kind::<u8>::bounded(9);
                 queue.push(1).unwrap();
                 assert_eq!(queue.half(Side::Producers).unwrap().close_now(), []);
                 assert_eq!(queue.close_now(), [1]);
@@ -386,7 +388,7 @@ macro_rules! promises {
 
             #[test]
             fn a_push_makes_bytes_once() {
-                let queue = $kind::<Arc<AtomicU8>, Counting>::bounded(1).unwrap();
+                let queue = $kind::<Arc<AtomicU8>, Counting>::create(Bound::items(1)).unwrap();
                 who_waits_as_a_future_makes_bytes_once(&queue);
             }
 
@@ -399,12 +401,12 @@ macro_rules! promises {
 
             #[test]
             fn many_threads_move_everything_in_order() {
-                many_threads(&$kind::<(u32, u32)>::bounded(16).unwrap());
+                many_threads(&$kind::<(u32, u32)>::bounded(16));
             }
 
             #[test]
             fn many_threads_wait_for_one_place() {
-                one_place(&$kind::<u32>::bounded(1).unwrap());
+                one_place(&$kind::<u32>::bounded(1));
             }
         }
     };

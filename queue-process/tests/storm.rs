@@ -99,7 +99,7 @@ macro_rules! storm {
                 let kills = number("QUEUE_STORM_KILLS", 100);
                 let seed = number("QUEUE_STORM_SEED", 0x5eed_0000 + u64::from(std::process::id()));
                 println!("seed {seed}");
-                let queue = $kind::<Item>::bounded(CAPACITY).unwrap();
+                let queue = $kind::<Item>::bounded(CAPACITY);
                 let storm = Storm::default();
                 let mut accepted = Vec::new();
                 let mut theirs = Vec::new();

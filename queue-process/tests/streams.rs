@@ -80,7 +80,7 @@ fn parent() {
     let names = ["PIPE", "SHM"].map(|kind| format!("{name} {kind}"));
     let pipe = PipeQueue::<u8>::create_named(&names[0], Bound::items(64)).unwrap();
     let shm = ShmQueue::<u8>::create_named(&names[1], Bound::items(64)).unwrap();
-    let ipc = IpcQueue::<u8>::bounded(64).unwrap();
+    let ipc = IpcQueue::<u8>::bounded(64);
     for sort in ["null", "piped", "inherit"] {
         let stdio = || match sort {
             "null" => Stdio::null(),

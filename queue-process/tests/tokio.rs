@@ -56,18 +56,18 @@ fn mixed<Q: Queue<u64> + Clone + 'static>(queue: &Q) {
 
 #[test]
 fn tasks_and_threads_on_a_shm_queue() {
-    mixed(&ShmQueue::<u64>::bounded(4).unwrap());
+    mixed(&ShmQueue::<u64>::bounded(4));
 }
 
 #[test]
 fn tasks_and_threads_on_a_pipe_queue() {
-    mixed(&PipeQueue::<u64>::bounded(4).unwrap());
+    mixed(&PipeQueue::<u64>::bounded(4));
 }
 
 /// The runtime's own timer ends a wait, and the next item goes to somebody else.
 #[test]
 fn a_timer_ends_a_wait() {
-    let queue = ShmQueue::<u64>::bounded(4).unwrap();
+    let queue = ShmQueue::<u64>::bounded(4);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let waited = tokio::time::timeout(Duration::from_millis(30), queue.pop_async()).await;
@@ -90,7 +90,7 @@ fn a_timer_ends_a_wait() {
 /// A task that waits learns that the last producer was dropped.
 #[test]
 fn a_task_learns_of_the_end() {
-    let (producer, consumer) = ShmQueue::<u64>::bounded(4).unwrap().into_ends();
+    let (producer, consumer) = ShmQueue::<u64>::bounded(4).into_ends();
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -111,7 +111,7 @@ fn many_tasks_leave_descriptors_for_others() {
         .enable_all()
         .build()
         .unwrap();
-    let queue = ShmQueue::<u64>::unbounded().unwrap();
+    let queue = ShmQueue::<u64>::unbounded();
     let task = |queue: ShmQueue<u64>| async move { queue.pop_async().await.unwrap() };
     for many in [3, MANY] {
         runtime.block_on(async {

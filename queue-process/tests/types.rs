@@ -4,7 +4,7 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::{
-    Bound, Codec, Failure, FailureKind, IpcQueue, PipeQueue, Postcard, Queue, ShmQueue,
+    Bound, Codec, Create, Failure, FailureKind, IpcQueue, PipeQueue, Postcard, Queue, ShmQueue,
 };
 use serde::{Deserialize, Serialize};
 
@@ -98,11 +98,11 @@ fn ipc_queue() {
         let receiver = receiver.to_opaque().to::<IpcQueue<U, D>>();
         receiver.recv().ok()
     }
-    let jobs = IpcQueue::<a::Job>::bounded(2).unwrap();
+    let jobs = IpcQueue::<a::Job>::bounded(2);
     // ipc-channel has no room for the text of a failure.
     assert!(sent::<_, _, b::Job, Postcard>(&jobs).is_none());
     assert!(sent::<_, _, a::Job, Postcard>(&jobs).is_some());
-    let jobs = IpcQueue::<a::Job, Jobs>::bounded(2).unwrap();
+    let jobs = IpcQueue::<a::Job, Jobs>::create(Bound::items(2)).unwrap();
     let same = sent::<_, _, b::Job, Jobs>(&jobs).unwrap();
     jobs.push(a::Job(7)).unwrap();
     assert_eq!(same.pop().unwrap().0, 7);

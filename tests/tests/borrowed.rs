@@ -45,9 +45,9 @@ fn process_kinds() {
     use std::borrow::Cow;
     let (pipe, shm, ipc);
     let string = String::from("a");
-    pipe = PipeQueue::<Cow<'_, str>>::bounded(1).unwrap();
-    shm = ShmQueue::<Cow<'_, str>>::bounded(1).unwrap();
-    ipc = IpcQueue::<Cow<'_, str>>::bounded(1).unwrap();
+    pipe = PipeQueue::<Cow<'_, str>>::bounded(1);
+    shm = ShmQueue::<Cow<'_, str>>::bounded(1);
+    ipc = IpcQueue::<Cow<'_, str>>::bounded(1);
     for pushed in [
         pipe.try_push(string.as_str().into()),
         shm.try_push(string.as_str().into()),

@@ -24,7 +24,7 @@ use std::error::Error;
 ///
 /// ```
 /// use queue_process::{Bincode, IpcQueue, Queue};
-/// let queue = IpcQueue::<(u8, String), Bincode>::bounded(4)?;
+/// let queue = IpcQueue::<(u8, String), Bincode>::create(Bound::items(4))?;
 /// queue.push((1, "one".into()))?;
 /// assert_eq!(queue.pop()?.1, "one");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

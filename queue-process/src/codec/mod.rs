@@ -70,7 +70,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// changes whenever the type does also keeps old programs and new ones apart.
     ///
     /// ```
-    /// use queue_process::{Codec, Failure, IpcQueue, Postcard, Queue};
+    /// use queue_process::{Create, Bound, Codec, Failure, IpcQueue, Postcard, Queue};
     ///
     /// #[derive(serde::Serialize, serde::Deserialize)]
     /// struct Job(u32);
@@ -90,7 +90,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///     }
     /// }
     ///
-    /// let jobs = IpcQueue::<Job, Jobs>::bounded(4)?;
+    /// let jobs = IpcQueue::<Job, Jobs>::create(Bound::items(4))?;
     /// jobs.push(Job(7))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

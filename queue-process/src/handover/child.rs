@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_half_is_handed_over_as_that_half() {
-        let whole = ShmQueue::<u8>::bounded(1).unwrap();
+        let whole = ShmQueue::<u8>::bounded(1);
         for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
             assert_eq!(whole.0.narrowed(half).unwrap(), half);
         }

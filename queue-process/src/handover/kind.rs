@@ -25,7 +25,7 @@ macro_rules! handover {
             #[doc = concat!("use queue_process::{", stringify!($kind), ", Queue};")]
             /// use std::process::Command;
             ///
-            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::bounded(8)?;")]
+            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::bounded(8);")]
             /// let mut worker = Command::new("worker");
             /// jobs.share_with(&mut worker, "JOBS")?;
             /// let mut worker = worker.spawn()?;
@@ -106,7 +106,7 @@ macro_rules! handover {
             /// ```
             #[doc = concat!("use queue_process::{FailureKind, ", stringify!($kind), ", Queue, Side};")]
             ///
-            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::bounded(8)?;")]
+            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::bounded(8);")]
             /// let worker = jobs.half(Side::Consumers)?;
             /// jobs.push("sweep".into())?;
             /// assert_eq!(worker.pop()?, "sweep");

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn who_kept_a_queue_for_a_message_gives_its_place_back() {
-        let queue = ShmQueue::<u8>::bounded(1).unwrap();
+        let queue = ShmQueue::<u8>::bounded(1);
         let text = queue.0.to_message().unwrap();
         let fetched = Handle::from_message(&text).map(ShmQueue::<u8>).unwrap();
         let memory = queue.0.mapping();

@@ -35,7 +35,7 @@ use std::process::Command;
 /// use queue_process::{Failure, Handover, PipeQueue, Queue};
 /// use std::process::Command;
 ///
-/// let (jobs, todo) = PipeQueue::<String>::bounded(8)?.into_ends();
+/// let (jobs, todo) = PipeQueue::<String>::bounded(8).into_ends();
 /// let mut worker = Command::new("worker");
 /// todo.share_with(&mut worker, "JOBS")?; // It may pop, and nothing else.
 /// worker.spawn()?;

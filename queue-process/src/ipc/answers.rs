@@ -248,7 +248,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
 
 #[test]
 fn a_denial_is_a_failure() {
-    let half = Queued::unbounded().unwrap().half(Side::Consumers).unwrap();
+    let half = Queued::unbounded().half(Side::Consumers).unwrap();
     let denied = |failure: Option<&Failure>| {
         assert_eq!(failure.map(Failure::kind), DENIED);
     };

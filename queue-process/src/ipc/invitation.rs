@@ -48,7 +48,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// use queue_process::{IpcQueue, Queue};
     /// use std::process::Command;
     ///
-    /// let jobs = IpcQueue::<String>::bounded(8)?;
+    /// let jobs = IpcQueue::<String>::bounded(8);
     /// let mut worker = Command::new("worker");
     /// jobs.share_with(&mut worker, "JOBS")?;
     /// let mut worker = worker.spawn()?;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 /// use ipc_channel::ipc;
 /// use queue_process::{IpcQueue, Queue};
 ///
-/// let jobs = IpcQueue::<u32>::bounded(8)?;
+/// let jobs = IpcQueue::<u32>::bounded(8);
 /// let (sender, receiver) = ipc::channel()?;
 /// sender.send(jobs.clone())?;
 /// // In this or any other process:

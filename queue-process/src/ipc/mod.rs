@@ -42,7 +42,7 @@ use wire::{Role, Ticket};
 /// use queue_process::IpcQueue;
 /// use queue_process::Queue;
 ///
-/// let jobs = IpcQueue::<String>::bounded(8)?;
+/// let jobs = IpcQueue::<String>::bounded(8);
 /// jobs.push("sweep".into())?;
 /// assert_eq!(jobs.pop()?, "sweep");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -149,41 +149,27 @@ impl Drop for Host {
     }
 }
 
+/// Hosted by this process, with the codec [`Postcard`]; of another codec is what
+/// [`Create`] makes.
+impl<T: Send> IpcQueue<T>
+where
+    Postcard: Codec<T>,
+{
+    queue_core::constructors!();
+}
+
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     const NAMES: fn() -> Names = || Names {
         item: C::item_name(),
         codec: C::NAME,
     };
 
-    /// An empty queue of at most `n` items, hosted by this process.
-    ///
-    /// # Errors
-    /// None today: the first channel is made when the queue is handed over. The
-    /// signature is that of all kinds between processes.
-    ///
-    /// # Panics
-    /// If `n` is zero.
-    #[doc(alias("channel", "sync_channel", "maxsize"))]
-    #[track_caller]
-    pub fn bounded(n: usize) -> Result<Self, Failure> {
-        Self::create(Bound::items(n))
-    }
-
-    /// An empty queue without a bound, hosted by this process.
-    ///
-    /// # Errors
-    /// None today; see [`bounded`](Self::bounded).
-    #[doc(alias("channel", "SimpleQueue"))]
-    pub fn unbounded() -> Result<Self, Failure> {
-        Self::create(Bound::Unbounded)
-    }
-
     /// A handle of the same queue that does no more than one side: the verbs of the other
     /// fail with `Denied`, here and in any process that it is handed to.
     ///
     /// ```
     /// use queue_process::{FailureKind, IpcQueue, Queue, Side};
-    /// let jobs = IpcQueue::<u32>::unbounded()?;
+    /// let jobs = IpcQueue::<u32>::unbounded();
     /// let pushing = jobs.half(Side::Producers)?;
     /// pushing.push(1)?;
     /// assert_eq!(pushing.pop().unwrap_err().failure().unwrap().kind(), FailureKind::Denied);
@@ -203,7 +189,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// Whether this process hosts the queue: it made it, and when it ends the queue does.
     ///
     /// ```
-    /// assert!(queue_process::IpcQueue::<u32>::unbounded()?.is_host());
+    /// assert!(queue_process::IpcQueue::<u32>::unbounded().is_host());
     /// # Ok::<(), queue_process::Failure>(())
     /// ```
     pub fn is_host(&self) -> bool {

@@ -79,7 +79,7 @@ use storage::Pipe;
 ///
 /// ```
 /// use queue_process::{PipeQueue, Queue};
-/// let jobs = PipeQueue::<(u32, String)>::bounded(64)?;
+/// let jobs = PipeQueue::<(u32, String)>::bounded(64);
 /// jobs.push((7, "seven".into())).unwrap();
 /// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
 /// # Ok::<(), queue_process::Failure>(())

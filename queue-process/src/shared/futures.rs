@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn who_finds_something_does_not_wait() {
-        let queue = ShmQueue::<u8>::bounded(1).unwrap();
+        let queue = ShmQueue::<u8>::bounded(1);
         let (engine, list) = (&queue.0.shared().engine, WaitList::default());
         let armed = |end| engine.control().line(end).armed.load(Ordering::Relaxed);
         assert!(engine.arm(End::Tail, &list).unwrap());
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn one_is_woken_for_each_item_in_order() {
-        let queue = ShmQueue::<u8>::bounded(8).unwrap();
+        let queue = ShmQueue::<u8>::bounded(8);
         let (engine, list) = (&queue.0.shared().engine, WaitList::default());
         let mut places = [(); 5].map(|()| list.event.listen());
         assert!(engine.arm(End::Tail, &list).unwrap());
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_bell_is_armed_as_long_as_somebody_waits() {
-        let queue = ShmQueue::<u8>::bounded(8).unwrap();
+        let queue = ShmQueue::<u8>::bounded(8);
         let (engine, list) = (&queue.0.shared().engine, WaitList::default());
         let armed = || engine.control().tail.armed.load(Ordering::Relaxed) != 0;
         let places = [(); 2].map(|()| list.event.listen());

@@ -3,28 +3,13 @@
 /// Writes what every kind has that is a newtype around a `Handle` and has `options`.
 macro_rules! kind {
     ($kind:ident) => {
-        impl<T: Send, C: $crate::codec::Codec<T>> $kind<T, C> {
-            /// A queue of up to `n` items.
-            ///
-            /// # Errors
-            /// If the system has no memory or descriptors to give.
-            ///
-            /// # Panics
-            /// If `n` is zero.
-            #[track_caller]
-            #[doc(alias("channel", "maxsize"))]
-            pub fn bounded(n: usize) -> Result<Self, queue_core::Failure> {
-                Self::options().create(queue_core::Bound::items(n))
-            }
-
-            /// A queue without a bound on the number of items.
-            ///
-            /// # Errors
-            /// If the system has no memory or descriptors to give.
-            #[doc(alias("channel", "SimpleQueue"))]
-            pub fn unbounded() -> Result<Self, queue_core::Failure> {
-                Self::options().create(queue_core::Bound::Unbounded)
-            }
+        /// With the codec [`Postcard`]($crate::codec::Postcard); another comes through
+        /// [`options`](Self::options).
+        impl<T: Send> $kind<T>
+        where
+            $crate::codec::Postcard: $crate::codec::Codec<T>,
+        {
+            queue_core::constructors!();
         }
 
         impl<T, C> Clone for $kind<T, C> {

@@ -9,7 +9,7 @@ use super::word::{Word32, Word64};
 use crate::codec::Raw;
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;
-use queue_core::{FailureKind, Queue, TryPopError, TryPushError};
+use queue_core::{Bound, Create, FailureKind, Queue, TryPopError, TryPushError};
 use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -147,13 +147,13 @@ fn lie_of<Q: Queue<Vec<u8>>, S: Shareable>(
 proptest! {
     #[test]
     fn lies_of_a_pipe_queue(lie in lie()) {
-        let queue = PipeQueue::<Vec<u8>, Raw>::bounded(30).unwrap();
+        let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
         lie_of(&queue.0, PipeQueue, lie);
     }
 
     #[test]
     fn lies_of_a_shm_queue(lie in lie()) {
-        let queue = ShmQueue::<Vec<u8>, Raw>::bounded(30).unwrap();
+        let queue = ShmQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
         lie_of(&queue.0, ShmQueue, lie);
     }
 }

@@ -6,7 +6,7 @@ use super::layout::End;
 use super::platform::Platform;
 use crate::ShmQueue;
 use crate::codec::Raw;
-use queue_core::{Queue, Side, TryPushError};
+use queue_core::{Bound, Create, Queue, Side, TryPushError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn until_it_is_time_to_look() {
 #[test]
 fn who_is_woken_again_and_again_while_waiting() {
     for side in [Side::Producers, Side::Consumers] {
-        let queue = Bytes::bounded(1).unwrap();
+        let queue = Bytes::create(Bound::items(1)).unwrap();
         // Those who are left are the other side; who waits for its end to move sleeps here.
         let (waits, end) = match side {
             Side::Producers => (Side::Consumers, End::Tail),
@@ -72,7 +72,9 @@ fn who_is_woken_again_and_again_while_waiting() {
 #[test]
 fn who_pushes_to_several_queues_in_turn() {
     for count in [1, 2, 3, 16] {
-        let queues: Vec<_> = (0..count).map(|_| Bytes::unbounded().unwrap()).collect();
+        let queues: Vec<_> = (0..count)
+            .map(|_| Bytes::create(Bound::Unbounded).unwrap())
+            .collect();
         // They have all been looked at, and not long ago.
         for queue in queues.iter().chain(&queues) {
             assert_eq!(queue.try_push(vec![]), Ok(()));
@@ -94,7 +96,7 @@ fn who_pushes_to_several_queues_in_turn() {
 
 #[test]
 fn who_pushes_seldom() {
-    let queue = Bytes::unbounded().unwrap();
+    let queue = Bytes::create(Bound::Unbounded).unwrap();
     let push = || {
         until_it_is_time_to_look();
         queue.try_push(vec![])
@@ -108,7 +110,7 @@ fn who_pushes_seldom() {
 
 #[test]
 fn who_only_asks_whether_it_is_closed() {
-    let queue = Bytes::unbounded().unwrap();
+    let queue = Bytes::create(Bound::Unbounded).unwrap();
     assert!(!queue.is_closed());
     desert(&queue, Side::Consumers);
     until_it_is_time_to_look();

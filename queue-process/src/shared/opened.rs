@@ -11,7 +11,7 @@ use crate::codec::Raw;
 use crate::sys::Mapping;
 use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};
-use queue_core::{Bound, FailureKind, Queue, Side};
+use queue_core::{Bound, Create, FailureKind, Queue, Side};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,7 +80,7 @@ fn what_is_too_small_is_no_queue() {
 
 #[test]
 fn a_glance_sees_about_how_much_there_is() {
-    let queue = Bytes::bounded(3).unwrap();
+    let queue = Bytes::create(Bound::items(3)).unwrap();
     queue.try_push(vec![]).unwrap();
     let shared = queue.0.shared();
     assert_eq!((shared.glance(End::Tail), shared.glance(End::Head)), (1, 2));
@@ -99,7 +99,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
     let half = NET.as_millis() as u32 / 2;
     for (ago, due) in [(0, false), (1, false), (half, false), (half + 10, true)] {
         loop {
-            let queue = Bytes::bounded(1).unwrap();
+            let queue = Bytes::create(Bound::items(1)).unwrap();
             let shared = queue.0.shared();
             let linux = shared.engine.platform();
             linux.leave(Side::Producers);
@@ -119,7 +119,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
 
 #[test]
 fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
-    let queue = Bytes::bounded(1000).unwrap();
+    let queue = Bytes::create(Bound::items(1000)).unwrap();
     let shared = queue.0.shared();
     let linux = shared.engine.platform();
     // For a while it looks in vain, and so less and less often.
@@ -135,7 +135,7 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
 #[test]
 fn the_last_of_a_side_closes_as_it_goes() {
     for side in [Side::Producers, Side::Consumers] {
-        let queue = Bytes::bounded(1).unwrap();
+        let queue = Bytes::create(Bound::items(1)).unwrap();
         let half = queue.0.half(side).unwrap();
         assert!(!half.shared().engine.is_closed());
         drop(queue);
@@ -145,7 +145,7 @@ fn the_last_of_a_side_closes_as_it_goes() {
 
 #[test]
 fn who_has_no_ends_of_a_side_does_not_count_there() {
-    let queue = Bytes::bounded(1).unwrap();
+    let queue = Bytes::create(Bound::items(1)).unwrap();
     let other = Handle::<Vec<u8>, Raw, _>::open(parts(&queue), Sides::BOTH)
         .map(ShmQueue)
         .unwrap();
@@ -181,7 +181,7 @@ fn a_queue_describes_itself() {
 
 #[test]
 fn the_parts_are_all_that_a_queue_is() {
-    let queue = Bytes::bounded(1).unwrap();
+    let queue = Bytes::create(Bound::items(1)).unwrap();
     assert_eq!(queue.0.parts().len(), 3);
     assert!(Arc::ptr_eq(queue.0.mapping(), queue.clone().0.mapping()));
 }

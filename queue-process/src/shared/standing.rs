@@ -114,7 +114,7 @@ mod tests {
     /// What the flag of sleepers and the word they sleep on say after somebody stood at `end`
     /// of a queue of three places with so many items, back or not; and what came of it.
     fn stood(items: u8, end: End, back: bool) -> (Standing, u32, u32) {
-        let queue = ShmQueue::<u8>::bounded(3).unwrap();
+        let queue = ShmQueue::<u8>::bounded(3);
         (0..items).for_each(|item| queue.try_push(item).unwrap());
         let engine = &queue.0.shared().engine;
         let line = engine.control().line(end);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn nobody_sleeps_at_the_end() {
-        let queue = ShmQueue::<u8>::bounded(3).unwrap();
+        let queue = ShmQueue::<u8>::bounded(3);
         queue.close();
         let engine = &queue.0.shared().engine;
         for end in [End::Tail, End::Head] {

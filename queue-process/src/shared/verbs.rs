@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn who_looks_in_vain_looks_half_as_often() {
-        let queue = ShmQueue::<u8>::bounded(1 << 20).unwrap();
+        let queue = ShmQueue::<u8>::bounded(1 << 20);
         let pushed = (0..1 << 20).map(|_| queue.try_push(0).map(|()| PASSED.get()));
         // It begins anew when it is time.
         let passed = pushed.map(|passed| passed.unwrap());

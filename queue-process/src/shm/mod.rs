@@ -74,7 +74,7 @@ pub(crate) type Storage = Ring<Mapped>;
 ///
 /// ```
 /// use queue_process::{Queue, ShmQueue};
-/// let jobs = ShmQueue::<(u32, String)>::bounded(64)?;
+/// let jobs = ShmQueue::<(u32, String)>::bounded(64);
 /// jobs.push((7, "seven".into())).unwrap();
 /// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
 /// # Ok::<(), queue_process::Failure>(())

@@ -45,7 +45,7 @@ fn is_of_no_use(queue: &Jobs) {
 }
 
 fn new_ones_work() {
-    let queue = Jobs::bounded(1).unwrap();
+    let queue = Jobs::bounded(1);
     queue.push(7).unwrap();
     assert_eq!(queue.pop(), Ok(7));
 }
@@ -58,7 +58,7 @@ fn goes_on(queue: &Jobs) {
 }
 
 fn a_copy_of_the_host() {
-    let queue = Jobs::bounded(4).unwrap();
+    let queue = Jobs::bounded(4);
     let (producer, consumer) = queue.clone().into_ends();
     let Some(child) = fork() else {
         is_of_no_use(&queue);
@@ -86,7 +86,7 @@ fn guest() {
 }
 
 fn a_copy_of_a_guest() {
-    let queue = Jobs::bounded(4).unwrap();
+    let queue = Jobs::bounded(4);
     let mut command = program("ipc guest");
     queue.share_with(&mut command, "JOBS").unwrap();
     assert!(command.status().unwrap().success());
@@ -97,7 +97,7 @@ fn a_copy_of_a_guest() {
 /// Whatever other threads hold, the child does not wait for them.
 fn amid_busy_threads() {
     static OVER: AtomicBool = AtomicBool::new(false);
-    let queue = Jobs::bounded(4).unwrap();
+    let queue = Jobs::bounded(4);
     let busy = queue.clone();
     let thread = thread::spawn(move || {
         while !OVER.load(Ordering::Relaxed) {

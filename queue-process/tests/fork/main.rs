@@ -45,7 +45,7 @@ mod run {
             impl Jobs for $kind<u64> {
                 const KIND: &'static str = stringify!($kind);
                 fn of(n: usize) -> Self {
-                    Self::bounded(n).unwrap()
+                    Self::bounded(n)
                 }
                 fn named(name: &str) -> Result<Self, queue_process::Failure> {
                     Self::create_named(name, queue_process::Bound::items(4))

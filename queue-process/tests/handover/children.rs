@@ -32,8 +32,8 @@ fn double() {
 
 #[test]
 fn a_child_gets_two_whole_queues() {
-    let jobs = Jobs::bounded(4).unwrap();
-    let results = Jobs::unbounded().unwrap();
+    let jobs = Jobs::bounded(4);
+    let results = Jobs::unbounded();
     let mut command = child("double");
     jobs.share_with(&mut command, "JOBS").unwrap();
     results.share_with(&mut command, "RESULTS").unwrap();
@@ -54,8 +54,8 @@ fn double_halves() {
 
 #[test]
 fn one_command_starts_two_children_with_halves() {
-    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
-    let (done, results) = Jobs::bounded(4).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
+    let (done, results) = Jobs::bounded(4).into_ends();
     let mut command = child("double halves");
     todo.share_with(&mut command, "JOBS").unwrap();
     done.share_with(&mut command, "RESULTS").unwrap();
@@ -81,7 +81,7 @@ fn take_and_drop() {
 /// As whoever uses an `IpcQueue` must.
 #[test]
 fn one_command_may_share_anew_before_each_child() {
-    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(1).into_ends();
     jobs.push(1).unwrap();
     let mut command = child("take and drop");
     let mut children: Vec<_> = (0..3)
@@ -117,7 +117,7 @@ fn restricted() {
 
 #[test]
 fn a_half_is_no_more_than_that() {
-    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
     let mut command = child("restricted");
     todo.share_with(&mut command, "JOBS").unwrap();
     let child = command.spawn().unwrap();
@@ -135,7 +135,7 @@ fn parent() {
 
 #[test]
 fn a_child_shares_on() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let mut command = child("parent");
     jobs.share_with(&mut command, "JOBS").unwrap();
     let child = command.spawn().unwrap();
@@ -149,7 +149,7 @@ fn push_one() {
 
 #[test]
 fn a_shell_may_stand_between() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let worker = child("push one");
     let mut command = Command::new("sh");
     command.args(["-c", "\"$@\"; exit $?", "sh"]);
@@ -175,7 +175,7 @@ fn push_to_all() {
 fn a_shell_passes_every_name_on() {
     let mut tried = 0;
     for shell in ["sh", "dash", "bash"] {
-        let queues = NAMES.map(|_| Jobs::bounded(1).unwrap());
+        let queues = NAMES.map(|_| Jobs::bounded(1));
         let worker = child("push to all");
         let mut command = Command::new(shell);
         command.args(["-c", "\"$@\"; exit $?", "sh"]);
@@ -213,7 +213,7 @@ fn leak() {
 
 #[test]
 fn nothing_is_inherited_but_what_was_shared() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let mut command = child("leak");
     jobs.share_with(&mut command, "JOBS").unwrap();
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
@@ -239,8 +239,8 @@ fn a_queue_travels_in_a_message() {
     let child = child("message").env("SERVER", address).spawn().unwrap();
     let (_, sender) = server.accept().unwrap();
     let sender: ipc_channel::ipc::IpcSender<(Jobs, Jobs)> = sender;
-    let jobs = Jobs::bounded(4).unwrap();
-    let replies = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
+    let replies = Jobs::bounded(4);
     let half = jobs.half(queue_core::Side::Consumers).unwrap();
     sender.send((half, replies.clone())).unwrap();
     let ((jobs, todo), (done, replies)) = (jobs.into_ends(), replies.into_ends());

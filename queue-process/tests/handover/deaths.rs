@@ -20,7 +20,7 @@ fn a_child_counts_from_its_start_to_its_end_and_its_command_does_not() {
 }
 
 fn a_child_counts() -> Duration {
-    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
     // It never asks for the queue.
     let mut command = Command::new("sleep");
     command.arg("60");
@@ -49,7 +49,7 @@ fn the_last_producer_is_killed() {
 }
 
 fn the_last_producer() -> Duration {
-    let (jobs, todo) = Jobs::bounded(64).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(64).into_ends();
     let mut command = child("push on");
     jobs.share_with(&mut command, "JOBS").unwrap();
     drop(jobs.clone());
@@ -79,7 +79,7 @@ fn the_last_consumer_is_killed() {
 }
 
 fn the_last_consumer() -> Duration {
-    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
     let mut command = child("pop two, wait");
     todo.share_with(&mut command, "JOBS").unwrap();
     let mut child = command.spawn().unwrap();
@@ -105,7 +105,7 @@ fn the_last_producer_is_killed_while_a_future_waits() {
 }
 
 fn the_last_producer_while_a_future_waits() -> Duration {
-    let (jobs, todo) = Jobs::bounded(4).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
     let mut command = Command::new("sleep");
     command.arg("60");
     jobs.share_with(&mut command, "JOBS").unwrap();
@@ -126,7 +126,7 @@ fn the_last_consumer_is_killed_while_a_future_waits() {
 }
 
 fn the_last_consumer_while_a_future_waits() -> Duration {
-    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(1).into_ends();
     let mut command = Command::new("sleep");
     command.arg("60");
     todo.share_with(&mut command, "JOBS").unwrap();
@@ -159,7 +159,7 @@ fn become_nothing() {
 
 #[test]
 fn who_could_not_become_a_program_does_not_count_as_that() {
-    let (jobs, todo) = Jobs::bounded(1).unwrap().into_ends();
+    let (jobs, todo) = Jobs::bounded(1).into_ends();
     jobs.push(1).unwrap();
     let mut command = child("become nothing");
     todo.share_with(&mut command, "JOBS").unwrap();

@@ -57,7 +57,7 @@ fn creator() {
 #[test]
 fn a_killed_creator_leaves_no_name() {
     let name = &name("killed");
-    let ready = Jobs::bounded(1).unwrap();
+    let ready = Jobs::bounded(1);
     let mut command = child("creator");
     command.env("NAME", name);
     ready.share_with(&mut command, "READY").unwrap();

@@ -31,7 +31,7 @@ fn strange() {
 
 #[test]
 fn strangers_are_refused_at_once() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let mut command = child("strange");
     jobs.share_with(&mut command, "JOBS").unwrap();
     jobs.push(3).unwrap();
@@ -52,7 +52,7 @@ fn altered() {
 
 #[test]
 fn what_the_environment_says_is_looked_at() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let mut command = child("altered");
     jobs.share_with(&mut command, "JOBS").unwrap();
     let variable = "QUEUE_PROCESS_JOBS";
@@ -99,7 +99,7 @@ fn exhausted() {
         assert_eq!(failure.kind(), FailureKind::Io, "{failure:#}");
     };
     for _ in 0..5 {
-        io(Jobs::bounded(1).unwrap_err());
+        io(Jobs::try_bounded(1).unwrap_err());
         io(jobs
             .share_with(&mut Command::new("true"), "ON")
             .unwrap_err());
@@ -135,7 +135,7 @@ fn exhausted() {
 
 #[test]
 fn a_process_without_descriptors_fails_and_loses_nothing() {
-    let jobs = Jobs::bounded(4).unwrap();
+    let jobs = Jobs::bounded(4);
     let mut command = child("exhausted");
     command.env("NAME", name("exhausted"));
     jobs.share_with(&mut command, "JOBS").unwrap();

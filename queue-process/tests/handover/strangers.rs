@@ -113,7 +113,7 @@ fn who_says_half_of_it_is_not_waited_for() {
 #[test]
 fn a_stopped_creator_is_not_waited_for() {
     let name = &name("stopped");
-    let ready = Jobs::bounded(1).unwrap();
+    let ready = Jobs::bounded(1);
     let mut command = child("creator");
     command.env("NAME", name);
     ready.share_with(&mut command, "READY").unwrap();

@@ -21,8 +21,8 @@ fn echo() {
 
 #[test]
 fn a_child_works() {
-    let jobs = Numbers::bounded(4).unwrap();
-    let results = Numbers::unbounded().unwrap();
+    let jobs = Numbers::bounded(4);
+    let results = Numbers::unbounded();
     let child = start("echo", &[("JOBS", &jobs), ("RESULTS", &results)]);
     for n in 0..500 {
         jobs.push(n).unwrap();
@@ -43,7 +43,7 @@ fn produce() {
 
 #[test]
 fn the_last_producer_process_closes() {
-    let queue = Numbers::bounded(16).unwrap();
+    let queue = Numbers::bounded(16);
     let children = [0; 2].map(|_| start("produce", &[("Q", &queue)]));
     let (producer, consumer) = queue.into_ends();
     drop(producer);
@@ -69,7 +69,7 @@ fn produce_half() {
 
 #[test]
 fn a_child_with_a_half_does_no_more() {
-    let queue = Numbers::bounded(16).unwrap();
+    let queue = Numbers::bounded(16);
     let (producer, consumer) = queue.clone().into_ends();
     let mut child = command("produce_half");
     queue
@@ -96,7 +96,7 @@ fn wrong_type() {
 
 #[test]
 fn another_type_or_a_second_time_is_refused() {
-    let queue = Numbers::unbounded().unwrap();
+    let queue = Numbers::unbounded();
     succeeds(start("wrong_type", &[("Q", &queue)]));
     for failure in [
         Numbers::create_named("name", Bound::Unbounded).unwrap_err(),
@@ -120,8 +120,8 @@ fn pass_on() {
 
 #[test]
 fn a_guest_can_hand_it_on() {
-    let jobs = Numbers::bounded(4).unwrap();
-    let results = Numbers::unbounded().unwrap();
+    let jobs = Numbers::bounded(4);
+    let results = Numbers::unbounded();
     let child = start("pass_on", &[("JOBS", &jobs), ("RESULTS", &results)]);
     for n in 0..50 {
         jobs.push(n).unwrap();

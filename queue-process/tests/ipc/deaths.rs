@@ -22,8 +22,8 @@ fn pop_one_and_hang() {
 
 #[test]
 fn a_killed_guest_takes_no_more_than_what_it_popped() {
-    let queue = Numbers::bounded(3).unwrap();
-    let done = Numbers::unbounded().unwrap();
+    let queue = Numbers::bounded(3);
+    let done = Numbers::unbounded();
     for n in 1..3 {
         queue.push(n).unwrap();
     }
@@ -66,8 +66,8 @@ fn the_last_consumer_process_closes_when_killed() {
 }
 
 fn the_last_consumer_process() -> Duration {
-    let queue = Numbers::bounded(3).unwrap();
-    let done = Numbers::unbounded().unwrap();
+    let queue = Numbers::bounded(3);
+    let done = Numbers::unbounded();
     let mut child = start("pop_one_and_hang", &[("Q", &queue), ("DONE", &done)]);
     let (producer, consumer) = queue.into_ends();
     drop(consumer);
@@ -95,7 +95,7 @@ fn a_child_that_never_takes_its_queue_up_can_be_missed() {
 
 fn miss_a_child() {
     // Its invitation is void after a minute; here only that it disturbs nobody.
-    let queue = Numbers::bounded(3).unwrap();
+    let queue = Numbers::bounded(3);
     succeeds(start("die", &[("Q", &queue)]));
     queue.push(1).unwrap();
     assert!(queue.close());
@@ -144,8 +144,8 @@ fn pollster<F: Future>(future: F) -> F::Output {
 
 /// Creates a queue and a child that waits on it, says that child's number, and waits to be killed.
 fn host() {
-    let queue = Numbers::bounded(1).unwrap();
-    let ready = Numbers::unbounded().unwrap();
+    let queue = Numbers::bounded(1);
+    let ready = Numbers::unbounded();
     let mut child = command("wait_for_end");
     queue.share_with(&mut child, "Q").unwrap();
     ready.share_with(&mut child, "READY").unwrap();

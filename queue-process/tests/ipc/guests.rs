@@ -1,10 +1,11 @@
 //! Guests in the host's own process: their messages take the same way.
 
 use super::*;
+use queue_process::{Bound, Create};
 
 #[test]
 fn guests_of_guests_share_one_queue() {
-    let queue = Numbers::bounded(2).unwrap();
+    let queue = Numbers::bounded(2);
     let guest = guest_of(&queue);
     let third = guest_of(&guest);
     guest.push(1).unwrap();
@@ -23,7 +24,7 @@ fn guests_of_guests_share_one_queue() {
 
 #[test]
 fn batches_keep_order_and_leave_the_rest() {
-    let queue = Numbers::bounded(1000).unwrap();
+    let queue = Numbers::bounded(1000);
     let guest = guest_of(&queue);
     let mut items: VecDeque<u64> = (0..1500).collect();
     let mut pushed = 0;
@@ -39,7 +40,7 @@ fn batches_keep_order_and_leave_the_rest() {
 
 #[test]
 fn large_items_pass() {
-    let queue = IpcQueue::<Vec<u8>, queue_process::codec::Raw>::bounded(2).unwrap();
+    let queue = IpcQueue::<Vec<u8>, queue_process::codec::Raw>::create(Bound::items(2)).unwrap();
     let (sender, receiver) = ipc::channel().unwrap();
     sender.send(queue.clone()).unwrap();
     let guest: IpcQueue<Vec<u8>, queue_process::codec::Raw> = receiver.recv().unwrap();
@@ -53,7 +54,7 @@ fn large_items_pass() {
 #[test]
 fn sleepers_of_one_guest_are_all_served() {
     for _ in 0..20 {
-        let queue = Numbers::bounded(2).unwrap();
+        let queue = Numbers::bounded(2);
         let guest = guest_of(&queue);
         let other = guest_of(&queue);
         let total: u64 = thread::scope(|scope| {
@@ -77,7 +78,7 @@ fn sleepers_of_one_guest_are_all_served() {
 
 #[test]
 fn a_cancelled_wait_loses_no_wake() {
-    let queue = Numbers::bounded(1).unwrap();
+    let queue = Numbers::bounded(1);
     let guest = guest_of(&queue);
     for n in 0..50 {
         let first = guest.pop_timeout(Duration::from_micros(50 * n % 400));
@@ -116,7 +117,7 @@ impl Wake for Panics {
 /// Neither in the host nor in a guest, whose pushes and pops wake it in threads of ours.
 #[test]
 fn a_waker_that_panics_ends_no_line() {
-    let queue = Numbers::bounded(4).unwrap();
+    let queue = Numbers::bounded(4);
     let (guest, other) = (guest_of(&queue), guest_of(&queue));
     let waker = Waker::from(Arc::new(Panics));
     let mut cx = Context::from_waker(&waker);
@@ -154,7 +155,7 @@ fn a_waker_that_panics_ends_no_line() {
 fn a_handle_does_not_come_out_of_other_formats() {
     use queue_process::codec::{Codec, Postcard};
     let mut bytes = Vec::new();
-    Postcard::encode(&Numbers::bounded(1).unwrap(), &mut bytes).unwrap();
+    Postcard::encode(&Numbers::bounded(1), &mut bytes).unwrap();
     let failure = <Postcard as Codec<Numbers>>::decode(&bytes).unwrap_err();
     assert_eq!(failure.kind(), FailureKind::Codec);
 }

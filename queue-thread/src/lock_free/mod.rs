@@ -99,39 +99,21 @@ enum Storage<T> {
 use Storage::{Bounded, Unbounded};
 
 impl<T> LockFreeQueue<T> {
-    /// An empty queue for exactly `n` items, whose places are all allocated now.
-    ///
-    /// # Panics
-    /// If `n` is zero, or more than memory can hold.
-    #[doc(alias("channel", "sync_channel", "maxsize"))]
-    #[track_caller]
-    pub fn bounded(n: usize) -> Self {
-        Self::new(Bound::items(n))
-    }
+    queue_core::constructors!();
+}
 
-    /// An empty queue without a bound.
-    #[doc(alias("channel", "SimpleQueue"))]
-    pub fn unbounded() -> Self {
-        Self::new(Bound::Unbounded)
-    }
-
-    fn new(bound: Bound) -> Self {
-        Self(Owner::new(Shared {
+impl<T> Create for LockFreeQueue<T> {
+    /// The places of a bounded one are all allocated now: `TooLarge` if there is no memory for them.
+    fn create(bound: Bound) -> Result<Self, Failure> {
+        Ok(Self(Owner::new(Shared {
             storage: match bound {
-                Bound::Items(n) => Bounded(Ring::new(n.get())),
+                Bound::Items(n) => Bounded(Ring::new(n.get())?),
                 Bound::Unbounded => Unbounded(Chain::new()),
             },
             items: CachePadded(Event::new()),
             places: CachePadded(Event::new()),
             ends: Ends::new(),
-        }))
-    }
-}
-
-impl<T> Create for LockFreeQueue<T> {
-    /// Never fails, and panics where [`bounded`](Self::bounded) does.
-    fn create(bound: Bound) -> Result<Self, Failure> {
-        Ok(Self::new(bound))
+        })))
     }
 }
 

@@ -26,7 +26,7 @@
 use super::drop_all;
 use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
 use queue_core::sync::{CachePadded, UnsafeCell, seq_cst, thread};
-use queue_core::{TryPopError, TryPushError};
+use queue_core::{Failure, FailureKind, TryPopError, TryPushError};
 use std::mem::{MaybeUninit, needs_drop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -66,16 +66,19 @@ impl<T> UnwindSafe for Ring<T> {}
 impl<T> RefUnwindSafe for Ring<T> {}
 
 impl<T> Ring<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    /// # Errors
+    /// `TooLarge` if there is no memory for so many.
+    pub(super) fn new(capacity: usize) -> Result<Self, Failure> {
         let mut slots = Vec::new();
-        if slots.try_reserve_exact(capacity).is_err() {
-            panic!("there is no memory for a queue of {capacity} places");
-        }
+        slots.try_reserve_exact(capacity).map_err(|error| {
+            let message = format!("there is no memory for a queue of {capacity} places");
+            Failure::caused(FailureKind::TooLarge, message, error)
+        })?;
         slots.extend((0..capacity).map(|number| Slot {
             stamp: AtomicUsize::new(number),
             item: UnsafeCell::new(MaybeUninit::uninit()),
         }));
-        Self {
+        Ok(Self {
             head: CachePadded(seq_cst(0)),
             tail: CachePadded(seq_cst(0)),
             slots: CachePadded(slots.into_boxed_slice()),
@@ -84,7 +87,7 @@ impl<T> Ring<T> {
             closed: (capacity + 1).next_power_of_two(),
             #[cfg(loom)]
             steps: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Somebody else may act here, says this to loom. Of the accesses to an atomic it knows

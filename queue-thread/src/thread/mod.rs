@@ -39,21 +39,7 @@ use store::Store;
 pub struct ThreadQueue<T>(Arc<Store<T>>);
 
 impl<T> ThreadQueue<T> {
-    /// An empty queue for exactly `n` items.
-    ///
-    /// # Panics
-    /// If `n` is zero.
-    #[doc(alias("channel", "sync_channel", "maxsize"))]
-    #[track_caller]
-    pub fn bounded(n: usize) -> Self {
-        Self::new(Bound::items(n))
-    }
-
-    /// An empty queue without a bound.
-    #[doc(alias("channel", "SimpleQueue"))]
-    pub fn unbounded() -> Self {
-        Self::new(Bound::Unbounded)
-    }
+    queue_core::constructors!();
 
     fn new(bound: Bound) -> Self {
         Self(Arc::new(Store::new(bound.capacity())))

@@ -4,3 +4,7 @@ pub(crate) type Kind<T> = home::LockFreeQueue<T>;
 #[path = "program.rs"]
 mod program;
 pub(crate) use program::program;
+
+#[path = "readme.rs"]
+mod readme;
+pub(crate) use readme::example;

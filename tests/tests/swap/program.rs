@@ -76,7 +76,8 @@ pub(crate) fn program() -> Vec<String> {
 }
 
 fn trying(seen: &mut Transcript) -> Result<(), Failure> {
-    let queue = kept_anywhere(bounded::<Job>(2));
+    assert!(Kind::<Job>::try_bounded(0).is_err());
+    let queue = kept_anywhere(Kind::<Job>::bounded(2));
     let other: Kind<Job> = queue.clone();
     seen.see(
         "capacity",
@@ -102,7 +103,7 @@ fn trying(seen: &mut Transcript) -> Result<(), Failure> {
         other => seen.see("wrong", other),
     }
 
-    let unbounded = Kind::<u64>::create(Bound::Unbounded)?;
+    let unbounded = Kind::<u64>::try_unbounded()?;
     let pushed = (0..1000).filter(|n| unbounded.try_push(*n).is_ok()).count();
     seen.see(
         "unbounded",

@@ -13,7 +13,10 @@ fn taken(stmt: &Stmt) -> Option<String> {
         return None;
     };
     let name = single_name(local)?;
-    (locks(stmt) || name.contains("guard") || name.contains("held")).then_some(name)
+    // What a call returns and nobody looks at is kept for its drop.
+    let is_kept = name.starts_with('_')
+        && matches!(&local.init, Some(init) if matches!(bare(&init.expr), Expr::MethodCall(_)));
+    (is_kept || locks(stmt) || name.contains("guard") || name.contains("held")).then_some(name)
 }
 
 /// Whether `stmt` binds what a call returns that takes a lock.

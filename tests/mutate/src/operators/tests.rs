@@ -120,6 +120,10 @@ fn locks_are_taken_later_or_not_at_all() {
         results("guard-unbound", dropped),
         ["let _ = x.lock(); y.go(); z.go();"]
     );
+    assert_eq!(
+        results("guard-unbound", "let _a = x.counting(); y.go();"),
+        ["let _ = x.counting(); y.go();"]
+    );
     assert!(results("guard-unbound", "let a = x.lock(); a.go();").is_empty());
 }
 
