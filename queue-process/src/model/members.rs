@@ -3,7 +3,7 @@
 
 use super::bed::newest;
 use crate::shared::layout::{Control, End};
-use crate::shared::lock::{self, Taken};
+use crate::shared::lock::{self, Taken, Tries};
 use crate::shared::platform::Platform;
 use crate::shared::registry::{Bytes, Claim, Newcomer, Registry, SLOTS, Sides};
 use crate::shared::word::Word32;
@@ -245,7 +245,7 @@ impl Member {
 
     /// Takes the lock: whether from one who died holding it, and what it guards.
     pub fn take(&self) -> (bool, u64) {
-        let taken = lock::take(&self.society.lock, self);
+        let taken = lock::take(&self.society.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
         let guarded = self.society.guarded.load(Ordering::Relaxed);
         (taken == Taken::FromDead, guarded)

@@ -8,6 +8,7 @@ use crate::shared::engine::{Engine, Refusal};
 use crate::shared::frames::Frames;
 use crate::shared::futures::WaitList;
 use crate::shared::layout::End;
+use crate::shared::lock::Tries;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
@@ -248,8 +249,11 @@ impl Process {
     }
 
     fn pass_on(&self, end: End) {
-        let passed = self.engine.pass_on(end, self.waiting(end));
-        passed.expect("can repair");
+        let pass_on = || self.engine.pass_on(end, self.waiting(end));
+        while !pass_on().expect("can repair") {
+            // It comes again: here as soon as the holder has given the lock back.
+            drop(self.engine.lock(end));
+        }
     }
 
     /// A future is done.
@@ -264,7 +268,7 @@ impl Process {
 
     /// What a patrol does for the locks.
     pub fn recover(&self) {
-        self.engine.recover();
+        self.engine.recover(Tries::Endless);
     }
 
     /// Whether it is closed.

@@ -11,7 +11,7 @@ use crate::shared::frames::Frames;
 use crate::shared::handle::{Handle, Shareable};
 use crate::shared::identity::Limits;
 use crate::shared::layout::{Control, End, Mark};
-use crate::shared::lock;
+use crate::shared::lock::{self, Tries};
 use crate::shared::platform::Platform;
 use crate::shared::registry::Sides;
 use crate::shared::storage::Storage;
@@ -271,7 +271,7 @@ fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> Handle<Vec<u8>, Raw, Pipe> {
 fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
     let engine = &dead.shared().engine;
     let control = engine.platform().control();
-    lock::take(&control.tail.lock, engine.platform());
+    lock::take(&control.tail.lock, engine.platform(), Tries::Endless);
     let mut frames = Frames::default();
     for number in 0..items {
         add(&mut frames, &item(number, 8));
@@ -283,7 +283,7 @@ fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
 fn dies_popping(dead: Handle<Vec<u8>, Raw, Pipe>) {
     let engine = &dead.shared().engine;
     let control = engine.platform().control();
-    lock::take(&control.head.lock, engine.platform());
+    lock::take(&control.head.lock, engine.platform(), Tries::Endless);
     assert_eq!(read(engine.storage(), control, 1).1.len(), 1);
 }
 

@@ -30,7 +30,7 @@
 use super::frames::Frames;
 use super::latest::Item;
 use super::layout::{Control, End, Line, Mark, bulky};
-use super::lock::{self, Taken};
+use super::lock::{self, Taken, Tries};
 use super::platform::Platform;
 use super::sleepers::Sleepers;
 use super::storage::{Opposite, Storage};
@@ -71,6 +71,12 @@ pub(crate) const MOST: u32 = 1 << 31;
 
 /// The most items popped in one go: counts in shared memory may lie.
 const MOST_AT_ONCE: u32 = 1 << 16;
+
+/// Why a lock is there.
+const ENDLESS: &str = "tried until it was taken";
+
+/// Holds the locks of the tail and of the head.
+pub(super) type Both<'a, P> = (Held<'a, P>, Held<'a, P>);
 
 /// Holds the lock of one end.
 pub(super) struct Held<'a, P: Platform> {
@@ -120,50 +126,85 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     #[inline(always)]
     pub(super) fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
+        let held = self.lock_within(end, Tries::Endless)?;
+        Ok(held.expect(ENDLESS))
+    }
+
+    /// [`lock`](Self::lock), with so many tries: `None` if they were too few.
+    #[inline(always)]
+    pub(super) fn lock_within(
+        &self,
+        end: End,
+        tries: Tries,
+    ) -> Result<Option<Held<'_, P>>, Failure> {
         let line = self.control().line(end);
-        let taken = lock::take(&line.lock, &self.platform);
+        let taken = lock::take(&line.lock, &self.platform, tries);
         // Relaxed: written under this lock, or the other end's and this one.
         if taken == Taken::Free && line.torn.load(Ordering::Relaxed) == 0 {
-            return Ok(Held {
+            return Ok(Some(Held {
                 line,
                 platform: &self.platform,
-            });
+            }));
         }
-        self.lock_torn(line, end, taken)
+        self.lock_torn(line, end, taken, tries)
     }
 
     #[cold]
-    fn lock_torn(&self, line: &Line, end: End, taken: Taken) -> Result<Held<'_, P>, Failure> {
-        if taken == Taken::Refused {
-            // Says why; or it can by now.
-            self.platform.enter()?;
-            return self.lock(end);
+    fn lock_torn(
+        &self,
+        line: &Line,
+        end: End,
+        taken: Taken,
+        tries: Tries,
+    ) -> Result<Option<Held<'_, P>>, Failure> {
+        match taken {
+            Taken::Busy => return Ok(None),
+            Taken::Refused => {
+                // Says why; or it can by now.
+                self.platform.enter()?;
+                return self.lock_within(end, tries);
+            }
+            Taken::Free | Taken::FromDead => {}
         }
         if taken == Taken::FromDead {
             line.torn.store(1, Ordering::Relaxed);
         }
         lock::give_back(&line.lock, &self.platform);
-        let (tail, head) = self.lock_both()?;
-        Ok(match end {
+        let both = self.lock_both_within(tries)?;
+        Ok(both.map(|(tail, head)| match end {
             End::Tail => tail,
             End::Head => head,
-        })
+        }))
     }
 
     /// Both locks, and nothing torn.
-    pub(super) fn lock_both(&self) -> Result<(Held<'_, P>, Held<'_, P>), Failure> {
+    pub(super) fn lock_both(&self) -> Result<Both<'_, P>, Failure> {
+        let both = self.lock_both_within(Tries::Endless)?;
+        Ok(both.expect(ENDLESS))
+    }
+
+    /// [`lock_both`](Self::lock_both), with so many tries for each: `None` if they were too few.
+    pub(super) fn lock_both_within(&self, tries: Tries) -> Result<Option<Both<'_, P>>, Failure> {
         self.platform.enter()?;
         let take = |end| {
             let line = self.control().line(end);
-            if lock::take(&line.lock, &self.platform) == Taken::FromDead {
-                line.torn.store(1, Ordering::Relaxed);
+            match lock::take(&line.lock, &self.platform, tries) {
+                Taken::Busy => return None,
+                Taken::FromDead => line.torn.store(1, Ordering::Relaxed),
+                Taken::Free | Taken::Refused => {}
             }
-            Held {
+            Some(Held {
                 line,
                 platform: &self.platform,
-            }
+            })
         };
-        let (tail, head) = (take(End::Tail), take(End::Head));
+        let Some(tail) = take(End::Tail) else {
+            return Ok(None);
+        };
+        let Some(head) = take(End::Head) else {
+            // Whether the tail is torn is remembered there.
+            return Ok(None);
+        };
         let torn = |held: &Held<'_, P>| held.line.torn.load(Ordering::Relaxed) != 0;
         if torn(&tail) || torn(&head) {
             self.storage.repair(self.control())?;
@@ -174,12 +215,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 held.line.torn.store(0, Ordering::Relaxed);
             }
         }
-        Ok((tail, head))
+        Ok(Some((tail, head)))
     }
 
     /// Repairs what somebody left who died with a lock in its hands: for those who wait, and
-    /// would not be told if nobody else came to that lock.
-    pub(crate) fn recover(&self) {
+    /// would not be told if nobody else came to that lock. With so many tries for the locks.
+    pub(crate) fn recover(&self, tries: Tries) {
         let is_left = |end| {
             let line = self.control().line(end);
             // Acquire: as in `lock`. Relaxed: at worst it is repaired the next time.
@@ -188,7 +229,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         };
         if is_left(End::Tail) || is_left(End::Head) {
             // A failure: whoever tries meets it.
-            let _ = self.lock_both();
+            let _ = self.lock_both_within(tries);
         }
     }
 
@@ -388,27 +429,27 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     fn after_pop(&self, head: Mark, tail: Mark) {
         // Relaxed: a hint.
         if head.count == tail.count && self.control().bulky.load(Ordering::Relaxed) != 0 {
-            self.tidy();
+            self.tidy(Tries::Endless);
         }
     }
 
     /// Gives memory back if that is due. To be called when the queue looks empty, and now
-    /// and then while it stays so.
+    /// and then while it stays so. With so many tries for the locks.
     #[cold]
     #[allow(clippy::absurd_extreme_comparisons)] // In models it is always due.
-    pub(crate) fn tidy(&self) {
+    pub(crate) fn tidy(&self, tries: Tries) {
         let (bulky, now) = (&self.control().bulky, self.platform.now());
         // Relaxed, both: hints. At worst memory is given back earlier or later.
         match bulky.load(Ordering::Relaxed) {
-            bulky::AT_ONCE => self.trim(),
+            bulky::AT_ONCE => self.trim(tries),
             bulky::LATER if bulky::CALM > 0 => bulky.store(now.max(3), Ordering::Relaxed),
-            since if since != 0 && now.wrapping_sub(since) >= bulky::CALM => self.trim(),
+            since if since != 0 && now.wrapping_sub(since) >= bulky::CALM => self.trim(tries),
             _ => {}
         }
     }
 
-    fn trim(&self) {
-        if let Ok((tail, head)) = self.lock_both() {
+    fn trim(&self, tries: Tries) {
+        if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
             let count = |held: &Held<'_, P>| held.line.mark(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
                 self.storage.trim(self.control());

@@ -17,9 +17,13 @@
 //! tried, and what they were not told yet, are together as many as there are items. A future
 //! that was woken and finds nothing was overtaken, so there is nothing; one that is dropped
 //! instead wakes the next.
+//!
+//! The thread serves all queues of its process, so it does not wait for a lock whose holder was
+//! stopped: it leaves that end for later.
 
 use super::engine::Engine;
 use super::layout::End;
+use super::lock::Tries;
 use super::platform::Platform;
 use super::storage::Storage;
 use crate::foreign::calmly;
@@ -61,13 +65,16 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Wakes as many of `list` as there is news for at `end`, whose bell has rung, and has
-    /// that ring anew if others wait.
+    /// that ring anew if others wait. False if it has to be called again for that, for
+    /// another process has the lock of `end` and does not go on.
     ///
     /// # Errors
     /// If the queue is in need of repair, and that failed.
-    pub(crate) fn pass_on(&self, end: End, list: &WaitList) -> Result<(), Failure> {
+    pub(crate) fn pass_on(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
         loop {
-            let held = self.lock(end)?;
+            let Some(held) = self.lock_within(end, Tries::Few)? else {
+                return Ok(false);
+            };
             // Relaxed, all: under this lock only.
             let count = held.line.mark(Ordering::Relaxed).count;
             let came = count.wrapping_sub(list.told.load(Ordering::Relaxed));
@@ -81,7 +88,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 held.line.armed.store(1, Ordering::Relaxed);
             }
             if !waits || came == 0 && !closed {
-                return Ok(());
+                return Ok(true);
             }
             drop(held);
             if closed {
@@ -92,7 +99,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             }
             // A future that comes from now on arms the bell itself.
             if !list.event.has_waiting() {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
@@ -137,7 +144,7 @@ mod tests {
         assert!(engine.arm(End::Tail, &list).unwrap());
         let mut woken = |items: &[u8]| {
             items.iter().for_each(|item| queue.try_push(*item).unwrap());
-            engine.pass_on(End::Tail, &list).unwrap();
+            assert!(engine.pass_on(End::Tail, &list).unwrap());
             let woken = places
                 .iter_mut()
                 .map(is_woken)
@@ -168,7 +175,7 @@ mod tests {
         for left in [true, false, false] {
             queue.try_push(1).unwrap();
             assert!(!armed(), "it rang");
-            engine.pass_on(End::Tail, &list).unwrap();
+            assert!(engine.pass_on(End::Tail, &list).unwrap());
             assert_eq!(armed(), left, "somebody waits still");
         }
         drop(places);

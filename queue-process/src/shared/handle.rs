@@ -10,6 +10,7 @@ use super::futures::WaitList;
 use super::identity::Limits;
 use super::layout::End;
 use super::linux::{self, Bells, Linux, Page};
+use super::lock::Tries;
 use super::platform::Platform;
 use super::registry::Sides;
 use super::sentinel;
@@ -301,21 +302,21 @@ impl<S: Storage> Shared<S> {
 
     /// If this process takes part, looks whether anybody is left on either side, and closes the
     /// queue if not.
-    /// And gives memory back that is no longer needed.
-    pub(super) fn patrol(&self) {
+    /// And gives memory back that is no longer needed. With so many tries for the locks.
+    pub(super) fn patrol(&self, tries: Tries) {
         if !self.engine.platform().takes_part() {
             return;
         }
-        self.engine.recover();
+        self.engine.recover(tries);
         if self.engine.len() == 0 {
-            self.engine.tidy();
+            self.engine.tidy(tries);
         }
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
         if self.engine.is_closed() || held(Side::Producers) && held(Side::Consumers) {
             return;
         }
-        self.engine.close();
+        self.engine.close_within(tries);
     }
 
     /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and
@@ -327,7 +328,7 @@ impl<S: Storage> Shared<S> {
         let due = now.wrapping_sub(last) > NET.as_millis() as u32 / 2;
         if due {
             self.patrolled.store(now, Ordering::Relaxed);
-            self.patrol();
+            self.patrol(Tries::Endless);
         }
         due
     }
@@ -345,7 +346,7 @@ impl<S: Storage> Shared<S> {
             self.engine.platform().leave(side);
         }
         drop(counting);
-        self.patrol();
+        self.patrol(Tries::Endless);
     }
 
     /// There is an end of `side` in this process.
@@ -368,7 +369,12 @@ impl<S: Storage> Drop for Shared<S> {
         for side in [Side::Producers, Side::Consumers] {
             self.engine.platform().leave(side);
         }
-        self.patrol();
+        // If its thread has it last: others that look see who has left, and close the queue.
+        self.patrol(if sentinel::is_this_thread() {
+            Tries::Few
+        } else {
+            Tries::Endless
+        });
         self.engine.platform().give_back();
         sentinel::forget(self.engine.platform().bells());
     }

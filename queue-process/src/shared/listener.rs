@@ -2,6 +2,7 @@
 
 use super::handle::Shared;
 use super::layout::End;
+use super::lock::Tries;
 use super::sentinel::{Post, Watched};
 use super::storage::Storage;
 use crate::foreign::calmly;
@@ -28,7 +29,7 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
     fn wait(&self, end: End, deadline: Deadline) -> bool {
         let awake = |is_time| {
             if is_time {
-                self.patrol();
+                self.patrol(Tries::Endless);
             } else {
                 // Who is woken again and again, by signals say, sleeps no whole time.
                 self.patrol_now_and_then();
@@ -60,15 +61,16 @@ fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
 
 impl<S: Storage> Watched for Shared<S> {
     fn patrol(&self) {
-        Self::patrol(self);
+        Self::patrol(self, Tries::Few);
     }
 
-    fn pass_on(&self, end: End) {
+    fn pass_on(&self, end: End) -> bool {
         let list = self.waiting(end);
-        if self.engine.pass_on(end, list).is_err() {
+        self.engine.pass_on(end, list).unwrap_or_else(|_| {
             // Whoever tries now will meet the failure.
             calmly(|| list.event().notify_all());
-        }
+            true
+        })
     }
 }
 

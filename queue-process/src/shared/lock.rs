@@ -6,6 +6,9 @@
 //! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
 //! holder for some milliseconds asks whether it is still alive, and inherits the
 //! lock if not. The heir may die too: its name is in the word then.
+//!
+//! A holder that was stopped keeps the lock until it goes on. Whoever serves other queues too
+//! does not wait for that: it makes but a few [`Tries`].
 
 use super::platform::Platform;
 use super::word::Word32;
@@ -20,33 +23,49 @@ pub(crate) enum Taken {
     FromDead,
     /// Not at all: this process does not take part, and cannot.
     Refused,
+    /// Not at all: its holder lives, and the tries were few.
+    Busy,
 }
+
+/// How often to try while the holder lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tries {
+    /// Until the lock is taken.
+    Endless,
+    /// For about half a millisecond.
+    Few,
+}
+
+/// After how many pauses the [`Few`](Tries::Few) tries are over. In a model a pause is as long
+/// as the holder has the lock.
+const FEW: u32 = if cfg!(loom) { 0 } else { 13 };
 
 /// After how many milliseconds with one and the same holder it is suspected to be dead.
 /// By the clock, not by pauses: where all processors have work, one pause may be as long.
 const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 2 };
 
-/// Takes the lock, whoever must be waited for; and first of all a place of its own, in a process
-/// that has none yet because it was forked.
+/// Takes the lock, with so many tries; and first of all a place of its own, in a process that has
+/// none yet because it was forked.
 #[inline(always)]
-pub(crate) fn take(word: &Word32, platform: &impl Platform) -> Taken {
+pub(crate) fn take(word: &Word32, platform: &impl Platform, tries: Tries) -> Taken {
     let me = platform.me();
     // Acquire: pairs with the Release in `give_back`. Release: whoever sees my name sees
     // what makes it mine, and so does not take me for dead.
     if me != 0 && word.replace(0, me, Ordering::AcqRel) {
         return Taken::Free;
     }
-    take_contended(word, platform)
+    take_contended(word, platform, tries)
 }
 
 #[cold]
 #[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
-fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
+fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Taken {
     if platform.enter().is_err() {
         return Taken::Refused;
     }
     let (mut last, mut since, mut round) = (0, 0, 0);
     loop {
+        let last_try = tries == Tries::Few && round >= FEW;
         // Acquire: pairs with the Release of the exchange that wrote the name.
         let holder = word.load(Ordering::Acquire);
         if holder == 0 {
@@ -54,14 +73,19 @@ fn take_contended(word: &Word32, platform: &impl Platform) -> Taken {
             if word.replace(0, platform.me(), Ordering::AcqRel) {
                 return Taken::Free;
             }
-        } else if holder != last {
+        } else if holder != last && !last_try {
             (last, since) = (holder, platform.now());
-        } else if platform.now().wrapping_sub(since) >= SUSPICIOUS && !platform.is_alive(holder) {
+        } else if (last_try || platform.now().wrapping_sub(since) >= SUSPICIOUS)
+            && !platform.is_alive(holder)
+        {
             // Release: as in `take`. No Acquire: all that the dead did, and saw, is
             // visible to whoever knows of its death.
             if word.replace(holder, platform.me(), Ordering::Release) {
                 return Taken::FromDead;
             }
+        }
+        if last_try {
+            return Taken::Busy;
         }
         platform.pause(round, word, holder);
         round += 1;
@@ -146,7 +170,7 @@ mod tests {
         };
         let word = &world.control.tail.lock;
         word.store(holder, Ordering::Relaxed);
-        let taken = take(word, &world);
+        let taken = take(word, &world, Tries::Endless);
         assert_eq!(word.load(Ordering::Relaxed), ME);
         let passed = world.now().wrapping_sub(BEGIN);
         let rounds = world.rounds.lock().unwrap();
@@ -166,6 +190,27 @@ mod tests {
             None
         };
         assert_eq!(taken(7, gives_back), (Taken::Free, 50));
+    }
+
+    #[test]
+    fn few_tries_end_with_a_holder_that_lives() {
+        let few = |holder, dead| {
+            let world = World {
+                control: Control::default(),
+                now: AtomicU32::new(BEGIN),
+                rounds: Mutex::default(),
+                happens: |_, _: &Word32| None,
+                dead: AtomicU32::new(dead),
+            };
+            let word = &world.control.tail.lock;
+            word.store(holder, Ordering::Relaxed);
+            let taken = take(word, &world, Tries::Few);
+            let pauses = world.rounds.lock().unwrap().len() as u32;
+            (taken, word.load(Ordering::Relaxed), pauses)
+        };
+        assert_eq!(few(0, 0), (Taken::Free, ME, 0));
+        assert_eq!(few(7, 0), (Taken::Busy, 7, FEW));
+        assert_eq!(few(7, 7), (Taken::FromDead, ME, SUSPICIOUS));
     }
 
     #[test]

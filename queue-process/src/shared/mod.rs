@@ -69,6 +69,8 @@ mod onlooker;
 mod opened;
 #[cfg(all(test, not(loom)))]
 mod round;
+#[cfg(all(test, not(loom)))]
+mod stopped;
 
 use std::time::Duration;
 

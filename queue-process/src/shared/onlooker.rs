@@ -5,6 +5,7 @@ use super::engine::{Engine, Refusal};
 use super::frames::Frames;
 use super::latest::Item;
 use super::layout::{Control, End, Mark};
+use super::lock::Tries;
 use super::platform::Platform;
 use super::storage::{Opposite, Storage, corrupt};
 use super::word::Word32;
@@ -291,7 +292,7 @@ fn a_repair_comes_first_and_tells_all() {
         |queue| queue.push(b"item").unwrap(),
         |queue| queue.pop(&mut Vec::new()).unwrap(),
         |queue| assert!(queue.close()),
-        |queue| queue.recover(),
+        |queue| queue.recover(Tries::Endless),
     ];
     for (n, verb) in verbs.into_iter().enumerate() {
         for died in [[true, false], [false, true], [true; 2]] {
@@ -347,7 +348,7 @@ fn what_is_not_repaired_stays_torn() {
             assert_eq!(world.control.line(end).lock.load(Relaxed), 0, "given back");
         }
         // Who only looks tries as well, and so does the next.
-        queue.recover();
+        queue.recover(Tries::Endless);
         verb().unwrap();
         let repairs = world.seen();
         let repairs = repairs.iter().filter(|seen| seen.what == What::Repair);
@@ -361,7 +362,7 @@ fn nobody_is_disturbed_who_holds_a_lock_and_lives() {
     let lock = &world.control.tail.lock;
     for holder in [0, ME, 0x300] {
         lock.store(holder, Relaxed);
-        queue.recover();
+        queue.recover(Tries::Endless);
         assert_eq!((world.seen(), lock.load(Relaxed)), (vec![], holder));
     }
 }

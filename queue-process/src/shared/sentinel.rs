@@ -3,6 +3,9 @@
 //!
 //! There is one per process, and only while futures wait. It moves no items. A forked child,
 //! which has no thread of its parent's, has one of its own.
+//!
+//! It serves all queues of the process, and so waits for none: where a process that was stopped
+//! has the lock of a queue, that queue is left for later.
 
 use super::NET;
 use super::layout::End;
@@ -10,6 +13,7 @@ use super::linux::{Bells, bell};
 use crate::sys::{PerProcess, above_stdio};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::time::Timespec;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::{MaybeUninit, take};
@@ -17,13 +21,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// What the sentinel does for a queue.
+/// What the sentinel does for a queue. Neither waits long for another process.
 pub(crate) trait Watched: Send + Sync {
     /// Looks for the dead.
     fn patrol(&self);
 
-    /// Wakes futures that wait for `end`, as many as there is news for.
-    fn pass_on(&self, end: End);
+    /// Wakes futures that wait for `end`, as many as there is news for. False if it could not,
+    /// and is to try again.
+    fn pass_on(&self, end: End) -> bool;
 }
 
 /// A bell for which futures wait, or did of late.
@@ -102,6 +107,10 @@ fn sentinel() -> &'static Sentinel {
     SENTINEL.get_or(Sentinel::default)
 }
 
+/// After how long it looks again where a bell does not reach it, or a queue could not be told:
+/// whoever has the lock may only have lost its processor for a moment.
+const SOON: Duration = Duration::from_millis(4);
+
 /// How long it stays without work before its thread ends.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -145,6 +154,15 @@ impl Drop for Post {
     }
 }
 
+thread_local! {
+    static IS_THIS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is the sentinel's, which is not to wait.
+pub(crate) fn is_this_thread() -> bool {
+    IS_THIS.get()
+}
+
 /// Forgets the queue whose bells these are, which nobody waits for any more.
 pub(crate) fn forget(bells: &Bells) {
     let mut state = sentinel().lock();
@@ -162,11 +180,14 @@ impl Sentinel {
     }
 
     fn run(&self) {
+        IS_THIS.set(true);
         let (mut patrolled, mut busy) = (Instant::now(), Instant::now());
         let mut slice = NET;
         loop {
             let rung = self.wait(slice);
-            tell(rung, Watched::pass_on);
+            if !tell(rung, Watched::pass_on) {
+                slice = SOON;
+            }
             if patrolled.elapsed() < slice {
                 continue;
             }
@@ -211,28 +232,30 @@ impl Sentinel {
         let unused: Vec<_> = (unused.into_iter())
             .map(|number| state.remove(number))
             .collect();
-        let slice = if state.hear() { NET } else { NET / 16 };
+        let heard = state.hear();
         let watched = (state.watches.values()).filter(|watch| watch.posts > 0);
         let watched = watched
             .map(|watch| (watch.queue.clone(), watch.end))
             .collect();
         drop(state);
         drop(unused);
-        tell(watched, |queue, end| {
+        let told = tell(watched, |queue, end| {
             queue.patrol();
-            queue.pass_on(end);
+            queue.pass_on(end)
         });
-        slice
+        if heard && told { NET } else { SOON }
     }
 }
 
-/// Tells the queues that are still there.
-fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn Watched + 'static), End)) {
+/// Tells the queues that are still there; whether all could be told.
+fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn Watched + 'static), End) -> bool) -> bool {
+    let mut all = true;
     for (queue, end) in news {
         if let Some(queue) = queue.upgrade() {
-            what(&*queue, end);
+            all &= what(&*queue, end);
         }
     }
+    all
 }
 
 #[cfg(test)]
@@ -265,8 +288,9 @@ mod tests {
             self.patrols.fetch_add(1, Ordering::Relaxed);
         }
 
-        fn pass_on(&self, end: End) {
+        fn pass_on(&self, end: End) -> bool {
             let _ = self.rung.send((end, Instant::now()));
+            true
         }
     }
 
@@ -332,8 +356,8 @@ mod tests {
             state: Mutex::new(State::default()),
         };
         let begun = Instant::now();
-        assert!(sentinel.wait(NET / 16).is_empty());
-        assert!(begun.elapsed() >= NET / 16);
+        assert!(sentinel.wait(SOON).is_empty());
+        assert!(begun.elapsed() >= SOON);
         // And makes one as soon as it can.
         assert_eq!(sentinel.patrol(), NET);
         assert!(sentinel.lock().epoll.is_some());

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::layout::End;
+use super::lock::Tries;
 use super::platform::Platform;
 use super::storage::Storage;
 use queue_core::sync::atomic::Ordering;
@@ -42,7 +43,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Closes the queue and wakes everybody; whether it was open.
     pub(crate) fn close(&self) -> bool {
-        let Ok((tail, head)) = self.lock_both() else {
+        self.close_within(Tries::Endless)
+    }
+
+    /// [`close`](Self::close), with so many tries for the locks.
+    pub(crate) fn close_within(&self, tries: Tries) -> bool {
+        let Ok(Some((tail, head))) = self.lock_both_within(tries) else {
             return false;
         };
         if self.is_closed() {

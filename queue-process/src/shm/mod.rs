@@ -51,7 +51,8 @@ pub(crate) type Storage = Ring<Mapped>;
 ///
 /// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If that happens in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end
-/// until it goes on: also with a time limit, in `try_` verbs, and to close the queue.
+/// until it goes on: also with a time limit, in `try_` verbs, and to close the queue. Futures that
+/// wait for this queue are then not woken; those of the process's other queues are.
 ///
 /// # Limits
 ///
