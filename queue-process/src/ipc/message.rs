@@ -7,9 +7,10 @@ use crate::foreign::guarded;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Only into a message that is sent with `ipc-channel`: a handle has parts that no other
-/// format can carry. Whoever receives it has a handle like this one. (Into other formats it
-/// goes as well, for that cannot be seen here, but does not come out again; and until this
-/// thread ends it counts as a handle.)
+/// format can carry. Whoever receives it has a handle like this one. An item that holds one is
+/// refused by this crate's codecs, and so by every queue between processes. (Into other
+/// formats it goes as well, for that cannot be seen here, but does not come out again; and
+/// until this thread ends it counts as a handle.)
 ///
 /// ```
 /// use ipc_channel::ipc;
@@ -26,7 +27,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 /// ```
 impl<T: Send, C: Codec<T>> Serialize for IpcQueue<T, C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ticket = self.ticket().map_err(ser::Error::custom)?;
+        serializer.serialize_newtype_struct(HANDLE, &Handle(self))
+    }
+}
+
+/// By this name the codecs know a handle, and refuse it before it is made a ticket: the parts of
+/// that go along with the next message of `ipc-channel`, whoever sends it.
+pub(crate) const HANDLE: &str = "queue_process::IpcQueue";
+
+/// What becomes a ticket when it is serialized.
+struct Handle<'a, T, C>(&'a IpcQueue<T, C>);
+
+impl<T: Send, C: Codec<T>> Serialize for Handle<'_, T, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ticket = self.0.ticket().map_err(ser::Error::custom)?;
         ticket.serialize(serializer)
     }
 }
