@@ -80,7 +80,7 @@ fn the_futures_of_one_queue_do_not_wait_for_a_process_that_stopped_in_another() 
     if was_started_to_stop() {
         return;
     }
-    let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4).unwrap());
+    let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4));
     let waits = popped(&stuck);
     let stopped = Stopped::start(&stuck, None, TEST);
     // Longer than from one patrol to the next.
@@ -103,7 +103,7 @@ fn a_future_is_woken_when_the_process_that_stopped_goes_on() {
     if was_started_to_stop() {
         return;
     }
-    let stuck = ShmQueue::bounded(4).unwrap();
+    let stuck = ShmQueue::bounded(4);
     let waits = popped(&stuck);
     let mut stopped = Stopped::start(
         &stuck,
@@ -135,7 +135,7 @@ fn the_thread_that_wakes_may_drop_the_last_handle_of_a_queue() {
     if was_started_to_stop() {
         return;
     }
-    let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4).unwrap());
+    let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4));
     // So that there would be no consumer left, and the queue were to be closed.
     let stopped = Stopped::start(&stuck, Some(Side::Producers), TEST);
     let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(stuck)))));
