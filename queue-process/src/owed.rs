@@ -219,10 +219,8 @@ impl Owed {
         };
         let mut left = Vec::with_capacity(all.due.len());
         while let Some(due) = all.due.get(all.at) {
-            if let Due::Item(bytes) = due
-                && let Ok(item) = C::decode(bytes)
-            {
-                left.push(item);
+            if let Due::Item(bytes) = due {
+                left.extend(C::decode(bytes).ok());
             }
             all.at += 1;
         }

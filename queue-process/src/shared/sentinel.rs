@@ -316,11 +316,18 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(post);
-        // It may be at it right now.
-        std::thread::sleep(NET);
-        let last = queue.patrols();
-        std::thread::sleep(3 * NET);
-        assert_eq!(queue.patrols(), last, "nobody waits any more");
+        // It may be at the last one right now, or late on a busy machine.
+        let begun = Instant::now();
+        let mut last = queue.patrols();
+        loop {
+            std::thread::sleep(3 * NET);
+            let patrols = queue.patrols();
+            if patrols == last {
+                break;
+            }
+            assert!(begun.elapsed() < LONG, "nobody waits any more");
+            last = patrols;
+        }
     }
 
     /// How many bells the sentinel hears of these.
@@ -419,22 +426,24 @@ mod tests {
         let _posts = [End::Tail, End::Tail, End::Head].map(|end| post(&queue, &bells, end));
         let (end, _) = heard.recv_timeout(LONG).unwrap();
         assert_eq!(end, End::Head);
-        let mut delays: Vec<_> = (0..21)
-            .map(|_| {
-                // It has gone back to wait by then.
-                std::thread::sleep(Duration::from_millis(5));
-                let rung = Instant::now();
-                ring(&bells, End::Tail);
-                // It looks at both now and then by itself.
-                let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
-                let (_, at) = all
-                    .find(|(end, at)| *end == End::Tail && *at >= rung)
-                    .unwrap();
-                at - rung
-            })
-            .collect();
-        // Most of the time: the machine may be busy.
-        delays.sort_unstable();
-        assert!(delays[10] < NET / 3, "{delays:?}");
+        // Tried until it is quick: the machine may be busy. Who heard nothing would hear of it
+        // at the next patrol, and be as quick by chance one time in three.
+        let mut in_a_row = 0;
+        for _ in 0..400 {
+            // It has gone back to wait by then.
+            std::thread::sleep(Duration::from_millis(5));
+            let rung = Instant::now();
+            ring(&bells, End::Tail);
+            // It looks at both now and then by itself.
+            let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
+            let (_, at) = all
+                .find(|(end, at)| *end == End::Tail && *at >= rung)
+                .unwrap();
+            in_a_row = if at - rung < NET / 3 { in_a_row + 1 } else { 0 };
+            if in_a_row == 12 {
+                return;
+            }
+        }
+        panic!("no twelve in a row are heard at once");
     }
 }
