@@ -4,13 +4,14 @@
 //!
 //! | clause | crossbeam-channel 0.5.17 | async-channel 2.5.0 |
 //! |---|---|---|
-//! | C1, C3, C4, C6, C10, C11, C15 | kept | kept |
+//! | C1, C3, C4, C6, C10, C11 | kept | kept |
 //! | C2 once | kept while it is open; closed in the middle of traffic it hangs as in C7 | kept |
 //! | C5 wake, C9 cancel, C13 mixed | kept by its threads; it has no futures, and those here are the wrapper's | kept |
 //! | C7 close | **not kept**: what closes it for the receivers is the end of the last sender, and who is blocked in `send` holds one, so closing ends no waiting push | kept |
 //! | C8 give back | **not kept**, for the same reason: a push that waits as the queue is closed does not come back | kept |
 //! | C12 ends | kept | kept |
 //! | C14 calm | kept | kept |
+//! | C15 many | kept | **not kept**: it wakes under its own lock, and hangs where that polls a future of the same channel |
 //!
 //! async-channel has no timeouts: those are the wrapper's.
 
@@ -37,6 +38,7 @@ queue_core::contract! {
 queue_core::contract! {
     mod async_channel_2;
     kind: AsyncChannel;
+    except C15: "hangs where a waker polls at once, for it is called under the channel's lock";
 }
 
 /// Storms, judged as those of the family are, and what is found printed: which answers
