@@ -114,7 +114,8 @@ fn a_place_that_is_free_finds_who_waits() {
 /// Whoever closes dies, alone with one who waits for an item and one who waits for a place.
 #[test]
 fn who_waits_for_a_closed_queue_is_told() {
-    let waits: [(&str, [Wait<Result<(), No>>; 2]); 2] = [
+    type Pair = [Wait<Result<(), No>>; 2];
+    let waits: [(&str, Pair); 2] = [
         (
             "bell",
             [

@@ -71,7 +71,7 @@ pub(crate) fn write(pipe: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
     if records.len() + bytes.len() / PIECE > pipe.0.room {
         return Err(Errno::AGAIN);
     }
-    records.extend(bytes.as_chunks::<PIECE>().0);
+    records.extend(whole(bytes, 0));
     Ok(bytes.len())
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn pwrite(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usiz
     }
     let mut pieces = file.0.pieces.lock().expect("nobody panics here");
     for (place, piece) in (at..).step_by(PIECE).zip(whole(bytes, at)) {
-        pieces.insert(place, *piece);
+        pieces.insert(place, piece);
     }
     Ok(bytes.len())
 }
@@ -112,7 +112,7 @@ pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], at: u64) -> Result<us
     if !step() {
         return dead();
     }
-    whole(into, at);
+    let _ = whole(into, at);
     let pieces = file.0.pieces.lock().expect("nobody panics here");
     for (place, piece) in (at..).step_by(PIECE).zip(into.chunks_exact_mut(PIECE)) {
         piece.copy_from_slice(pieces.get(&place).unwrap_or(&[0; PIECE]));
@@ -128,10 +128,10 @@ pub(crate) fn give_back(file: BorrowedFd<'_>, at: u64, len: u64) {
 }
 
 /// `bytes` at `at`, which are whole pieces, for a model has no others.
-fn whole(bytes: &[u8], at: u64) -> &[Piece] {
-    let (pieces, rest) = bytes.as_chunks();
-    assert!(rest.is_empty() && at.is_multiple_of(PIECE as u64));
-    pieces
+fn whole(bytes: &[u8], at: u64) -> impl Iterator<Item = Piece> {
+    let piece = PIECE as u64;
+    assert!(bytes.len() as u64 % piece == 0 && at % piece == 0);
+    (bytes.chunks_exact(PIECE)).map(|bytes| bytes.try_into().expect("so many"))
 }
 
 pub(crate) fn refused(doing: &str, error: Errno) -> Failure {
