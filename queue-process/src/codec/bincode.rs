@@ -1,7 +1,7 @@
 //! [`Bincode`]: for who already speaks it.
 
 use super::checked::Checked;
-use super::round_trip::{self, Format, Unwritten};
+use super::round_trip::{self, Format, Unread, Unwritten};
 use super::{Codec, left_over};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
@@ -37,10 +37,22 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        round_trip::encode::<T, Self>(item, into)
+        round_trip::encode::<T, Self>("bincode", item, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
+        Self::read(bytes)
+    }
+}
+
+impl Format for Bincode {
+    #[inline(always)]
+    fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
+        bincode::serde::encode_into_std_write(item, into, config::standard())?;
+        Ok(())
+    }
+
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         match decode_limited(bytes) {
             Ok((item, read)) if read == bytes.len() => Ok(item),
             Ok((_, read)) => Err(left_over(bytes.len() - read)),
@@ -50,31 +62,17 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
             }
         }
     }
-}
 
-impl<T: Serialize + DeserializeOwned> Format<T> for Bincode {
-    const NAME: &'static str = "bincode";
-
-    #[inline(always)]
-    fn write(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
-        bincode::serde::encode_into_std_write(item, into, config::standard())?;
-        Ok(())
-    }
-
-    fn read(bytes: &[u8]) -> Result<T, Failure> {
-        Self::decode(bytes)
-    }
-
-    fn wants_description(failure: &Failure) -> bool {
-        let source = failure.source().and_then(|source| source.downcast_ref());
-        matches!(
-            source,
+    fn unread(failure: &Failure) -> Unread {
+        match failure.source().and_then(|source| source.downcast_ref()) {
             Some(DecodeError::Serde(
                 SerdeError::AnyNotSupported
-                    | SerdeError::IdentifierNotSupported
-                    | SerdeError::IgnoredAnyNotSupported
-            ))
-        )
+                | SerdeError::IdentifierNotSupported
+                | SerdeError::IgnoredAnyNotSupported,
+            )) => Unread::Description,
+            Some(DecodeError::OtherString(_)) => Unread::Item,
+            _ => Unread::Bytes,
+        }
     }
 }
 

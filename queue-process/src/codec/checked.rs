@@ -4,7 +4,7 @@
 //! field that is skipped says so as it is serialized, and is refused in every build. What cannot
 //! be seen there, a [`round_trip`](super::round_trip) finds in debug builds.
 
-use super::round_trip::{Path, Step};
+use super::trace::Path;
 use serde::ser::{self, Serialize, Serializer};
 use std::cell::Cell;
 use std::fmt::Display;
@@ -37,11 +37,6 @@ impl<V> Checked<V> {
     pub(super) fn new(inner: V, path: Path) -> Self {
         Self { inner, path }
     }
-
-    #[inline(always)]
-    fn step(&self, step: Step) -> Path {
-        self.path.step(step)
-    }
 }
 
 impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
@@ -53,9 +48,10 @@ impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
 
 /// Hands verbs without parts through.
 macro_rules! plain {
-    ($($name:ident($($arg:ident: $type:ty),*);)*) => {$(
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $leaf:ident)?;)*) => {$(
         #[inline(always)]
         fn $name(self $(, $arg: $type)*) -> Result<S::Ok, S::Error> {
+            $(self.path.$leaf();)?
             self.inner.$name($($arg),*)
         }
     )*};
@@ -73,30 +69,30 @@ impl<S: Serializer> Serializer for Checked<S> {
     type SerializeStructVariant = Checked<S::SerializeStructVariant>;
 
     plain! {
-        serialize_bool(v: bool);
-        serialize_i8(v: i8);
-        serialize_i16(v: i16);
-        serialize_i32(v: i32);
-        serialize_i64(v: i64);
-        serialize_i128(v: i128);
-        serialize_u8(v: u8);
-        serialize_u16(v: u16);
-        serialize_u32(v: u32);
-        serialize_u64(v: u64);
-        serialize_u128(v: u128);
-        serialize_f32(v: f32);
-        serialize_f64(v: f64);
-        serialize_char(v: char);
-        serialize_str(v: &str);
-        serialize_bytes(v: &[u8]);
-        serialize_none();
+        serialize_bool(v: bool) -> leaf;
+        serialize_i8(v: i8) -> leaf;
+        serialize_i16(v: i16) -> leaf;
+        serialize_i32(v: i32) -> leaf;
+        serialize_i64(v: i64) -> leaf;
+        serialize_i128(v: i128) -> leaf;
+        serialize_u8(v: u8) -> leaf;
+        serialize_u16(v: u16) -> leaf;
+        serialize_u32(v: u32) -> leaf;
+        serialize_u64(v: u64) -> leaf;
+        serialize_u128(v: u128) -> leaf;
+        serialize_f32(v: f32) -> leaf;
+        serialize_f64(v: f64) -> leaf;
+        serialize_char(v: char) -> leaf;
+        serialize_str(v: &str) -> leaf;
+        serialize_bytes(v: &[u8]) -> leaf;
+        serialize_none() -> leaf;
         serialize_unit();
         serialize_unit_struct(name: &'static str);
     }
 
     #[inline(always)]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let value = Checked::new(value, self.step(Step::Some));
+        let value = Checked::new(value, self.path.some());
         self.inner.serialize_some(&value)
     }
 
@@ -107,7 +103,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         index: u32,
         variant: &'static str,
     ) -> Result<S::Ok, S::Error> {
-        self.step(Step::Variant(name, index, variant));
+        self.path.variant(name, index, variant).close();
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
@@ -129,8 +125,11 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = Checked::new(value, self.step(Step::Variant(name, index, variant)));
-        (self.inner).serialize_newtype_variant(name, index, variant, &value)
+        let path = self.path.variant(name, index, variant).part();
+        let value = Checked::new(value, path);
+        let done = (self.inner).serialize_newtype_variant(name, index, variant, &value)?;
+        path.close();
+        Ok(done)
     }
 
     #[inline(always)]
@@ -139,6 +138,7 @@ impl<S: Serializer> Serializer for Checked<S> {
             return Err(unknown_length("sequence"));
         }
         let path = self.path;
+        path.leaf();
         Ok(Checked::new(self.inner.serialize_seq(len)?, path))
     }
 
@@ -155,6 +155,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
         let path = self.path;
+        path.open(name);
         let inner = self.inner.serialize_tuple_struct(name, len)?;
         Ok(Checked::new(inner, path))
     }
@@ -167,7 +168,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        let path = self.step(Step::Variant(name, index, variant));
+        let path = self.path.variant(name, index, variant);
         let inner = (self.inner).serialize_tuple_variant(name, index, variant, len)?;
         Ok(Checked::new(inner, path))
     }
@@ -178,6 +179,7 @@ impl<S: Serializer> Serializer for Checked<S> {
             return Err(unknown_length("map"));
         }
         let path = self.path;
+        path.leaf();
         Ok(Checked::new(self.inner.serialize_map(len)?, path))
     }
 
@@ -188,6 +190,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
         let path = self.path;
+        path.open(name);
         Ok(Checked::new(self.inner.serialize_struct(name, len)?, path))
     }
 
@@ -199,7 +202,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        let path = self.step(Step::Variant(name, index, variant));
+        let path = self.path.variant(name, index, variant);
         let inner = (self.inner).serialize_struct_variant(name, index, variant, len)?;
         Ok(Checked::new(inner, path))
     }
@@ -234,7 +237,9 @@ fn skipped<E: ser::Error>(field: &str) -> E {
 
 /// Compounds whose parts come one by one.
 macro_rules! parts {
-    ($($compound:ident { $name:ident($($key:ident: $type:ty)?) -> $step:expr $(, $skips:ident)? })*) => {$(
+    ($($compound:ident {
+        $name:ident($($key:ident: $type:ty)?) -> $step:ident $(, $close:ident)? $(; $skips:ident)?
+    })*) => {$(
         impl<S: ser::$compound> ser::$compound for Checked<S> {
             type Ok = S::Ok;
             type Error = S::Error;
@@ -245,13 +250,13 @@ macro_rules! parts {
                 $($key: $type,)?
                 value: &T,
             ) -> Result<(), S::Error> {
-                let step: fn($($type)?) -> Step = $step;
-                let value = Checked::new(value, self.step(step($($key)?)));
+                let value = Checked::new(value, self.path.$step($($key)?));
                 self.inner.$name($($key,)? &value)
             }
 
             #[inline(always)]
             fn end(self) -> Result<S::Ok, S::Error> {
+                $(self.path.$close();)?
                 self.inner.end()
             }
 
@@ -264,12 +269,12 @@ macro_rules! parts {
 }
 
 parts! {
-    SerializeSeq { serialize_element() -> || Step::Element }
-    SerializeTuple { serialize_element() -> || Step::Element }
-    SerializeTupleStruct { serialize_field() -> || Step::Element }
-    SerializeTupleVariant { serialize_field() -> || Step::Element }
-    SerializeStruct { serialize_field(key: &'static str) -> Step::Field, skip_field }
-    SerializeStructVariant { serialize_field(key: &'static str) -> Step::Field, skip_field }
+    SerializeSeq { serialize_element() -> element }
+    SerializeTuple { serialize_element() -> nth }
+    SerializeTupleStruct { serialize_field() -> nth_field, close }
+    SerializeTupleVariant { serialize_field() -> nth_field, close }
+    SerializeStruct { serialize_field(key: &'static str) -> field, close; skip_field }
+    SerializeStructVariant { serialize_field(key: &'static str) -> field, close; skip_field }
 }
 
 impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
@@ -278,13 +283,13 @@ impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
 
     #[inline(always)]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        let key = Checked::new(key, self.step(Step::Key));
+        let key = Checked::new(key, self.path.key());
         self.inner.serialize_key(&key)
     }
 
     #[inline(always)]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        let value = Checked::new(value, self.step(Step::Element));
+        let value = Checked::new(value, self.path.element());
         self.inner.serialize_value(&value)
     }
 

@@ -5,7 +5,10 @@ mod bincode;
 mod checked;
 mod postcard;
 mod raw;
+#[cfg(debug_assertions)]
+mod reading;
 mod round_trip;
+mod trace;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;

@@ -1,7 +1,7 @@
 //! [`Postcard`]: the default codec.
 
 use super::checked::Checked;
-use super::round_trip::{self, Format, Unwritten};
+use super::round_trip::{self, Format, Unread, Unwritten};
 use super::{Codec, left_over};
 use postcard::ser_flavors::Flavor;
 use queue_core::{Failure, FailureKind};
@@ -54,11 +54,23 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        round_trip::encode::<T, Self>(item, into)
+        round_trip::encode::<T, Self>("postcard", item, into)
     }
 
     #[inline]
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
+        Self::read(bytes)
+    }
+}
+
+impl Format for Postcard {
+    #[inline(always)]
+    fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
+        Ok(postcard::serialize_with_flavor(&item, Append(into))?)
+    }
+
+    #[inline]
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         match postcard::take_from_bytes(bytes) {
             Ok((item, [])) => Ok(item),
             Ok((_, rest)) => Err(left_over(rest.len())),
@@ -68,23 +80,13 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
             }
         }
     }
-}
 
-impl<T: Serialize + DeserializeOwned> Format<T> for Postcard {
-    const NAME: &'static str = "postcard";
-
-    #[inline(always)]
-    fn write(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
-        Ok(postcard::serialize_with_flavor(&item, Append(into))?)
-    }
-
-    fn read(bytes: &[u8]) -> Result<T, Failure> {
-        Self::decode(bytes)
-    }
-
-    fn wants_description(failure: &Failure) -> bool {
-        let source = failure.source().and_then(|source| source.downcast_ref());
-        source == Some(&postcard::Error::WontImplement)
+    fn unread(failure: &Failure) -> Unread {
+        match failure.source().and_then(|source| source.downcast_ref()) {
+            Some(postcard::Error::WontImplement) => Unread::Description,
+            Some(postcard::Error::SerdeDeCustom) => Unread::Item,
+            _ => Unread::Bytes,
+        }
     }
 }
 

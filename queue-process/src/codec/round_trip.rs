@@ -2,46 +2,41 @@
 //! an item has a part that none of its type had before in this thread.
 //!
 //! serde counts the variants of an enum by other rules as it writes and as it reads, if
-//! attributes skip some of them; and `tag` and `untagged` want to be told what comes next, which
-//! a format without names cannot. Neither can be seen from the writing alone.
+//! attributes skip some of them; an attribute may skip a field one way only; and `tag` and
+//! `untagged` want to be told what comes next, which a format without names cannot. None of it
+//! can be seen from the writing alone.
 
 use super::checked::{Checked, take_reason};
+use super::trace::Path;
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The error of a format.
 pub(super) type Unwritten = Box<dyn std::error::Error + Send + Sync>;
 
-/// A step from a value to a part of it.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub(super) enum Step {
-    Some,
-    /// Of whatever has parts without a name.
-    Element,
-    Key,
-    Field(&'static str),
-    /// Of an enum of this name, the variant with this number and name.
-    Variant(&'static str, u32, &'static str),
+/// Why a format could not read what it had written.
+#[cfg_attr(not(debug_assertions), allow(dead_code))]
+pub(super) enum Unread {
+    /// It was asked what comes next.
+    Description,
+    /// The item's own code refuses it.
+    Item,
+    /// They are not the bytes that were asked for.
+    Bytes,
 }
 
-/// Where in an item a part of it is; in release builds, nothing.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Path(#[cfg(debug_assertions)] u64);
-
-/// What a codec does, for this page to call: in release builds, only `write`.
-#[cfg_attr(not(debug_assertions), allow(dead_code))]
-pub(super) trait Format<T> {
-    /// Its name.
-    const NAME: &'static str;
-
+/// What a codec does, for this page to call.
+pub(super) trait Format {
     /// The bytes of `item`, behind what is in `into`.
-    fn write(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten>;
+    fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten>;
 
     /// The item whose bytes these are.
-    fn read(bytes: &[u8]) -> Result<T, Failure>;
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure>;
 
-    /// Whether reading failed because it was asked what comes next.
-    fn wants_description(failure: &Failure) -> bool;
+    /// Why reading failed.
+    #[cfg_attr(not(debug_assertions), allow(dead_code))]
+    fn unread(failure: &Failure) -> Unread;
 }
 
 /// Appends the bytes of `item` to `into`.
@@ -50,14 +45,18 @@ pub(super) trait Format<T> {
 /// `Codec` if it does not serialize, or (some of it in debug builds alone) would not come back
 /// as what it is.
 #[inline(always)]
-pub(super) fn encode<T: Serialize, F: Format<T>>(
+pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
+    format: &str,
     item: &T,
     into: &mut Vec<u8>,
 ) -> Result<(), Failure> {
     #[cfg(debug_assertions)]
-    return traced::encode::<T, F>(item, into);
+    return looked_at::encode::<T, F>(format, item, into);
     #[cfg(not(debug_assertions))]
-    return F::write(Checked::new(item, Path()), into).map_err(does_not_serialize);
+    {
+        let _ = format;
+        F::write(Checked::new(item, Path), into).map_err(does_not_serialize)
+    }
 }
 
 #[cold]
@@ -71,165 +70,204 @@ fn does_not_serialize(error: Unwritten) -> Failure {
     }
 }
 
-#[cfg(not(debug_assertions))]
-impl Path {
-    #[inline(always)]
-    pub(super) fn step(self, _: Step) -> Self {
-        self
-    }
-}
-
 #[cfg(debug_assertions)]
-mod traced {
-    use super::{Format, Path, Step, does_not_serialize};
-    use crate::codec::checked::Checked;
+mod looked_at {
+    use super::{Format, Path, Unread, does_not_serialize};
+    use crate::codec::checked::{Checked, take_reason};
+    use crate::codec::reading::Traced;
+    use crate::codec::trace::{Event, Outer, Record, records, remember};
     use crate::foreign::guarded;
     use queue_core::{Failure, FailureKind};
     use serde::Serialize;
-    use std::cell::RefCell;
-    use std::collections::HashSet;
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    use std::mem;
+    use serde::de::DeserializeOwned;
 
-    /// More parts than this are not remembered: lists and trees have ever new ones.
-    const MOST: usize = 1 << 16;
+    type Variant = (&'static str, u32, &'static str);
 
-    /// What was noted of the item that is being serialized.
-    #[derive(Default)]
-    struct Trace {
-        /// Its parts that are new.
-        new: Vec<u64>,
-        /// All variants in it.
-        variants: Vec<(&'static str, u32, &'static str)>,
-    }
-
-    #[derive(Default)]
-    struct State {
-        now: Trace,
-        /// Parts of items that came back.
-        known: HashSet<u64>,
-    }
-
-    thread_local! {
-        static STATE: RefCell<State> = RefCell::default();
-    }
-
-    fn with<R: Default>(f: impl FnOnce(&mut State) -> R) -> R {
-        // A thread that is about to end looks no more.
-        STATE
-            .try_with(|state| f(&mut state.borrow_mut()))
-            .unwrap_or_default()
-    }
-
-    impl Path {
-        /// The way to an item of type `T` itself.
-        fn root<T>(format: &str) -> Self {
-            let root = Self(0);
-            root.hashed((std::any::type_name::<T>(), format))
-        }
-
-        fn hashed(self, step: impl Hash) -> Self {
-            let mut hasher = DefaultHasher::new();
-            (self.0, step).hash(&mut hasher);
-            let path = hasher.finish();
-            with(|state| {
-                if !state.known.contains(&path) && state.known.len() < MOST {
-                    state.now.new.push(path);
-                }
-            });
-            Self(path)
-        }
-
-        pub(in super::super) fn step(self, step: Step) -> Self {
-            if let Step::Variant(name, index, variant) = step {
-                with(|state| state.now.variants.push((name, index, variant)));
-            }
-            self.hashed(step)
-        }
-    }
-
-    /// What goes on meanwhile with the item in whose code this one is serialized.
-    struct Outer(Trace);
-
-    impl Outer {
-        fn begin() -> Self {
-            Self(with(|state| mem::take(&mut state.now)))
-        }
-
-        fn trace(&self) -> Trace {
-            with(|state| mem::take(&mut state.now))
-        }
-    }
-
-    impl Drop for Outer {
-        fn drop(&mut self) {
-            with(|state| state.now = mem::take(&mut self.0));
-        }
-    }
-
-    pub(super) fn encode<T: Serialize, F: Format<T>>(
+    pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
+        format: &str,
         item: &T,
         into: &mut Vec<u8>,
     ) -> Result<(), Failure> {
         let outer = Outer::begin();
         let start = into.len();
-        let root = Path::root::<T>(F::NAME);
+        let root = Path::root::<T>(format);
         F::write(Checked::new(item, root), into).map_err(does_not_serialize)?;
-        let mut trace = outer.trace();
-        if trace.new.is_empty() {
+        let written = outer.trace();
+        if written.new.is_empty() || root.panicked() {
             return Ok(());
         }
-        let back = guarded(|| {
-            let back = match F::read(&into[start..]) {
-                Ok(back) => back,
-                Err(failure) if F::wants_description(&failure) => return Err(untold::<T>(F::NAME)),
-                // It may be this very item that its own code refuses: not for us to say.
-                Err(_) => return Ok(None),
-            };
-            let again = F::write(Checked::new(&back, root), &mut Vec::new());
-            Ok(again.is_ok().then(|| outer.trace().variants))
-        });
-        // Its own code panicked: that is for whoever pops it.
-        let Some(Some(mut variants)) = back.transpose()? else {
+        let bytes = &into[start..];
+        let Some(back) = guarded(|| read_back::<T, F>(&outer, root, bytes)) else {
+            // Its own code panicked: that is for whoever pops it. It shall not be told again.
+            root.set_panicked();
             return Ok(());
         };
-        // A map or a set may come back in another order.
-        trace.variants.sort_unstable();
-        variants.sort_unstable();
-        if trace.variants != variants {
-            return Err(another::<T>(F::NAME, &trace.variants, &variants));
+        let why = match back {
+            Back::Same => None,
+            Back::Unwritten => return Ok(()),
+            Back::Other { read, again } => {
+                let (went, came) = (variants(&written.events), variants(&again));
+                differs(went, came).or_else(|| fields(&written.events, &read))
+            }
+            Back::Unread { read, failure } => {
+                let why = (unknown(&written.events, &read))
+                    .or_else(|| fields(&written.events, &read))
+                    .or_else(|| misnamed(&written.events, &read));
+                match (why, F::unread(&failure)) {
+                    (_, Unread::Description) => Some(UNTOLD.into()),
+                    (Some(why), _) => Some(why),
+                    // It may be this very item that its own code refuses: not for us to say.
+                    (None, Unread::Item) => return Ok(()),
+                    (None, Unread::Bytes) => Some(format!(
+                        "it is read otherwise than it was written, as `#[serde(skip_serializing)]` \
+                         without the other makes it ({failure:#})"
+                    )),
+                }
+            }
+        };
+        match why {
+            Some(why) => {
+                let name = std::any::type_name::<T>();
+                let message =
+                    format!("an item of type `{name}` does not come back from {format}: {why}");
+                Err(Failure::new(FailureKind::Codec, message))
+            }
+            None => {
+                remember(written.new);
+                Ok(())
+            }
         }
-        with(|state| state.known.extend(trace.new));
-        Ok(())
+    }
+
+    /// What came of it.
+    enum Back {
+        /// It has the same bytes.
+        Same,
+        /// It has not: a map or a set may come back in another order.
+        Other {
+            read: Vec<Event>,
+            again: Vec<Event>,
+        },
+        /// What came back has no bytes.
+        Unwritten,
+        Unread {
+            read: Vec<Event>,
+            failure: Failure,
+        },
+    }
+
+    fn read_back<T: Serialize + DeserializeOwned, F: Format>(
+        outer: &Outer,
+        root: Path,
+        bytes: &[u8],
+    ) -> Back {
+        let back = F::read(bytes);
+        let read = outer.trace().events;
+        let Traced(back): Traced<T> = match back {
+            Ok(back) => back,
+            Err(failure) => return Back::Unread { read, failure },
+        };
+        let mut again = Vec::new();
+        if F::write(Checked::new(&back, root), &mut again).is_err() {
+            take_reason();
+            return Back::Unwritten;
+        }
+        match again == bytes {
+            true => Back::Same,
+            false => Back::Other {
+                read,
+                again: outer.trace().events,
+            },
+        }
+    }
+
+    const UNTOLD: &str = "the format does not say what comes next: types with `#[serde(tag)]` or \
+        `#[serde(untagged)]`, and such as a JSON value, want to know; remove the attribute, or \
+        serialize that part to text or bytes first";
+
+    /// All variants in an item that was written.
+    fn variants(written: &[Event]) -> Vec<Variant> {
+        let mut all: Vec<_> = (written.iter())
+            .filter_map(|event| match event {
+                Event::Open(head) => head
+                    .variant
+                    .map(|(index, variant)| (head.name, index, variant)),
+                _ => None,
+            })
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     #[cold]
-    fn untold<T>(format: &str) -> Failure {
-        let message = format!(
-            "an item of type `{}` does not come back from {format}, which does not say what comes \
-             next: types with `#[serde(tag)]` or `#[serde(untagged)]`, and such as a JSON value, \
-             want to know; remove the attribute, or serialize that part to text or bytes first",
-            std::any::type_name::<T>()
-        );
-        Failure::new(FailureKind::Codec, message)
+    fn shifted(went: &str, came: &str) -> String {
+        format!(
+            "{went} as {came}; `#[serde(skip)]` and its like on a variant shift those behind it: \
+             move it to the end of the enum"
+        )
     }
 
-    #[cold]
-    fn another<T>(format: &str, went: &[(&str, u32, &str)], came: &[(&str, u32, &str)]) -> Failure {
-        let first = |of: &[(&str, u32, &str)], but: &[(&str, u32, &str)]| {
+    /// What came back has other variants.
+    fn differs(went: Vec<Variant>, came: Vec<Variant>) -> Option<String> {
+        let first = |of: &[Variant], but: &[Variant]| {
             let differs = of.iter().find(|variant| !but.contains(variant));
             differs.map_or_else(
                 || "nothing".into(),
                 |(name, _, variant)| format!("`{name}::{variant}`"),
             )
         };
-        let message = format!(
-            "an item of type `{}` comes back from {format} as another: {} as {}; `#[serde(skip)]` and \
-             its like on a variant shift those behind it: move it to the end of the enum",
-            std::any::type_name::<T>(),
-            first(went, came),
-            first(came, went),
-        );
-        Failure::new(FailureKind::Codec, message)
+        (went != came).then(|| shifted(&first(&went, &came), &first(&came, &went)))
+    }
+
+    /// The number of a variant was looked up, and is none.
+    fn unknown(written: &[Event], read: &[Event]) -> Option<String> {
+        let Some(&Event::Unknown(name, index)) = read.last() else {
+            return None;
+        };
+        let went = (variants(written).into_iter()).find(|went| (went.0, went.1) == (name, index));
+        let variant = went.map_or("?", |went| went.2);
+        let came = format!("variant {index}, which decoding does not know");
+        Some(shifted(&format!("`{name}::{variant}`"), &came))
+    }
+
+    /// What was written beside what was read of it, as long as they are of the same kind.
+    fn pairs<'a>(
+        written: &'a [Record],
+        read: &'a [Record],
+    ) -> impl Iterator<Item = (&'a Record, &'a Record)> {
+        let index = |record: &Record| record.head.variant.map(|(index, _)| index);
+        (written.iter().zip(read)).take_while(move |(went, came)| {
+            (went.head.name, index(went)) == (came.head.name, index(came))
+        })
+    }
+
+    /// Other fields are read than were written.
+    fn fields(written: &[Event], read: &[Event]) -> Option<String> {
+        let (written, read) = (records(written), records(read));
+        let (went, came) = pairs(&written, &read).find(|(went, came)| {
+            came.parts > went.parts || came.closed && came.parts < went.parts
+        })?;
+        let variant =
+            (went.head.variant).map_or_else(String::new, |(_, variant)| format!("::{variant}"));
+        Some(format!(
+            "of `{}{variant}`, {} fields are written and {} or more read; `#[serde(skip_serializing)]` \
+             and `#[serde(skip_deserializing)]` must go together: say `#[serde(skip)]`",
+            went.head.name, went.parts, came.parts,
+        ))
+    }
+
+    /// A variant has another place among the names that decoding knows: aliases may move it
+    /// behind its number, but nothing moves it before that.
+    fn misnamed(written: &[Event], read: &[Event]) -> Option<String> {
+        let (written, read) = (records(written), records(read));
+        pairs(&written, &read).find_map(|(went, came)| {
+            let (index, variant) = went.head.variant?;
+            let place = came.head.names.iter().position(|name| *name == variant)?;
+            let name = went.head.name;
+            (place < index as usize).then(|| {
+                let came = format!("variant {index}, where decoding has it as {place}");
+                shifted(&format!("`{name}::{variant}`"), &came)
+            })
+        })
     }
 }
