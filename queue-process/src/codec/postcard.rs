@@ -18,20 +18,28 @@ use std::error::Error;
 /// # What serde's attributes it cannot carry
 ///
 /// The format does not describe itself, and counts fields and variants instead of naming them.
-/// A push of an item that it cannot carry fails, and hands the item back:
+/// A push of an item that it cannot carry fails, and hands the item back: of some in every build,
+/// of others in debug builds (where `queue-process` has `debug_assertions`). Those decode what they
+/// encoded, whenever a type, a variant or another part of an item is new to the thread: so a test
+/// of your own that pushes each variant finds it.
 ///
-/// | attribute | refused |
-/// |---|---|
-/// | `skip_serializing_if`, where it skips a field | always |
-/// | `flatten`, or a sequence or map without a length | always |
-/// | `tag`, `untagged`, and types such as `serde_json::Value` | in debug builds; otherwise the pop fails |
-/// | `skip` on a variant of an enum, but for those at its end | in debug builds, where it would come back as another variant |
+/// | attribute | debug builds | release builds |
+/// |---|---|---|
+/// | `rename`, `rename_all`, `alias`, `default`, `deny_unknown_fields` | carried: names are not written | the same |
+/// | `with` and its like, `transparent`, `from`, `try_from`, `into`, `remote`, `getter` | carried, if both ways agree on the bytes | the same |
+/// | `skip` on a field | carried: it comes back as its default | the same |
+/// | `skip_serializing` or `skip_deserializing` on a field, one without the other | refused, unless the field has no bytes | the pop fails, or fields take each other's values |
+/// | `skip_serializing_if` | refused where it skips the field | the same |
+/// | `skip`, `skip_serializing` on a variant | that variant is refused | the same |
+/// | `skip`, `skip_deserializing` on a variant | those behind it are refused too | their pop fails, or gives another variant |
+/// | `other` on a variant | carried | the same |
+/// | `flatten`, and a sequence or map without a length | refused | the same |
+/// | `tag`, `tag` with `content`, `untagged`, and types such as `serde_json::Value` | refused | the pop fails; a struct with a `tag` may come back as another |
+/// | `borrow` | does not compile: an item owns what it has | the same |
 ///
-/// Debug builds (where `queue-process` has `debug_assertions`) find the latter two by decoding
-/// what they encoded, whenever a type, a variant or another part of an item is new to the
-/// thread: so a test of your own that pushes each variant finds it. What `skip`,
-/// `skip_serializing` and `skip_deserializing` on a field, and `rename`, do to both ways alike
-/// is no trouble; `skip_serializing` without the other is, and is not found.
+/// What the item's own code refuses as it is read, such as a `try_from` or a `NonZero`, fails at
+/// the pop, in debug builds too: it may be meant for that one item. So does what panics there; in
+/// debug builds its message is printed once by the push too, in each thread.
 ///
 /// A type that contains itself (a list, a tree) is decoded as deep as its bytes go, on
 /// the stack of the thread that pops: don't take such items from a process that you do
@@ -104,13 +112,15 @@ impl Flavor for Append<'_> {
 
     #[inline(always)]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
+        self.0.extend([byte]); // Fewer instructions than `push`.
         Ok(())
     }
 
     #[inline(always)]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if bytes.len() <= FEW {
+        if let [byte] = *bytes {
+            self.try_push(byte)?; // Lengths and variants, mostly.
+        } else if bytes.len() <= FEW {
             let word = (bytes.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
             let end = self.0.len() + bytes.len();
             self.0.extend_from_slice(&word.to_le_bytes());

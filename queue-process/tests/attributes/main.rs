@@ -197,6 +197,7 @@ macro_rules! codec {
                 );
                 comes_back::<C, _>(&Within(Command::Start));
                 refused_in_debug::<C, _>(&Within(Command::Stop), &["Stop"]);
+                encode::<C, _>(&Command::Internal).unwrap_err();
                 let says = ["`Command::Kill`", "variant 3", "skip"];
                 refused_in_debug::<C, _>(&Command::Kill, &says);
             }
