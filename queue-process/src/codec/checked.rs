@@ -26,6 +26,9 @@ fn refuse<E: ser::Error>(why: String) -> E {
     E::custom("refused")
 }
 
+/// The name by which a handle of an `IpcQueue` is known among the parts of an item.
+pub(crate) const IPC_HANDLE: &str = "queue_process::IpcQueue";
+
 /// A value, or with a serializer in it that serializer, whose parts are checked.
 #[derive(Clone, Copy)]
 pub(super) struct Checked<V> {
@@ -113,6 +116,14 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
+        // Before it is serialized: its parts would go along with what somebody sends next.
+        if name == IPC_HANDLE {
+            return Err(refuse(
+                "an `IpcQueue` in it goes into messages of `ipc-channel` alone; a `PipeQueue` or \
+                 `ShmQueue` can be part of an item"
+                    .into(),
+            ));
+        }
         let value = Checked::new(value, self.path);
         self.inner.serialize_newtype_struct(name, &value)
     }

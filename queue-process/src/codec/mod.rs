@@ -14,6 +14,8 @@ mod trace;
 pub use self::bincode::Bincode;
 pub use self::postcard::Postcard;
 pub use self::raw::Raw;
+#[cfg(not(loom))]
+pub(crate) use checked::IPC_HANDLE;
 
 use queue_core::Failure;
 

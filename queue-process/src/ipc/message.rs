@@ -2,7 +2,7 @@
 
 use super::IpcQueue;
 use super::wire::Ticket;
-use crate::codec::Codec;
+use crate::codec::{Codec, IPC_HANDLE};
 use crate::foreign::guarded;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
@@ -27,13 +27,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 /// ```
 impl<T: Send, C: Codec<T>> Serialize for IpcQueue<T, C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(HANDLE, &Handle(self))
+        // By this name the codecs know it, and refuse it.
+        serializer.serialize_newtype_struct(IPC_HANDLE, &Handle(self))
     }
 }
-
-/// By this name the codecs know a handle, and refuse it before it is made a ticket: the parts of
-/// that go along with the next message of `ipc-channel`, whoever sends it.
-pub(crate) const HANDLE: &str = "queue_process::IpcQueue";
 
 /// What becomes a ticket when it is serialized.
 struct Handle<'a, T, C>(&'a IpcQueue<T, C>);

@@ -150,12 +150,19 @@ fn a_waker_that_panics_ends_no_line() {
     });
 }
 
-/// Its parts are no bytes.
+/// Its parts are no bytes: they would go along with the next message of `ipc-channel` that this
+/// thread sends, and abort whoever receives that.
 #[test]
-fn a_handle_does_not_come_out_of_other_formats() {
+fn a_handle_is_no_part_of_an_item() {
     use queue_process::codec::{Codec, Postcard};
-    let mut bytes = Vec::new();
-    Postcard::encode(&Numbers::bounded(1), &mut bytes).unwrap();
-    let failure = <Postcard as Codec<Numbers>>::decode(&bytes).unwrap_err();
+    let failure = Postcard::encode(&Numbers::bounded(1), &mut Vec::new()).unwrap_err();
     assert_eq!(failure.kind(), FailureKind::Codec);
+    assert!(format!("{failure}").contains("IpcQueue"), "{failure}");
+    let jobs = IpcQueue::<(u8, Option<Numbers>)>::bounded(2);
+    jobs.push((1, None)).unwrap();
+    let refused = jobs.push((2, Some(Numbers::bounded(1)))).unwrap_err();
+    assert_eq!(refused.into_item().0, 2);
+    let (sender, receiver) = ipc_channel::ipc::channel::<u32>().unwrap();
+    sender.send(7).unwrap();
+    assert_eq!(receiver.recv().unwrap(), 7);
 }
