@@ -249,10 +249,10 @@ impl Process {
     }
 
     fn pass_on(&self, end: End) {
-        let pass_on = || self.engine.pass_on(end, self.waiting(end));
-        while !pass_on().expect("can repair") {
+        let pass_on = |tries| self.engine.pass_on(end, self.waiting(end), tries);
+        if !pass_on(Tries::Few).expect("can repair") {
             // It comes again: here as soon as the holder has given the lock back.
-            drop(self.engine.lock(end));
+            pass_on(Tries::Endless).expect("can repair");
         }
     }
 

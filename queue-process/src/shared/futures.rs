@@ -65,14 +65,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Wakes as many of `list` as there is news for at `end`, whose bell has rung, and has
-    /// that ring anew if others wait. False if it has to be called again for that, for
-    /// another process has the lock of `end` and does not go on.
+    /// that ring anew if others wait. False if it has to be called again for that: so many
+    /// tries for the lock of `end` were too few.
     ///
     /// # Errors
     /// If the queue is in need of repair, and that failed.
-    pub(crate) fn pass_on(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
+    pub(crate) fn pass_on(&self, end: End, list: &WaitList, tries: Tries) -> Result<bool, Failure> {
         loop {
-            let Some(held) = self.lock_within(end, Tries::Few)? else {
+            let Some(held) = self.lock_within(end, tries)? else {
                 return Ok(false);
             };
             // Relaxed, all: under this lock only.
@@ -144,7 +144,7 @@ mod tests {
         assert!(engine.arm(End::Tail, &list).unwrap());
         let mut woken = |items: &[u8]| {
             items.iter().for_each(|item| queue.try_push(*item).unwrap());
-            assert!(engine.pass_on(End::Tail, &list).unwrap());
+            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
             let woken = places
                 .iter_mut()
                 .map(is_woken)
@@ -175,7 +175,7 @@ mod tests {
         for left in [true, false, false] {
             queue.try_push(1).unwrap();
             assert!(!armed(), "it rang");
-            assert!(engine.pass_on(End::Tail, &list).unwrap());
+            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
             assert_eq!(armed(), left, "somebody waits still");
         }
         drop(places);

@@ -66,7 +66,8 @@ impl<S: Storage> Watched for Shared<S> {
 
     fn pass_on(&self, end: End) -> bool {
         let list = self.waiting(end);
-        self.engine.pass_on(end, list).unwrap_or_else(|_| {
+        let passed = self.engine.pass_on(end, list, Tries::Few);
+        passed.unwrap_or_else(|_| {
             // Whoever tries now will meet the failure.
             calmly(|| list.event().notify_all());
             true

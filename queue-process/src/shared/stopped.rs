@@ -25,6 +25,9 @@ fn was_started_to_stop() -> bool {
     let held = engine.lock(End::Tail).unwrap();
     engine.prepare_wake(End::Tail, held.line, true);
     kill_process(rustix::process::getpid(), Signal::STOP).unwrap();
+    // Another thread may be the first to stop.
+    thread::sleep(super::NET);
+    drop(held);
     true
 }
 
@@ -125,7 +128,8 @@ struct Drops(Mutex<Option<ShmQueue<u8>>>);
 
 impl Wake for Drops {
     fn wake(self: Arc<Self>) {
-        drop(self.0.lock().unwrap().take());
+        let mut handle = self.0.lock().unwrap();
+        drop(handle.take());
     }
 }
 
@@ -138,18 +142,21 @@ fn the_thread_that_wakes_may_drop_the_last_handle_of_a_queue() {
     let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4));
     // So that there would be no consumer left, and the queue were to be closed.
     let stopped = Stopped::start(&stuck, Some(Side::Producers), TEST);
-    let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(stuck)))));
+    let drops = Arc::new(Drops(Mutex::new(Some(stuck))));
     let mut first = Box::pin(other.pop_async());
-    assert!(
-        first
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
-    drop(waker);
-    let waits = popped(&other);
+    let waker = Waker::from(drops.clone());
+    let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    // To die first, if this fails.
+    let stopped = stopped;
     other.push(1).unwrap();
-    other.push(2).unwrap();
-    assert!(waits.recv_timeout(LONG).is_ok(), "it does not go on");
-    drop((first, stopped));
+    let begun = Instant::now();
+    while drops.0.try_lock().is_err() || drops.0.lock().unwrap().is_some() {
+        assert!(
+            begun.elapsed() < LONG,
+            "it is not woken, or waits for the other"
+        );
+        thread::yield_now();
+    }
+    drop((stopped, first));
 }
