@@ -328,10 +328,10 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
     }
 
     fn close_now(&self) -> Vec<T> {
-        let left = self.shared.change(|state| {
-            state.close();
-            state.take_all()
-        });
+        // Whom that wakes runs foreign code, that may panic: with nothing taken yet. Who is woken
+        // and comes first takes what is its.
+        self.close();
+        let left = self.shared.change(State::take_all);
         left.into()
     }
 }

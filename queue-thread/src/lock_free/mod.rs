@@ -98,6 +98,16 @@ enum Storage<T> {
 
 use Storage::{Bounded, Unbounded};
 
+impl<T> Shared<T> {
+    /// Was the one that popped woken for an item, and is there one more?
+    #[inline(always)]
+    fn pass_on(&self) {
+        if self.items.has_waiting() && self.storage.len() != 0 {
+            self.items.notify_unless_pending();
+        }
+    }
+}
+
 impl<T> LockFreeQueue<T> {
     queue_core::constructors!();
 }
@@ -175,11 +185,34 @@ impl<T: Send> Queue<T> for LockFreeQueue<T> {
             }
             Unbounded(chain) => chain.pop()?,
         };
-        // Was this one woken for an item, and is there one more?
-        if shared.items.has_waiting() && shared.storage.len() != 0 {
-            shared.items.notify_unless_pending();
-        }
+        shared.pass_on();
         Ok(item)
+    }
+
+    /// As the trait's default, but an item is in `into` before anybody is woken, whose waker may
+    /// panic.
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let shared: &Shared<T> = &self.0;
+        let most = max.min(self.len().max(1));
+        for popped in 0..most {
+            let taken = match &shared.storage {
+                Bounded(ring) => ring.pop(),
+                Unbounded(chain) => chain.pop(),
+            };
+            match taken {
+                Ok(item) => into.push(item),
+                Err(error) if popped == 0 => return Err(error),
+                Err(_) => return Ok(popped),
+            }
+            if let Bounded(_) = shared.storage {
+                shared.places.notify_after_rmw_unless_pending();
+            }
+            shared.pass_on();
+        }
+        Ok(most)
     }
 
     fn listen_items(&self) -> Listener<'_> {

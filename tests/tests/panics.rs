@@ -1,0 +1,69 @@
+//! A waker that panics takes no item with it, whichever verb wakes it.
+
+#![cfg(not(loom))]
+
+use queue_async::AsyncQueue;
+use queue_core::Queue;
+use queue_process::{IpcQueue, PipeQueue, ShmQueue};
+use queue_thread::{LockFreeQueue, ThreadQueue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that fails, for a test");
+    }
+}
+
+/// For one kind, that makes queues of four places: for each verb one.
+fn loses_nothing<Q: Queue<u32>>(make: impl Fn() -> Q) {
+    let batch = |queue: &Q, into: &mut Vec<u32>| {
+        let _ = queue.try_pop_many(into, 3);
+    };
+    let waiting_batch = |queue: &Q, into: &mut Vec<u32>| {
+        let _ = queue.pop_many(into, 3);
+    };
+    let close_now = |queue: &Q, into: &mut Vec<u32>| into.extend(queue.close_now());
+    let verbs: [&dyn Fn(&Q, &mut Vec<u32>); 3] = [&batch, &waiting_batch, &close_now];
+    let waker = Waker::from(Arc::new(Panics));
+    for (number, verb) in verbs.into_iter().enumerate() {
+        let queue = make();
+        (1..=4).for_each(|n| queue.push(n).unwrap());
+        let mut into = Vec::new();
+        {
+            let mut pushes = [5, 6].map(|n| Box::pin(queue.push_async(n)));
+            for push in &mut pushes {
+                let polled = push.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(polled.is_pending());
+            }
+            let _ = catch_unwind(AssertUnwindSafe(|| verb(&queue, &mut into)));
+            // Neither push has been polled again. Who leaves wakes the next, whose waker panics.
+            for push in pushes {
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(push)));
+            }
+        }
+        into.extend(queue.close_now());
+        assert_eq!(into, [1, 2, 3, 4], "verb {number}");
+    }
+}
+
+#[test]
+fn between_threads() {
+    loses_nothing(|| ThreadQueue::bounded(4));
+    loses_nothing(|| LockFreeQueue::bounded(4));
+}
+
+#[test]
+fn between_tasks() {
+    loses_nothing(|| AsyncQueue::bounded(4));
+}
+
+#[test]
+fn between_processes() {
+    loses_nothing(|| ShmQueue::<u32>::bounded(4).unwrap());
+    loses_nothing(|| PipeQueue::<u32>::bounded(4).unwrap());
+    loses_nothing(|| IpcQueue::<u32>::bounded(4).unwrap());
+}
