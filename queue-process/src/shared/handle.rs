@@ -370,11 +370,8 @@ impl<S: Storage> Drop for Shared<S> {
             self.engine.platform().leave(side);
         }
         // If its thread has it last: others that look see who has left, and close the queue.
-        self.patrol(if sentinel::is_this_thread() {
-            Tries::Few
-        } else {
-            Tries::Endless
-        });
+        let waits = !sentinel::is_this_thread();
+        self.patrol(if waits { Tries::Endless } else { Tries::Few });
         self.engine.platform().give_back();
         sentinel::forget(self.engine.platform().bells());
     }
