@@ -1,5 +1,7 @@
 //! A panic may be caught around whatever a user holds: checked by the compiler.
 
+#![cfg(not(loom))]
+
 use queue_async::{AsyncQueue, Consumer, Permit, Producer, Queue, ResultsStream, Stream, Turn};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 

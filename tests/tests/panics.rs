@@ -63,7 +63,7 @@ fn between_tasks() {
 
 #[test]
 fn between_processes() {
-    loses_nothing(|| ShmQueue::<u32>::bounded(4).unwrap());
-    loses_nothing(|| PipeQueue::<u32>::bounded(4).unwrap());
-    loses_nothing(|| IpcQueue::<u32>::bounded(4).unwrap());
+    loses_nothing(|| ShmQueue::<u32>::bounded(4));
+    loses_nothing(|| PipeQueue::<u32>::bounded(4));
+    loses_nothing(|| IpcQueue::<u32>::bounded(4));
 }

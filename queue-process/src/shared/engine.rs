@@ -79,7 +79,7 @@ const ENDLESS: &str = "tried until it was taken";
 pub(super) type Both<'a, P> = (Held<'a, P>, Held<'a, P>);
 
 /// Holds the lock of one end.
-pub(super) struct Held<'a, P: Platform> {
+pub(crate) struct Held<'a, P: Platform> {
     pub(super) line: &'a Line,
     platform: &'a P,
 }
@@ -125,7 +125,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     // Locks.
 
     #[inline(always)]
-    pub(super) fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
+    pub(crate) fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
         let held = self.lock_within(end, Tries::Endless)?;
         Ok(held.expect(ENDLESS))
     }
