@@ -27,7 +27,8 @@ fn loses_nothing<Q: Queue<u32>>(make: impl Fn() -> Q) {
         let _ = queue.pop_many(into, 3);
     };
     let close_now = |queue: &Q, into: &mut Vec<u32>| into.extend(queue.close_now());
-    let verbs: [&dyn Fn(&Q, &mut Vec<u32>); 3] = [&batch, &waiting_batch, &close_now];
+    type Verb<Q> = dyn Fn(&Q, &mut Vec<u32>);
+    let verbs: [&Verb<Q>; 3] = [&batch, &waiting_batch, &close_now];
     let waker = Waker::from(Arc::new(Panics));
     for (number, verb) in verbs.into_iter().enumerate() {
         let queue = make();
