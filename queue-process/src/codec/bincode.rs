@@ -23,7 +23,7 @@ use std::error::Error;
 /// most 256 times the bytes that are there.
 ///
 /// ```
-/// use queue_process::{Bincode, IpcQueue, Queue};
+/// use queue_process::{Bincode, Bound, Create, IpcQueue, Queue};
 /// let queue = IpcQueue::<(u8, String), Bincode>::create(Bound::items(4))?;
 /// queue.push((1, "one".into()))?;
 /// assert_eq!(queue.pop()?.1, "one");

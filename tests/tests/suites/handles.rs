@@ -34,7 +34,7 @@ fn all_of_it<K: Kind>() {
 
 fn no_places<K: Kind>() {
     let panic = catch_unwind(|| K::bounded::<u32>(0)).unwrap_err();
-    let said = panic.downcast_ref::<&str>().expect("a text");
+    let said = panic.downcast_ref::<String>().expect("a text");
     assert!(said.contains("at least 1"), "{said}");
 }
 

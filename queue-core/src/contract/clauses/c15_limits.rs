@@ -99,6 +99,7 @@ pub(super) fn beside_threads<S: Subject>(crew: &Crew) {
             assert!(popped <= 4, "popped {popped} of 4 at most inside");
         }
     }
-    queue.close();
+    // It takes what is left too: whether closing alone ends who waits is C7's.
+    drop(queue.close_now());
     pushers.into_iter().for_each(|pusher| pusher.join());
 }
