@@ -177,13 +177,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         }))
     }
 
-    /// Both locks, and nothing torn.
-    pub(super) fn lock_both(&self) -> Result<Both<'_, P>, Failure> {
-        let both = self.lock_both_within(Tries::Endless)?;
-        Ok(both.expect(ENDLESS))
-    }
-
-    /// [`lock_both`](Self::lock_both), with so many tries for each: `None` if they were too few.
+    /// Both locks, and nothing torn, with so many tries for each: `None` if they were too few.
     pub(super) fn lock_both_within(&self, tries: Tries) -> Result<Option<Both<'_, P>>, Failure> {
         self.platform.enter()?;
         let take = |end| {
@@ -219,11 +213,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Repairs what somebody left who died with a lock in its hands: for those who wait, and
-    /// would not be told if nobody else came to that lock. With so many tries for the locks.
+    /// would not be told if nobody else came to that lock, and for who counts. With so many tries
+    /// for the locks.
     pub(crate) fn recover(&self, tries: Tries) {
         let is_left = |end| {
             let line = self.control().line(end);
-            // Acquire: as in `lock`. Relaxed: at worst it is repaired the next time.
+            // Acquire: pairs with the Release of the exchange that wrote the name. Relaxed: who is
+            // about to repair it has the locks, for which the repair waits.
             let holder = line.lock.load(Ordering::Acquire);
             line.torn.load(Ordering::Relaxed) != 0 || holder != 0 && !self.platform.is_alive(holder)
         };

@@ -11,18 +11,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many items come out if nobody else acts, also where somebody died in the middle of a
     /// push or a pop, and what that left is not yet repaired: then that is done first.
     pub(crate) fn exact_len(&self) -> u32 {
-        let is_left = |end| {
-            let line = self.control().line(end);
-            // Acquire: pairs with the Release of the exchange that wrote the name.
-            let holder = line.lock.load(Ordering::Acquire);
-            // Relaxed: who is about to repair it has the locks, for which the repair waits.
-            let torn = line.torn.load(Ordering::Relaxed) != 0;
-            torn || holder != 0 && !self.platform().is_alive(holder)
-        };
-        if is_left(End::Tail) || is_left(End::Head) {
-            // If that is not possible now, the next verb says so.
-            drop(self.lock_both());
-        }
+        self.recover(Tries::Endless);
         self.len()
     }
 
