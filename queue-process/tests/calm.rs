@@ -59,6 +59,30 @@ fn named<R: Send + 'static>(
         .unwrap()
 }
 
+fn used_in(time: Duration) -> Duration {
+    let before = used();
+    thread::sleep(time);
+    used() - before
+}
+
+/// What two threads use in a second that do nothing but wake as often as one looks for the dead:
+/// that is for the system to say, and on some machines it is most of it.
+fn two_that_only_wake() -> Duration {
+    let begun = Instant::now();
+    let wakes = || {
+        while begun.elapsed() < Duration::from_millis(1400) {
+            thread::sleep(Duration::from_millis(65));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(wakes);
+        }
+        thread::sleep(Duration::from_millis(200));
+        used_in(Duration::from_secs(1))
+    })
+}
+
 #[test]
 fn threads_that_sleep_use_no_processor() {
     let name = "threads_that_sleep_use_no_processor";
@@ -68,6 +92,7 @@ fn threads_that_sleep_use_no_processor() {
         assert!(done.status.success(), "{said}");
         return;
     }
+    let bare = two_that_only_wake();
     let empty = PipeQueue::<u8>::bounded(1);
     let full = ShmQueue::<u8>::bounded(1);
     full.push(0).unwrap();
@@ -85,11 +110,8 @@ fn threads_that_sleep_use_no_processor() {
         .collect();
     are_asleep("popper", THREADS);
     are_asleep("pusher", THREADS);
-    let seconds = 3;
-    let before = used();
-    thread::sleep(Duration::from_secs(seconds));
-    let a_second = (used() - before) / seconds as u32;
-    println!("{a_second:?} of a processor each second");
+    let a_second = used_in(Duration::from_secs(3)) / 3;
+    println!("{a_second:?} of a processor each second, and {bare:?} of two bare threads");
     empty.close();
     full.close();
     for popper in poppers {
@@ -98,7 +120,8 @@ fn threads_that_sleep_use_no_processor() {
     for pusher in pushers {
         assert_eq!(pusher.join().unwrap(), Err(PushError::Closed(1)));
     }
-    assert!(a_second < Duration::from_millis(4), "{a_second:?}");
+    let limit = Duration::from_millis(4).max(bare * 4);
+    assert!(a_second < limit, "{a_second:?}");
 }
 
 /// A child that has the producing half, or the consuming one, and does nothing.
