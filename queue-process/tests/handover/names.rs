@@ -4,6 +4,7 @@ use super::{Jobs, Kind, child, name};
 use crate::tools::*;
 use queue_process::{Bound, FailureKind, Queue};
 use std::env;
+use std::process::Child;
 
 /// What the children here can be told to do.
 pub(super) const ROLES: &[(&str, fn())] = &[
@@ -54,15 +55,21 @@ fn creator() {
     }
 }
 
-#[test]
-fn a_killed_creator_leaves_no_name() {
-    let name = &name("killed");
+/// A process that has created `name`.
+pub(super) fn creator_of(name: &str) -> Child {
     let ready = Jobs::bounded(1);
     let mut command = child("creator");
     command.env("NAME", name);
     ready.share_with(&mut command, "READY").unwrap();
-    let mut child = command.spawn().unwrap();
+    let child = command.spawn().unwrap();
     ready.pop().unwrap();
+    child
+}
+
+#[test]
+fn a_killed_creator_leaves_no_name() {
+    let name = &name("killed");
+    let mut child = creator_of(name);
     let (jobs, _todo) = Jobs::open_named(name).unwrap().into_ends();
     jobs.push(1).unwrap();
     kill(&mut child);

@@ -1,9 +1,10 @@
 //! Names that somebody else has, who does not do what a queue's creator does: nobody waits for
 //! such a one without a limit, and what was seen is said.
 
+use super::names::creator_of;
 use super::{Jobs, child, name};
 use crate::tools::*;
-use queue_process::{Bound, Failure, FailureKind, Queue};
+use queue_process::{Bound, Failure, FailureKind};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{
@@ -113,12 +114,7 @@ fn who_says_half_of_it_is_not_waited_for() {
 #[test]
 fn a_stopped_creator_is_not_waited_for() {
     let name = &name("stopped");
-    let ready = Jobs::bounded(1);
-    let mut command = child("creator");
-    command.env("NAME", name);
-    ready.share_with(&mut command, "READY").unwrap();
-    let mut child = command.spawn().unwrap();
-    ready.pop().unwrap();
+    let mut child = creator_of(name);
     let process = Pid::from_child(&child);
     kill_process(process, Signal::STOP).unwrap();
     let (_, status) = waitpid(Some(process), WaitOptions::UNTRACED).unwrap().unwrap();

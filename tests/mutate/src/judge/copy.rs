@@ -49,10 +49,7 @@ impl Copy {
             let moved = format!("{} was changed meanwhile", mutant.file);
             return Err(io::Error::other(moved));
         }
-        std::fs::write(&file, mutant.apply(&text))?;
-        let result = work();
-        std::fs::write(&file, text)?;
-        result
+        while_written(&file, &mutant.apply(&text), &text, work)
     }
 
     /// Does `work` without the change of `mutant`, within the work that is done with it.
@@ -63,10 +60,7 @@ impl Copy {
     ) -> io::Result<R> {
         let file = self.tree.join(&mutant.file);
         let text = std::fs::read_to_string(&file)?;
-        std::fs::write(&file, mutant.take_back(&text))?;
-        let result = work();
-        std::fs::write(&file, text)?;
-        result
+        while_written(&file, &mutant.take_back(&text), &text, work)
     }
 
     /// Whether `file` is compiled into models: what the compiler noted down when it last
@@ -109,6 +103,19 @@ impl Copy {
         }
         Ok(notes)
     }
+}
+
+/// Does `work` while `file` holds `text`, and `before` again afterwards.
+fn while_written<R>(
+    file: &Path,
+    text: &str,
+    before: &str,
+    work: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    std::fs::write(file, text)?;
+    let result = work();
+    std::fs::write(file, before)?;
+    result
 }
 
 /// `path` without its steps up: `a/b/../c` is `a/c`.

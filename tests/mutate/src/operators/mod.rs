@@ -129,6 +129,15 @@ impl Function<'_> {
     fn short(&self, place: Range<usize>) -> String {
         short(&self.text[place], 50)
     }
+
+    /// That expression left out, where nobody looks at its value.
+    fn left_out(&self, place: Range<usize>) -> Found {
+        Found {
+            change: format!("{} left out", self.short(place.clone())),
+            replacement: "()".to_string(),
+            place,
+        }
+    }
 }
 
 /// A place that was found.

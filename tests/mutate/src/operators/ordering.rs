@@ -63,13 +63,7 @@ fn one_step(ordering: &str, operation: &str) -> &'static [&'static str] {
 pub(super) fn no_fence(function: &Function<'_>, found: &mut Vec<Found>) {
     each_expr(function.block, &mut |expr| {
         if matches!(expr, Expr::Call(_)) && called(expr).as_deref() == Some("fence") {
-            let place = range(expr);
-            let change = format!("{} left out", function.short(place.clone()));
-            found.push(Found {
-                place,
-                change,
-                replacement: "()".to_string(),
-            });
+            found.push(function.left_out(range(expr)));
         }
     });
 }

@@ -23,13 +23,7 @@ fn wakes(expr: &Expr) -> bool {
 pub(super) fn left_out(function: &Function<'_>, found: &mut Vec<Found>) {
     let mut leave_out = |expr: &Expr| {
         if wakes(expr) {
-            let place = range(expr);
-            let change = format!("{} left out", function.short(place.clone()));
-            found.push(Found {
-                place,
-                change,
-                replacement: "()".to_string(),
-            });
+            found.push(function.left_out(range(expr)));
         }
     };
     each_block(function.block, &mut |stmts| {
