@@ -8,7 +8,7 @@ use super::storage::Storage;
 use crate::foreign::calmly;
 use crate::sys::generation;
 use queue_core::event::{self, Event, Listen};
-use queue_core::sync::Deadline;
+use queue_core::sync::{Deadline, spin};
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -20,6 +20,8 @@ use std::task::{Context, Poll};
 /// A queue, as far as waiting goes.
 trait Awaited: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
+    fn glance(&self, end: End) -> usize;
+    fn enough(&self) -> usize;
     fn event(&self, end: End) -> &Event;
     fn arm(&self, end: End) -> bool;
     fn post(&self, end: End) -> Option<Post>;
@@ -36,6 +38,14 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
             }
         };
         (self.engine).wait(end, || deadline.remaining(), || owes(self, end), awake)
+    }
+
+    fn glance(&self, end: End) -> usize {
+        Shared::glance(self, end)
+    }
+
+    fn enough(&self) -> usize {
+        spin::burst(self.limits.bound.capacity())
     }
 
     fn event(&self, end: End) -> &Event {
@@ -144,6 +154,13 @@ impl Future for Listener<'_> {
             end,
             waiting,
         } = &mut *self;
+        // To be woken takes three threads, and one item after the other would be waited for like
+        // that: a future too looks for a moment first.
+        if waiting.is_none()
+            && spin::until_some(Deadline::NEVER, queue.enough(), || queue.glance(*end))
+        {
+            return Poll::Ready(());
+        }
         let Waiting { place, post, .. } = waiting.get_or_insert_with(|| Waiting {
             place: queue.event(*end).listen(),
             post: None,
