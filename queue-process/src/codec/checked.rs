@@ -5,9 +5,9 @@
 //! be seen there, a [`round_trip`](super::round_trip) finds in debug builds.
 
 use super::trace::Path;
-use serde::ser::{self, Serialize, Serializer};
+use serde::ser::{self, Error as _, Serialize, Serializer};
 use std::cell::Cell;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 thread_local! {
     /// Why the last item of this thread was refused: the errors of the formats have no room
@@ -20,11 +20,26 @@ pub(super) fn take_reason() -> Option<String> {
     WHY.take()
 }
 
-#[cold]
-fn refuse<E: ser::Error>(why: String) -> E {
-    WHY.set(Some(why));
-    E::custom("refused")
+/// The error of a format, which has no room for a text: that is kept for
+/// [`take_reason`].
+#[derive(Debug)]
+pub(super) struct Told<E>(E);
+
+impl<E: ser::Error> ser::Error for Told<E> {
+    #[cold]
+    fn custom<T: Display>(why: T) -> Self {
+        WHY.set(Some(why.to_string()));
+        Self(E::custom("refused"))
+    }
 }
+
+impl<E: Display> Display for Told<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for Told<E> {}
 
 /// The name by which a handle of an `IpcQueue` is known among the parts of an item.
 pub(crate) const IPC_HANDLE: &str = "queue_process::IpcQueue";
@@ -45,7 +60,10 @@ impl<V> Checked<V> {
 impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
     #[inline(always)]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.inner.serialize(Checked::new(serializer, self.path))
+        let serializer = Checked::new(serializer, self.path);
+        self.inner
+            .serialize(serializer)
+            .map_err(|Told(error)| error)
     }
 }
 
@@ -53,16 +71,16 @@ impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
 macro_rules! plain {
     ($($name:ident($($arg:ident: $type:ty),*) $(-> $leaf:ident)?;)*) => {$(
         #[inline(always)]
-        fn $name(self $(, $arg: $type)*) -> Result<S::Ok, S::Error> {
+        fn $name(self $(, $arg: $type)*) -> Result<Self::Ok, Self::Error> {
             $(self.path.$leaf();)?
-            self.inner.$name($($arg),*)
+            self.inner.$name($($arg),*).map_err(Told)
         }
     )*};
 }
 
 impl<S: Serializer> Serializer for Checked<S> {
     type Ok = S::Ok;
-    type Error = S::Error;
+    type Error = Told<S::Error>;
     type SerializeSeq = Checked<S::SerializeSeq>;
     type SerializeTuple = Checked<S::SerializeTuple>;
     type SerializeTupleStruct = Checked<S::SerializeTupleStruct>;
@@ -94,9 +112,9 @@ impl<S: Serializer> Serializer for Checked<S> {
     }
 
     #[inline(always)]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Self::Ok, Self::Error> {
         let value = Checked::new(value, self.path.some());
-        self.inner.serialize_some(&value)
+        self.inner.serialize_some(&value).map_err(Told)
     }
 
     #[inline(always)]
@@ -105,9 +123,11 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         index: u32,
         variant: &'static str,
-    ) -> Result<S::Ok, S::Error> {
+    ) -> Result<Self::Ok, Self::Error> {
         self.path.variant(name, index, variant).close();
-        self.inner.serialize_unit_variant(name, index, variant)
+        self.inner
+            .serialize_unit_variant(name, index, variant)
+            .map_err(Told)
     }
 
     #[inline(always)]
@@ -115,17 +135,18 @@ impl<S: Serializer> Serializer for Checked<S> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<S::Ok, S::Error> {
+    ) -> Result<Self::Ok, Self::Error> {
         // Before it is serialized: its parts would go along with what somebody sends next.
         if name == IPC_HANDLE {
-            return Err(refuse(
+            return Err(Told::custom(
                 "an `IpcQueue` in it goes into messages of `ipc-channel` alone; a `PipeQueue` or \
-                 `ShmQueue` can be part of an item"
-                    .into(),
+                 `ShmQueue` can be part of an item",
             ));
         }
         let value = Checked::new(value, self.path);
-        self.inner.serialize_newtype_struct(name, &value)
+        self.inner
+            .serialize_newtype_struct(name, &value)
+            .map_err(Told)
     }
 
     #[inline(always)]
@@ -135,28 +156,36 @@ impl<S: Serializer> Serializer for Checked<S> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<S::Ok, S::Error> {
+    ) -> Result<Self::Ok, Self::Error> {
         let path = self.path.variant(name, index, variant).part();
         let value = Checked::new(value, path);
-        let done = (self.inner).serialize_newtype_variant(name, index, variant, &value)?;
+        let done = (self.inner)
+            .serialize_newtype_variant(name, index, variant, &value)
+            .map_err(Told)?;
         path.close();
         Ok(done)
     }
 
     #[inline(always)]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Self::Error> {
         if len.is_none() {
             return Err(unknown_length("sequence"));
         }
         let path = self.path;
         path.leaf();
-        Ok(Checked::new(self.inner.serialize_seq(len)?, path))
+        Ok(Checked::new(
+            self.inner.serialize_seq(len).map_err(Told)?,
+            path,
+        ))
     }
 
     #[inline(always)]
-    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, Self::Error> {
         let path = self.path;
-        Ok(Checked::new(self.inner.serialize_tuple(len)?, path))
+        Ok(Checked::new(
+            self.inner.serialize_tuple(len).map_err(Told)?,
+            path,
+        ))
     }
 
     #[inline(always)]
@@ -164,10 +193,10 @@ impl<S: Serializer> Serializer for Checked<S> {
         self,
         name: &'static str,
         len: usize,
-    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+    ) -> Result<Self::SerializeTupleStruct, Self::Error> {
         let path = self.path;
         path.open(name);
-        let inner = self.inner.serialize_tuple_struct(name, len)?;
+        let inner = self.inner.serialize_tuple_struct(name, len).map_err(Told)?;
         Ok(Checked::new(inner, path))
     }
 
@@ -178,20 +207,25 @@ impl<S: Serializer> Serializer for Checked<S> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+    ) -> Result<Self::SerializeTupleVariant, Self::Error> {
         let path = self.path.variant(name, index, variant);
-        let inner = (self.inner).serialize_tuple_variant(name, index, variant, len)?;
+        let inner = (self.inner)
+            .serialize_tuple_variant(name, index, variant, len)
+            .map_err(Told)?;
         Ok(Checked::new(inner, path))
     }
 
     #[inline(always)]
-    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Self::Error> {
         if len.is_none() {
             return Err(unknown_length("map"));
         }
         let path = self.path;
         path.leaf();
-        Ok(Checked::new(self.inner.serialize_map(len)?, path))
+        Ok(Checked::new(
+            self.inner.serialize_map(len).map_err(Told)?,
+            path,
+        ))
     }
 
     #[inline(always)]
@@ -199,10 +233,13 @@ impl<S: Serializer> Serializer for Checked<S> {
         self,
         name: &'static str,
         len: usize,
-    ) -> Result<Self::SerializeStruct, S::Error> {
+    ) -> Result<Self::SerializeStruct, Self::Error> {
         let path = self.path;
         path.open(name);
-        Ok(Checked::new(self.inner.serialize_struct(name, len)?, path))
+        Ok(Checked::new(
+            self.inner.serialize_struct(name, len).map_err(Told)?,
+            path,
+        ))
     }
 
     #[inline(always)]
@@ -212,15 +249,17 @@ impl<S: Serializer> Serializer for Checked<S> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Self::SerializeStructVariant, S::Error> {
+    ) -> Result<Self::SerializeStructVariant, Self::Error> {
         let path = self.path.variant(name, index, variant);
-        let inner = (self.inner).serialize_struct_variant(name, index, variant, len)?;
+        let inner = (self.inner)
+            .serialize_struct_variant(name, index, variant, len)
+            .map_err(Told)?;
         Ok(Checked::new(inner, path))
     }
 
     #[inline(always)]
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.inner.collect_str(value)
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Self::Ok, Self::Error> {
+        self.inner.collect_str(value).map_err(Told)
     }
 
     #[inline(always)]
@@ -230,16 +269,16 @@ impl<S: Serializer> Serializer for Checked<S> {
 }
 
 #[cold]
-fn unknown_length<E: ser::Error>(what: &str) -> E {
-    refuse(format!(
+fn unknown_length<E: ser::Error>(what: &str) -> Told<E> {
+    Told::custom(format!(
         "it has a {what} whose length is not known beforehand, as `#[serde(flatten)]` makes one: \
          this format needs it; put the inner struct into a field of its own, or collect first"
     ))
 }
 
 #[cold]
-fn skipped<E: ser::Error>(field: &str) -> E {
-    refuse(format!(
+fn skipped<E: ser::Error>(field: &str) -> Told<E> {
+    Told::custom(format!(
         "its field `{field}` is skipped, as by `#[serde(skip_serializing_if)]`: this format has no \
          names, and what comes behind would be taken for it; write the field always (a `None` is \
          one byte)"
@@ -253,26 +292,26 @@ macro_rules! parts {
     })*) => {$(
         impl<S: ser::$compound> ser::$compound for Checked<S> {
             type Ok = S::Ok;
-            type Error = S::Error;
+            type Error = Told<S::Error>;
 
             #[inline(always)]
             fn $name<T: Serialize + ?Sized>(
                 &mut self,
                 $($key: $type,)?
                 value: &T,
-            ) -> Result<(), S::Error> {
+            ) -> Result<(), Self::Error> {
                 let value = Checked::new(value, self.path.$step($($key)?));
-                self.inner.$name($($key,)? &value)
+                self.inner.$name($($key,)? &value).map_err(Told)
             }
 
             #[inline(always)]
-            fn end(self) -> Result<S::Ok, S::Error> {
+            fn end(self) -> Result<Self::Ok, Self::Error> {
                 $(self.path.$close();)?
-                self.inner.end()
+                self.inner.end().map_err(Told)
             }
 
             $(
-            fn $skips(&mut self, key: &'static str) -> Result<(), S::Error> {
+            fn $skips(&mut self, key: &'static str) -> Result<(), Self::Error> {
                 Err(skipped(key))
             })?
         }
@@ -290,22 +329,22 @@ parts! {
 
 impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
     type Ok = S::Ok;
-    type Error = S::Error;
+    type Error = Told<S::Error>;
 
     #[inline(always)]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Self::Error> {
         let key = Checked::new(key, self.path.key());
-        self.inner.serialize_key(&key)
+        self.inner.serialize_key(&key).map_err(Told)
     }
 
     #[inline(always)]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
         let value = Checked::new(value, self.path.element());
-        self.inner.serialize_value(&value)
+        self.inner.serialize_value(&value).map_err(Told)
     }
 
     #[inline(always)]
-    fn end(self) -> Result<S::Ok, S::Error> {
-        self.inner.end()
+    fn end(self) -> Result<Self::Ok, Self::Error> {
+        self.inner.end().map_err(Told)
     }
 }

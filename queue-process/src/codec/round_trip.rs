@@ -81,6 +81,9 @@ mod looked_at {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
+    /// A larger item is not read back: without optimization that takes seconds.
+    const LARGEST_READ_BACK: usize = 1 << 20;
+
     type Variant = (&'static str, u32, &'static str);
 
     pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
@@ -93,10 +96,10 @@ mod looked_at {
         let root = Path::root::<T>(format);
         F::write(Checked::new(item, root), into).map_err(does_not_serialize)?;
         let written = outer.trace();
-        if written.new.is_empty() || root.panicked() {
+        let bytes = &into[start..];
+        if written.new.is_empty() || bytes.len() > LARGEST_READ_BACK || root.panicked() {
             return Ok(());
         }
-        let bytes = &into[start..];
         let Some(back) = guarded(|| read_back::<T, F>(&outer, root, bytes)) else {
             // Its own code panicked: that is for whoever pops it. It shall not be told again.
             root.set_panicked();

@@ -172,6 +172,7 @@ macro_rules! codec {
                 // That one was refused leaves no word for the next.
                 let why = encode::<C, _>(&Borrowed(1.into())).unwrap_err();
                 assert!(!why.contains("note"), "{why}");
+                assert!(why.contains("already mutably borrowed"), "{why}");
             }
 
             #[test]
@@ -197,7 +198,7 @@ macro_rules! codec {
                 );
                 comes_back::<C, _>(&Within(Command::Start));
                 refused_in_debug::<C, _>(&Within(Command::Stop), &["Stop"]);
-                encode::<C, _>(&Command::Internal).unwrap_err();
+                refused::<C, _>(&Command::Internal, &["Command::Internal"]);
                 let says = ["`Command::Kill`", "variant 3", "skip"];
                 refused_in_debug::<C, _>(&Command::Kill, &says);
             }
@@ -231,6 +232,14 @@ macro_rules! codec {
                     comes_back::<C, _>(&item);
                     comes_back::<C, _>(&(item.clone(), vec![item]));
                 }
+            }
+
+            /// To read back millions of elements would take a test of the user's own minutes.
+            #[test]
+            fn what_is_large_is_not_read_back() {
+                let large = (vec![0_u8; 2 << 20], Command::Stop);
+                encode::<C, _>(&large).unwrap();
+                refused_in_debug::<C, _>(&(vec![0_u8], Command::Stop), &["Stop"]);
             }
 
             #[test]
