@@ -145,35 +145,17 @@ mod foreign;
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
+#[cfg(target_os = "linux")]
+#[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
+mod linux;
 #[cfg(loom)]
 #[allow(clippy::missing_panics_doc)] // A model fails by panicking.
-pub mod model;
+pub mod loom;
 #[cfg_attr(loom, allow(dead_code))]
 mod owed;
 mod per_process;
-#[cfg(all(target_os = "linux", not(loom)))]
-mod pipe;
-#[cfg(all(target_os = "linux", loom))]
-#[allow(dead_code)] // A model is not all of it.
-mod pipe {
-    //! In a model, where the items of a `PipeQueue` lie, and nothing of the rest.
-    mod hall;
-    mod notes;
-    mod pop;
-    mod push;
-    mod record;
-    mod storage;
-    mod stretch;
-    mod system;
-
-    pub(crate) use storage::Pipe;
-}
 #[cfg(target_os = "linux")]
 #[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
-mod shared;
-#[cfg(all(target_os = "linux", not(loom)))]
-mod shm;
-#[cfg(all(target_os = "linux", not(loom)))]
 #[allow(unsafe_code)] // Here alone.
 mod sys;
 #[cfg_attr(loom, allow(dead_code))]
@@ -187,11 +169,11 @@ pub use handover::Handover;
 #[cfg(not(loom))]
 pub use ipc::IpcQueue;
 #[cfg(all(target_os = "linux", not(loom)))]
-pub use pipe::{PipeOptions, PipeQueue};
-#[cfg(all(target_os = "linux", not(loom)))]
-pub use shared::listener::Listener;
-#[cfg(all(target_os = "linux", not(loom)))]
-pub use shm::{ShmOptions, ShmQueue};
+pub use linux::{
+    pipe::{PipeOptions, PipeQueue},
+    ring::{ShmOptions, ShmQueue},
+    wait::listener::Listener,
+};
 
 pub use queue_core::{
     Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,

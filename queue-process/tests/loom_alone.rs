@@ -6,8 +6,8 @@
 //! first look under the lock must be enough. Bounds: as for the other models of death.
 #![cfg(loom)]
 
-use queue_process::model::mortal::{ALIVE, at_every_step, drain, is_sound, start};
-use queue_process::model::{No, Process, World};
+use queue_process::loom::death::{ALIVE, at_every_step, drain, is_sound, start};
+use queue_process::loom::{No, Process, World};
 use std::sync::Arc;
 
 /// A world of each storage, with room for so many, and what its model is called.

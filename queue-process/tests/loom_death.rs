@@ -8,10 +8,10 @@
 //! hundreds, it is one.
 #![cfg(loom)]
 
-use queue_process::model::mortal::{
+use queue_process::loom::death::{
     ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start, wind,
 };
-use queue_process::model::{No, World};
+use queue_process::loom::{No, World};
 
 /// A pusher dies while one sleeps.
 #[test]

@@ -9,7 +9,7 @@
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::sync::thread;
-use queue_process::model::{No, Process, World};
+use queue_process::loom::{No, Process, World};
 use std::sync::Arc;
 
 const ALIVE: usize = usize::MAX;

@@ -7,7 +7,7 @@
 use queue_core::Side::{Consumers, Producers};
 use queue_core::model::check;
 use queue_core::sync::thread;
-use queue_process::model::members::{Member, Society};
+use queue_process::loom::membership::{Member, Society};
 use std::sync::Arc;
 
 /// There is a producer all the time, if never the same for long: whoever looks finds one.

@@ -8,10 +8,10 @@
 //! Bounds: as for the other models of death.
 #![cfg(loom)]
 
-use queue_process::model::mortal::{
+use queue_process::loom::death::{
     ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start,
 };
-use queue_process::model::{No, Process, World};
+use queue_process::loom::{No, Process, World};
 
 const LARGE: u64 = World::LARGE;
 

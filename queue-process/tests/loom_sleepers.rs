@@ -7,7 +7,7 @@
 
 use queue_core::model::check;
 use queue_core::sync::thread;
-use queue_process::model::World;
+use queue_process::loom::World;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -2,9 +2,9 @@
 
 use super::descriptors::ABOVE_STDIO;
 use super::{Mapping, PerProcess};
-use crate::shared::claim::DESCRIPTORS;
-use crate::shared::linux::Page;
-use crate::shared::registry::Sides;
+use crate::linux::membership::member::DESCRIPTORS;
+use crate::linux::membership::registry::Sides;
+use crate::linux::queue::platform::Page;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use std::io;

@@ -1,24 +1,43 @@
 //! What this crate asks of the operating system, and its only `unsafe` code.
 
+pub(crate) mod calls;
+#[cfg(loom)]
+pub(crate) mod modelled;
+mod word;
+
+pub(crate) use word::{Word32, Word64};
+
+#[cfg(not(loom))]
 mod descriptors;
+#[cfg(not(loom))]
 mod generation;
+#[cfg(not(loom))]
 mod inherit;
+#[cfg(not(loom))]
 mod locks;
+#[cfg(not(loom))]
 mod mapping;
+#[cfg(not(loom))]
 mod memory;
-mod plain;
+#[cfg(not(loom))]
+mod shared_safe;
+#[cfg(not(loom))]
 mod started;
+#[cfg(not(loom))]
 mod unforked;
 
-pub(crate) use descriptors::above_stdio;
-pub(crate) use generation::{PerProcess, generation, generation_word};
-pub(crate) use inherit::{Left, Refusal, leave, take};
-pub(crate) use locks::{is_byte_locked, lock_byte, unlock_byte};
-pub(crate) use mapping::Mapping;
-pub(crate) use memory::{SEALS, file, give_back, may_reach};
-pub(crate) use plain::Plain;
-pub(crate) use started::started;
-pub(crate) use unforked::{Unforked, let_go};
+#[cfg(not(loom))]
+pub(crate) use {
+    descriptors::above_stdio,
+    generation::{PerProcess, generation, generation_word},
+    inherit::{Left, Refusal, leave, take},
+    locks::{is_byte_locked, lock_byte, unlock_byte},
+    mapping::Mapping,
+    memory::{SEALS, file, give_back, may_reach},
+    shared_safe::Plain,
+    started::started,
+    unforked::{Unforked, let_go},
+};
 
 use queue_core::{Failure, FailureKind};
 

@@ -128,7 +128,7 @@ fn of_file(tree: &Path, file: &str, modelled: bool) -> io::Result<Vec<Step>> {
     let (package, _) = file.split_once('/').unwrap_or((file, ""));
     let all = test_files(tree, package)?;
     let near = |test: &String| {
-        // `shm/ring.rs` is the business of `shm`, and everything is that of the contract: it takes
+        // `pipe/push.rs` is the business of `pipe`, and everything is that of the contract: it takes
         // seconds, and a model some more to build alone.
         let mut parts = file.split(['/', '.', '_']);
         test == "contract" || parts.any(|part| test.split('_').any(|word| word == part))

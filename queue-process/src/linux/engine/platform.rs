@@ -1,0 +1,58 @@
+//! [`Platform`]: what the engine needs of the world, so that a model can stand in.
+
+use super::layout::{Control, End};
+use crate::sys::Word32;
+use queue_core::Failure;
+use queue_core::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+/// One participant's view of the world: the shared words, and the system calls.
+pub(crate) trait Platform: Send + Sync {
+    /// The shared words.
+    fn control(&self) -> &Control;
+
+    /// Who I am in a lock word. Nobody else is that ever, not even after my death. Zero in a
+    /// process that takes no part: one that was forked, until it [enters](Self::enter).
+    fn me(&self) -> u32;
+
+    /// Takes part from now on, if this process does not yet.
+    ///
+    /// # Errors
+    /// If there are too many participants, or the system refuses.
+    fn enter(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether the participant whose word `owner` is may still be alive.
+    fn is_alive(&self, owner: u32) -> bool;
+
+    /// Passes a little time, the more the higher `round` is, while `holder` has the lock
+    /// whose word is `word`.
+    fn pause(&self, round: u32, word: &Word32, holder: u32);
+
+    /// The lock whose word is `word` was just given back. Nobody is told in a program, for
+    /// nobody sleeps on a lock; a model's processes do, where others pause.
+    #[inline(always)]
+    fn given_back(&self, word: &Word32) {
+        let _ = word;
+    }
+
+    /// Milliseconds, more or less, since some moment that all participants agree on.
+    fn now(&self) -> u32;
+
+    /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
+    /// time ran out.
+    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;
+
+    /// As [`sleep`](Self::sleep), and only while `led`, a word of this process, is 1.
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool;
+
+    /// Wakes one of those who [follow](Self::follow) by the word `led`.
+    fn call(&self, led: &AtomicU32);
+
+    /// Wakes up to `sleepers` of those who sleep on `word`.
+    fn wake(&self, word: &Word32, sleepers: u32);
+
+    /// Rings the bell of `end` once: each process that listens to it hears that.
+    fn ring(&self, end: End);
+}

@@ -1,0 +1,336 @@
+//! Coming to the [`Registry`] of a queue: as a process, or for the program that a process
+//! is about to become.
+
+use super::registry::{Bytes, Claim, GENERATIONS, Newcomer, Registry, SLOTS, Sides};
+use crate::sys::{self, Unforked};
+use queue_core::sync::atomic::Ordering;
+use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::io::{Errno, FdFlags};
+use std::ffi::CStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// A participant on this system.
+pub(crate) type Place = Claim<Descriptions>;
+
+/// What has the bytes of an entry locked. Both are at a position in the file that is the name of
+/// their owner: so an inherited one says which entry is its own.
+#[derive(Debug)]
+pub(crate) struct Descriptions {
+    /// A forked child does not get this one; nor the other, if it is of no use to it.
+    unforked: [Option<Unforked>; 2],
+    life: OwnedFd,
+    seat: OwnedFd,
+}
+
+/// How many descriptors a place is.
+pub(crate) const DESCRIPTORS: usize = 2;
+
+/// The byte that stands for the seat of an entry; that for the life is the number of the slot.
+fn seat(slot: u32) -> u32 {
+    SLOTS as u32 + slot
+}
+
+impl Descriptions {
+    /// Those of a process that goes on.
+    fn new(file: BorrowedFd<'_>) -> io::Result<Self> {
+        let (unforked, life) = Unforked::open(|| reopen(file))?;
+        Ok(Self {
+            unforked: [Some(unforked), None],
+            life,
+            seat: reopen(file)?,
+        })
+    }
+}
+
+impl Bytes for Descriptions {
+    fn lock(&self, slot: u32) -> io::Result<bool> {
+        if !sys::lock_byte(self.seat.as_fd(), seat(slot))? {
+            return Ok(false);
+        }
+        let locked = sys::lock_byte(self.life.as_fd(), slot);
+        if !matches!(locked, Ok(true)) {
+            sys::unlock_byte(self.seat.as_fd(), seat(slot));
+        }
+        locked
+    }
+
+    fn is_alive(&self, slot: u32) -> io::Result<bool> {
+        sys::is_byte_locked(self.life.as_fd(), slot)
+    }
+
+    fn is_kept(&self, slot: u32) -> io::Result<bool> {
+        sys::is_byte_locked(self.seat.as_fd(), seat(slot))
+    }
+}
+
+impl Place {
+    /// No child that this process makes by `fork` keeps the seat: there is nothing in the child
+    /// that could use it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn keep_from_children(&mut self) -> io::Result<()> {
+        let seat = Unforked::register(self.bytes.seat.as_fd())?;
+        self.bytes.unforked[1] = Some(seat);
+        Ok(())
+    }
+
+    /// In a forked child: lets go of what it has of its parent's place.
+    pub(crate) fn let_go(&self) {
+        sys::let_go(&self.bytes.life);
+        sys::let_go(&self.bytes.seat);
+    }
+}
+
+impl Registry {
+    /// Takes an entry for this process. `file` is the control page's.
+    ///
+    /// # Errors
+    /// `EUSERS` if there are too many participants, or what the system says.
+    pub(crate) fn claim(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Place> {
+        let who = Newcomer {
+            process: process(),
+            sides: sides.0,
+            started: 0,
+        };
+        self.enter(Descriptions::new(file)?, who)?
+            .ok_or_else(|| Errno::USERS.into())
+    }
+
+    /// Takes an entry for the program that this process is about to become by `exec`: it is
+    /// counted at once, and calls [`adopt`](Self::adopt). The entry is that program's as long as it
+    /// keeps `numbers`, descriptors which this makes those of its place, to be inherited.
+    ///
+    /// May be called between fork and exec: it allocates nothing and takes no lock of this
+    /// process.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub(crate) fn claim_for_exec(
+        &self,
+        file: BorrowedFd<'_>,
+        sides: Sides,
+        numbers: &mut [OwnedFd; DESCRIPTORS],
+    ) -> io::Result<()> {
+        let own = Descriptions {
+            unforked: [None, None],
+            life: reopen(file)?,
+            seat: reopen(file)?,
+        };
+        let who = Newcomer {
+            process: process(),
+            sides: sides.expected(),
+            started: sys::started()?,
+        };
+        let place = self.enter(own, who)?.ok_or(Errno::USERS)?;
+        let [life, seat] = numbers;
+        for (from, to) in [(&place.bytes.life, life), (&place.bytes.seat, seat)] {
+            rustix::fs::seek(from, SeekFrom::Start(place.owner().into()))?;
+            rustix::io::dup2(from, to)?;
+            rustix::io::fcntl_setfd(to, FdFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// The entry that was claimed for this program before it was started, and whose
+    /// descriptors are `own`.
+    ///
+    /// # Errors
+    /// `ENOENT` if it was claimed for another process, which let this one inherit them;
+    /// `EBADF` if they are no such descriptors; or what the system says.
+    pub(crate) fn adopt(
+        &self,
+        file: BorrowedFd<'_>,
+        sides: Sides,
+        own: [OwnedFd; DESCRIPTORS],
+    ) -> io::Result<Place> {
+        let [life, seat] = own;
+        let control = rustix::fs::fstat(file)?;
+        let mut name = None;
+        for own in [&life, &seat] {
+            let status = rustix::fs::fstat(own)?;
+            let same = (status.st_dev, status.st_ino) == (control.st_dev, control.st_ino);
+            let at = u32::try_from(rustix::fs::tell(own)?).ok();
+            if !same || at.is_none() || name.is_some_and(|name| Some(name) != at) {
+                return Err(Errno::BADF.into());
+            }
+            name = at;
+        }
+        let owner = name.ok_or(Errno::BADF)?;
+        let (slot, generation) = (owner & 0xff, owner >> 8);
+        let entry = self.entries.get(slot as usize).ok_or(Errno::BADF)?;
+        // The process that claimed it, or another that it started (it may be a shell)? By its
+        // number alone nobody is known, for that comes again.
+        // Relaxed, all: if it is ours, this very process wrote the entry before it became
+        // this program.
+        let is_ours = entry.generation.load(Ordering::Relaxed) % GENERATIONS == generation
+            && entry.process.load(Ordering::Relaxed) == process()
+            && entry.started.load(Ordering::Relaxed) == sys::started()?;
+        // Exchanged, for two threads may look for the same.
+        if !is_ours || !(entry.sides).replace(sides.expected(), sides.0, Ordering::Relaxed) {
+            return Err(Errno::NOENT.into());
+        }
+        let own = Descriptions {
+            unforked: [Some(Unforked::register(life.as_fd())?), None],
+            life,
+            seat,
+        };
+        // The entry may lie: they must have the bytes locked.
+        if generation == 0 || !own.lock(slot)? {
+            return Err(Errno::BADF.into());
+        }
+        Ok(Claim {
+            slot,
+            generation,
+            bytes: own,
+        })
+    }
+}
+
+fn process() -> u32 {
+    let process = rustix::process::getpid();
+    process.as_raw_nonzero().get() as u32
+}
+
+/// Another description of the same file.
+fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut path = [0; 32];
+    (&mut path[..31]).write_fmt(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::INVAL)?;
+    let flags = OFlags::RDWR.union(OFlags::CLOEXEC);
+    sys::above_stdio(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::queue::platform::Page;
+    use crate::sys::Mapping;
+    use std::time::{Duration, Instant};
+
+    /// A queue's page, and the descriptors of the place in it that this process took for the
+    /// program that it is about to become: which it never does, so all is here, to be forged.
+    fn expecting(sides: Sides) -> (Mapping, [OwnedFd; 2]) {
+        let mapping = Mapping::create("claim", Page::END, Page::END).unwrap();
+        let own = expect(&mapping, sides);
+        (mapping, own)
+    }
+
+    fn expect(mapping: &Mapping, sides: Sides) -> [OwnedFd; 2] {
+        let registry = &Page::of(mapping).registry;
+        let duplicate = || mapping.file().try_clone_to_owned().unwrap();
+        let mut own = [duplicate(), duplicate()];
+        let claimed = registry.claim_for_exec(mapping.file(), sides, &mut own);
+        claimed.unwrap();
+        own
+    }
+
+    fn duplicates(own: &[OwnedFd; 2]) -> [OwnedFd; 2] {
+        own.each_ref().map(|fd| fd.try_clone().unwrap())
+    }
+
+    fn adopt(mapping: &Mapping, sides: Sides, own: [OwnedFd; 2]) -> Result<Place, Option<i32>> {
+        let registry = &Page::of(mapping).registry;
+        let adopted = registry.adopt(mapping.file(), sides, own);
+        adopted.map_err(|error| error.raw_os_error())
+    }
+
+    const NONE: Option<i32> = Some(Errno::NOENT.raw_os_error());
+    const FORGED: Option<i32> = Some(Errno::BADF.raw_os_error());
+
+    #[test]
+    fn what_was_claimed_for_a_program_is_adopted_once() {
+        let (mapping, own) = expecting(Sides::CONSUMERS);
+        let registry = &Page::of(&mapping).registry;
+        let stranger = registry.claim(mapping.file(), Sides::BOTH).unwrap();
+        let process = registry.entries[0].process.load(Ordering::Relaxed);
+        assert_eq!(process, std::process::id());
+        for fd in &own {
+            let flags = rustix::io::fcntl_getfd(fd).unwrap();
+            assert!(!flags.contains(FdFlags::CLOEXEC), "to be inherited");
+        }
+        let again = duplicates(&own);
+        let wrong = adopt(&mapping, Sides::PRODUCERS, duplicates(&own));
+        assert_eq!(wrong.unwrap_err(), NONE);
+        let adopted = adopt(&mapping, Sides::CONSUMERS, own).unwrap();
+        let twice = adopt(&mapping, Sides::CONSUMERS, again);
+        assert_eq!(twice.unwrap_err(), NONE);
+        assert_eq!((adopted.slot, adopted.owner()), (0, 0x100));
+        assert!(registry.is_alive(&stranger, 0x100));
+        drop(adopted);
+        // Its only descriptions, but for the children of other tests that just start.
+        let late = Instant::now() + Duration::from_secs(20);
+        while registry.is_alive(&stranger, 0x100) {
+            assert!(Instant::now() < late, "it lives on");
+        }
+    }
+
+    #[test]
+    fn of_two_with_one_number_each_gets_its_own() {
+        let (mapping, dead) = expecting(Sides::BOTH);
+        // It ended before it came, and its number came again.
+        drop(dead);
+        let second = expect(&mapping, Sides::BOTH);
+        // Or there are two, in two namespaces.
+        let third = expect(&mapping, Sides::BOTH);
+        let owner = |own| adopt(&mapping, Sides::BOTH, own).unwrap().owner();
+        assert_eq!([third, second].map(owner), [0x102, 0x101]);
+    }
+
+    #[test]
+    fn what_was_claimed_for_another_process_is_not_adopted() {
+        let (mapping, own) = expecting(Sides::BOTH);
+        let entry = &Page::of(&mapping).registry.entries[0];
+        for word in [&entry.process, &entry.started] {
+            let ours = word.load(Ordering::Relaxed);
+            word.store(1, Ordering::Relaxed);
+            let adopted = adopt(&mapping, Sides::BOTH, duplicates(&own));
+            assert_eq!(adopted.unwrap_err(), NONE);
+            word.store(ours, Ordering::Relaxed);
+        }
+        // Another has the entry by now.
+        entry.generation.store(2, Ordering::Relaxed);
+        let adopted = adopt(&mapping, Sides::BOTH, duplicates(&own));
+        assert_eq!(adopted.unwrap_err(), NONE);
+        entry.generation.store(1, Ordering::Relaxed);
+        adopt(&mapping, Sides::BOTH, own).unwrap();
+    }
+
+    #[test]
+    fn forged_descriptors_are_not_adopted() {
+        let (mapping, own) = expecting(Sides::BOTH);
+        let another = Mapping::create("another", Page::END, Page::END).unwrap();
+        let at = |file: &Mapping, owner: u64| {
+            let fd = reopen(file.file()).unwrap();
+            rustix::fs::seek(&fd, SeekFrom::Start(owner)).unwrap();
+            fd
+        };
+        let [life, seat] = duplicates(&own);
+        let forged = [
+            [at(&another, 0x100), at(&another, 0x100)],
+            [life, at(&mapping, 0x101)],
+            [at(&mapping, 0x200), seat],
+            [at(&mapping, u64::from(u32::MAX) + 1), at(&mapping, 0x100)],
+            // The same file, but descriptions that have nothing locked.
+            [at(&mapping, 0x100), at(&mapping, 0x100)],
+        ];
+        for own in forged {
+            let entry = &Page::of(&mapping).registry.entries[0];
+            entry.sides.store(Sides::BOTH.expected(), Ordering::Relaxed);
+            assert_eq!(adopt(&mapping, Sides::BOTH, own).unwrap_err(), FORGED);
+        }
+    }
+
+    #[test]
+    fn a_seat_that_cannot_be_taken_is_left_as_it_was() {
+        let mapping = Mapping::create("seat", Page::END, Page::END).unwrap();
+        let [one, other] = [(); 2].map(|()| Descriptions::new(mapping.file()).unwrap());
+        // One whose life is being given back.
+        assert!(sys::lock_byte(one.life.as_fd(), 3).unwrap());
+        assert!(!other.lock(3).unwrap());
+        assert!(!one.is_kept(3).unwrap() && other.is_alive(3).unwrap());
+        assert!(one.lock(3).unwrap());
+        assert!(other.is_kept(3).unwrap() && !other.lock(3).unwrap());
+    }
+}

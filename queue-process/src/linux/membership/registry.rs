@@ -1,0 +1,457 @@
+//! [`Registry`]: who takes part in a queue, on which sides, and whether they are alive.
+//!
+//! A participant is one opened queue in one process. It owns an entry, and has two bytes
+//! of the control page's file locked that belong to the entry, through two file
+//! descriptions. The kernel frees such a lock when the last descriptor of its description is
+//! closed, hence at the latest when all processes have died that have one:
+//!
+//! * one for its *life*. No other process has that description, so whether the byte is locked
+//!   is the one truth about life. It decides about locks whose holder died.
+//! * one for its *seat*. A child that a participant makes by `fork` has a copy of that
+//!   description, until it takes part itself or drops its copy of the handle. So the
+//!   sides of a participant that has ended stay held for such a child: for [`KEPT`], in which it may
+//!   become a participant of its own.
+//!
+//! No process id decides anything: ids come again, and mean something else in another
+//! namespace. There are as many participants as [`SLOTS`]; who comes when all are taken is refused.
+//!
+//! # Looking for somebody
+//!
+//! [`is_held`](Registry::is_held) looks at one entry after the other, and meanwhile
+//! people come and go: one may come to an entry that was looked at, and another, who
+//! knows of that, leave the one that is looked at next. So whoever comes is also counted,
+//! and the look is repeated if somebody came meanwhile. Whoever leaves says so with Release: who
+//! sees that somebody has left sees all who were known to be there then.
+
+use crate::sys::Word32;
+use queue_core::Side;
+use queue_core::sync::atomic::Ordering;
+use std::io;
+
+/// How many participants a queue can have at one time.
+pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 256 };
+
+/// How often `is_held` looks again. Whoever comes is there for a moment at least: after
+/// so many somebody is there, or plays tricks.
+const LOOKS: u32 = if cfg!(loom) { 4 } else { 64 };
+
+/// For how many milliseconds after the end of a participant a forked child keeps its sides.
+/// Without a limit nobody would notice the end as long as the child lives, which may be
+/// of no use to the queue.
+pub(crate) const KEPT: u32 = 2000;
+
+/// The kernel's locks on the bytes of the control page's file, as the descriptions of one
+/// participant have them.
+pub(crate) trait Bytes {
+    /// Locks the bytes of an entry: false if somebody else has one.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn lock(&self, slot: u32) -> io::Result<bool>;
+
+    /// Whether somebody else has the byte locked that stands for the life of its owner.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_alive(&self, slot: u32) -> io::Result<bool>;
+
+    /// Whether somebody else has the byte locked that stands for the seat of its owner.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_kept(&self, slot: u32) -> io::Result<bool>;
+}
+
+/// A set of sides: those that a participant is counted on, or may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sides(pub(crate) u32);
+
+impl Sides {
+    pub(crate) const PRODUCERS: Self = Self(1);
+    pub(crate) const CONSUMERS: Self = Self(2);
+    pub(crate) const BOTH: Self = Self(3);
+    /// Claimed on behalf of a program that `exec` will start, and that has not yet come.
+    const EXPECTED: u32 = 4;
+
+    #[inline]
+    pub(crate) fn of(side: Side) -> Self {
+        match side {
+            Side::Producers => Self::PRODUCERS,
+            Side::Consumers => Self::CONSUMERS,
+        }
+    }
+
+    /// What an entry says of a program that is yet to come to these.
+    pub(super) fn expected(self) -> u32 {
+        self.0 | Self::EXPECTED
+    }
+
+    #[inline(always)]
+    pub(crate) fn contain(self, side: Side) -> bool {
+        self.0 & Self::of(side).0 != 0
+    }
+}
+
+/// One participant. Only its owner writes it, while it has the bytes locked; but `ended`.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Entry {
+    /// Counts the owners, so that the names of dead ones are not used again.
+    pub(super) generation: Word32,
+    /// [`Sides`], and `EXPECTED`.
+    pub(super) sides: Word32,
+    /// The process, or 0 for an entry given back in order.
+    pub(super) process: Word32,
+    /// If `EXPECTED`, when the process was started.
+    pub(super) started: Word32,
+    /// When somebody first saw that its owner has ended and a forked child keeps its seat, in
+    /// milliseconds; or 0.
+    ended: Word32,
+}
+
+/// All participants.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Registry {
+    pub(super) entries: [Entry; SLOTS],
+    /// Counts those who come to a side, ever.
+    comings: Word32,
+}
+
+/// What a newcomer is known by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) process: u32,
+    pub(crate) sides: u32,
+    pub(crate) started: u32,
+}
+
+/// An entry of the registry that is ours until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim<B> {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+    /// The descriptions that have the bytes locked.
+    pub(crate) bytes: B,
+}
+
+/// Generations that fit into an owner word beside the slot.
+pub(super) const GENERATIONS: u32 = 1 << 24;
+
+impl<B> Claim<B> {
+    /// Our name in a lock word: never zero, and only ours.
+    #[inline]
+    pub(crate) fn owner(&self) -> u32 {
+        self.generation << 8 | self.slot
+    }
+}
+
+impl Registry {
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: std::array::from_fn(|_| Entry::default()),
+            comings: Word32::default(),
+        }
+    }
+
+    /// Takes an entry, or `None` if all are taken.
+    ///
+    /// May be called between fork and exec: it allocates nothing and takes no lock
+    /// of this process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn enter<B: Bytes>(&self, bytes: B, who: Newcomer) -> io::Result<Option<Claim<B>>> {
+        // First the entries that were given back, then those of the dead.
+        for given_back in [true, false] {
+            for (slot, entry) in (0..).zip(&self.entries) {
+                // Relaxed: a hint; the lock of the byte decides, and the kernel orders
+                // what its last owner wrote before what we read.
+                if given_back && entry.process.load(Ordering::Relaxed) != 0 {
+                    continue;
+                }
+                if !bytes.lock(slot)? {
+                    continue;
+                }
+                // Until we are done the entry shows the sides of its last owner, and who
+                // looks for somebody there takes it for alive: a moment longer than it was.
+                let generation = entry.generation.load(Ordering::Relaxed) % (GENERATIONS - 1) + 1;
+                // Release: pairs with the Acquire in `is_alive`.
+                entry.generation.store(generation, Ordering::Release);
+                // Relaxed, all: hints, or for this process alone.
+                entry.ended.store(0, Ordering::Relaxed);
+                entry.started.store(who.started, Ordering::Relaxed);
+                entry.process.store(who.process, Ordering::Relaxed);
+                self.stand(entry, who.sides);
+                return Ok(Some(Claim {
+                    slot,
+                    generation,
+                    bytes,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has the owner of `entry` come to `sides`.
+    fn stand(&self, entry: &Entry, sides: u32) {
+        // Release: whoever sees that we are *not* on a side, where an earlier owner or
+        // we ourselves were before, must see what that leave would have shown. Pairs
+        // with the Acquire of the entry in `is_held`.
+        entry.sides.store(sides, Ordering::Release);
+        // After that. Release: pairs with the Acquire of the count in `is_held`.
+        self.comings.add(1, Ordering::Release);
+    }
+
+    /// Gives up `claim`'s place on one side.
+    pub(crate) fn leave<B>(&self, claim: &Claim<B>, side: Side) {
+        let sides = &self.entries[claim.slot as usize].sides;
+        // Only we write it.
+        let left = sides.load(Ordering::Relaxed) & !Sides::of(side).0;
+        // Release: pairs with the Acquire of the entry in `is_held`.
+        sides.store(left, Ordering::Release);
+    }
+
+    /// Takes `claim`'s place on one side (again).
+    pub(crate) fn join<B>(&self, claim: &Claim<B>, side: Side) {
+        let entry = &self.entries[claim.slot as usize];
+        // Only we write it.
+        let joined = entry.sides.load(Ordering::Relaxed) | Sides::of(side).0;
+        self.stand(entry, joined);
+    }
+
+    /// Gives the entry back. Its bytes are free when `claim` is dropped after this.
+    pub(crate) fn give_back<B>(&self, claim: &Claim<B>) {
+        let entry = &self.entries[claim.slot as usize];
+        // Release: pairs with the Acquire of the entry in `is_held`.
+        entry.sides.store(0, Ordering::Release);
+        // Relaxed: a hint for who looks for an entry.
+        entry.process.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether somebody is counted on `side` who is alive, or whose seat is kept. Somebody is
+    /// if the system does not tell. `now` is in milliseconds.
+    pub(crate) fn is_held<B: Bytes>(&self, mine: &Claim<B>, side: Side, now: u32) -> bool {
+        for _ in 0..LOOKS {
+            // Acquire: pairs with the Release in `stand`. Who is counted is seen below.
+            let before = self.comings.load(Ordering::Acquire);
+            let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
+                // Acquire: pairs with the Release stores above.
+                let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
+                counted && (self.is_slot_alive(mine, slot) || Self::is_kept(entry, mine, slot, now))
+            });
+            // Relaxed: if somebody seen above to have left knew of a newcomer, so do we.
+            if seen || self.comings.load(Ordering::Relaxed) == before {
+                return seen;
+            }
+        }
+        true
+    }
+
+    /// Whether the participant of that name may be alive.
+    pub(crate) fn is_alive<B: Bytes>(&self, mine: &Claim<B>, owner: u32) -> bool {
+        let (slot, generation) = (owner & 0xff, owner >> 8);
+        let Some(entry) = self.entries.get(slot as usize) else {
+            return false;
+        };
+        // A newer owner of the entry proves the older one dead. Acquire: pairs with the
+        // Release in `enter`: all that the dead did is then visible. An older one is not
+        // seen, for whoever read the name in a lock word with Acquire sees what its owner
+        // did before it wrote it there with Release.
+        let now = entry.generation.load(Ordering::Acquire);
+        now == generation && self.is_slot_alive(mine, slot)
+    }
+
+    fn is_slot_alive<B: Bytes>(&self, mine: &Claim<B>, slot: u32) -> bool {
+        slot == mine.slot || mine.bytes.is_alive(slot).unwrap_or(true)
+    }
+
+    /// Whether the sides of one that has ended are still held, for a child that it forked.
+    #[cold]
+    fn is_kept<B: Bytes>(entry: &Entry, mine: &Claim<B>, slot: u32, now: u32) -> bool {
+        if !mine.bytes.is_kept(slot).unwrap_or(true) {
+            return false;
+        }
+        // Relaxed, both: a time. If another owner comes meanwhile it finds less of it, in
+        // case it ends with such a child too.
+        match entry.ended.load(Ordering::Relaxed) {
+            0 => {
+                entry.ended.store(now.max(1), Ordering::Relaxed);
+                true
+            }
+            since => now.wrapping_sub(since) < KEPT,
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::rc::Rc;
+
+    /// A process, and the kernel's locks: who has which byte.
+    #[derive(Debug)]
+    struct Process {
+        number: u32,
+        locks: Rc<RefCell<HashMap<u32, u32>>>,
+    }
+
+    /// The byte of a seat.
+    fn seat(slot: u32) -> u32 {
+        slot + 1000
+    }
+
+    impl Process {
+        fn is_locked(&self, byte: u32) -> bool {
+            let locks = self.locks.borrow();
+            locks.get(&byte).is_some_and(|&has| has != self.number)
+        }
+    }
+
+    impl Bytes for Process {
+        fn lock(&self, slot: u32) -> io::Result<bool> {
+            let bytes = [seat(slot), slot];
+            let free = !bytes.iter().any(|byte| self.is_locked(*byte));
+            if free {
+                let mine = bytes.map(|byte| (byte, self.number));
+                self.locks.borrow_mut().extend(mine);
+            }
+            Ok(free)
+        }
+
+        fn is_alive(&self, slot: u32) -> io::Result<bool> {
+            Ok(self.is_locked(slot))
+        }
+
+        fn is_kept(&self, slot: u32) -> io::Result<bool> {
+            Ok(self.is_locked(seat(slot)))
+        }
+    }
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            self.locks.borrow_mut().retain(|_, has| *has != self.number);
+        }
+    }
+
+    struct World {
+        registry: Registry,
+        locks: Rc<RefCell<HashMap<u32, u32>>>,
+        number: u32,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                registry: Registry {
+                    entries: std::array::from_fn(|_| Entry::default()),
+                    comings: Word32::default(),
+                },
+                locks: Rc::default(),
+                number: 0,
+            }
+        }
+
+        fn come(&mut self, sides: Sides) -> Option<Claim<Process>> {
+            self.number += 1;
+            let bytes = Process {
+                number: self.number,
+                locks: self.locks.clone(),
+            };
+            let who = Newcomer {
+                process: self.number,
+                sides: sides.0,
+                started: 0,
+            };
+            self.registry.enter(bytes, who).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_used_again() {
+        let mut world = World::new();
+        let [first, second] = [(); 2].map(|()| world.come(Sides::BOTH).unwrap());
+        assert_eq!([first.owner(), second.owner()], [0x100, 0x101]);
+        assert!(world.registry.is_alive(&second, 0x100));
+        drop(first);
+        assert!(!world.registry.is_alive(&second, 0x100), "it died");
+        assert_eq!(world.come(Sides::BOTH).unwrap().owner(), 0x102);
+        world.registry.give_back(&second);
+        drop(second);
+        let third = world.come(Sides::BOTH).unwrap();
+        assert_eq!(third.owner(), 0x201, "the entry that was given back");
+        assert!(!world.registry.is_alive(&third, 0x101), "another's by now");
+        for (before, after) in [(GENERATIONS - 2, GENERATIONS - 1), (GENERATIONS - 1, 1)] {
+            let entry = &world.registry.entries[3];
+            entry.generation.store(before, Ordering::Relaxed);
+            entry.process.store(0, Ordering::Relaxed);
+            world.registry.entries[0]
+                .process
+                .store(9, Ordering::Relaxed);
+            assert_eq!(world.come(Sides::BOTH).unwrap().generation, after);
+        }
+        let all: Vec<_> = std::iter::from_fn(|| world.come(Sides::BOTH)).collect();
+        assert_eq!(all.len(), SLOTS - 1, "those of the dead too");
+    }
+
+    #[test]
+    fn a_side_is_held_by_those_who_stand_there() {
+        let mut world = World::new();
+        let one = world.come(Sides::BOTH).unwrap();
+        let other = world.come(Sides::CONSUMERS).unwrap();
+        let registry = &world.registry;
+        let held = |by: &Claim<Process>| {
+            [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
+        };
+        assert_eq!((held(&one), held(&other)), ([true; 2], [true; 2]));
+        registry.leave(&one, Side::Producers);
+        assert_eq!(held(&other), [false, true]);
+        registry.leave(&other, Side::Consumers);
+        assert_eq!(held(&other), [false, true], "the one is still there");
+        registry.join(&one, Side::Producers);
+        assert_eq!(held(&other), [true, true]);
+        registry.join(&one, Side::Producers);
+        assert_eq!(held(&other), [true, true], "there already");
+        registry.give_back(&one);
+        assert_eq!(held(&other), [false, false]);
+        registry.join(&other, Side::Producers);
+        assert_eq!(held(&one), [true, false]);
+        drop(other);
+        assert_eq!(held(&one), [false, false], "it died");
+        assert!(Sides::PRODUCERS.contain(Side::Producers));
+        assert!(!Sides::PRODUCERS.contain(Side::Consumers));
+    }
+
+    #[test]
+    fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
+        let mut world = World::new();
+        let one = world.come(Sides::BOTH).unwrap();
+        let other = world.come(Sides::CONSUMERS).unwrap();
+        let (owner, byte) = (one.owner(), seat(one.slot));
+        drop(one);
+        // Of nobody here: of a child.
+        world.locks.borrow_mut().insert(byte, 99);
+        let registry = &world.registry;
+        assert!(!registry.is_alive(&other, owner), "its locks are free");
+        let held = |now| registry.is_held(&other, Side::Producers, now);
+        let begin = u32::MAX - 10;
+        assert!(held(begin) && held(begin.wrapping_add(KEPT - 1)));
+        assert!(!held(begin.wrapping_add(KEPT)), "the child is idle");
+        assert!(held(begin), "by the clock alone");
+        world.locks.borrow_mut().remove(&byte);
+        assert!(!world.registry.is_held(&other, Side::Producers, begin));
+
+        // Who comes there next has all of that time again.
+        let entry = &world.registry.entries[0];
+        entry.process.store(0, Ordering::Relaxed);
+        let next = world.come(Sides::BOTH).unwrap();
+        assert_eq!(next.owner(), 0x200);
+        drop(next);
+        world.locks.borrow_mut().insert(byte, 99);
+        let held = |now| world.registry.is_held(&other, Side::Producers, now);
+        assert!(held(9) && held(9 + KEPT - 1) && !held(9 + KEPT));
+    }
+}

@@ -1,0 +1,30 @@
+//! The two Linux kinds, in layers that import downwards alone.
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`pipe`], [`ring`] | a kind each, and where its bytes lie: in a pipe, in a ring |
+//! | [`share`] | handing a queue to another process |
+//! | [`queue`] | one process's opened queue: its handle, its verbs, what it looks like in memory |
+//! | [`wait`] | threads and futures that wait for an end to move |
+//! | [`engine`] | items in and out of a storage, under two locks |
+//! | [`membership`] | who takes part, and whether they are alive |
+//!
+//! A queue is a **control page** in shared memory ([`engine::layout`]) and a **storage** (the
+//! trait [`engine::storage::Storage`]). The [`engine`] moves items in and out of the storage
+//! under two locks ([`engine::lock`]), one for each end, counts them, makes those wait who must,
+//! and closes. It has no notion of item types: a handle puts codec and verbs on top.
+//!
+//! All of it survives the death of any participant at any instruction:
+//! * an item is there, or a place free, from the one store on that says so;
+//! * a lock whose holder died is inherited, and what the holder left is repaired;
+//! * no waiter relies on a wake alone: of the threads of a process that sleep for the same, one
+//!   looks again every [`wait::NET`].
+
+pub(crate) mod engine;
+pub(crate) mod membership;
+pub(crate) mod pipe;
+pub(crate) mod queue;
+pub(crate) mod ring;
+#[cfg(not(loom))]
+pub(crate) mod share;
+pub(crate) mod wait;

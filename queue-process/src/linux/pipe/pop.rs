@@ -1,0 +1,134 @@
+//! [`Pop`]: the storage's part in popping.
+
+use super::overflow::{GRANULE, granules};
+use super::record::{Record, SIZE};
+use super::state::{Notes, is_from};
+use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe};
+use crate::linux::engine::batch::Frames;
+use crate::linux::engine::layout::{Control, Mark};
+use crate::linux::engine::storage::corrupt;
+use crate::sys::calls::{Errno, read, refused};
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering::Relaxed;
+
+/// A pop that is under way, under the head lock.
+pub(super) struct Pop<'a> {
+    pub(super) pipe: &'a Pipe,
+    pub(super) control: &'a Control,
+    /// Moves on with each item that is read.
+    pub(super) head: Mark,
+}
+
+impl Pop<'_> {
+    /// Appends the bytes of the oldest item, which there is, to `into`.
+    pub(super) fn one(&mut self, into: &mut Vec<u8>) -> Result<(), Failure> {
+        let mut record = [0; SIZE];
+        self.fetch(&mut record)?;
+        match self.unpack(&record, into) {
+            Ok(position) => {
+                self.head = self.head.advanced(1, position);
+                Ok(())
+            }
+            Err(failure) => Err(self.damaged(failure)),
+        }
+    }
+
+    /// Appends up to `max` items, at least one, which there are.
+    pub(super) fn some(&mut self, max: usize, into: &mut Frames) -> Result<(), Failure> {
+        let mut records = [0; BATCH * SIZE];
+        // Not past the end of a chunk, which is given back there.
+        let max = max
+            .min((CHUNK - self.head.count % CHUNK) as usize)
+            .min(BATCH);
+        let fetched = self.fetch(&mut records[..max * SIZE])?;
+        let before = self.head;
+        let mut failed = None;
+        for record in records[..fetched * SIZE].chunks_exact(SIZE) {
+            let mut reach = 0;
+            let unpacked = into.add(|bytes| {
+                reach = self.unpack(record, bytes)?;
+                Ok(())
+            });
+            match unpacked {
+                Ok(()) => self.head = self.head.advanced(1, reach),
+                // The others are out of the pipe, so they must be given.
+                Err(failure) => failed = Some(self.damaged(failure)),
+            }
+        }
+        match failed {
+            Some(failure) if self.head == before => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the oldest item is in the log rather than in the pipe.
+    ///
+    /// `spill` was written before that item was published, so at least that value is
+    /// seen. A later one says the same of this item: it is unset when all is read, is
+    /// set to the number of a later item, and moved up only as far as all is read.
+    fn is_in_log(&self) -> bool {
+        let spill = Notes(self.control).spill();
+        spill.is_some_and(|spill| is_from(self.head.count, spill))
+    }
+
+    /// Reads the records of as many of the oldest items as `into` has room for, or of
+    /// fewer: how many.
+    fn fetch(&self, into: &mut [u8]) -> Result<usize, Failure> {
+        let head = self.head.count;
+        let wanted = into.len() / SIZE;
+        if self.is_in_log() {
+            if head % CHUNK == 0 {
+                self.give_back_before(head);
+            }
+            self.pipe.log().fill(u64::from(head) * SIZE as u64, into)?;
+            return Ok(wanted);
+        }
+        // Those behind them in the log are not in the pipe, so it gives fewer.
+        loop {
+            match read(&self.pipe.pipe, &mut *into) {
+                Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(Errno::AGAIN) => {
+                    return Err(self.damaged(corrupt("the pipe does not hold what it should")));
+                }
+                Err(error) => return Err(refused("cannot read from the pipe", error)),
+            }
+        }
+    }
+
+    /// Gives the chunk of the log back that ends before `head`.
+    fn give_back_before(&self, head: u32) {
+        let end = if head == 0 {
+            LOG_LEN
+        } else {
+            u64::from(head) * SIZE as u64
+        };
+        let chunk = u64::from(CHUNK) * SIZE as u64;
+        self.pipe.log().give_back(end - chunk, end);
+    }
+
+    /// Appends to `into` the bytes of the item whose record this is: where the head then
+    /// is in the hall.
+    fn unpack(&self, record: &[u8], into: &mut Vec<u8>) -> Result<u32, Failure> {
+        match Record::decode(record) {
+            Some(Record::Inside(bytes)) => {
+                into.extend_from_slice(bytes);
+                Ok(self.head.position)
+            }
+            Some(Record::Elsewhere { at, len }) if len <= self.pipe.limits.item as usize => {
+                self.pipe.hall().read(u64::from(at) * GRANULE, len, into)?;
+                Ok(at.saturating_add(granules(len).unwrap_or(0)))
+            }
+            _ => Err(corrupt("what came out of the pipe is no item")),
+        }
+    }
+
+    /// What was taken out of the pipe is no item: asks for a repair, which counts anew
+    /// what is inside.
+    #[cold]
+    fn damaged(&self, failure: Failure) -> Failure {
+        // Relaxed: under this lock.
+        self.control.head.torn.store(1, Relaxed);
+        failure
+    }
+}

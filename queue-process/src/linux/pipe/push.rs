@@ -1,0 +1,211 @@
+//! [`Push`]: the storage's part in pushing.
+
+use super::overflow::{GRANULE, Lap, granules};
+use super::record::{INLINE, Record, SIZE};
+use super::state::{Notes, is_from};
+use super::storage::{BATCH, KEPT, LOG_LEN, Pipe};
+use crate::linux::engine::layout::{Control, Mark, bulky};
+use crate::linux::engine::storage::Opposite;
+use crate::sys::calls::{Errno, refused, write};
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering::Relaxed;
+
+/// A push that is under way, under the tail lock.
+pub(super) struct Push<'a> {
+    pipe: &'a Pipe,
+    control: &'a Control,
+    notes: Notes<'a>,
+    head: Mark,
+    /// Moves on with each item that is written.
+    pub(super) tail: Mark,
+    lap: Lap,
+}
+
+impl<'a> Push<'a> {
+    pub(super) fn new(
+        pipe: &'a Pipe,
+        control: &'a Control,
+        mut tail: Mark,
+        head: &mut Opposite<'_>,
+    ) -> Self {
+        let notes = Notes(control);
+        // While nothing lies in the hall or the log, it does not matter where the head is,
+        // and two processes pass on small items with fewer cache lines.
+        let known = head.mark.position == tail.position && notes.spill().is_none();
+        if !known && head.look().count == tail.count {
+            // Nothing is inside, so nothing of the hall is taken. Who died may have said that
+            // something is, and no pop would ever free it.
+            tail.position = head.mark.position;
+        }
+        let lap = match tail.position == head.mark.position {
+            // The hall is empty, whatever was noted for an item that then did not come.
+            true => Lap::default(),
+            false => notes.lap(),
+        };
+        Self {
+            pipe,
+            control,
+            notes,
+            head: head.mark,
+            tail,
+            lap,
+        }
+    }
+
+    /// Writes one item; false if there is no room.
+    pub(super) fn one(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
+        let Some((record, reach, lap)) = self.place(self.tail.position, self.lap, bytes)? else {
+            return Ok(false);
+        };
+        let written = self.append(&record, &[(reach, lap)])?;
+        Ok(written == 1)
+    }
+
+    /// Writes up to [`BATCH`] items: how many.
+    pub(super) fn some<'b>(
+        &mut self,
+        items: impl Iterator<Item = &'b [u8]>,
+    ) -> Result<usize, Failure> {
+        let mut records = [0; BATCH * SIZE];
+        let mut halls = [(self.tail.position, self.lap); BATCH];
+        let mut count = 0_usize;
+        for bytes in items {
+            let (reach, lap) = halls[count.saturating_sub(1)];
+            match self.place(reach, lap, bytes) {
+                Ok(Some((record, reach, lap))) => {
+                    records[count * SIZE..][..SIZE].copy_from_slice(&record);
+                    halls[count] = (reach, lap);
+                    count += 1;
+                }
+                Err(failure) if count == 0 => return Err(failure),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        match count {
+            0 => Ok(0),
+            _ => self.append(&records[..count * SIZE], &halls[..count]),
+        }
+    }
+
+    /// Puts the bytes of an item where they belong if the hall is taken up to `tail`: its
+    /// record, how far the hall is taken then, and how; or `None` if there is no room.
+    fn place(
+        &self,
+        tail: u32,
+        lap: Lap,
+        bytes: &[u8],
+    ) -> Result<Option<([u8; SIZE], u32, Lap)>, Failure> {
+        let len = bytes.len();
+        if len <= INLINE {
+            return Ok(Some((Record::Inside(bytes).encode(), tail, lap)));
+        }
+        let place = granules(len).and_then(|need| {
+            let (at, lap) = lap.place(tail, self.head.position, need)?;
+            Some((at, at + need, lap))
+        });
+        let Some((at, reach, lap)) =
+            place.filter(|&(_, reach, lap)| self.left(reach, lap).is_some())
+        else {
+            return Ok(None);
+        };
+        self.pipe.hall().write(u64::from(at) * GRANULE, bytes)?;
+        // Relaxed, both: a hint, and those who empty the queue see it with the item.
+        if reach > KEPT && self.control.bulky.load(Relaxed) == 0 {
+            self.control.bulky.store(bulky::LATER, Relaxed);
+        }
+        Ok(Some((Record::Elsewhere { at, len }.encode(), reach, lap)))
+    }
+
+    /// How many bytes of memory are left if the hall is taken up to `reach`; `None` if
+    /// that is too far.
+    fn left(&self, reach: u32, lap: Lap) -> Option<u64> {
+        let taken = u64::from(lap.taken(reach, self.head.position)) * GRANULE;
+        let logged = self.notes.spill().map_or(0, |spill| {
+            let head = self.head.count;
+            let oldest = if is_from(head, spill) { head } else { spill };
+            u64::from(self.tail.count.wrapping_sub(oldest)) * SIZE as u64
+        });
+        self.pipe.limits.memory.checked_sub(taken + logged)
+    }
+
+    /// Whether the next record goes to the log.
+    fn is_spilling(&self) -> bool {
+        let Some(spill) = self.notes.spill() else {
+            return false;
+        };
+        let (tail, head) = (self.tail.count, self.head.count);
+        if head == tail {
+            // All is read: back to the pipe.
+            self.pipe.log().give_back(0, LOG_LEN);
+            self.notes.set_spill(None);
+            return false;
+        }
+        if tail.wrapping_sub(spill) > 1 << 30 && is_from(head, spill) {
+            // Before the numbers have gone round. All that is inside is in the log.
+            self.notes.set_spill(Some(head));
+        }
+        true
+    }
+
+    /// Appends records to the queue, after each of which the hall is as `halls` says: to
+    /// the pipe, and what that does not hold to the log, as far as there is room: how
+    /// many. The tail is moved.
+    fn append(&mut self, records: &[u8], halls: &[(u32, Lap)]) -> Result<usize, Failure> {
+        let (reach, lap) = halls[halls.len() - 1];
+        let spilling = self.is_spilling();
+        let room = self.left(reach, lap).unwrap_or(0) / SIZE as u64;
+        // In this order, and before the records: see `Lap`, and `repair`. They stay ahead of
+        // the tail if not all records go in, as they do where somebody dies just here.
+        self.notes.set_lap(lap);
+        self.notes.set_reach(reach);
+        let piped = if spilling { 0 } else { self.pipe_in(records)? };
+        let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
+        let written = piped + logged.as_ref().unwrap_or(&0);
+        if written == 0 {
+            return logged;
+        }
+        let (reach, lap) = halls[written - 1];
+        self.lap = lap;
+        self.tail = self.tail.advanced(written as u32, reach);
+        Ok(written)
+    }
+
+    /// Writes records to the pipe: how many it took.
+    fn pipe_in(&self, records: &[u8]) -> Result<usize, Failure> {
+        match write(&self.pipe.pipe, records) {
+            Ok(bytes) => Ok(bytes / SIZE),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(refused("cannot write to the pipe", error)),
+        }
+    }
+
+    /// Writes records to the log, no more than `room`, behind `piped` ones that just went
+    /// into the pipe: how many.
+    fn log_in(
+        &self,
+        records: &[u8],
+        piped: usize,
+        room: u64,
+        spilling: bool,
+    ) -> Result<usize, Failure> {
+        let first = self.tail.count.wrapping_add(piped as u32);
+        // Up to where the numbers go round, and the rest another time.
+        let room = room.min(u64::from(u32::MAX - first) + 1);
+        let count = room.min((records.len() / SIZE) as u64) as usize;
+        if count == 0 {
+            return Ok(0);
+        }
+        if !spilling {
+            // Relaxed: as above. At once, for then the pipe is used again.
+            self.control.bulky.store(bulky::AT_ONCE, Relaxed);
+            // Before the records are there: whoever repairs knows what the pipe holds.
+            self.notes.set_spill(Some(first));
+        }
+        let at = u64::from(first) * SIZE as u64;
+        let written = self.pipe.log().write(at, &records[..count * SIZE]);
+        if written.is_err() && !spilling {
+            self.notes.set_spill(None);
+        }
+        written.map(|()| count)
+    }
+}

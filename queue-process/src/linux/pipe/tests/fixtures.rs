@@ -1,0 +1,117 @@
+//! What the tests of the storage share: a small pipe, and its two ends by hand.
+
+use crate::linux::engine::batch::Frames;
+use crate::linux::engine::inline_item::Item;
+use crate::linux::engine::layout::{Control, Mark};
+use crate::linux::engine::storage::{Opposite, Storage};
+use crate::linux::pipe::storage::Pipe;
+use crate::linux::queue::format::Limits;
+use crate::linux::queue::handle::Shareable;
+use crate::sys::Mapping;
+use queue_core::sync::atomic::Ordering::Relaxed;
+use queue_core::{Bound, Failure};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+/// A pipe that is soon full, and the words around it.
+pub(super) fn small() -> (Pipe, Control) {
+    let limits = Limits {
+        bound: Bound::items(1),
+        item: 10_000,
+        memory: 300_000,
+    };
+    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096).unwrap());
+    (Pipe::create(&mapping, &limits).unwrap(), Control::default())
+}
+
+/// The same, to read from.
+pub(super) fn read_only(fd: &OwnedFd) -> OwnedFd {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    rustix::fs::open(path, flags, Mode::empty()).unwrap()
+}
+
+/// The same pipe for one whose every record is refused.
+pub(super) fn in_vain(pipe: &Pipe) -> Pipe {
+    Pipe {
+        pipe: read_only(&pipe.pipe),
+        file: pipe.file.try_clone().unwrap(),
+        limits: pipe.limits,
+    }
+}
+
+pub(super) fn item(number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![number as u8; len];
+    bytes[..8].copy_from_slice(&number.to_ne_bytes());
+    bytes
+}
+
+/// Adds `item` to `frames`.
+pub(super) fn add(frames: &mut Frames, item: &[u8]) {
+    let append = |bytes: &mut Vec<u8>| {
+        bytes.extend(item);
+        Ok::<_, Failure>(())
+    };
+    frames.add(append).unwrap();
+}
+
+/// Writes the frames, as many as go: how many, and the tail then.
+pub(super) fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
+    try_write(pipe, control, frames).unwrap()
+}
+
+pub(super) fn try_write(
+    pipe: &Pipe,
+    control: &Control,
+    frames: &Frames,
+) -> Result<(usize, Mark), Failure> {
+    let tail = control.tail.mark(Relaxed);
+    let (line, other) = (&control.tail.0, &control.head.0);
+    let mut head = Opposite {
+        mark: Mark::from_word(line.seen.load(Relaxed)),
+        fresh: false,
+        line,
+        other,
+    };
+    let most = frames.len() as u32;
+    let (count, position) = match most {
+        1 => match pipe.write(control, tail, &mut head, Item::new(frames.get(0)))? {
+            Some(position) => (1, position),
+            None => (0, tail.position),
+        },
+        _ => pipe.write_many(control, tail, &mut head, frames, most)?,
+    };
+    Ok((count as usize, tail.advanced(count, position)))
+}
+
+pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
+    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    let mut frames = Frames::default();
+    let (count, position) = match max {
+        1 => {
+            let mut position = 0;
+            let read = frames.add(|bytes| {
+                position = pipe.read(control, head, tail, bytes)?;
+                Ok::<_, Failure>(())
+            });
+            read.unwrap();
+            (1, position)
+        }
+        _ => pipe
+            .read_many(control, head, tail, max, &mut frames)
+            .unwrap(),
+    };
+    assert_eq!(frames.len(), count as usize);
+    (head.advanced(count, position), frames)
+}
+
+/// So many items of that length.
+pub(super) fn same(items: usize, len: usize) -> Frames {
+    let mut frames = Frames::default();
+    for _ in 0..items {
+        add(&mut frames, &item(0, len));
+    }
+    frames
+}

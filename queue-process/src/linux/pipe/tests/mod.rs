@@ -1,0 +1,3 @@
+mod crash;
+mod fixtures;
+mod overflow;

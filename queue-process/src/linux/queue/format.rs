@@ -1,0 +1,221 @@
+//! [`Identity`]: what a queue is, written once when it is created.
+//!
+//! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
+//! never looks at the original again.
+
+use crate::linux::engine::MOST;
+use crate::linux::engine::storage::corrupt;
+use crate::sys::Word64;
+use crate::types::Types;
+use queue_core::sync::atomic::Ordering;
+use queue_core::{Bound, Failure, FailureKind};
+use std::borrow::Cow;
+
+const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
+
+/// Changes with the meaning of anything in shared memory.
+const VERSION: u64 = 6;
+
+/// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory, bits of a
+/// word; and the names of codec and item type, as far as there is room, to be told to people.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Identity {
+    words: [Word64; 8],
+    names: [[Word64; 32]; 2],
+}
+
+/// How much a queue takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many items.
+    pub(crate) bound: Bound,
+    /// How many bytes one item may have.
+    pub(crate) item: u32,
+    /// How many bytes the storage may take.
+    pub(crate) memory: u64,
+}
+
+impl Limits {
+    /// The largest item that can be allowed: 1 GiB.
+    pub(crate) const MAX_ITEM: u32 = 1 << 30;
+
+    /// The capacity as the engine takes it.
+    pub(crate) fn capacity(&self) -> u32 {
+        let capacity = self.bound.capacity().and_then(|n| u32::try_from(n).ok());
+        capacity.unwrap_or(MOST).min(MOST)
+    }
+}
+
+impl Identity {
+    /// Writes what the queue is.
+    pub(crate) fn write(&self, kind: u32, types: &Types, limits: &Limits) {
+        let capacity = limits.bound.capacity().map_or(0, |n| n as u64);
+        let words = [
+            MAGIC,
+            VERSION,
+            kind.into(),
+            types.number(),
+            capacity,
+            limits.item.into(),
+            limits.memory,
+            types.word.into(),
+        ];
+        let names = format!("{}\n{}", types.codec, types.item);
+        let names = names.as_bytes().chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        });
+        let own = self.words.iter().zip(words);
+        for (word, value) in own.chain(self.names.as_flattened().iter().zip(names)) {
+            // Relaxed: nobody else has the file yet.
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// What it says of its items, for people to read.
+    fn types(&self) -> Types {
+        let mut names = Vec::new();
+        for word in self.names.as_flattened() {
+            // Relaxed: as in `read`.
+            names.extend(word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        let end = names.iter().position(|&byte| byte == 0);
+        names.truncate(end.unwrap_or(names.len()));
+        // What somebody wrote there is shown as text, and not as what a terminal obeys.
+        let names = String::from_utf8_lossy(&names);
+        let (codec, item) = names.split_once('\n').unwrap_or_default();
+        let shown = |name: &str| Cow::Owned(name.escape_debug().to_string());
+        Types {
+            item: shown(item),
+            codec: shown(codec),
+            word: self.words[7].load(Ordering::Relaxed) as u32,
+        }
+    }
+
+    /// Its limits, if it is a queue of that kind and those types.
+    ///
+    /// # Errors
+    /// `Mismatch` or `Corrupt`, saying what differs.
+    pub(crate) fn read(&self, kind: u32, types: &Types) -> Result<Limits, Failure> {
+        // Relaxed: whoever handed us the file wrote it before.
+        let words = (self.words.each_ref()).map(|word| word.load(Ordering::Relaxed));
+        let [
+            magic,
+            version,
+            its_kind,
+            its_types,
+            capacity,
+            item,
+            memory,
+            _,
+        ] = words;
+        if magic != MAGIC {
+            return Err(corrupt(
+                "this is no queue, or one of another machine's layout",
+            ));
+        }
+        if version != VERSION {
+            return Err(mismatch(
+                "the queue is of another version: build both programs with the same queue-process",
+            ));
+        }
+        if its_kind != u64::from(kind) {
+            return Err(mismatch(
+                "the queue is of another kind: name the same kind in both programs",
+            ));
+        }
+        if its_types != types.number() {
+            return Err(types.mismatch(&self.types()));
+        }
+        let item = u32::try_from(item)
+            .ok()
+            .filter(|&item| item <= Limits::MAX_ITEM);
+        let bound = match usize::try_from(capacity) {
+            Ok(0) => Some(Bound::Unbounded),
+            Ok(n) if n <= MOST as usize => Some(Bound::items(n)),
+            _ => None,
+        };
+        let (Some(item), Some(bound)) = (item, bound) else {
+            return Err(corrupt("the limits of the queue make no sense"));
+        };
+        Ok(Limits {
+            bound,
+            item,
+            memory,
+        })
+    }
+}
+
+/// The failure of a queue that is in order, and another than was expected.
+#[cold]
+fn mismatch(what: &str) -> Failure {
+    Failure::new(FailureKind::Mismatch, what)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn types(item: &'static str) -> Types {
+        Types {
+            item: item.into(),
+            codec: "raw".into(),
+            word: 64,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_by_who_means_the_same() {
+        let of = |bound| Limits {
+            bound,
+            item: 9,
+            memory: 99,
+        };
+        let bounds = [1, MOST as usize].map(Bound::items);
+        for bound in bounds.into_iter().chain([Bound::Unbounded]) {
+            let identity = Identity::default();
+            identity.write(2, &types("a::Job"), &of(bound));
+            assert_eq!(identity.read(2, &types("a::Job")).unwrap(), of(bound));
+            assert_eq!(identity.types(), types("a::Job"));
+            for (kind, item, says) in [
+                (1, "a::Job", "another kind"),
+                (2, "b::Job", "`a::Job` by the codec `raw`"),
+            ] {
+                let failure = identity.read(kind, &types(item)).unwrap_err();
+                assert_eq!(failure.kind(), FailureKind::Mismatch);
+                assert!(failure.to_string().contains(says), "{failure}");
+            }
+        }
+        let identity = Identity::default();
+        identity.write(2, &types("a"), &of(Bound::items(MOST as usize + 1)));
+        let failure = identity.read(2, &types("a")).unwrap_err();
+        assert_eq!(
+            failure.kind(),
+            FailureKind::Corrupt,
+            "no engine counts so far"
+        );
+        assert_eq!(of(Bound::Unbounded).capacity(), MOST);
+        assert_eq!(of(Bound::items(7)).capacity(), 7);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_a_hostile_one_is_text() {
+        let limits = Limits {
+            bound: Bound::Unbounded,
+            item: 9,
+            memory: 99,
+        };
+        let long: &'static str = "n".repeat(1000).leak();
+        let identity = Identity::default();
+        identity.write(2, &types(long), &limits);
+        identity.read(2, &types(long)).unwrap();
+        assert_eq!(identity.types().item.len(), 512 - "raw\n".len());
+        // Cut or not, it is told apart by all of it.
+        assert!(identity.read(2, &types(&long[1..])).is_err());
+        identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
+        let shown = identity.read(2, &types("a")).unwrap_err().to_string();
+        assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
+    }
+}

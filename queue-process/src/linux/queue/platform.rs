@@ -1,0 +1,382 @@
+//! [`Linux`]: one participant's view of a queue on the real thing; and [`Page`], which
+//! is how the queue's shared memory begins.
+
+use super::format::Identity;
+use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::platform::Platform;
+use crate::linux::membership::member::Place;
+use crate::linux::membership::registry::{Registry, Sides};
+use crate::sys::Word32;
+use crate::sys::{self, Mapping, PerProcess};
+use queue_core::{Failure, Side};
+use rustix::event::EventfdFlags;
+use rustix::io::Errno;
+use rustix::thread::futex;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How the shared memory of a queue begins. The storage may use what comes behind.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Page {
+    pub(crate) identity: Identity,
+    pub(crate) control: Control,
+    pub(crate) registry: Registry,
+}
+
+impl Page {
+    /// Where the storage's memory begins: at a page of its own.
+    pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
+
+    /// The page at the beginning of `mapping`, which has [`Page::END`] bytes at least.
+    #[inline(always)]
+    pub(crate) fn of(mapping: &Mapping) -> &Self {
+        mapping.plain(0)
+    }
+}
+
+/// The bells of a queue: for each end a descriptor to which every ring is an event, for all
+/// processes that listen to it.
+pub(crate) type Bells = Arc<[OwnedFd; 2]>;
+
+/// A bell.
+fn event() -> io::Result<OwnedFd> {
+    let flags = EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK);
+    sys::above_stdio(rustix::event::eventfd(0, flags)?)
+}
+
+/// Two bells.
+pub(crate) fn bells() -> Result<Bells, Failure> {
+    let bell = || event().map_err(|e| sys::refused("cannot create an event", e));
+    Ok(Arc::new([bell()?, bell()?]))
+}
+
+/// The bell of one end.
+pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
+    bells[match end {
+        End::Tail => 0,
+        End::Head => 1,
+    }]
+    .as_fd()
+}
+
+/// One participant; in a forked child what is left of its parent's, until the child takes a place
+/// of its own.
+#[derive(Debug)]
+pub(crate) struct Linux {
+    mapping: Arc<Mapping>,
+    bells: Bells,
+    place: PerProcess<Place>,
+    /// The name that goes with the place, and in the upper half the process that it is for.
+    me: AtomicU64,
+    /// What process this is.
+    process: &'static AtomicU32,
+    /// On which [`Sides`] this process stands, or would if it took part.
+    stands: AtomicU32,
+    /// Guards the counting of this process on the sides of the queue.
+    counting: PerProcess<Mutex<()>>,
+}
+
+impl Linux {
+    /// The participant that has `place`, on `sides`.
+    pub(crate) fn new(mapping: Arc<Mapping>, place: Place, sides: Sides, bells: Bells) -> Self {
+        let linux = Self {
+            mapping,
+            bells,
+            place: PerProcess::new(),
+            me: AtomicU64::new(0),
+            process: sys::generation_word(),
+            stands: AtomicU32::new(sides.0),
+            counting: PerProcess::new(),
+        };
+        linux.take(place);
+        linux
+    }
+
+    /// Has `place` be this process's.
+    fn take(&self, place: Place) {
+        let owner = place.owner();
+        if let Err(second) = self.place.put(place) {
+            // Only under the lock of `counting`.
+            return self.registry().give_back(&second);
+        }
+        let me = u64::from(sys::generation()) << 32 | u64::from(owner);
+        // Relaxed: one word says it all.
+        self.me.store(me, Ordering::Relaxed);
+    }
+
+    /// Has the counting to itself.
+    pub(crate) fn counting(&self) -> MutexGuard<'_, ()> {
+        let counting = self.counting.get_or(Mutex::default);
+        counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process takes part.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.me() != 0
+    }
+
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    pub(crate) fn bells(&self) -> &Bells {
+        &self.bells
+    }
+
+    fn registry(&self) -> &Registry {
+        &Page::of(&self.mapping).registry
+    }
+
+    /// Whether somebody is counted on `side`, as far as this process can know.
+    pub(crate) fn is_held(&self, side: Side) -> bool {
+        let place = self.place.get();
+        place.is_none_or(|place| self.registry().is_held(place, side, self.now()))
+    }
+
+    /// No longer counts this process on `side`.
+    pub(crate) fn leave(&self, side: Side) {
+        // Relaxed: under the lock of `counting`, here and below.
+        let left = !Sides::of(side).0;
+        self.stands.fetch_and(left, Ordering::Relaxed);
+        if let Some(place) = self.place.get() {
+            self.registry().leave(place, side);
+        }
+    }
+
+    /// Counts this process on `side` again: at once, or as soon as it takes part.
+    pub(crate) fn join(&self, side: Side) {
+        let joined = Sides::of(side).0;
+        self.stands.fetch_or(joined, Ordering::Relaxed);
+        if let Some(place) = self.place.get() {
+            self.registry().join(place, side);
+        }
+    }
+
+    /// No longer takes part.
+    pub(crate) fn give_back(&self) {
+        if let Some(place) = self.place.get() {
+            self.registry().give_back(place);
+        }
+    }
+}
+
+impl Platform for Linux {
+    #[inline(always)]
+    fn control(&self) -> &Control {
+        &Page::of(&self.mapping).control
+    }
+
+    #[inline(always)]
+    fn me(&self) -> u32 {
+        // Relaxed, both: no other thread's doing matters but for these words themselves.
+        let me = self.me.load(Ordering::Relaxed);
+        match (me >> 32) as u32 == self.process.load(Ordering::Relaxed) {
+            true => me as u32,
+            false => 0,
+        }
+    }
+
+    #[cold]
+    fn enter(&self) -> Result<(), Failure> {
+        let _counting = self.counting();
+        if self.place.get().is_some() {
+            return Ok(());
+        }
+        let sides = Sides(self.stands.load(Ordering::Relaxed));
+        let place = self.registry().claim(self.mapping.file(), sides);
+        self.take(place.map_err(|e| sys::refused("cannot take part in the queue", e))?);
+        // Only now, so that there was always one of the two.
+        self.place.inherited().for_each(Place::let_go);
+        Ok(())
+    }
+
+    fn is_alive(&self, owner: u32) -> bool {
+        let place = self.place.get();
+        place.is_none_or(|place| self.registry().is_alive(place, owner))
+    }
+
+    fn pause(&self, round: u32, _: &Word32, _: u32) {
+        match round {
+            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            // Not many: where others have work, each takes as long as they like to.
+            6..10 => std::thread::yield_now(),
+            _ => std::thread::sleep(Duration::from_micros(50 << (round - 10).min(4))),
+        }
+    }
+
+    fn now(&self) -> u32 {
+        let now = clock_gettime(ClockId::MonotonicCoarse);
+        (now.tv_sec * 1000 + now.tv_nsec / 1_000_000) as u32
+    }
+
+    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool {
+        let timeout = Timespec::try_from(at_most).ok();
+        // Not `PRIVATE`: it must work across processes.
+        let slept = futex::wait(word.atomic(), futex::Flags::empty(), seen, timeout.as_ref());
+        matches!(slept, Err(Errno::TIMEDOUT))
+    }
+
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool {
+        let mut until = Timespec::try_from(at_most).expect("some seconds");
+        until += clock_gettime(ClockId::Monotonic);
+        let on = |word: &AtomicU32, value: u32, flags| {
+            let mut wait = futex::Wait::new();
+            wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+            (wait.val, wait.flags) = (value.into(), flags);
+            wait
+        };
+        let shared = futex::WaitFlags::SIZE_U32;
+        let own = shared.union(futex::WaitFlags::PRIVATE);
+        let both = [on(word.atomic(), seen, shared), on(led, 1, own)];
+        let flags = futex::WaitvFlags::empty();
+        match futex::waitv(&both, flags, Some(&until), ClockId::Monotonic) {
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
+            Err(Errno::TIMEDOUT) => true,
+            // Systems before Linux 5.16 wait for one word only: each looks again by itself.
+            Err(_) => self.sleep(word, seen, at_most.min(crate::linux::wait::NET)),
+        }
+    }
+
+    fn call(&self, led: &AtomicU32) {
+        let _ = futex::wake(led, futex::Flags::PRIVATE, 1);
+    }
+
+    fn wake(&self, word: &Word32, sleepers: u32) {
+        // It fails only for a bad address, which this is not.
+        let sleepers = sleepers.min(i32::MAX as u32);
+        let _ = futex::wake(word.atomic(), futex::Flags::empty(), sleepers);
+    }
+
+    #[cold]
+    fn ring(&self, end: End) {
+        let bell = bell(&self.bells, end);
+        let ring = || rustix::io::write(bell, &1u64.to_ne_bytes());
+        if ring().is_err() {
+            // Its count is full, which takes an age, or malice.
+            let _ = rustix::io::read(bell, &mut [0; 8]);
+            let _ = ring();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn linux() -> Linux {
+        let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
+        let registry = &Page::of(&mapping).registry;
+        let claim = registry.claim(mapping.file(), Sides::BOTH).unwrap();
+        Linux::new(mapping, claim, Sides::BOTH, bells().unwrap())
+    }
+
+    /// How often it has rung.
+    fn rings(linux: &Linux, end: End) -> u64 {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(bell(linux.bells(), end), &mut count);
+        u64::from_ne_bytes(count)
+    }
+
+    #[test]
+    fn each_has_a_name_until_it_dies_or_gives_it_back() {
+        let linux = linux();
+        let memory = linux.mapping().clone();
+        let claim = || Page::of(&memory).registry.claim(memory.file(), Sides::BOTH);
+        assert_eq!(linux.me(), 0x100);
+        let other = claim().unwrap();
+        assert!(linux.is_alive(0x100) && linux.is_alive(other.owner()));
+        let dead = other.owner();
+        drop(other);
+        linux.give_back();
+        // Children of other tests that just start may hold what is closed here.
+        let late = Instant::now() + Duration::from_secs(20);
+        while linux.is_alive(dead) {
+            assert!(Instant::now() < late, "it lives on");
+        }
+        drop(linux);
+        loop {
+            let next = claim().unwrap();
+            if next.owner() == 0x200 {
+                break;
+            }
+            Page::of(&memory).registry.give_back(&next);
+            assert!(Instant::now() < late, "{:x}", next.owner());
+        }
+    }
+
+    #[test]
+    fn each_end_has_a_bell() {
+        let linux = linux();
+        for (end, other) in [(End::Tail, End::Head), (End::Head, End::Tail)] {
+            linux.ring(end);
+            linux.ring(end);
+            assert_eq!((rings(&linux, end), rings(&linux, other)), (2, 0));
+            // As often as it can.
+            let full = u64::MAX - 1;
+            rustix::io::write(bell(linux.bells(), end), &full.to_ne_bytes()).unwrap();
+            linux.ring(end);
+            assert_eq!(rings(&linux, end), 1, "it rings anew");
+        }
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_or_its_time_runs_out() {
+        let linux = linux();
+        let word = &linux.control().tail.moved;
+        assert!(linux.sleep(word, 0, Duration::from_millis(1)));
+        let long = Duration::from_secs(60);
+        assert!(!linux.sleep(word, 1, long), "it is not what was seen");
+        let woken = std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| linux.sleep(word, 0, long));
+            while !sleeper.is_finished() {
+                linux.wake(word, 1);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            !sleeper.join().unwrap()
+        });
+        assert!(woken);
+    }
+
+    #[test]
+    fn a_pause_grows() {
+        let linux = linux();
+        let word = &linux.control().tail.lock;
+        let least = |round| {
+            let pauses = (0..20).map(|_| {
+                let begun = Instant::now();
+                linux.pause(round, word, 0);
+                begun.elapsed()
+            });
+            pauses.min().unwrap()
+        };
+        (0..10).for_each(|round| linux.pause(round, word, 0));
+        for (round, micros) in [(10, 50), (11, 100), (14, 800), (99, 800)] {
+            let (least, wanted) = (least(round), Duration::from_micros(micros));
+            assert!(wanted <= least, "round {round}: {least:?}");
+        }
+        // On a busy machine only some of them are as short as they can be.
+        let shorter = (0..100).any(|_| least(10) < Duration::from_micros(800));
+        assert!(shorter, "not all the same");
+    }
+
+    #[test]
+    fn the_clock_counts_milliseconds() {
+        let linux = linux();
+        let exact = || {
+            let now = clock_gettime(ClockId::Monotonic);
+            Duration::try_from(now).unwrap().as_millis() as u32
+        };
+        for _ in 0..50 {
+            let (before, now, after) = (exact(), linux.now(), exact());
+            // A coarse one is late by a tick.
+            assert!(now.wrapping_sub(before.wrapping_sub(20)) <= after.wrapping_sub(before) + 20);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Shared memory that lies: a participant may write anything there. Whatever it wrote,
+//! the others' operations end, in a failure if need be, and nobody panics.
+
+use crate::codec::Raw;
+use crate::linux::engine::layout::Line;
+use crate::linux::membership::registry::Sides;
+use crate::linux::queue::handle::{Handle, Shareable};
+use crate::linux::queue::platform::Page;
+use crate::sys::{Word32, Word64};
+use crate::{PipeQueue, ShmQueue};
+use proptest::prelude::*;
+use queue_core::{Bound, Create, FailureKind, Queue, TryPopError, TryPushError};
+use rustix::fd::BorrowedFd;
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A word of the shared memory, and what to write to it.
+#[derive(Clone, Copy, Debug)]
+struct Lie {
+    word: usize,
+    /// Added to what is there, or put in its place.
+    value: u64,
+    added: bool,
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    let value = prop_oneof![
+        0..4u64,
+        (0..100u64).prop_map(|n| n << 32),
+        (0..100u64).prop_map(|n| u64::MAX - n),
+        (0..100u64).prop_map(|n| u64::from(u32::MAX) - n),
+        any::<u64>(),
+    ];
+    (0..100usize, value, any::<bool>()).prop_map(|(word, value, added)| Lie { word, value, added })
+}
+
+impl Lie {
+    /// All but who holds the locks: who says that a living one does makes all wait.
+    fn tell(self, page: &Page) {
+        let control = &page.control;
+        let lines: [&Line; 2] = [&control.tail, &control.head];
+        let mut small: Vec<&Word32> = vec![&control.closed, &control.bulky];
+        let mut large: Vec<&Word64> = Vec::new();
+        for line in lines {
+            small.extend([&line.torn, &line.waiting, &line.armed, &line.moved.0]);
+            large.extend([&line.seen, &line.shown.mark]);
+            large.extend(&line.notes);
+        }
+        let word = self.word % (small.len() + large.len());
+        let new = |old: u64| {
+            if self.added {
+                old.wrapping_add(self.value)
+            } else {
+                self.value
+            }
+        };
+        match small.get(word) {
+            Some(small) => small.store(new(small.load(Relaxed).into()) as u32, Relaxed),
+            None => {
+                let large = large[word - small.len()];
+                large.store(new(large.load(Relaxed)), Relaxed);
+            }
+        }
+    }
+}
+
+/// What does not depend on the lies: whoever is told something fails in a way it may.
+fn use_it<Q: Queue<Vec<u8>>>(queue: &Q) {
+    let allowed = |kind| {
+        let kinds = [FailureKind::Corrupt, FailureKind::TooLarge, FailureKind::Io];
+        assert!(kinds.contains(&kind), "{kind}");
+    };
+    for size in [3, 300, 3000] {
+        if let Err(TryPushError::Failed(item, failure)) = queue.try_push(vec![1; size]) {
+            assert_eq!(item.len(), size);
+            allowed(failure.kind());
+        }
+        let mut items: VecDeque<_> = (0..5).map(|n| vec![n; size]).collect();
+        let _ = queue.try_push_many(&mut items);
+        if let Err(TryPopError::Failed(failure)) = queue.try_pop() {
+            allowed(failure.kind());
+        }
+        let mut into = Vec::new();
+        let _ = queue.try_pop_many(&mut into, 3);
+        let _ = (queue.len(), queue.is_full(), queue.is_closed());
+    }
+}
+
+fn lie_to<Q: Queue<Vec<u8>>, S: Shareable>(
+    queue: &Q,
+    handle: &Handle<Vec<u8>, Raw, S>,
+    lies: &[Lie],
+) {
+    (0..20).for_each(|n| drop(queue.try_push(vec![n; 100 * usize::from(n)])));
+    for lie in lies {
+        lie.tell(Page::of(handle.mapping()));
+        use_it(queue);
+    }
+    queue.close();
+}
+
+proptest! {
+    #[test]
+    fn lies_to_a_pipe_queue(lies in prop::collection::vec(lie(), 1..8), bounded: bool) {
+        let bound = if bounded { queue_core::Bound::items(30) } else { queue_core::Bound::Unbounded };
+        let options = PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
+        let queue = options.memory_limit(1 << 20).create(bound).unwrap();
+        lie_to(&queue, &queue.0, &lies);
+    }
+
+    #[test]
+    fn lies_to_a_shm_queue(lies in prop::collection::vec(lie(), 1..8), bounded: bool) {
+        let bound = if bounded { queue_core::Bound::items(30) } else { queue_core::Bound::Unbounded };
+        let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
+        let queue = options.memory_limit(1 << 20).create(bound).unwrap();
+        lie_to(&queue, &queue.0, &lies);
+    }
+}
+
+/// Opens the queue a second time, after one word of what it says of itself was changed.
+fn lie_of<Q: Queue<Vec<u8>>, S: Shareable>(
+    handle: &Handle<Vec<u8>, Raw, S>,
+    open: impl Fn(Handle<Vec<u8>, Raw, S>) -> Q,
+    lie: Lie,
+) {
+    let at = (lie.word % 7 * 8) as u64;
+    let memory = handle.mapping().file();
+    let mut word = [0; 8];
+    rustix::io::pread(memory, &mut word, at).unwrap();
+    let value = match lie.added {
+        true => u64::from_ne_bytes(word).wrapping_add(lie.value),
+        false => lie.value,
+    };
+    rustix::io::pwrite(memory, &value.to_ne_bytes(), at).unwrap();
+    let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
+    let parts = handle.parts().iter().map(duplicate).collect();
+    match Handle::open(parts, Sides::BOTH) {
+        // It may do: a limit that is another one, say.
+        Ok(handle) => use_it(&open(handle)),
+        Err(failure) => {
+            let kinds = [FailureKind::Corrupt, FailureKind::Mismatch];
+            assert!(kinds.contains(&failure.kind()), "{failure:#}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn lies_of_a_pipe_queue(lie in lie()) {
+        let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
+        lie_of(&queue.0, PipeQueue, lie);
+    }
+
+    #[test]
+    fn lies_of_a_shm_queue(lie in lie()) {
+        let queue = ShmQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
+        lie_of(&queue.0, ShmQueue, lie);
+    }
+}

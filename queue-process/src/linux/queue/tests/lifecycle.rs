@@ -1,0 +1,192 @@
+//! Queues that are made, opened and left, as their handles see it.
+
+use crate::codec::Raw;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::platform::Platform;
+use crate::linux::membership::registry::Sides;
+use crate::linux::queue::format;
+use crate::linux::queue::handle::{Handle, Parts};
+use crate::linux::queue::platform::{Page, bells};
+use crate::linux::wait::NET;
+use crate::sys::Mapping;
+use crate::types::Types;
+use crate::{PipeQueue, ShmQueue};
+use queue_core::{Bound, Create, FailureKind, Queue, Side};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+type Bytes = ShmQueue<Vec<u8>, Raw>;
+
+/// Duplicates of what the queue is made of.
+fn parts(queue: &Bytes) -> Parts {
+    let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
+    queue.0.parts().iter().map(duplicate).collect()
+}
+
+#[test]
+fn limits_that_are_too_high_are_refused() {
+    let item = |bytes| PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(bytes);
+    let too_large = |options: crate::PipeOptions<_, _>, bound| match options.create(bound) {
+        Ok(_) => false,
+        Err(failure) => failure.kind() == FailureKind::TooLarge,
+    };
+    assert!(!too_large(item(1 << 30), Bound::items(1)));
+    assert!(too_large(item((1 << 30) + 1), Bound::items(1)));
+    assert!(!too_large(item(1), Bound::items(1 << 31)));
+    assert!(too_large(item(1), Bound::items((1 << 31) + 1)));
+}
+
+#[test]
+fn a_bounded_queue_has_memory_for_all_its_items() {
+    let options = || PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(1000);
+    let memory = |bound| {
+        let queue = options().memory_limit(5000).create(bound).unwrap();
+        queue.0.shared().limits.memory
+    };
+    assert_eq!(memory(Bound::items(3)), 3 * (1000 + 128));
+    assert_eq!(memory(Bound::items(1 << 31)), 64 << 30, "the most");
+    assert_eq!(memory(Bound::Unbounded), 5000);
+}
+
+#[test]
+fn what_is_too_small_is_no_queue() {
+    let corrupt = |parts| {
+        let opened =
+            Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(parts, Sides::BOTH);
+        assert_eq!(opened.err().unwrap().kind(), FailureKind::Corrupt);
+    };
+    let with = |mapping: &Mapping| {
+        let bells = bells().unwrap();
+        let fds = [mapping.file(), bells[0].as_fd(), bells[1].as_fd()];
+        fds.map(|fd| fd.try_clone_to_owned().unwrap()).into()
+    };
+    corrupt(with(&Mapping::create("no page", 4096, 4096).unwrap()));
+    corrupt(Parts::new());
+
+    // It says that it has one word more than it has.
+    let limits = Bytes::options().limits(Bound::items(1));
+    let len = Page::END + limits.memory as usize;
+    let mapping = Mapping::create("queue", len, Page::END).unwrap();
+    let says = |memory| {
+        let types = Types::of::<Vec<u8>, Raw>();
+        let limits = format::Limits { memory, ..limits };
+        Page::of(&mapping).identity.write(1, &types, &limits);
+        with(&mapping)
+    };
+    Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(
+        says(limits.memory),
+        Sides::BOTH,
+    )
+    .unwrap();
+    corrupt(says(limits.memory + 8));
+    corrupt(says(limits.memory + Page::END as u64));
+}
+
+#[test]
+fn a_glance_sees_about_how_much_there_is() {
+    let queue = Bytes::create(Bound::items(3)).unwrap();
+    queue.try_push(vec![]).unwrap();
+    let shared = queue.0.shared();
+    assert_eq!((shared.glance(End::Tail), shared.glance(End::Head)), (1, 2));
+    let sides = [Side::Consumers, Side::Producers];
+    assert_eq!(sides.map(|side| queue.glance(side)), [1, 2]);
+    queue.close();
+    let much = usize::MAX;
+    assert_eq!(
+        (shared.glance(End::Tail), shared.glance(End::Head)),
+        (much, much)
+    );
+}
+
+#[test]
+fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
+    let half = NET.as_millis() as u32 / 2;
+    for (ago, due) in [(0, false), (1, false), (half, false), (half + 10, true)] {
+        loop {
+            let queue = Bytes::create(Bound::items(1)).unwrap();
+            let shared = queue.0.shared();
+            let linux = shared.engine.platform();
+            linux.leave(Side::Producers);
+            let now = linux.now();
+            shared
+                .patrolled
+                .store(now.wrapping_sub(ago), Ordering::Relaxed);
+            shared.patrol_now_and_then();
+            if linux.now() == now {
+                assert_eq!(queue.is_closed(), due, "{ago} ms after the last look");
+                break;
+            }
+            // The clock moved meanwhile: that was not exact. Once more.
+        }
+    }
+}
+
+#[test]
+fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
+    let queue = Bytes::create(Bound::items(1000)).unwrap();
+    let shared = queue.0.shared();
+    let linux = shared.engine.platform();
+    // For a while it looks in vain, and so less and less often.
+    let push = || queue.try_push(vec![]).is_ok();
+    assert!((0..100).all(|_| push()));
+    linux.leave(Side::Consumers);
+    let long_ago = linux.now().wrapping_sub(1000);
+    shared.patrolled.store(long_ago, Ordering::Relaxed);
+    assert!((0..100).take_while(|_| push()).count() < 20);
+    assert!(queue.is_closed());
+}
+
+#[test]
+fn the_last_of_a_side_closes_as_it_goes() {
+    for side in [Side::Producers, Side::Consumers] {
+        let queue = Bytes::create(Bound::items(1)).unwrap();
+        let half = queue.0.half(side).unwrap();
+        assert!(!half.shared().engine.is_closed());
+        drop(queue);
+        assert!(half.shared().engine.is_closed(), "nobody on the other side");
+    }
+}
+
+#[test]
+fn who_has_no_ends_of_a_side_does_not_count_there() {
+    let queue = Bytes::create(Bound::items(1)).unwrap();
+    let other = Handle::<Vec<u8>, Raw, _>::open(parts(&queue), Sides::BOTH)
+        .map(ShmQueue)
+        .unwrap();
+    let held = |side| other.0.shared().engine.platform().is_held(side);
+    for queue in [&queue, &other] {
+        queue.0.shared().retire(Side::Producers);
+    }
+    assert!(!held(Side::Producers) && held(Side::Consumers));
+    assert!(queue.is_closed());
+    queue.0.shared().enlist(Side::Producers);
+    assert!(held(Side::Producers));
+
+    // Who was given one half stands on that side alone.
+    let consumer = queue.0.half(Side::Consumers).unwrap();
+    queue.0.shared().retire(Side::Producers);
+    consumer.shared().enlist(Side::Producers);
+    assert!(!held(Side::Producers));
+}
+
+#[test]
+fn a_queue_describes_itself() {
+    let queue = ShmQueue::<u8>::options()
+        .max_item_bytes(9)
+        .create(Bound::items(3))
+        .unwrap();
+    queue.try_push(1).unwrap();
+    let said = format!("{queue:?}");
+    let expected = "ShmQueue { len: 1, capacity: Some(3), closed: false, max_item_bytes: 9, ";
+    assert!(said.starts_with(expected), "{said}");
+    let said = format!("{:?}", queue.listen_places());
+    assert_eq!(said, "Listener { end: Head, .. }");
+}
+
+#[test]
+fn the_parts_are_all_that_a_queue_is() {
+    let queue = Bytes::create(Bound::items(1)).unwrap();
+    assert_eq!(queue.0.parts().len(), 3);
+    assert!(Arc::ptr_eq(queue.0.mapping(), queue.clone().0.mapping()));
+}

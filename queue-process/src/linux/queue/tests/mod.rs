@@ -1,0 +1,4 @@
+mod corrupt_memory;
+mod counter_wrap;
+mod lifecycle;
+mod out_of_memory;

@@ -1,0 +1,18 @@
+//! [`ShmQueue`](queue::ShmQueue): a queue whose items are in shared memory.
+
+pub(crate) mod arena;
+#[cfg(not(loom))]
+mod mapped;
+#[cfg(not(loom))]
+mod options;
+mod position;
+#[cfg(not(loom))]
+pub(crate) mod queue;
+mod state;
+pub(crate) mod storage;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+#[cfg(not(loom))]
+pub use {options::ShmOptions, queue::ShmQueue};

@@ -1,0 +1,153 @@
+//! [`ShmOptions`]: a `ShmQueue` made to measure.
+
+use super::mapped::Mapped;
+use super::queue::{MOST, ShmQueue, Storage, WINDOW};
+use super::storage::Ring;
+use crate::codec::Codec;
+use crate::linux::queue::format::Limits;
+use crate::linux::queue::handle::Handle;
+use queue_core::{Bound, Failure};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// What can be chosen of a [`ShmQueue`] beyond its bound, from [`ShmQueue::options`].
+///
+/// ```
+/// use queue_process::{Bound, ShmQueue, Queue};
+/// let lines = ShmQueue::<String>::options()
+///     .max_item_bytes(100)
+///     .create(Bound::items(8))?;
+/// lines.push("short".into())?;
+/// let refused = lines.push("long".repeat(100)).unwrap_err();
+/// assert_eq!(refused.into_item().len(), 400); // and the queue is as it was
+/// assert_eq!(lines.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ShmOptions<T, C> {
+    item: u32,
+    memory: u64,
+    types: PhantomData<fn(T) -> C>,
+}
+
+impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
+    pub(super) fn new() -> Self {
+        Self {
+            item: 1 << 20,
+            memory: 1 << 30,
+            types: PhantomData,
+        }
+    }
+
+    /// How many bytes an item may have, at most 1 GiB; by default 1 MiB. Costs nothing
+    /// but address space.
+    #[must_use]
+    pub fn max_item_bytes(self, bytes: usize) -> Self {
+        // What is too much is refused when the queue is created.
+        Self {
+            item: u32::try_from(bytes).unwrap_or(u32::MAX),
+            ..self
+        }
+    }
+
+    /// How many bytes of items an unbounded queue holds at least; by default 1 GiB, at
+    /// most 7 GiB. It may take twice that. A bounded queue has room for all its items,
+    /// however large, up to 16 GiB in all.
+    #[must_use]
+    pub fn memory_limit(self, bytes: usize) -> Self {
+        Self {
+            memory: bytes as u64,
+            ..self
+        }
+    }
+
+    /// An empty, open queue.
+    ///
+    /// # Errors
+    /// `TooLarge` for limits that are too high, or what the system says.
+    pub fn create(self, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
+        Ok(ShmQueue(Handle::create(self.limits(bound))?))
+    }
+
+    /// An empty, open queue that has a name: see [`ShmQueue::create_named`].
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and as [`ShmQueue::create_named`].
+    pub fn create_named(self, name: &str, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
+        let queue = self.create(bound)?;
+        queue.0.offer(name)?;
+        Ok(queue)
+    }
+
+    pub(crate) fn limits(&self, bound: Bound) -> Limits {
+        let item = self.item;
+        let records = match bound {
+            Bound::Items(n) => n.get() as u64,
+            // Every record, however small its item, takes no more than this share.
+            Bound::Unbounded => self.memory.div_ceil(u64::from(item.max(8))),
+        };
+        let words = Ring::<Mapped>::words_for(records, item.min(Limits::MAX_ITEM), WINDOW);
+        let least = <Storage>::words_for(1, item.min(Limits::MAX_ITEM), WINDOW);
+        Limits {
+            bound,
+            item,
+            memory: words.min(MOST).max(least) * 8,
+        }
+    }
+}
+
+impl<T, C> fmt::Debug for ShmOptions<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShmOptions")
+            .field("max_item_bytes", &self.item)
+            .field("memory_limit", &self.memory)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Raw;
+    use crate::linux::queue::handle::Shareable;
+
+    fn memory(item: usize, memory: usize, bound: Bound) -> u64 {
+        let options = ShmOptions::<Vec<u8>, Raw>::new().max_item_bytes(item);
+        options.memory_limit(memory).limits(bound).memory
+    }
+
+    /// What a ring takes for so many records of two words.
+    const fn records(count: u64) -> u64 {
+        (2 * (count + 4) * 2 + 2 * WINDOW as u64 + 2) * 8
+    }
+
+    #[test]
+    fn a_queue_has_room_for_all_that_it_takes() {
+        assert_eq!(memory(8, 0, Bound::items(3)), records(3));
+        assert_eq!(memory(8, 8000, Bound::Unbounded), records(1000));
+        assert_eq!(memory(1, 8000, Bound::Unbounded), records(1000));
+        assert_eq!(memory(8, usize::MAX, Bound::Unbounded), MOST * 8);
+    }
+
+    #[test]
+    fn memory_that_makes_no_sense_is_refused() {
+        let mapped = |memory| {
+            let (bound, item) = (Bound::Unbounded, 8);
+            <Storage>::mapped(&Limits {
+                bound,
+                item,
+                memory,
+            })
+            .ok()
+        };
+        let least = records(1);
+        assert_eq!(mapped(least), Some(least as usize));
+        assert_eq!(
+            mapped(least + 8 + 7),
+            Some(least as usize + 8),
+            "whole words"
+        );
+        assert_eq!(mapped(least - 1), None);
+        assert_eq!(mapped(16 << 30), Some(16 << 30));
+        assert_eq!(mapped((16 << 30) + 8), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! [`ShmQueue`]: between processes at memory speed.
+
+use super::mapped::Mapped;
+use super::options::ShmOptions;
+use super::storage::Ring;
+use crate::codec::{Codec, Postcard};
+use crate::linux::engine::storage::corrupt;
+use crate::linux::queue::format::Limits;
+use crate::linux::queue::handle::{Handle, Shareable};
+use crate::linux::queue::kind::kind;
+use crate::linux::queue::platform::Page;
+use crate::linux::share::kind::handover;
+use crate::sys::Mapping;
+use queue_core::Failure;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+pub(crate) type Storage = Ring<Mapped>;
+
+/// A queue between processes on one Linux machine, in memory that they share.
+///
+/// Items lie in a ring inside a sealed memory file that every process has mapped; an
+/// uncontended operation is one atomic exchange and a copy, and no system call.
+/// Whoever must wait spins a moment and then sleeps in the kernel.
+///
+/// # When to take it, and when not
+///
+/// Take it for speed between processes that trust each other: whoever shares the
+/// memory can write anything into it. Such a process can make this one's operations fail
+/// ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or give it forged items, but not
+/// crash it, nor reach any other memory of it. For processes that you trust less, and off
+/// Linux, take [`IpcQueue`](crate::IpcQueue), whose host alone has the items.
+///
+/// # Death
+///
+/// Any participant may be killed at any instruction. Its half-written item vanishes;
+/// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
+/// it had pushed stays. When the last process of a side dies, the queue closes: who waits is
+/// told within a tenth of a second; who does not, but pushes, tries, or asks `is_closed`, learns
+/// of it by that, of a burst of pushes at the sixteenth at the latest. While nobody does any of
+/// this, nobody looks for the dead.
+///
+/// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If that happens in the moment
+/// of a push or pop in which it works at one end of the queue, the others wait at that end
+/// until it goes on: also with a time limit, in `try_` verbs, and to close the queue. Futures that
+/// wait for this queue are then not woken; those of the process's other queues are.
+///
+/// # Limits
+///
+/// * An item has at most [`max_item_bytes`](ShmOptions::max_item_bytes) bytes, by default
+///   1 MiB.
+/// * An unbounded queue holds at least [`memory_limit`](ShmOptions::memory_limit) bytes of
+///   items, by default 1 GiB; a push beyond fails with
+///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and given
+///   back about a second after the queue was drained, by whoever waits for it then or uses
+///   it next; when the system has none, a push fails with
+///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
+/// * 256 openings at a time, of all processes together. A process has
+///   one for each time that it made, took, opened or fetched the queue, or a
+///   [`half`](Self::half) of it (clones share one), a child from `spawn` on, and a queue in a
+///   message until it is fetched. One more is refused with
+///   [`Io`](queue_core::FailureKind::Io), or as a child by `spawn` (`EUSERS`).
+/// * A child made by `fork` without starting a program becomes a participant of its own when it
+///   uses its copy of a handle: see [there](crate#when-a-process-forks).
+/// * `/proc` must be there, and in each process that takes part.
+///
+/// ```
+/// use queue_process::{Queue, ShmQueue};
+/// let jobs = ShmQueue::<(u32, String)>::bounded(64);
+/// jobs.push((7, "seven".into())).unwrap();
+/// assert_eq!(jobs.pop().unwrap(), (7, "seven".into()));
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
+#[doc(alias("channel", "shared_memory", "ipc"))]
+pub struct ShmQueue<T, C = Postcard>(pub(crate) Handle<T, C, Storage>);
+
+impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
+    /// What can be chosen beyond the bound.
+    ///
+    /// ```
+    /// use queue_process::{Bound, FailureKind, Queue, ShmQueue};
+    /// let queue = ShmQueue::<String>::options().max_item_bytes(8).create(Bound::items(4))?;
+    /// queue.push("small".into()).unwrap();
+    /// let error = queue.push("much too large".into()).unwrap_err();
+    /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
+    /// assert_eq!(error.into_item(), "much too large");
+    /// # Ok::<(), queue_process::Failure>(())
+    /// ```
+    pub fn options() -> ShmOptions<T, C> {
+        ShmOptions::new()
+    }
+}
+
+kind!(ShmQueue);
+handover!(ShmQueue);
+
+/// How many words a nearly empty queue uses: 64 KiB.
+pub(super) const WINDOW: usize = (64 << 10) / 8;
+
+/// How many words an empty queue keeps: 8 MiB.
+const KEEP: usize = (8 << 20) / 8;
+
+/// The most words that an arena can have, for positions are 32 bits: 16 GiB.
+pub(super) const MOST: u64 = 1 << 31;
+
+impl Shareable for Storage {
+    const KIND: u32 = 1;
+    const DESCRIPTORS: usize = 0;
+
+    fn mapped(limits: &Limits) -> Result<usize, Failure> {
+        let words = limits.memory / 8;
+        let least = Self::words_for(1, limits.item, WINDOW);
+        if words < least || words > MOST {
+            return Err(corrupt("the memory of the queue makes no sense"));
+        }
+        Ok(words as usize * 8)
+    }
+
+    fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
+        let words = (mapping.len() - Page::END) / 8;
+        Ok(Ring::new(
+            Mapped::new(mapping.clone(), words),
+            limits.item,
+            WINDOW,
+            KEEP,
+        ))
+    }
+
+    fn open(mapping: &Arc<Mapping>, limits: &Limits, _: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let words = Self::mapped(limits)? / 8;
+        Ok(Ring::new(
+            Mapped::new(mapping.clone(), words),
+            limits.item,
+            WINDOW,
+            KEEP,
+        ))
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+}

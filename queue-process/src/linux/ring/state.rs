@@ -1,0 +1,36 @@
+//! [`Notes`]: what pushers keep on the tail line for one another, under the tail lock. What
+//! they mean is on the [`ring`](super::storage)'s page.
+
+use crate::linux::engine::layout::Control;
+use queue_core::sync::atomic::Ordering;
+
+/// Where the last leap went, or 0.
+pub(super) const BASE: usize = 0;
+/// How many words the window has.
+pub(super) const WINDOW: usize = 1;
+/// The upper end of what was live at the last wrap.
+pub(super) const TOP: usize = 2;
+/// Up to where the arena has memory.
+pub(super) const GROWN: usize = 3;
+/// Up to where records can be written at the tail without another look, or 0.
+pub(super) const ROOM: usize = 4;
+
+/// The notes, which hold words of the arena.
+pub(super) struct Notes<'a> {
+    pub(super) control: &'a Control,
+}
+
+impl Notes<'_> {
+    // Relaxed, both: under the tail lock.
+    #[inline(always)]
+    pub(super) fn get(&self, note: usize) -> usize {
+        // Words of the arena: whatever they say, every use is checked against its end.
+        let word = self.control.tail.notes[note].load(Ordering::Relaxed);
+        word.min(u64::from(u32::MAX)) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&self, note: usize, word: usize) {
+        self.control.tail.notes[note].store(word as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,364 @@
+//! [`Ring`]: records of any size, one behind the other in an arena.
+//!
+//! A record is a header word and the bytes, padded to words; all positions count words.
+//! The live records are a chain from head to tail that runs upwards, except where a
+//! *jump* record sends it elsewhere. It has one of three shapes:
+//!
+//! ```text
+//! plain     ____[head......tail______________        up, within the arena
+//! wrapped   ......tail___[head.......J_______        J jumps to 0
+//! leapt     ....J____[head...J.......|.....tail___   the first J to 0, then one to `base`
+//! ```
+//!
+//! A queue that is nearly empty should stay in the processor's caches, however large its
+//! arena: so the tail wraps as soon as it has left a small *window*, if the front is free
+//! by then. If the backlog outgrows the window, the tail of the wrapped shape runs into
+//! the head; it then leaps over all that is live, to `top`, and goes on upwards from there,
+//! with a larger window. An arena of twice the live bytes (and a little) has room always.
+//!
+//! Pushers keep five words under the tail lock: `base`, where the last leap went, or 0
+//! once wrapped again; `window`; `top`, the upper end of what was live at the last wrap;
+//! `grown`, up to where the arena has memory; and `room`, up to where records go without
+//! any of these questions being asked again. All are written before the tail is
+//! published, and mean no harm if it never is: at worst the tail goes on upwards where it
+//! might have wrapped.
+
+use super::arena::Arena;
+use super::position::Place;
+use super::state::{BASE, GROWN, Notes, ROOM, TOP, WINDOW};
+use crate::linux::engine::batch::{Frames, RECORD};
+use crate::linux::engine::inline_item::{Item, SMALL};
+use crate::linux::engine::layout::{Control, Mark};
+use crate::linux::engine::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering;
+
+/// The storage of a queue in an [`Arena`].
+#[derive(Debug)]
+pub(crate) struct Ring<A> {
+    pub(super) arena: A,
+    /// How many bytes an item may have.
+    item: u32,
+    /// How many words a small window has: a queue that is nearly empty uses no more.
+    pub(super) window: usize,
+    /// How many words an empty queue may keep.
+    pub(super) keep: usize,
+}
+
+/// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
+const JUMP: u64 = 0x6a75_6d70 << 32;
+
+/// How many words ahead of the tail memory is asked for, so that it is on its way while
+/// items are written: whoever read it last has it on another core.
+const AHEAD: usize = 32;
+
+/// How many words a record of `len` bytes takes.
+#[inline]
+fn words(len: usize) -> usize {
+    1 + len.div_ceil(8)
+}
+
+impl<A: Arena> Ring<A> {
+    /// The ring in `arena` of items up to `item` bytes.
+    pub(crate) fn new(arena: A, item: u32, window: usize, keep: usize) -> Self {
+        Self {
+            arena,
+            item,
+            window,
+            keep,
+        }
+    }
+
+    /// How many words an arena needs for `items` items of up to `item` bytes with a small
+    /// window of `window` words, so that room never ends before places do.
+    pub(crate) fn words_for(items: u64, item: u32, window: usize) -> u64 {
+        let record = words(item as usize) as u64;
+        items
+            .saturating_add(4)
+            .saturating_mul(2 * record)
+            .saturating_add(2 * window as u64 + 2)
+    }
+
+    /// Writes the record of an item, with its word if it is a small one, at the tail or
+    /// where there is room for it: the new position.
+    #[inline(always)]
+    fn write_record(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        item: Item<'_>,
+    ) -> Result<Option<u32>, Failure> {
+        let (at, need) = (tail.position as usize, words(item.bytes.len()));
+        let room = Notes { control }.get(ROOM);
+        if at + need < room.min(self.end()) {
+            self.put(at, item);
+            return Ok(Some((at + need) as u32));
+        }
+        // Of a copy, so that the original need not lie in memory.
+        let mut seen = *head;
+        let position = self.write_elsewhere(control, tail, &mut seen, item);
+        *head = seen;
+        position
+    }
+
+    /// Writes a record to `at`, where it fits.
+    #[inline(always)]
+    fn put(&self, at: usize, Item { bytes, small }: Item<'_>) {
+        let header = RECORD | bytes.len() as u64;
+        match small {
+            Some(word) => self.arena.set_two(at, [header, word]),
+            None => {
+                self.arena.set(at, header);
+                self.arena.write(at + 1, bytes);
+            }
+        }
+        self.arena.announce(at + words(bytes.len()) + AHEAD);
+    }
+
+    /// [`write_record`](Self::write_record) where there may be no room at the tail.
+    #[cold]
+    fn write_elsewhere(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        item: Item<'_>,
+    ) -> Result<Option<u32>, Failure> {
+        let at = tail.position as usize;
+        if at > self.end() || head.mark.position as usize > self.end() {
+            return Err(corrupt("the queue's ends are outside its memory"));
+        }
+        let notes = Notes { control };
+        let need = words(item.bytes.len());
+        let empty = head.mark.count == tail.count;
+        let mut place = Place::Here;
+        if !self.fits_here(&notes, at, head, need) {
+            match self.find_place(&notes, at, head, empty, need) {
+                Some(found) => place = found,
+                None => return Ok(None),
+            }
+        }
+        if place.target(at) + need > self.end() {
+            return Err(corrupt("the notes of the queue's tail are damaged"));
+        }
+        // With the word for the jump that may come behind it.
+        let reach = (place.target(at) + need + 1).max(at + 1);
+        if let Err(failure) = self.grow(control, &notes, reach) {
+            place = Self::without_memory(&notes, at, head, need, failure)?;
+        }
+        let target = place.target(at);
+        self.put(target, item);
+        match place {
+            Place::Here => {
+                // Not within a batch: who dies leaves the tail where it is published, and
+                // between there and here may lie a jump.
+                if tail == control.tail.mark(Ordering::Relaxed) {
+                    notes.set(ROOM, self.room(&notes, target + need, head));
+                }
+            }
+            Place::Front => {
+                notes.set(ROOM, 0);
+                notes.set(BASE, 0);
+                notes.set(TOP, at + 1);
+            }
+            Place::Leap(top) => {
+                notes.set(ROOM, 0);
+                notes.set(BASE, top);
+                notes.set(WINDOW, (2 * top).min(self.end() / 2));
+            }
+        }
+        if target != at {
+            self.arena.set(at, JUMP | target as u64);
+        }
+        Ok(Some((target + need) as u32))
+    }
+
+    /// Writes these records at the tail if it is known that they fit there: the new
+    /// position.
+    fn write_here(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &Opposite<'_>,
+        records: &[u8],
+    ) -> Option<u32> {
+        let (at, need) = (tail.position as usize, records.len().div_ceil(8));
+        let notes = Notes { control };
+        let fits = head.mark.position as usize <= self.end()
+            && self.fits_here(&notes, at, head, need)
+            && at + need <= self.end();
+        // With the word for the jump that may come behind.
+        if !fits || self.grow(control, &notes, at + need + 1).is_err() {
+            return None;
+        }
+        self.arena.write(at, records);
+        self.arena.announce(at + need + AHEAD);
+        Some((at + need) as u32)
+    }
+
+    /// The record that the chain comes to from `at` on: where it is, and how many bytes its
+    /// item has.
+    #[inline(always)]
+    fn record_from(&self, mut at: usize) -> Result<(usize, usize), Failure> {
+        // No more than two jumps follow one another: one of a wrap and one of a trim.
+        for _ in 0..3 {
+            if at > self.end() {
+                break;
+            }
+            let header = self.arena.get(at);
+            let low = header as u32 as usize;
+            match header & !u64::from(u32::MAX) {
+                RECORD if low <= self.item as usize && at + words(low) <= self.end() => {
+                    return Ok((at, low));
+                }
+                JUMP => at = low,
+                _ => break,
+            }
+        }
+        Err(corrupt("what lies at the queue's head is no item"))
+    }
+}
+
+impl<A: Arena> Storage for Ring<A> {
+    #[inline(always)]
+    fn write(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        item: Item<'_>,
+    ) -> Result<Option<u32>, Failure> {
+        let position = self.write_record(control, tail, head, item)?;
+        if position.is_some() {
+            let latest = control.tail.shown.latest(tail.count);
+            match item.small {
+                Some(word) => latest.set(item.bytes.len(), word),
+                None => latest.clear(),
+            }
+        }
+        Ok(position)
+    }
+
+    fn write_many(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        frames: &Frames,
+        most: u32,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut written, mut at) = (0, tail);
+        while written < most {
+            // The rest in one piece; or, where that does not fit, one and then the others.
+            let rest = frames.records(written as usize, most as usize);
+            if let Some(position) = self.write_here(control, at, head, rest) {
+                at = at.advanced(most - written, position);
+                written = most;
+                break;
+            }
+            let item = Item::new(frames.get(written as usize));
+            match self.write_record(control, at, head, item) {
+                Ok(Some(position)) => at = at.advanced(1, position),
+                Err(failure) if written == 0 => return Err(failure),
+                Ok(None) | Err(_) => break,
+            }
+            written += 1;
+        }
+        if written != 0 {
+            // Of the last alone, for until there is a mark the item before is the latest.
+            control.tail.shown.latest(at.count.wrapping_sub(1)).clear();
+        }
+        Ok((written, at.position))
+    }
+
+    #[inline(always)]
+    fn read(&self, _: &Control, head: Mark, _: Mark, into: &mut Vec<u8>) -> Result<u32, Failure> {
+        let (at, len) = self.record_from(head.position as usize)?;
+        self.arena.read(at + 1, len, into);
+        Ok((at + words(len)) as u32)
+    }
+
+    #[inline(always)]
+    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
+        let shown = &control.tail.shown;
+        let (len, word) = shown.latest(tail.count.wrapping_sub(1)).get();
+        // Relaxed: after the loads in `get`, with Acquire.
+        if !(1..=SMALL).contains(&len) || shown.mark.load(Ordering::Relaxed) != tail.word() {
+            return false;
+        }
+        let end = into.len() + len;
+        into.extend_from_slice(&word.to_ne_bytes());
+        into.truncate(end);
+        true
+    }
+
+    fn read_many(
+        &self,
+        _: &Control,
+        head: Mark,
+        tail: Mark,
+        max: u32,
+        into: &mut Frames,
+    ) -> Result<(u32, u32), Failure> {
+        let (mut at, mut len) = self.record_from(head.position as usize)?;
+        // Others will most likely be as long.
+        self.arena.expect(at, words(len) * max as usize);
+        let (mut read, mut bytes) = (0, 0);
+        // Where the piece begins that lies behind one another.
+        let mut from = at;
+        let end = loop {
+            into.found(len);
+            read += 1;
+            bytes += len;
+            let next = at + words(len);
+            if read == max || bytes >= MOST_BYTES_AT_ONCE {
+                break next;
+            }
+            match self.record_from(next) {
+                Ok(found) => (at, len) = found,
+                Err(_) => break next,
+            }
+            if at != next {
+                self.arena.read(from, (next - from) * 8, &mut into.bytes);
+                from = at;
+            }
+        };
+        self.arena.read(from, (end - from) * 8, &mut into.bytes);
+        if head.items_until(tail) - read >= max {
+            // As many are there already.
+            self.arena.expect(end, end - from);
+        }
+        Ok((read, end as u32))
+    }
+
+    fn trim(&self, control: &Control) {
+        let notes = Notes { control };
+        let tail = control.tail.mark(Ordering::Relaxed);
+        let (at, grown) = (
+            tail.position as usize,
+            notes.get(GROWN).min(self.arena.words()),
+        );
+        if at >= grown || grown <= self.keep {
+            control.bulky.store(0, Ordering::Relaxed);
+            return;
+        }
+        // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
+        // jump, and the head after it, as a pop would go.
+        notes.set(ROOM, 0);
+        self.arena.set(at, JUMP);
+        let to_front = Mark {
+            count: tail.count,
+            position: 0,
+        };
+        notes.set(BASE, 0);
+        notes.set(WINDOW, 0);
+        notes.set(TOP, at + 1);
+        control.tail.set_mark(to_front);
+        control.head.set_mark(to_front);
+        // Nothing is live now. If we die here, the memory stays until the next time.
+        notes.set(GROWN, self.keep);
+        control.bulky.store(0, Ordering::Relaxed);
+        self.arena.shrink(self.keep, grown);
+    }
+}

@@ -1,0 +1,116 @@
+//! Handing a queue over inside a message.
+//!
+//! A message is bytes, and may be received by any process and at any time. So what
+//! stands in it is a name, drawn by lot, under which a thread of the sender has the queue
+//! ready for the one who receives the message. Until it is fetched the thread takes part
+//! in the queue in the receiver's place: the sender may drop its own handle at once.
+
+use super::child::sides;
+use super::fd_bundle::Parcel;
+use super::server::{Server, address, connect};
+use super::socket::{PATIENCE, receive, send};
+use crate::codec::Codec;
+use crate::linux::membership::member::Place;
+use crate::linux::membership::registry::Sides;
+use crate::linux::queue::handle::{Handle, Shareable};
+use crate::linux::queue::platform::Page;
+use crate::sys::{Mapping, refused};
+use queue_core::{Failure, FailureKind};
+use rustix::rand::{GetRandomFlags, getrandom};
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a queue inside a message is kept ready.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// Takes part in a queue and does nothing.
+struct Presence {
+    mapping: Arc<Mapping>,
+    claim: Place,
+}
+
+impl Presence {
+    fn new(mapping: &Arc<Mapping>, sides: Sides) -> Result<Self, Failure> {
+        let claim = Page::of(mapping)
+            .registry
+            .claim(mapping.file(), sides)
+            .and_then(|mut place| place.keep_from_children().map(|()| place))
+            .map_err(|e| refused("cannot take part in the queue", e))?;
+        Ok(Self {
+            mapping: Arc::clone(mapping),
+            claim,
+        })
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // If it was the last one of a side, the others notice that they are alone.
+        Page::of(&self.mapping).registry.give_back(&self.claim);
+    }
+}
+
+impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+    /// Makes the queue ready to be fetched, once: the text that says where.
+    pub(crate) fn to_message(&self) -> Result<String, Failure> {
+        let half = self.narrowed(None)?;
+        let parcel = Parcel::pack(&self.parts(), half)?;
+        let presence = Presence::new(self.mapping(), sides(half))?;
+        let mut lot = [0; 16];
+        getrandom(&mut lot, GetRandomFlags::empty())
+            .map_err(|e| refused("cannot draw a name for a queue", e))?;
+        let name = format!("message {:032x}", u128::from_ne_bytes(lot));
+        Server::detached(&address(&name)?, KEPT, move |mut stream| {
+            // Moved in here, for as long as the thread lives.
+            let _ = &presence;
+            if send(&stream, &parcel).is_err() {
+                return ControlFlow::Continue(());
+            }
+            // It hangs up when it takes part itself.
+            let _ = stream.set_read_timeout(Some(PATIENCE));
+            let _ = stream.read(&mut [0]);
+            ControlFlow::Break(())
+        })?;
+        Ok(name)
+    }
+
+    /// The queue that `text` says where to fetch.
+    pub(crate) fn from_message(text: &str) -> Result<Self, Failure> {
+        let gone = || {
+            let message = "the queue in a message is not kept for it any more";
+            Failure::new(FailureKind::PeerGone, message)
+        };
+        let stream = connect(&address(text)?, gone)?;
+        let Parcel { label, fds } = receive(&stream)?;
+        Self::open(fds, sides(label.half))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+    use std::time::Instant;
+
+    #[test]
+    fn who_kept_a_queue_for_a_message_gives_its_place_back() {
+        let queue = ShmQueue::<u8>::bounded(1);
+        let text = queue.0.to_message().unwrap();
+        let fetched = Handle::from_message(&text).map(ShmQueue::<u8>).unwrap();
+        let memory = queue.0.mapping();
+        let registry = &Page::of(memory).registry;
+        let late = Instant::now() + Duration::from_secs(20);
+        loop {
+            let next = registry.claim(memory.file(), Sides::BOTH).unwrap();
+            registry.give_back(&next);
+            match next.owner() & 0xff {
+                // Between the queue's and that of the fetched one.
+                1 => break,
+                other => assert!(Instant::now() < late, "{other} is the first that is free"),
+            }
+        }
+        drop(fetched);
+    }
+}

@@ -1,0 +1,12 @@
+//! Handing a queue of a Linux kind to another process.
+//!
+//! A queue is a bundle of descriptors ([`fd_bundle`]), which goes by inheritance to a [`child`],
+//! or through a socket to whoever knows a [name](named) or received a [`message`].
+
+mod child;
+mod fd_bundle;
+pub(crate) mod kind;
+mod message;
+mod named;
+pub(crate) mod server;
+mod socket;

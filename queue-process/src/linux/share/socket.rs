@@ -1,0 +1,182 @@
+//! Sending a [`Parcel`] through a socket, between processes of one user.
+
+use super::fd_bundle::{Label, MOST, Parcel, illegible};
+use crate::sys::{above_stdio, refused};
+use queue_core::{Failure, FailureKind};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
+};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// Longer than any label.
+const TEXT: usize = 128;
+
+/// How long one end waits for the other to do its small part.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The process at the other end of `stream`, and its user. The kernel says which they are, as
+/// of when that end connected or began to listen.
+pub(super) fn peer(stream: &UnixStream) -> io::Result<(u32, u32)> {
+    let theirs = sockopt::socket_peercred(stream)?;
+    let process = theirs.pid.as_raw_nonzero().get() as u32;
+    Ok((process, theirs.uid.as_raw()))
+}
+
+/// Refuses the other end of `stream` unless it is a process of this user.
+pub(super) fn same_user(stream: &UnixStream) -> Result<(), Failure> {
+    match peer(stream)? {
+        (_, user) if user == rustix::process::geteuid().as_raw() => Ok(()),
+        (process, user) => {
+            let message = format!("process {process} at the other end belongs to user {user}");
+            Err(Failure::new(FailureKind::Denied, message))
+        }
+    }
+}
+
+/// Sends `parcel`. It fits any socket's buffer, so this does not wait for the receiver.
+pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
+    let text = parcel.label.to_string();
+    let fds: Vec<BorrowedFd<'_>> = parcel.fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let flags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+    sendmsg(
+        stream,
+        &[IoSlice::new(text.as_bytes())],
+        &mut control,
+        flags,
+    )?;
+    Ok(())
+}
+
+/// Receives a parcel, or a failure in its place; waits for [`PATIENCE`] at most, whatever
+/// signals come.
+pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
+    let late = Instant::now() + PATIENCE;
+    let mut text = [0; TEXT];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = loop {
+        let left = late.saturating_duration_since(Instant::now());
+        // Zero would mean for ever.
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let mut slices = [IoSliceMut::new(&mut text)];
+        match recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) if !left.is_zero() => {}
+            Err(Errno::AGAIN | Errno::INTR) => return Err(silent(stream)),
+            Err(error) => return Err(no_answer(error.into())),
+            Ok(message) => break message,
+        }
+    };
+    let mut fds = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(some) = message {
+            fds.extend(some.map(above_stdio));
+        }
+    }
+    let fds = fds.into_iter().collect::<io::Result<Vec<_>>>();
+    if message.bytes == 0 {
+        return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        // Too many of them, or this process may not open so many.
+        let message = "could not receive all descriptors of the queue";
+        return Err(Failure::new(FailureKind::Io, message));
+    }
+    let text = std::str::from_utf8(&text[..message.bytes]);
+    let label: Label = text.map_err(|_| illegible("it is not text"))?.parse()?;
+    let fds = fds.map_err(|e| refused("cannot receive all descriptors of the queue", e))?;
+    if fds.is_empty() {
+        return Err(illegible("it came without descriptors"));
+    }
+    Ok(Parcel { label, fds })
+}
+
+#[cold]
+fn silent(stream: &UnixStream) -> Failure {
+    let who = match peer(stream) {
+        Ok((process, _)) => format!("process {process}"),
+        Err(_) => "the process".to_owned(),
+    };
+    let message = format!(
+        "{who}, which is to hand the queue over, has not answered for {PATIENCE:?}: it was \
+         stopped, or is another program"
+    );
+    Failure::new(FailureKind::PeerGone, message)
+}
+
+#[cold]
+fn no_answer(error: io::Error) -> Failure {
+    let message = "the process that hosts the queue did not hand it over";
+    Failure::caused(FailureKind::PeerGone, message, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use rustix::io::{FdFlags, fcntl_getfd, pread, pwrite};
+    use std::io::Write;
+
+    fn parcel(count: usize) -> Parcel {
+        let file = memfd_create("socket", MemfdFlags::CLOEXEC).unwrap();
+        Parcel::pack(&vec![file.as_fd(); count], None).unwrap()
+    }
+
+    #[test]
+    fn a_parcel_arrives() {
+        let (here, there) = UnixStream::pair().unwrap();
+        same_user(&here).unwrap();
+        let sent = parcel(4);
+        send(&here, &sent).unwrap();
+        let received = receive(&there).unwrap();
+        assert_eq!(received.label, sent.label);
+        assert_eq!(received.fds.len(), 4);
+        pwrite(&sent.fds[0], b"hello", 0).unwrap();
+        for fd in &received.fds {
+            assert_eq!(fcntl_getfd(fd).unwrap(), FdFlags::CLOEXEC);
+            let mut read = [0; 5];
+            pread(fd, &mut read, 0).unwrap();
+            assert_eq!(&read, b"hello");
+        }
+    }
+
+    #[test]
+    fn who_does_not_receive_keeps_nobody_waiting() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        here.set_write_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let (sent, begun) = (parcel(1), Instant::now());
+        let full = loop {
+            if let Err(error) = send(&here, &sent) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_no_parcel_is_refused() {
+        let refused = |bytes: &[u8]| {
+            let (mut here, there) = UnixStream::pair().unwrap();
+            here.write_all(bytes).unwrap();
+            drop(here);
+            receive(&there).unwrap_err().kind()
+        };
+        assert_eq!(refused(b""), FailureKind::PeerGone);
+        assert_eq!(refused(b"nonsense"), FailureKind::Corrupt);
+        assert_eq!(refused(&[0xff; 1000]), FailureKind::Corrupt);
+        let label = Label { id: 9, half: None }.to_string();
+        assert_eq!(refused(label.as_bytes()), FailureKind::Corrupt, "no fds");
+    }
+}

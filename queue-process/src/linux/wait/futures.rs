@@ -1,0 +1,183 @@
+//! How the futures of a process wait for an end of an [`Engine`] to move.
+//!
+//! They stand in a [`WaitList`], in the order they came. A thread of their process listens
+//! to the bell of the end, and wakes one of them for each item (or place) that came since
+//! it last looked: not all of them for each.
+//!
+//! 1. A future takes its place in the list, and then looks, under the lock of those who
+//!    would ring. If there is nothing it [arms](Engine::arm) the bell.
+//! 2. Whoever moves the end rings an armed bell and disarms it.
+//! 3. The thread hears that, looks under the same lock what has come, and wakes futures once
+//!    it has given the lock back. If there are more it looks again, until nothing has come:
+//!    then it arms the bell anew.
+//!
+//! What has come is told by the count of the end's mark. `told` is up to where futures were
+//! told: where the count was when there was nothing, or when the thread last looked. So as
+//! long as a future waits that was not woken, the futures that were woken and have not yet
+//! tried, and what they were not told yet, are together as many as there are items. A future
+//! that was woken and finds nothing was overtaken, so there is nothing; one that is dropped
+//! instead wakes the next.
+//!
+//! The thread serves all queues of its process, so it does not wait for a lock whose holder was
+//! stopped: it leaves that end for later.
+
+use crate::foreign::calmly;
+use crate::linux::engine::Engine;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::lock::Tries;
+use crate::linux::engine::platform::Platform;
+use crate::linux::engine::storage::Storage;
+use queue_core::Failure;
+use queue_core::event::Event;
+use queue_core::sync::atomic::{AtomicU32, Ordering};
+
+/// The futures of this process that wait for one end.
+#[derive(Debug, Default)]
+pub(crate) struct WaitList {
+    event: Event,
+    /// Up to which count of the end they were told: written under its lock.
+    told: AtomicU32,
+}
+
+impl WaitList {
+    /// Where they stand.
+    pub(crate) fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
+impl<S: Storage, P: Platform> Engine<S, P> {
+    /// Has the bell of `end` ring when that moves, for one who stands in `list`; false if
+    /// there is something to take already, or nothing will come.
+    ///
+    /// # Errors
+    /// If the queue is in need of repair, and that failed.
+    pub(crate) fn arm(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
+        let held = self.lock(end)?;
+        if self.available(end, &held) != 0 || self.is_closed() {
+            return Ok(false);
+        }
+        // Relaxed, all: under this lock only.
+        let count = held.line.mark(Ordering::Relaxed).count;
+        list.told.store(count, Ordering::Relaxed);
+        held.line.armed.store(1, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Wakes as many of `list` as there is news for at `end`, whose bell has rung, and has
+    /// that ring anew if others wait. False if it has to be called again for that: so many
+    /// tries for the lock of `end` were too few.
+    ///
+    /// # Errors
+    /// If the queue is in need of repair, and that failed.
+    pub(crate) fn pass_on(&self, end: End, list: &WaitList, tries: Tries) -> Result<bool, Failure> {
+        loop {
+            let Some(held) = self.lock_within(end, tries)? else {
+                return Ok(false);
+            };
+            // Relaxed, all: under this lock only.
+            let count = held.line.mark(Ordering::Relaxed).count;
+            let came = count.wrapping_sub(list.told.load(Ordering::Relaxed));
+            // What others took meanwhile needs nobody.
+            let came = came.min(self.available(end, &held));
+            list.told.store(count, Ordering::Relaxed);
+            let closed = self.is_closed();
+            // Who waits took its place before it last looked under this lock.
+            let waits = list.event.has_waiting();
+            if waits && came == 0 && !closed {
+                held.line.armed.store(1, Ordering::Relaxed);
+            }
+            if !waits || came == 0 && !closed {
+                return Ok(true);
+            }
+            drop(held);
+            if closed {
+                calmly(|| list.event.notify_all());
+            }
+            for _ in 0..came {
+                calmly(|| list.event.notify());
+            }
+            // A future that comes from now on arms the bell itself.
+            if !list.event.has_waiting() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+    use queue_core::Queue;
+    use queue_core::event::Listener;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn is_woken(place: &mut Listener<'_>) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(place).poll(&mut cx) == Poll::Ready(())
+    }
+
+    #[test]
+    fn who_finds_something_does_not_wait() {
+        let queue = ShmQueue::<u8>::bounded(1);
+        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+        let armed = |end| engine.control().line(end).armed.load(Ordering::Relaxed);
+        assert!(engine.arm(End::Tail, &list).unwrap());
+        assert!(!engine.arm(End::Head, &list).unwrap(), "there is a place");
+        assert_eq!((armed(End::Tail), armed(End::Head)), (1, 0));
+        queue.try_push(1).unwrap();
+        assert_eq!(armed(End::Tail), 0, "it rang");
+        assert!(!engine.arm(End::Tail, &list).unwrap(), "there is an item");
+        assert!(engine.arm(End::Head, &list).unwrap());
+        queue.close();
+        assert!(!engine.arm(End::Head, &list).unwrap(), "closed");
+    }
+
+    #[test]
+    fn one_is_woken_for_each_item_in_order() {
+        let queue = ShmQueue::<u8>::bounded(8);
+        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+        let mut places = [(); 5].map(|()| list.event.listen());
+        assert!(engine.arm(End::Tail, &list).unwrap());
+        let mut woken = |items: &[u8]| {
+            items.iter().for_each(|item| queue.try_push(*item).unwrap());
+            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
+            let woken = places
+                .iter_mut()
+                .map(is_woken)
+                .filter(|woken| *woken)
+                .count();
+            assert!((0..woken).all(|at| is_woken(&mut places[at])), "in order");
+            woken
+        };
+        assert_eq!(woken(&[]), 0);
+        assert_eq!(woken(&[1]), 1);
+        assert_eq!(woken(&[]), 1, "it may still come for that");
+        assert_eq!(woken(&[2, 3]), 3);
+        queue.try_pop().unwrap();
+        queue.try_push(4).unwrap();
+        queue.try_pop().unwrap();
+        assert_eq!(woken(&[]), 4, "there is one more");
+        queue.close();
+        assert_eq!(woken(&[]), 5);
+    }
+
+    #[test]
+    fn the_bell_is_armed_as_long_as_somebody_waits() {
+        let queue = ShmQueue::<u8>::bounded(8);
+        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+        let armed = || engine.control().tail.armed.load(Ordering::Relaxed) != 0;
+        let places = [(); 2].map(|()| list.event.listen());
+        assert!(engine.arm(End::Tail, &list).unwrap());
+        for left in [true, false, false] {
+            queue.try_push(1).unwrap();
+            assert!(!armed(), "it rang");
+            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
+            assert_eq!(armed(), left, "somebody waits still");
+        }
+        drop(places);
+    }
+}

@@ -1,0 +1,23 @@
+//! Waiting until an end of a queue moves: of threads, in the kernel; of futures, in a list of
+//! their process.
+
+pub(crate) mod futures;
+#[cfg(not(loom))]
+pub(crate) mod listener;
+pub(crate) mod prepare;
+pub(crate) mod sleepers;
+#[cfg(not(loom))]
+pub(crate) mod waker_thread;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::time::Duration;
+
+/// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
+/// death within a tenth of a second.
+pub(crate) const NET: Duration = Duration::from_millis(65);
+
+/// After how long a thread looks again that sleeps while another of its process does so every
+/// [`NET`]: for where that one is no more, as in a process forked from this one.
+const FOLLOWERS_NET: Duration = Duration::from_secs(5);

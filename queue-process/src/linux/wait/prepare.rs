@@ -1,0 +1,163 @@
+//! Getting ready to sleep until an end of an [`Engine`] moves, as a thread; futures wait by
+//! means of [`futures`](super::futures).
+//!
+//! Whoever waits says so under the lock of those who will wake it: see the
+//! [engine](crate::linux::engine)'s page.
+
+use super::sleepers::Sleeper;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::platform::Platform;
+use crate::linux::engine::storage::Storage;
+use crate::linux::engine::{Engine, Held};
+use queue_core::Failure;
+use queue_core::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What came of getting ready to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There is something to take: don't sleep.
+    Ready,
+    /// Sleep while the end's `moved` is this.
+    Asleep(u32),
+}
+
+impl<S: Storage, P: Platform> Engine<S, P> {
+    /// How many there are of what those want who wait for `end`, under its lock.
+    pub(super) fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
+        // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
+        // other's is old it leaves more to take than there is, so nobody sleeps in vain.
+        let own = held.line.mark(Ordering::Relaxed);
+        let other = self.control().line(end.other()).mark(Ordering::Relaxed);
+        match end {
+            End::Tail => other.items_until(own),
+            End::Head => self.places(other, own),
+        }
+    }
+
+    /// Gets ready to sleep until `end` moves. `back` says that the caller has slept
+    /// already, and so may have been woken in the place of others.
+    ///
+    /// # Errors
+    /// If the queue is in need of repair, and that failed.
+    pub(crate) fn stand(&self, end: End, back: bool) -> Result<Standing, Failure> {
+        let held = self.lock(end)?;
+        let line = held.line;
+        let available = self.available(end, &held);
+        if available == 0 && !self.is_closed() {
+            line.waiting.store(1, Ordering::Relaxed);
+            return Ok(Standing::Asleep(line.moved.load(Ordering::Relaxed)));
+        }
+        if back {
+            // Others may sleep still: the next gets its wake now, or with the next move.
+            line.waiting.store(1, Ordering::Relaxed);
+            if available > 1 && self.prepare_wake(end, line, false) {
+                drop(held);
+                self.platform().wake(&line.moved, 1);
+            }
+        }
+        Ok(Standing::Ready)
+    }
+
+    /// Sleeps until there is something to take at `end`, or the queue closes, or `is_owed` says
+    /// that something is to be had elsewhere; false if before that no time is left, by `left`
+    /// (`None` is for ever). Whenever it has been awake, `awake` is told whether it is time to
+    /// look for the dead.
+    pub(crate) fn wait(
+        &self,
+        end: End,
+        left: impl Fn() -> Option<Duration>,
+        is_owed: impl Fn() -> bool,
+        awake: impl Fn(bool),
+    ) -> bool {
+        let moved = &self.control().line(end).moved;
+        let sleepers = &self.sleepers.get_or(Default::default)[end as usize];
+        let mut sleeper = Sleeper::new(sleepers, self.platform());
+        let mut back = false;
+        loop {
+            // A failure: whoever tries now will meet it.
+            let Ok(Standing::Asleep(seen)) = self.stand(end, back) else {
+                return true;
+            };
+            // After that: who owes something wakes those who stood before.
+            if is_owed() {
+                return true;
+            }
+            let at_most = left().unwrap_or(Duration::MAX);
+            if at_most.is_zero() {
+                return false;
+            }
+            awake(sleeper.sleep(moved, seen, at_most));
+            back = true;
+        }
+    }
+
+    /// Wakes all who wait for `end`, though it has not moved: some may find what they want
+    /// elsewhere. Whoever waits looks there after getting ready.
+    pub(crate) fn wake_waiting(&self, end: End) {
+        // In need of repair: who tries meets that.
+        let Ok(held) = self.lock(end) else { return };
+        let line = held.line;
+        self.prepare_wake(end, line, true);
+        drop(held);
+        self.platform().wake(&line.moved, u32::MAX);
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::ShmQueue;
+    use queue_core::Queue;
+
+    /// What the flag of sleepers and the word they sleep on say after somebody stood at `end`
+    /// of a queue of three places with so many items, back or not; and what came of it.
+    fn stood(items: u8, end: End, back: bool) -> (Standing, u32, u32) {
+        let queue = ShmQueue::<u8>::bounded(3);
+        (0..items).for_each(|item| queue.try_push(item).unwrap());
+        let engine = &queue.0.shared().engine;
+        let line = engine.control().line(end);
+        line.moved.store(7, Ordering::Relaxed);
+        let standing = engine.stand(end, back).unwrap();
+        let word = |word: &crate::sys::Word32| word.load(Ordering::Relaxed);
+        (standing, word(&line.waiting), word(&line.moved))
+    }
+
+    #[test]
+    fn who_finds_nothing_sleeps_and_says_so() {
+        for back in [false, true] {
+            assert_eq!(stood(0, End::Tail, back), (Standing::Asleep(7), 1, 7));
+            assert_eq!(stood(3, End::Head, back), (Standing::Asleep(7), 1, 7));
+        }
+    }
+
+    #[test]
+    fn who_finds_something_takes_it_and_passes_the_wake_on() {
+        for (items, end) in [
+            (1, End::Tail),
+            (2, End::Tail),
+            (2, End::Head),
+            (0, End::Head),
+        ] {
+            assert_eq!(stood(items, end, false), (Standing::Ready, 0, 7));
+        }
+        // There is one: the others are woken with the next. There are more: one is, now.
+        for (items, end) in [(1, End::Tail), (2, End::Head)] {
+            assert_eq!(stood(items, end, true), (Standing::Ready, 1, 7));
+        }
+        for (items, end) in [(2, End::Tail), (1, End::Head), (0, End::Head)] {
+            assert_eq!(stood(items, end, true), (Standing::Ready, 0, 8));
+        }
+    }
+
+    #[test]
+    fn nobody_sleeps_at_the_end() {
+        let queue = ShmQueue::<u8>::bounded(3);
+        queue.close();
+        let engine = &queue.0.shared().engine;
+        for end in [End::Tail, End::Head] {
+            assert_eq!(engine.stand(end, false).unwrap(), Standing::Ready);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! [`Sleepers`]: the threads of one process that sleep until an end of a queue moves.
+//!
+//! One of them is the leader: it looks again by itself every [`NET`](super::NET), whether
+//! somebody died, or a wake was lost with the dead, in the place of all. The others are its
+//! followers: they sleep until they are woken, or until nobody leads. A leader that leaves, for
+//! it has got what it waited for, wakes one follower, which leads from then on; and so does
+//! any other that leaves while nobody leads, for it may have been woken for that.
+//!
+//! Who leads is a matter of this process alone: what another one's threads do, or die of, does
+//! not touch it.
+
+use crate::linux::engine::platform::Platform;
+use crate::sys::Word32;
+use queue_core::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
+
+/// Those who sleep for one end.
+#[derive(Debug, Default)]
+pub(crate) struct Sleepers {
+    /// One while somebody leads: what followers sleep on, beside the end's `moved`.
+    led: AtomicU32,
+    /// How many are about to sleep as followers, or asleep.
+    followers: AtomicU32,
+}
+
+/// A thread that waits until an end moves; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Sleeper<'a, P: Platform> {
+    all: &'a Sleepers,
+    platform: &'a P,
+    leads: bool,
+}
+
+impl<'a, P: Platform> Sleeper<'a, P> {
+    pub(super) fn new(all: &'a Sleepers, platform: &'a P) -> Self {
+        Self {
+            all,
+            platform,
+            leads: false,
+        }
+    }
+
+    /// Sleeps while `moved` is `seen`, until woken, or for about `at_most`, or until it is time
+    /// to look for the dead: whether it is.
+    pub(super) fn sleep(&mut self, moved: &Word32, seen: u32, at_most: Duration) -> bool {
+        let led = &self.all.led;
+        // Relaxed, both: there is nothing to see but that somebody leads.
+        self.leads = self.leads
+            || (led.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)).is_ok();
+        if self.leads {
+            return self.platform.sleep(moved, seen, at_most.min(super::NET));
+        }
+        self.all.followers.fetch_add(1, Ordering::Relaxed);
+        // Between counting this one and looking whether somebody leads, which the kernel does:
+        // pairs with the fence of who leaves.
+        fence(Ordering::SeqCst);
+        let slept = (self.platform).follow(moved, seen, led, at_most.min(super::FOLLOWERS_NET));
+        self.all.followers.fetch_sub(1, Ordering::Relaxed);
+        slept
+    }
+}
+
+impl<P: Platform> Drop for Sleeper<'_, P> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.leads {
+            self.all.led.store(0, Ordering::Relaxed);
+        }
+        // Between saying that nobody leads and looking for followers: pairs with the fence of
+        // who follows.
+        fence(Ordering::SeqCst);
+        // Relaxed, both: as above.
+        let is_led = self.all.led.load(Ordering::Relaxed) != 0;
+        if !is_led && self.all.followers.load(Ordering::Relaxed) != 0 {
+            self.platform.call(&self.all.led);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::linux::engine::layout::{Control, End};
+
+    /// A system in which nobody sleeps, and that counts who looks by itself, who follows, and
+    /// who is called.
+    #[derive(Default)]
+    struct System {
+        control: Control,
+        led: AtomicU32,
+        followed: AtomicU32,
+        called: AtomicU32,
+    }
+
+    impl Platform for System {
+        fn control(&self) -> &Control {
+            &self.control
+        }
+        fn me(&self) -> u32 {
+            1
+        }
+        fn is_alive(&self, _: u32) -> bool {
+            true
+        }
+        fn pause(&self, _: u32, _: &Word32, _: u32) {}
+        fn now(&self) -> u32 {
+            0
+        }
+        fn sleep(&self, _: &Word32, _: u32, at_most: Duration) -> bool {
+            assert!(at_most <= super::super::NET);
+            self.led.fetch_add(1, Ordering::Relaxed);
+            false
+        }
+        fn follow(&self, _: &Word32, _: u32, led: &AtomicU32, _: Duration) -> bool {
+            assert_eq!(led.load(Ordering::Relaxed), 1);
+            self.followed.fetch_add(1, Ordering::Relaxed);
+            false
+        }
+        fn call(&self, led: &AtomicU32) {
+            assert_eq!(led.load(Ordering::Relaxed), 0);
+            self.called.fetch_add(1, Ordering::Relaxed);
+        }
+        fn wake(&self, _: &Word32, _: u32) {}
+        fn ring(&self, _: End) {}
+    }
+
+    #[test]
+    fn one_leads_and_whoever_leaves_while_nobody_does_calls_another() {
+        let (system, all) = (System::default(), Sleepers::default());
+        let did = || {
+            [&system.led, &system.followed, &system.called]
+                .map(|count| count.load(Ordering::Relaxed))
+        };
+        let sleep = |sleeper: &mut Sleeper<'_, System>| {
+            sleeper.sleep(&system.control.tail.moved, 0, Duration::MAX);
+        };
+        let mut sleepers = [(); 4].map(|()| Some(Sleeper::new(&all, &system)));
+        for sleeper in sleepers.iter_mut().take(3).flatten() {
+            sleep(sleeper);
+        }
+        assert_eq!(did(), [1, 2, 0]);
+        sleep(sleepers[0].as_mut().unwrap());
+        assert_eq!(did(), [2, 2, 0], "it still leads");
+        // The second one leaves while the first leads; then that does, and nobody follows just
+        // now; then somebody does, and one after the other leaves that was called or has not slept.
+        sleepers[1] = None;
+        sleepers[0] = None;
+        assert_eq!(did(), [2, 2, 0]);
+        all.followers.store(1, Ordering::Relaxed);
+        sleepers[2] = None;
+        assert_eq!(
+            did(),
+            [2, 2, 1],
+            "it was called, and may have been for that"
+        );
+        sleep(sleepers[3].as_mut().unwrap());
+        assert_eq!(did(), [3, 2, 1], "it leads now");
+        sleepers[3] = None;
+        assert_eq!(did(), [3, 2, 2]);
+    }
+}

@@ -1,0 +1,304 @@
+//! Modelled members of a queue: the registry and the lock that ship, over a stand-in for
+//! the kernel's locks on bytes.
+
+use super::wait_list::newest;
+use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::lock::{self, Taken, Tries};
+use crate::linux::engine::platform::Platform;
+use crate::linux::membership::registry::{Bytes, Claim, Newcomer, Registry, SLOTS, Sides};
+use crate::sys::Word32;
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use queue_core::Side;
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// The kernel: which description has the byte of which entry locked, that of its life and that of
+/// its seat.
+type Kernel = Arc<Mutex<[[Option<u32>; SLOTS]; 2]>>;
+
+const LIFE: usize = 0;
+const SEAT: usize = 1;
+
+/// A file description; what it has locked is free when its last owner drops it.
+#[derive(Debug)]
+struct Description {
+    kernel: Kernel,
+    byte: usize,
+    number: u32,
+}
+
+impl Description {
+    fn lock(&self, slot: u32) -> bool {
+        let mut kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        let holder = kernel[self.byte][slot as usize].get_or_insert(self.number);
+        *holder == self.number
+    }
+
+    fn is_locked(&self, slot: u32) -> bool {
+        let kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        kernel[self.byte][slot as usize].is_some_and(|holder| holder != self.number)
+    }
+
+    fn unlock(&self) {
+        if let Ok(mut kernel) = self.kernel.lock() {
+            let mine = |byte: &&mut Option<u32>| **byte == Some(self.number);
+            kernel[self.byte]
+                .iter_mut()
+                .filter(mine)
+                .for_each(|byte| *byte = None);
+        }
+    }
+}
+
+impl Drop for Description {
+    fn drop(&mut self) {
+        self.unlock();
+    }
+}
+
+/// What a process has; closed when dropped, by whoever dies.
+#[derive(Debug)]
+struct Descriptions {
+    life: Description,
+    /// A forked child has it too.
+    seat: Arc<Description>,
+}
+
+impl Bytes for Descriptions {
+    fn lock(&self, slot: u32) -> io::Result<bool> {
+        if !self.seat.lock(slot) {
+            return Ok(false);
+        }
+        let locked = self.life.lock(slot);
+        if !locked {
+            self.seat.unlock();
+        }
+        Ok(locked)
+    }
+
+    fn is_alive(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.life.is_locked(slot))
+    }
+
+    fn is_kept(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.seat.is_locked(slot))
+    }
+}
+
+/// Who waits for the lock. Not in the memory of the model, or those who wait would see what
+/// others did who waited before: that the registry and the lock have to show them.
+#[derive(Debug, Default)]
+struct Waiting(std::sync::Mutex<Room>);
+
+#[derive(Debug, Default)]
+struct Room {
+    threads: Vec<loom::thread::Thread>,
+    deaths: usize,
+}
+
+impl Waiting {
+    fn room(&self) -> std::sync::MutexGuard<'_, Room> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until `holder` does not have the lock any more, or somebody died.
+    fn pause(&self, word: &Word32, holder: u32, is_alive: impl Fn() -> bool) {
+        loop {
+            let deaths = self.room().deaths;
+            if holder == 0 || !is_alive() {
+                return;
+            }
+            self.room().threads.push(loom::thread::current());
+            // Nothing blocks from here on, for a thread of loom's that does forgets that it
+            // was to be woken.
+            if newest(word) != holder || self.room().deaths != deaths {
+                return;
+            }
+            loom::thread::park();
+        }
+    }
+
+    fn look_again(&self, deaths: usize) {
+        let mut room = self.room();
+        room.deaths += deaths;
+        let threads = std::mem::take(&mut room.threads);
+        drop(room);
+        threads.iter().for_each(loom::thread::Thread::unpark);
+    }
+}
+
+/// The shared memory of a queue, as far as its members matter: their registry, one lock,
+/// and what the lock guards.
+#[derive(Debug)]
+pub struct Society {
+    registry: Registry,
+    lock: Word32,
+    guarded: AtomicU64,
+    kernel: Kernel,
+    waiting: Waiting,
+    descriptions: std::sync::atomic::AtomicU32,
+    control: Control,
+}
+
+impl Society {
+    /// Nobody yet; there is room for three.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            registry: Registry::new(),
+            lock: Word32::default(),
+            guarded: AtomicU64::new(0),
+            kernel: Arc::new(Mutex::new([[None; SLOTS]; 2])),
+            waiting: Waiting::default(),
+            descriptions: std::sync::atomic::AtomicU32::new(1),
+            control: Control::default(),
+        })
+    }
+
+    /// A new member, on `sides`; there must be room.
+    pub fn enter(self: &Arc<Self>, sides: &[Side]) -> Member {
+        let one = std::sync::atomic::Ordering::Relaxed;
+        let number = self.descriptions.fetch_add(1, one);
+        let description = |byte| Description {
+            kernel: self.kernel.clone(),
+            byte,
+            number,
+        };
+        let descriptions = Descriptions {
+            life: description(LIFE),
+            seat: Arc::new(description(SEAT)),
+        };
+        let who = Newcomer {
+            process: number,
+            sides: sides.iter().fold(0, |all, side| all | Sides::of(*side).0),
+            started: 0,
+        };
+        let claim = self.registry.enter(descriptions, who);
+        Member {
+            claim: claim.expect("the kernel answers").expect("there is room"),
+            society: self.clone(),
+        }
+    }
+}
+
+/// A forked child that does not take part yet.
+#[derive(Debug)]
+pub struct Fork {
+    seat: Arc<Description>,
+    society: Arc<Society>,
+}
+
+impl Fork {
+    /// Takes part on `sides` from now on, as a member of its own.
+    pub fn enter(self, sides: &[Side]) -> Member {
+        let member = self.society.enter(sides);
+        drop(self.seat);
+        member
+    }
+}
+
+/// A member; dies when dropped, without a word.
+#[derive(Debug)]
+pub struct Member {
+    claim: Claim<Descriptions>,
+    society: Arc<Society>,
+}
+
+impl Member {
+    /// Dies, and those who wait for the lock look again.
+    pub fn die(self) {
+        let Self { claim, society } = self;
+        drop(claim);
+        society.waiting.look_again(1);
+    }
+}
+
+impl Member {
+    /// Makes a child, which is no member.
+    pub fn fork(&self) -> Fork {
+        Fork {
+            seat: self.claim.bytes.seat.clone(),
+            society: self.society.clone(),
+        }
+    }
+
+    /// Comes to a side.
+    pub fn join(&self, side: Side) {
+        self.society.registry.join(&self.claim, side);
+    }
+
+    /// Leaves a side.
+    pub fn leave(&self, side: Side) {
+        self.society.registry.leave(&self.claim, side);
+    }
+
+    /// Leaves in order.
+    pub fn give_back(self) {
+        self.society.registry.give_back(&self.claim);
+    }
+
+    /// Whether anybody stands on `side`.
+    pub fn is_held(&self, side: Side) -> bool {
+        self.society.registry.is_held(&self.claim, side, 1)
+    }
+
+    /// Takes the lock: whether from one who died holding it, and what it guards.
+    pub fn take(&self) -> (bool, u64) {
+        let taken = lock::take(&self.society.lock, self, Tries::Endless);
+        // Relaxed: what orders it is on trial.
+        let guarded = self.society.guarded.load(Ordering::Relaxed);
+        (taken == Taken::FromDead, guarded)
+    }
+
+    /// Changes what the lock guards.
+    pub fn set(&self, guarded: u64) {
+        self.society.guarded.store(guarded, Ordering::Relaxed);
+    }
+
+    /// Gives the lock back.
+    pub fn give(&self) {
+        lock::give_back(&self.society.lock, self);
+    }
+}
+
+/// Only what a lock needs.
+impl Platform for Member {
+    fn control(&self) -> &Control {
+        &self.society.control
+    }
+
+    fn me(&self) -> u32 {
+        self.claim.owner()
+    }
+
+    fn is_alive(&self, owner: u32) -> bool {
+        self.society.registry.is_alive(&self.claim, owner)
+    }
+
+    fn pause(&self, _: u32, word: &Word32, holder: u32) {
+        (self.society.waiting).pause(word, holder, || self.is_alive(holder));
+    }
+
+    fn given_back(&self, _: &Word32) {
+        self.society.waiting.look_again(0);
+    }
+
+    fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
+        unreachable!("nobody sleeps on a lock")
+    }
+
+    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+        unreachable!("nobody sleeps on a lock")
+    }
+
+    fn call(&self, _: &AtomicU32) {}
+
+    fn now(&self) -> u32 {
+        0
+    }
+
+    fn wake(&self, _: &Word32, _: u32) {}
+
+    fn ring(&self, _: End) {}
+}

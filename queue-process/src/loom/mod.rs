@@ -1,0 +1,171 @@
+//! Modelled processes, for the models of this crate. Under `--cfg loom` alone.
+//!
+//! A [`World`] is a queue's shared memory and the kernel around it; each thread of a
+//! model that runs [`World::process`] stands for a process. The engine, the lock and the
+//! storage in it are what ships; the memory is loom's, and these stand in for the system:
+//!
+//! * the pipe and the file of a pipe queue: whole records, and pieces of the file;
+//! * the futex: a mutex and condition variables; that a sleeper looks again after a while
+//!   is modelled where it matters: the one of each process that does, does so once after each
+//!   death, and its followers never;
+//! * the bell: a count of its rings, a mutex and a condition variable; no death wakes who
+//!   listens;
+//! * death: a process with `steps` steps to live stops before its next access to shared
+//!   memory, or system call. What it would do then, also while its stack unwinds, does not
+//!   happen. The kernel knows of the death after that.
+
+pub mod death;
+pub mod membership;
+mod memory;
+mod process;
+mod store;
+mod system;
+mod wait_list;
+
+pub use process::{No, Process};
+
+use crate::linux::engine::Engine;
+use crate::linux::engine::layout::Control;
+use crate::sys::Word64;
+use crate::sys::modelled::OwnedFd;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use memory::Taken;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use store::{Kind, Store};
+use system::System;
+use wait_list::{Bell, Done, Futex, Queue};
+
+loom::thread_local! {
+    /// How many steps this process has still to live.
+    static STEPS: Cell<usize> = Cell::new(usize::MAX);
+    static DEAD: Cell<bool> = Cell::new(false);
+    /// Of how many deaths the net of this process knows.
+    static MOURNED: Cell<usize> = Cell::new(0);
+}
+
+/// What unwinds a process that dies.
+struct Death;
+
+/// One access to shared memory, or system call: false if the process is dead.
+pub(crate) fn step() -> bool {
+    if DEAD.with(Cell::get) {
+        return false;
+    }
+    let left = STEPS.with(Cell::get);
+    if left == 0 {
+        DEAD.with(|dead| dead.set(true));
+        resume_unwind(Box::new(Death));
+    }
+    if left != usize::MAX {
+        STEPS.with(|steps| steps.set(left - 1));
+    }
+    true
+}
+
+/// How many processes a world can have: as many as loom has threads.
+const PROCESSES: usize = 5;
+
+/// A queue's shared memory, and the kernel.
+#[derive(Debug)]
+pub struct World {
+    control: Control,
+    cells: Vec<Word64>,
+    taken: Taken,
+    locks: [Queue; 2],
+    futexes: [Futex; 2],
+    bells: [Bell; 2],
+    alive: [AtomicBool; PROCESSES],
+    deaths: AtomicUsize,
+    capacity: u32,
+    kind: Kind,
+}
+
+impl World {
+    /// A queue of `capacity` numbers in an arena of `words` words, where a number takes
+    /// two, with a small window of `window` words, and keeping `keep`.
+    pub fn new(capacity: u32, words: usize, window: usize, keep: usize) -> Arc<Self> {
+        Self::with(capacity, words, Kind::Ring { window, keep })
+    }
+
+    /// A queue of `capacity` numbers in a pipe that holds `records` of them. A number from
+    /// [`LARGE`](Self::LARGE) on is a large item, which takes one granule of the hall.
+    pub fn pipe(capacity: u32, records: usize) -> Arc<Self> {
+        Self::with(capacity, 0, Kind::Pipe(OwnedFd::new(records)))
+    }
+
+    /// The first number that is a large item of a pipe.
+    pub const LARGE: u64 = 100;
+
+    fn with(capacity: u32, words: usize, kind: Kind) -> Arc<Self> {
+        Arc::new(Self {
+            control: Control::default(),
+            cells: (0..words).map(|_| Word64::default()).collect(),
+            taken: Taken::default(),
+            locks: [Queue::new(), Queue::new()],
+            futexes: [Futex::new(), Futex::new()],
+            bells: [Bell::new(), Bell::new()],
+            alive: std::array::from_fn(|_| AtomicBool::new(true)),
+            deaths: AtomicUsize::new(0),
+            capacity,
+            kind,
+        })
+    }
+
+    /// Process number `me` of this world.
+    pub fn join(self: &Arc<Self>, me: usize) -> Process {
+        let platform = System {
+            world: self.clone(),
+            me,
+        };
+        Process {
+            engine: Engine::new(Store::open(self), platform, self.capacity),
+            waiting: Default::default(),
+            done: Done::default(),
+        }
+    }
+
+    /// Runs `life` as process `me`, which dies before its step number `steps`, unless it is
+    /// done by then: what `life` returns, or `None` if it died.
+    pub fn process<R>(
+        self: &Arc<Self>,
+        me: usize,
+        steps: usize,
+        life: impl FnOnce(&Process) -> R,
+    ) -> Option<R> {
+        STEPS.with(|left| left.set(steps));
+        let process = self.join(me);
+        match catch_unwind(AssertUnwindSafe(|| life(&process))) {
+            Ok(result) => {
+                STEPS.with(|left| left.set(usize::MAX));
+                Some(result)
+            }
+            Err(cause) if cause.is::<Death>() => {
+                self.bury(me);
+                None
+            }
+            Err(cause) => resume_unwind(cause),
+        }
+    }
+
+    /// How many items lie in the pipe, whatever is said of it.
+    ///
+    /// # Panics
+    /// If it is no pipe.
+    pub fn records(&self) -> usize {
+        match &self.kind {
+            Kind::Pipe(kernel) => kernel.records(),
+            Kind::Ring { .. } => panic!("a ring holds what its ends say"),
+        }
+    }
+
+    /// The kernel learns of a death; the nets of all who sleep catch them.
+    fn bury(&self, me: usize) {
+        // Release: who sees it sees all that the dead did.
+        self.alive[me].store(false, Ordering::Release);
+        self.deaths.fetch_add(1, Ordering::Release);
+        self.futexes.iter().for_each(Futex::bury);
+        self.locks.iter().for_each(Queue::bury);
+    }
+}

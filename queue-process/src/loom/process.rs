@@ -1,0 +1,288 @@
+//! A modelled process, and its verbs.
+
+use super::World;
+use super::store::{LARGE, Store};
+use super::system::System;
+use super::wait_list::Done;
+use crate::linux::engine::batch::Frames;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::lock::Tries;
+use crate::linux::engine::{Engine, Refusal};
+use crate::linux::wait::futures::WaitList;
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::sync::atomic::{AtomicU32, Ordering};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+/// Why a modelled process did not get what it wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// There is no place, or no item.
+    NotNow,
+    /// Closed.
+    Closed,
+}
+
+fn no(refusal: Refusal) -> No {
+    match refusal {
+        Refusal::NotNow => No::NotNow,
+        Refusal::Closed => No::Closed,
+        Refusal::Failed(failure) => panic!("{failure}"),
+    }
+}
+
+/// A modelled process's queue of numbers.
+#[derive(Debug)]
+pub struct Process {
+    pub(super) engine: Engine<Store, System>,
+    /// Its futures that wait for each end.
+    pub(super) waiting: [WaitList; 2],
+    pub(super) done: Done,
+}
+
+impl Process {
+    /// The item that `number` is: in a pipe a large one repeats it.
+    fn item(&self, number: u64) -> Vec<u8> {
+        let is_large = matches!(self.engine.storage(), Store::Pipe(_)) && number >= World::LARGE;
+        let times = if is_large { LARGE / 8 } else { 1 };
+        number.to_ne_bytes().repeat(times)
+    }
+
+    /// The number that an item is.
+    fn number(&self, item: &[u8]) -> u64 {
+        let first = item.first_chunk().expect("a number");
+        let number = u64::from_ne_bytes(*first);
+        assert_eq!(item, self.item(number), "torn");
+        number
+    }
+
+    /// Pushes if there is a place.
+    ///
+    /// # Errors
+    /// [`No`].
+    pub fn try_push(&self, number: u64) -> Result<(), No> {
+        self.engine.push(&self.item(number)).map_err(no)
+    }
+
+    /// Pops if there is an item.
+    ///
+    /// # Errors
+    /// [`No`].
+    pub fn try_pop(&self) -> Result<u64, No> {
+        let mut bytes = Vec::new();
+        self.engine.pop(&mut bytes).map_err(no)?;
+        Ok(self.number(&bytes))
+    }
+
+    /// Pushes as many of `numbers` as there are places for: how many.
+    ///
+    /// # Errors
+    /// [`No`], if there is no place for the first.
+    pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
+        let mut frames = Frames::default();
+        for &number in numbers {
+            let add = |bytes: &mut Vec<u8>| {
+                bytes.extend(self.item(number));
+                Ok::<_, No>(())
+            };
+            frames.add(add).expect("no reason not to");
+        }
+        self.engine.push_many(&frames).map_err(no)
+    }
+
+    /// Pops up to `max` items.
+    ///
+    /// # Errors
+    /// [`No`], if there is none.
+    pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
+        let mut frames = Frames::default();
+        self.engine.pop_many(max, &mut frames).map_err(no)?;
+        Ok((0..frames.len())
+            .map(|n| self.number(frames.get(n)))
+            .collect())
+    }
+
+    /// Pushes, waiting as a thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn push(&self, number: u64) -> Result<(), No> {
+        self.wait(End::Head, || self.try_push(number))
+    }
+
+    /// Pops, waiting as a thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop(&self) -> Result<u64, No> {
+        self.wait(End::Tail, || self.try_pop())
+    }
+
+    /// As the listener of the crate waits.
+    fn wait<R>(&self, end: End, mut attempt: impl FnMut() -> Result<R, No>) -> Result<R, No> {
+        loop {
+            match attempt() {
+                Err(No::NotNow) => {}
+                done => return done,
+            }
+            self.engine.wait(end, || None, || false, |_| ());
+        }
+    }
+
+    /// Pops, waiting as a future of a process in which another thread
+    /// [listens](Self::listens) to the bell.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop_async(&self) -> Result<u64, No> {
+        let popped = loop {
+            match self.try_pop() {
+                Err(No::NotNow) => {}
+                done => break done,
+            }
+            let place = self.waiting(End::Tail).event().listen();
+            if self.arm(End::Tail) {
+                place.wait(Deadline::NEVER);
+            }
+        };
+        self.leaves();
+        popped
+    }
+
+    /// Waits as [`pop_async`](Self::pop_async) does, but is cancelled, woken or not.
+    pub fn cancelled(&self) {
+        let place = self.waiting(End::Tail).event().listen();
+        self.arm(End::Tail);
+        drop(place);
+        self.leaves();
+    }
+
+    /// Listens to the bell, until so many futures are done.
+    pub fn listens(&self, futures: usize) {
+        let bell = self.engine.platform().bell(End::Tail);
+        let mut heard = 0;
+        while bell.hear(&mut heard, &self.done, futures) {
+            self.pass_on(End::Tail);
+        }
+    }
+
+    /// Pushes as the only future of a process, which listens to the bell itself.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn push_by_bell(&self, number: u64) -> Result<(), No> {
+        self.wait_for_bell(End::Head, || self.try_push(number))
+    }
+
+    /// Pops as the only future of a process, which listens to the bell itself.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn pop_by_bell(&self) -> Result<u64, No> {
+        self.wait_for_bell(End::Tail, || self.try_pop())
+    }
+
+    fn wait_for_bell<R>(
+        &self,
+        end: End,
+        mut attempt: impl FnMut() -> Result<R, No>,
+    ) -> Result<R, No> {
+        let bell = self.engine.platform().bell(end);
+        let mut heard = 0;
+        loop {
+            match attempt() {
+                Err(No::NotNow) => {}
+                done => return done,
+            }
+            let mut place = self.waiting(end).event().listen();
+            let mut cx = Context::from_waker(Waker::noop());
+            let arms = self.arm(end);
+            while arms && Pin::new(&mut place).poll(&mut cx).is_pending() {
+                bell.hear(&mut heard, &self.done, usize::MAX);
+                self.pass_on(end);
+            }
+        }
+    }
+
+    /// Owes one to whoever of this process waits for items: `owed` counts those.
+    pub fn owe(&self, owed: &AtomicU32) {
+        owed.fetch_add(1, Ordering::Relaxed);
+        self.engine.wake_waiting(End::Tail);
+        self.waiting(End::Tail).event().notify_all();
+    }
+
+    /// Waits as a thread, or as a future, until it is owed one, and takes it.
+    pub fn wait_for_owed(&self, owed: &AtomicU32, as_future: bool) {
+        let take = |owed: u32| owed.checked_sub(1);
+        // As the listener of the crate: it looks after it got ready to sleep.
+        let is_some = || owed.load(Ordering::Relaxed) != 0;
+        while owed
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_err()
+        {
+            if as_future {
+                let place = self.waiting(End::Tail).event().listen();
+                if self.arm(End::Tail) && !is_some() {
+                    place.wait(Deadline::NEVER);
+                }
+            } else {
+                self.engine.wait(End::Tail, || None, is_some, |_| ());
+            }
+        }
+    }
+
+    /// How many were pushed, ever, whoever died.
+    pub fn pushed(&self) -> u32 {
+        let tail = &self.engine.control().tail;
+        tail.mark(queue_core::sync::atomic::Ordering::Acquire).count
+    }
+
+    fn waiting(&self, end: End) -> &WaitList {
+        &self.waiting[usize::from(end == End::Head)]
+    }
+
+    fn arm(&self, end: End) -> bool {
+        let armed = self.engine.arm(end, self.waiting(end));
+        armed.expect("can repair")
+    }
+
+    fn pass_on(&self, end: End) {
+        let pass_on = |tries| self.engine.pass_on(end, self.waiting(end), tries);
+        if !pass_on(Tries::Few).expect("can repair") {
+            // It comes again: here as soon as the holder has given the lock back.
+            pass_on(Tries::Endless).expect("can repair");
+        }
+    }
+
+    /// A future is done.
+    fn leaves(&self) {
+        self.engine.platform().bell(End::Tail).done(&self.done);
+    }
+
+    /// Closes; whether it was open.
+    pub fn close(&self) -> bool {
+        self.engine.close()
+    }
+
+    /// What a patrol does for the locks.
+    pub fn recover(&self) {
+        self.engine.recover(Tries::Endless);
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.engine.is_closed()
+    }
+
+    /// How many are inside.
+    pub fn len(&self) -> u32 {
+        self.engine.len()
+    }
+
+    /// Whether none are.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,118 @@
+//! Where the items of a [`World`](super::World) lie: in a ring, or in a pipe.
+
+use super::World;
+use super::memory::Memory;
+use crate::linux::engine::batch::Frames;
+use crate::linux::engine::inline_item::Item;
+use crate::linux::engine::layout::{Control, Mark};
+use crate::linux::engine::storage::{Opposite, Storage};
+use crate::linux::pipe::storage::Pipe;
+use crate::linux::queue::format::Limits;
+use crate::linux::ring::storage::Ring;
+use crate::sys::modelled::OwnedFd;
+use queue_core::{Bound, Failure};
+use std::sync::Arc;
+
+/// What a world's storage is made of.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A ring with a small window of so many words, that keeps so many.
+    Ring { window: usize, keep: usize },
+    /// A pipe.
+    Pipe(OwnedFd),
+}
+
+/// The storage that ships, as one process of a world opens it.
+#[derive(Debug)]
+pub(super) enum Store {
+    Ring(Ring<Memory>),
+    Pipe(Pipe),
+}
+
+/// The most bytes that a model's item has: what makes it a large one.
+pub(super) const LARGE: usize = 64;
+
+impl Store {
+    pub(super) fn open(world: &Arc<World>) -> Self {
+        match &world.kind {
+            &Kind::Ring { window, keep } => {
+                Self::Ring(Ring::new(Memory(world.clone()), 8, window, keep))
+            }
+            Kind::Pipe(kernel) => Self::Pipe(Pipe {
+                pipe: kernel.clone(),
+                file: kernel.clone(),
+                limits: Limits {
+                    bound: Bound::items(world.capacity as usize),
+                    item: LARGE as u32,
+                    memory: 1 << 20,
+                },
+            }),
+        }
+    }
+}
+
+/// Asks whichever it is.
+macro_rules! ask {
+    ($store:expr, $verb:ident($($argument:expr),*)) => {
+        match $store {
+            Store::Ring(ring) => ring.$verb($($argument),*),
+            Store::Pipe(pipe) => pipe.$verb($($argument),*),
+        }
+    };
+}
+
+impl Storage for Store {
+    fn write(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        item: Item<'_>,
+    ) -> Result<Option<u32>, Failure> {
+        ask!(self, write(control, tail, head, item))
+    }
+
+    fn read(
+        &self,
+        control: &Control,
+        head: Mark,
+        tail: Mark,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure> {
+        ask!(self, read(control, head, tail, into))
+    }
+
+    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
+        ask!(self, read_latest(control, tail, into))
+    }
+
+    fn write_many(
+        &self,
+        control: &Control,
+        tail: Mark,
+        head: &mut Opposite<'_>,
+        frames: &Frames,
+        most: u32,
+    ) -> Result<(u32, u32), Failure> {
+        ask!(self, write_many(control, tail, head, frames, most))
+    }
+
+    fn read_many(
+        &self,
+        control: &Control,
+        head: Mark,
+        tail: Mark,
+        max: u32,
+        into: &mut Frames,
+    ) -> Result<(u32, u32), Failure> {
+        ask!(self, read_many(control, head, tail, max, into))
+    }
+
+    fn repair(&self, control: &Control) -> Result<(), Failure> {
+        ask!(self, repair(control))
+    }
+
+    fn trim(&self, control: &Control) {
+        ask!(self, trim(control))
+    }
+}

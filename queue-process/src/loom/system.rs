@@ -1,0 +1,114 @@
+//! The system around a modelled process.
+
+use super::wait_list::{Bell, Futex, Queue, newest, newest_of};
+use super::{DEAD, MOURNED, World, step};
+use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::platform::Platform;
+use crate::sys::Word32;
+use loom::sync::atomic::{AtomicU32, Ordering};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The kernel, as process `me` sees it.
+#[derive(Debug)]
+pub(super) struct System {
+    pub(super) world: Arc<World>,
+    pub(super) me: usize,
+}
+
+impl System {
+    fn futex(&self, word: &Word32) -> &Futex {
+        let tail = std::ptr::eq(word, &raw const *self.world.control.line(End::Tail).moved);
+        &self.world.futexes[usize::from(!tail)]
+    }
+
+    fn lock(&self, word: &Word32) -> &Queue {
+        let tail = std::ptr::eq(word, &raw const self.world.control.line(End::Tail).lock);
+        &self.world.locks[usize::from(!tail)]
+    }
+
+    pub(super) fn bell(&self, end: End) -> &Bell {
+        &self.world.bells[usize::from(end == End::Head)]
+    }
+}
+
+impl Platform for System {
+    fn control(&self) -> &Control {
+        &self.world.control
+    }
+
+    fn me(&self) -> u32 {
+        self.me as u32 + 1
+    }
+
+    fn is_alive(&self, owner: u32) -> bool {
+        // Acquire: pairs with the Release in `bury`.
+        self.world.alive[owner as usize - 1].load(Ordering::Acquire)
+    }
+
+    fn pause(&self, _: u32, word: &Word32, holder: u32) {
+        if !step() {
+            return;
+        }
+        self.lock(word)
+            .pause(word, holder, |holder| self.is_alive(holder));
+    }
+
+    fn given_back(&self, word: &Word32) {
+        // The dead tell nobody: that is for the kernel to do.
+        if !DEAD.with(Cell::get) {
+            self.lock(word).given_back();
+        }
+    }
+
+    fn now(&self) -> u32 {
+        // In models it is time for everything.
+        0
+    }
+
+    fn sleep(&self, word: &Word32, seen: u32, _: Duration) -> bool {
+        if !step() {
+            return false;
+        }
+        let deaths = self.world.deaths.load(Ordering::Acquire);
+        if MOURNED.with(|mourned| mourned.replace(deaths)) != deaths {
+            return true;
+        }
+        // The kernel looks under its lock, also whether it is time.
+        self.futex(word)
+            .sleep(|| newest(word) == seen && self.world.deaths.load(Ordering::Acquire) == deaths);
+        false
+    }
+
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, _: Duration) -> bool {
+        if step() {
+            let futex = self.futex(word);
+            futex.follow(|| newest(word) == seen && newest_of(led) == 1);
+        }
+        false
+    }
+
+    fn call(&self, _: &AtomicU32) {
+        if step() {
+            // Those of all ends: a follower that is called in vain sleeps again.
+            self.world.futexes.iter().for_each(Futex::call);
+        }
+    }
+
+    fn wake(&self, word: &Word32, sleepers: u32) {
+        if !step() {
+            return;
+        }
+        match sleepers {
+            1 => self.futex(word).wake_one(),
+            _ => self.futex(word).wake_all(),
+        }
+    }
+
+    fn ring(&self, end: End) {
+        if step() {
+            self.bell(end).ring();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Where modelled processes sleep.
+
+use crate::sys::Word32;
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::sync::{Condvar, Mutex};
+use std::sync::atomic::AtomicUsize;
+
+/// Where processes sleep: the queue of a lock.
+#[derive(Debug)]
+pub(super) struct Bed {
+    pub(super) rung: Mutex<bool>,
+    pub(super) bell: Condvar,
+}
+
+impl Bed {
+    pub(super) fn new() -> Self {
+        Self {
+            rung: Mutex::new(false),
+            bell: Condvar::new(),
+        }
+    }
+
+    /// The nets of all who sleep here catch them.
+    pub(super) fn bury(&self) {
+        let _sleepers = self.rung.lock().expect("nobody panics in bed");
+        self.bell.notify_all();
+    }
+}
+
+/// Where threads sleep on a futex: those that look again after each death, and the followers of
+/// one that does.
+#[derive(Debug)]
+pub(super) struct Futex {
+    asleep: Mutex<Asleep>,
+    leaders: Condvar,
+    followers: Condvar,
+}
+
+/// How many sleep and were not woken yet.
+#[derive(Debug, Default)]
+pub(super) struct Asleep {
+    leaders: u32,
+    followers: u32,
+}
+
+impl Futex {
+    pub(super) fn new() -> Self {
+        Self {
+            asleep: Mutex::new(Asleep::default()),
+            leaders: Condvar::new(),
+            followers: Condvar::new(),
+        }
+    }
+
+    /// Sleeps until woken, unless it is not so under the futex's own lock that `should` be.
+    pub(super) fn sleep(&self, should: impl FnOnce() -> bool) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if should() {
+            asleep.leaders += 1;
+            drop(self.leaders.wait(asleep));
+        }
+    }
+
+    /// As [`sleep`](Self::sleep), as a follower.
+    pub(super) fn follow(&self, should: impl FnOnce() -> bool) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if should() {
+            asleep.followers += 1;
+            drop(self.followers.wait(asleep));
+        }
+    }
+
+    /// Wakes one. Where there are both it is who looks again by itself: a follower is then left
+    /// without one.
+    pub(super) fn wake_one(&self) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        if asleep.leaders > 0 {
+            asleep.leaders -= 1;
+            self.leaders.notify_one();
+        } else {
+            Self::wake_follower(&self.followers, &mut asleep);
+        }
+    }
+
+    /// Wakes one follower.
+    pub(super) fn call(&self) {
+        let mut asleep = self.asleep.lock().expect("nobody panics asleep");
+        Self::wake_follower(&self.followers, &mut asleep);
+    }
+
+    fn wake_follower(followers: &Condvar, asleep: &mut Asleep) {
+        if asleep.followers > 0 {
+            asleep.followers -= 1;
+            followers.notify_one();
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.bury();
+        self.asleep.lock().expect("nobody panics asleep").followers = 0;
+        self.followers.notify_all();
+    }
+
+    /// The nets of those who look again catch them.
+    pub(super) fn bury(&self) {
+        self.asleep.lock().expect("nobody panics asleep").leaders = 0;
+        self.leaders.notify_all();
+    }
+}
+
+/// A bell: how often it has rung.
+#[derive(Debug)]
+pub(super) struct Bell {
+    rings: Mutex<usize>,
+    rung: Condvar,
+}
+
+/// How many futures of a process are done; under the mutex of the bell, and so not loom's.
+#[derive(Debug, Default)]
+pub(super) struct Done(AtomicUsize);
+
+impl Bell {
+    pub(super) fn new() -> Self {
+        Self {
+            rings: Mutex::new(0),
+            rung: Condvar::new(),
+        }
+    }
+
+    pub(super) fn ring(&self) {
+        *self.rings.lock().expect("nobody panics in bed") += 1;
+        self.rung.notify_all();
+    }
+
+    /// Waits until it has rung more often than `heard` says, which then says how often:
+    /// true; or until `all` are done.
+    pub(super) fn hear(&self, heard: &mut usize, done: &Done, all: usize) -> bool {
+        let mut rings = self.rings.lock().expect("nobody panics in bed");
+        while *rings == *heard && done.0.load(std::sync::atomic::Ordering::Relaxed) < all {
+            rings = self.rung.wait(rings).expect("nobody panics in bed");
+        }
+        let rung = *rings != *heard;
+        *heard = *rings;
+        rung
+    }
+
+    /// One of those who wait for it is done.
+    pub(super) fn done(&self, done: &Done) {
+        let _rings = self.rings.lock().expect("nobody panics in bed");
+        done.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.rung.notify_all();
+    }
+}
+
+/// Where a model's processes wait for a lock, so that loom need not explore every turn of
+/// their pausing.
+#[derive(Debug)]
+pub(super) struct Queue {
+    bed: Bed,
+    /// How many; not loom's, for it is not part of the model: without it each time that a
+    /// lock is given back would be two more steps to explore.
+    waiting: AtomicUsize,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            bed: Bed::new(),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sleeps while `holder` has the lock whose word is `word`, and is alive.
+    pub(super) fn pause(&self, word: &Word32, holder: u32, is_alive: impl Fn(u32) -> bool) {
+        let one = std::sync::atomic::Ordering::Relaxed;
+        self.waiting.fetch_add(1, one);
+        let mut bed = self.bed.rung.lock().expect("nobody panics in bed");
+        // Whoever gives the lock back after this look finds `waiting` set.
+        while holder != 0 && newest(word) == holder && is_alive(holder) {
+            bed = self.bed.bell.wait(bed).expect("nobody panics in bed");
+        }
+        drop(bed);
+        self.waiting.fetch_sub(1, one);
+    }
+
+    /// The lock was given back.
+    pub(super) fn given_back(&self) {
+        if self.waiting.load(std::sync::atomic::Ordering::Relaxed) != 0 {
+            self.bed.bury();
+        }
+    }
+
+    /// Somebody died.
+    pub(super) fn bury(&self) {
+        self.bed.bury();
+    }
+}
+
+/// What is in `word` now: an exchange, also one that fails, does not see old values.
+pub(super) fn newest(word: &Word32) -> u32 {
+    newest_of(word.atomic())
+}
+
+/// [`newest`], of a word of one process.
+pub(super) fn newest_of(word: &AtomicU32) -> u32 {
+    let exchanged = word.compare_exchange(u32::MAX, 0, Ordering::Relaxed, Ordering::Relaxed);
+    exchanged.expect_err("no word is all ones")
+}
