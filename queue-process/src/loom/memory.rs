@@ -1,7 +1,8 @@
 //! The memory of a [`World`], which is loom's.
 
-use super::{World, step};
+use super::World;
 use crate::linux::ring::arena::Arena;
+use crate::sys::steps::step;
 use loom::sync::atomic::Ordering;
 use queue_core::Failure;
 use std::sync::Arc;

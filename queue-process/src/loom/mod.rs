@@ -28,40 +28,18 @@ use crate::linux::engine::Engine;
 use crate::linux::engine::layout::Control;
 use crate::sys::Word64;
 use crate::sys::modelled::OwnedFd;
+use crate::sys::steps;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memory::Taken;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use store::{Kind, Store};
 use system::System;
 use wait_list::{Bell, Done, Futex, Queue};
 
 loom::thread_local! {
-    /// How many steps this process has still to live.
-    static STEPS: Cell<usize> = Cell::new(usize::MAX);
-    static DEAD: Cell<bool> = Cell::new(false);
     /// Of how many deaths the net of this process knows.
     static MOURNED: Cell<usize> = Cell::new(0);
-}
-
-/// What unwinds a process that dies.
-struct Death;
-
-/// One access to shared memory, or system call: false if the process is dead.
-pub(crate) fn step() -> bool {
-    if DEAD.with(Cell::get) {
-        return false;
-    }
-    let left = STEPS.with(Cell::get);
-    if left == 0 {
-        DEAD.with(|dead| dead.set(true));
-        resume_unwind(Box::new(Death));
-    }
-    if left != usize::MAX {
-        STEPS.with(|steps| steps.set(left - 1));
-    }
-    true
 }
 
 /// How many processes a world can have: as many as loom has threads.
@@ -122,6 +100,7 @@ impl World {
         Process {
             engine: Engine::new(Store::open(self), platform, self.capacity),
             waiting: Default::default(),
+            sleepers: Default::default(),
             done: Done::default(),
         }
     }
@@ -134,19 +113,12 @@ impl World {
         steps: usize,
         life: impl FnOnce(&Process) -> R,
     ) -> Option<R> {
-        STEPS.with(|left| left.set(steps));
         let process = self.join(me);
-        match catch_unwind(AssertUnwindSafe(|| life(&process))) {
-            Ok(result) => {
-                STEPS.with(|left| left.set(usize::MAX));
-                Some(result)
-            }
-            Err(cause) if cause.is::<Death>() => {
-                self.bury(me);
-                None
-            }
-            Err(cause) => resume_unwind(cause),
+        let lived = steps::live(steps, || life(&process));
+        if lived.is_none() {
+            self.bury(me);
         }
+        lived
     }
 
     /// How many items lie in the pipe, whatever is said of it.

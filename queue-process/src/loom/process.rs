@@ -9,6 +9,7 @@ use crate::linux::engine::layout::End;
 use crate::linux::engine::lock::Tries;
 use crate::linux::engine::{Engine, Refusal};
 use crate::linux::wait::futures::WaitList;
+use crate::linux::wait::sleepers::Sleepers;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
@@ -39,6 +40,8 @@ pub struct Process {
     pub(super) engine: Engine<Store, System>,
     /// Its futures that wait for each end.
     pub(super) waiting: [WaitList; 2],
+    /// Its threads that sleep for each end.
+    pub(super) sleepers: [Sleepers; 2],
     pub(super) done: Done,
 }
 
@@ -127,7 +130,8 @@ impl Process {
                 Err(No::NotNow) => {}
                 done => return done,
             }
-            self.engine.wait(end, || None, || false, |_| ());
+            let sleepers = &self.sleepers[end as usize];
+            self.engine.wait(end, sleepers, || None, || false, |_| ());
         }
     }
 
@@ -228,7 +232,8 @@ impl Process {
                     place.wait(Deadline::NEVER);
                 }
             } else {
-                self.engine.wait(End::Tail, || None, is_some, |_| ());
+                let sleepers = &self.sleepers[End::Tail as usize];
+                (self.engine).wait(End::Tail, sleepers, || None, is_some, |_| ());
             }
         }
     }

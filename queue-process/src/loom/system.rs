@@ -1,12 +1,12 @@
 //! The system around a modelled process.
 
 use super::wait_list::{Bell, Futex, Queue, newest, newest_of};
-use super::{DEAD, MOURNED, World, step};
+use super::{MOURNED, World};
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::sys::Word32;
+use crate::sys::steps::{is_dead, step};
 use loom::sync::atomic::{AtomicU32, Ordering};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Platform for System {
 
     fn given_back(&self, word: &Word32) {
         // The dead tell nobody: that is for the kernel to do.
-        if !DEAD.with(Cell::get) {
+        if !is_dead() {
             self.lock(word).given_back();
         }
     }

@@ -1,10 +1,7 @@
 //! Descriptors that a child process inherits on purpose.
 
+use super::PerProcess;
 use super::descriptors::ABOVE_STDIO;
-use super::{Mapping, PerProcess};
-use crate::linux::membership::member::DESCRIPTORS;
-use crate::linux::membership::registry::Sides;
-use crate::linux::queue::platform::Page;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use std::io;
@@ -15,24 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// What a `Command` leaves its children, as long as that is there and not [revoked](Left::revoke).
 pub(crate) struct Left(Weak<Mutex<Option<Legacy>>>);
 
+type BeforeExec = Box<dyn FnMut(&[OwnedFd]) -> io::Result<()> + Send>;
+
 /// What is to be left.
 struct Legacy {
-    /// The first is the file that is mapped.
     fds: Vec<OwnedFd>,
-    /// What becomes those of the child's place. (Also where this process itself was to become a
-    /// program, and there was none: then it has that place until it tries again.)
-    place: [OwnedFd; DESCRIPTORS],
-    mapping: Arc<Mapping>,
-    sides: Sides,
+    /// Is called between fork and exec, with `fds`. It owns the last of the descriptors.
+    before_exec: BeforeExec,
 }
 
 impl Legacy {
     /// To be called between fork and exec.
     fn leave(&mut self) -> io::Result<()> {
-        let registry = &Page::of(&self.mapping).registry;
-        // By this command's own descriptor of the memory: no other is sure to be what it was
-        // when the child's streams, and what else the command gives it, have their numbers.
-        registry.claim_for_exec(self.fds[0].as_fd(), self.sides, &mut self.place)?;
+        (self.before_exec)(&self.fds)?;
         for fd in &self.fds {
             fcntl_setfd(fd, FdFlags::empty())?;
         }
@@ -49,26 +41,31 @@ impl Left {
     }
 }
 
-/// Has every child that `command` starts inherit duplicates of `fds`, the first of which is the
-/// file of `mapping`, under the numbers returned, the last of which are those of its place, and
-/// take part in the queue whose memory `mapping` is, on `sides`. In this
-/// process the duplicates are close-on-exec, so no other child inherits them, and they
-/// are closed with `command`, or when revoked.
-pub(crate) fn leave(
+/// Has every child that `command` starts inherit duplicates of `fds`, and `N` descriptors more,
+/// under the numbers returned, in this order. In this process they are close-on-exec, so no other
+/// child inherits them, and they are closed with `command`, or when revoked.
+///
+/// Between fork and exec `before_exec` is called in the child, with the duplicate of the first of
+/// `fds` and with the `N` more, which are duplicates of it as well until the hook makes them
+/// something else. It must do no more than may be done there: it makes system calls, accesses
+/// atomics and its own memory, and neither allocates nor waits for a lock. (If this process itself
+/// was to become a program, and there was none, it has what the hook made until it tries again.)
+pub(crate) fn leave<const N: usize>(
     command: &mut Command,
     fds: &[BorrowedFd<'_>],
-    mapping: Arc<Mapping>,
-    sides: Sides,
+    mut before_exec: impl FnMut(BorrowedFd<'_>, &mut [OwnedFd; N]) -> io::Result<()> + Send + 'static,
 ) -> io::Result<(Vec<RawFd>, Left)> {
     let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, ABOVE_STDIO);
+    let more = std::iter::repeat_n(&fds[0], N);
+    let more = more.map(duplicate).collect::<Result<Vec<_>, _>>()?;
+    let mut more: [OwnedFd; N] = more.try_into().expect("so many");
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
-    let place = [duplicate(&mapping.file())?, duplicate(&mapping.file())?];
-    let numbers = fds.iter().chain(&place).map(AsRawFd::as_raw_fd).collect();
+    let numbers = fds.iter().chain(&more).map(AsRawFd::as_raw_fd).collect();
     let legacy = Arc::new(Mutex::new(Some(Legacy {
         fds,
-        place,
-        mapping,
-        sides,
+        // By this command's own descriptor: no other is sure to be what it was when the child's
+        // streams, and what else the command gives it, have their numbers.
+        before_exec: Box::new(move |fds| before_exec(fds[0].as_fd(), &mut more)),
     })));
     let left = Left(Arc::downgrade(&legacy));
     let hook = move || match legacy.try_lock() {
@@ -78,10 +75,9 @@ pub(crate) fn leave(
     };
     // SAFETY: between fork and exec the child is a copy of one thread of this process:
     // whatever lock another thread held stays locked for ever. The hook waits for none, and
-    // does not allocate, which may take one: it makes system calls, as claiming does
-    // (`claim_for_exec` is made for this place) and dropping a descriptor, beside atomic
-    // operations on its own memory and on memory that is shared and mapped in the child as
-    // it is here; and an `io::Error` of the system's code is a number.
+    // does not allocate, which may take one: it makes system calls, drops descriptors, and
+    // calls `before_exec`, of which the same is asked; and an `io::Error` of the system's code
+    // is a number.
     unsafe { command.pre_exec(hook) };
     Ok((numbers, left))
 }
@@ -155,10 +151,13 @@ mod tests {
         let mut command = Command::new("ls");
         command.args(["-l", "/proc/self/fd"]);
         let kept = file();
-        let mapping = Arc::new(Mapping::create("inherit", Page::END, Page::END).unwrap());
-        let fds = [mapping.file().try_clone_to_owned().unwrap(), kept];
-        let fds = fds.each_ref().map(AsFd::as_fd);
-        let (numbers, left) = leave(&mut command, &fds, mapping, Sides::BOTH).unwrap();
+        let first = memfd_create("inherit", MemfdFlags::CLOEXEC).unwrap();
+        let fds = [&first, &kept].map(AsFd::as_fd);
+        let pass_on = |_: BorrowedFd<'_>, more: &mut [OwnedFd; 2]| {
+            let mut more = more.iter();
+            more.try_for_each(|fd| Ok(fcntl_setfd(fd, FdFlags::empty())?))
+        };
+        let (numbers, left) = leave(&mut command, &fds, pass_on).unwrap();
         for fd in &numbers {
             // SAFETY: owned by the command, which lives.
             let flags = fcntl_getfd(unsafe { BorrowedFd::borrow_raw(*fd) }).unwrap();
@@ -167,7 +166,7 @@ mod tests {
         for _ in 0..2 {
             let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
             let count = |what: &str| listed.lines().filter(|line| line.contains(what)).count();
-            // The last two are its place in the registry.
+            // The last two are those of the hook.
             let names = ["inherit", "left", "inherit", "inherit"];
             for (fd, name) in numbers.iter().zip(names) {
                 assert_eq!(count(&format!(" {fd} -> /memfd:{name} ")), 1, "{listed}");

@@ -5,7 +5,7 @@
 //! checked bounds; and the references it does give out are to atomics, for which any
 //! bits are a value.
 
-use super::{Plain, SEALS, refused};
+use super::{SEALS, SharedSafe, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
@@ -129,12 +129,12 @@ impl Mapping {
     /// # Panics
     /// If it does not lie wholly inside, or not aligned.
     #[inline(always)]
-    pub(crate) fn plain<T: Plain>(&self, at: usize) -> &T {
+    pub(crate) fn at<T: SharedSafe>(&self, at: usize) -> &T {
         self.check(at, size_of::<T>());
         assert!(at % align_of::<T>() == 0, "misaligned");
         // SAFETY: inside the mapping and aligned, as just checked (a mapping begins at a
         // page, and no `T` asks for more); valid and shareable whatever its bits, for it
-        // is `Plain`; mapped as long as `self`.
+        // is `SharedSafe`; mapped as long as `self`.
         unsafe { self.base.add(at).cast::<T>().as_ref() }
     }
 
@@ -238,8 +238,8 @@ mod tests {
     fn two_mappings_of_one_file_are_one_memory() {
         let a = Mapping::create("mapping", 8192, 8192).unwrap();
         let b = Mapping::open(a.file().try_clone_to_owned().unwrap()).unwrap();
-        a.plain::<AtomicU64>(8).store(7, Ordering::Relaxed);
-        assert_eq!(b.plain::<AtomicU64>(8).load(Ordering::Relaxed), 7);
+        a.at::<AtomicU64>(8).store(7, Ordering::Relaxed);
+        assert_eq!(b.at::<AtomicU64>(8).load(Ordering::Relaxed), 7);
         a.write(8190, b"ok");
         let mut bytes = b"> ".to_vec();
         b.read(8190, 2, &mut bytes);
@@ -321,6 +321,6 @@ mod tests {
     fn a_misaligned_reference_panics() {
         Mapping::create("mapping", 4096, 4096)
             .unwrap()
-            .plain::<AtomicU64>(4);
+            .at::<AtomicU64>(4);
     }
 }

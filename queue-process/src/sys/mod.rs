@@ -3,8 +3,11 @@
 pub(crate) mod calls;
 #[cfg(loom)]
 pub(crate) mod modelled;
+mod shared_safe;
+pub(crate) mod steps;
 mod word;
 
+pub(crate) use shared_safe::shared_safe;
 pub(crate) use word::{Word32, Word64};
 
 #[cfg(not(loom))]
@@ -20,8 +23,6 @@ mod mapping;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]
-mod shared_safe;
-#[cfg(not(loom))]
 mod started;
 #[cfg(not(loom))]
 mod unforked;
@@ -34,7 +35,7 @@ pub(crate) use {
     locks::{is_byte_locked, lock_byte, unlock_byte},
     mapping::Mapping,
     memory::{SEALS, file, give_back, may_reach},
-    shared_safe::Plain,
+    shared_safe::SharedSafe,
     started::started,
     unforked::{Unforked, let_go},
 };

@@ -1,7 +1,7 @@
 //! The system calls of a pipe queue's storage, as modelled processes make them: each takes
 //! effect as a whole or not at all, and is a step at which its process may die.
 
-use crate::loom::step;
+use super::steps::step;
 use loom::sync::Mutex;
 use queue_core::{Failure, FailureKind};
 use rustix::io::Errno;

@@ -4,17 +4,8 @@
 //! and nothing more; in a model they count the accesses of each modelled process, so
 //! that it can be made to die before any of them.
 
+use super::steps::step;
 use queue_core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-#[cfg(loom)]
-use crate::loom::step;
-
-/// In a program nobody dies by count.
-#[cfg(not(loom))]
-#[inline(always)]
-fn step() -> bool {
-    true
-}
 
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $atomic:ident, $value:ident) => {

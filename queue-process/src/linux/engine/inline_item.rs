@@ -13,6 +13,7 @@
 //! here belongs to an item that no mark speaks of, and whose next pusher writes anew.
 
 use crate::sys::Word64;
+use crate::sys::shared_safe;
 use queue_core::sync::atomic::Ordering;
 
 /// The most bytes that such an item has.
@@ -50,6 +51,8 @@ pub(crate) struct Latest {
     len: Word64,
     word: Word64,
 }
+
+shared_safe!(Latest { len, word });
 
 impl Latest {
     /// An item of `len` bytes in `word`: under the tail lock.

@@ -1,6 +1,7 @@
 //! [`Control`]: the shared words of a queue, and [`Mark`]: where one of its ends is.
 
 use super::inline_item::Latest;
+use crate::sys::shared_safe;
 use crate::sys::{Word32, Word64};
 use queue_core::sync::CachePadded;
 use queue_core::sync::atomic::Ordering;
@@ -75,6 +76,8 @@ pub(crate) struct Shown {
     latest: [Latest; 2],
 }
 
+shared_safe!(Shown { mark, latest });
+
 impl Shown {
     /// Where item `count` is, if it is the last.
     #[inline(always)]
@@ -106,6 +109,17 @@ pub(crate) struct Line {
     pub(crate) moved: CachePadded<Word32>,
 }
 
+shared_safe!(Line {
+    lock,
+    torn,
+    waiting,
+    armed,
+    seen,
+    notes,
+    shown,
+    moved
+});
+
 /// The words that all processes of a queue share, beside its storage.
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -121,6 +135,14 @@ pub(crate) struct Control {
     pub(crate) tail: CachePadded<Line>,
     pub(crate) head: CachePadded<Line>,
 }
+
+shared_safe!(Control {
+    closed,
+    bulky,
+    both,
+    tail,
+    head
+});
 
 /// What [`Control::bulky`] says: zero, one of these, or a time in milliseconds: when
 /// the queue was first empty after [`LATER`](bulky::LATER) was said.

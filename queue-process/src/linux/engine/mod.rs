@@ -38,8 +38,6 @@ pub(crate) mod storage;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::linux::wait::sleepers::Sleepers;
-use crate::per_process::PerProcess;
 use batch::Frames;
 use inline_item::Item;
 use layout::{Control, End, Line, Mark, bulky};
@@ -73,8 +71,6 @@ pub(crate) struct Engine<S, P> {
     platform: P,
     /// How many items it takes, no more than [`MOST`].
     capacity: u32,
-    /// The threads of this process that sleep until the tail moves, and until the head does.
-    pub(crate) sleepers: PerProcess<[Sleepers; 2]>,
 }
 
 /// The most items a queue can hold: counts are modulo 2^32.
@@ -109,7 +105,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             storage,
             platform,
             capacity,
-            sleepers: PerProcess::new(),
         }
     }
 

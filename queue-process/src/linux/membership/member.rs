@@ -205,7 +205,7 @@ fn reopen(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linux::queue::platform::Page;
+    use crate::linux::queue::header::Page;
     use crate::sys::Mapping;
     use std::time::{Duration, Instant};
 

@@ -24,6 +24,7 @@
 //! sees that somebody has left sees all who were known to be there then.
 
 use crate::sys::Word32;
+use crate::sys::shared_safe;
 use queue_core::Side;
 use queue_core::sync::atomic::Ordering;
 use std::io;
@@ -109,6 +110,14 @@ pub(crate) struct Entry {
     ended: Word32,
 }
 
+shared_safe!(Entry {
+    generation,
+    sides,
+    process,
+    started,
+    ended
+});
+
 /// All participants.
 #[derive(Debug)]
 #[repr(C)]
@@ -117,6 +126,8 @@ pub(crate) struct Registry {
     /// Counts those who come to a side, ever.
     comings: Word32,
 }
+
+shared_safe!(Registry { entries, comings });
 
 /// What a newcomer is known by.
 #[derive(Clone, Copy, Debug)]

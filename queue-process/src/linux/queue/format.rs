@@ -6,6 +6,7 @@
 use crate::linux::engine::MOST;
 use crate::linux::engine::storage::corrupt;
 use crate::sys::Word64;
+use crate::sys::shared_safe;
 use crate::types::Types;
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Bound, Failure, FailureKind};
@@ -24,6 +25,8 @@ pub(crate) struct Identity {
     words: [Word64; 8],
     names: [[Word64; 32]; 2],
 }
+
+shared_safe!(Identity { words, names });
 
 /// How much a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //! handed to another process, is [`Parts`].
 
 use super::format::Limits;
-use super::platform::{self, Bells, Linux, Page};
+use super::header::Page;
+use super::platform::Linux;
 use crate::codec::Codec;
 use crate::linux::engine::Engine;
 use crate::linux::engine::layout::End;
@@ -13,9 +14,10 @@ use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::{Storage, corrupt};
 use crate::linux::membership::member::{DESCRIPTORS, Place};
 use crate::linux::membership::registry::Sides;
-use crate::linux::share::server::Server;
 use crate::linux::wait::NET;
+use crate::linux::wait::eventfd::{self, Bells};
 use crate::linux::wait::futures::WaitList;
+use crate::linux::wait::sleepers::Sleepers;
 use crate::linux::wait::waker_thread;
 use crate::owed::Owed;
 use crate::sys::{self, Mapping, PerProcess};
@@ -76,10 +78,13 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) ends: Ends,
     /// The futures of this process that wait for the tail, and for the head.
     waiting: PerProcess<[WaitList; 2]>,
+    /// Its threads that sleep until the tail moves, and until the head does.
+    sleepers: PerProcess<[Sleepers; 2]>,
     /// Which verbs this process may use.
     pub(crate) rights: Sides,
-    /// Hands the queue to whoever asks for it by name, if it has one.
-    server: Mutex<Option<Server>>,
+    /// What lives as long as this process has a handle: what hands the queue to whoever asks
+    /// for it by name.
+    kept: Mutex<Option<Box<dyn Send>>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
     pub(crate) patrolled: AtomicU32,
     /// What was popped in a batch and is still to be given.
@@ -126,7 +131,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         Page::of(&mapping)
             .identity
             .write(S::KIND, &Types::of::<T, C>(), &limits);
-        let bells = platform::bells()?;
+        let bells = eventfd::bells()?;
         let storage = S::create(&mapping, &limits)?;
         let claim = claim(&mapping, Sides::BOTH)?;
         Ok(Self::assemble(
@@ -223,8 +228,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             limits,
             ends: Ends::new(),
             waiting: PerProcess::new(),
+            sleepers: PerProcess::new(),
             rights,
-            server: Mutex::default(),
+            kept: Mutex::default(),
             patrolled: AtomicU32::new(0),
             owed: Owed::default(),
         };
@@ -248,13 +254,10 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         self.shared.engine.platform().mapping()
     }
 
-    /// Keeps `server` until the last clone of this handle is dropped.
-    pub(crate) fn host(&self, server: Server) {
-        *self
-            .shared
-            .server
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(server);
+    /// Keeps `what` until the last clone of this handle is dropped.
+    pub(crate) fn keep(&self, what: impl Send + 'static) {
+        let mut kept = (self.shared.kept.lock()).unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(Box::new(what));
     }
 
     /// Which verbs this process may use.
@@ -277,6 +280,11 @@ impl<S: Storage> Shared<S> {
             End::Tail => 0,
             End::Head => 1,
         }]
+    }
+
+    /// The threads of this process that sleep until `end` moves.
+    pub(super) fn sleepers(&self, end: End) -> &Sleepers {
+        &self.sleepers.get_or(Default::default)[end as usize]
     }
 
     /// About how much there is of what those want who wait for `end`; see `Queue::glance`.

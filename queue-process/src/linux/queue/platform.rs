@@ -1,68 +1,20 @@
-//! [`Linux`]: one participant's view of a queue on the real thing; and [`Page`], which
-//! is how the queue's shared memory begins.
+//! [`Linux`]: one participant's view of a queue on the real thing.
 
-use super::format::Identity;
+use super::header::Page;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::member::Place;
 use crate::linux::membership::registry::{Registry, Sides};
+use crate::linux::wait::eventfd::{Bells, bell};
 use crate::sys::Word32;
 use crate::sys::{self, Mapping, PerProcess};
 use queue_core::{Failure, Side};
-use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// How the shared memory of a queue begins. The storage may use what comes behind.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Page {
-    pub(crate) identity: Identity,
-    pub(crate) control: Control,
-    pub(crate) registry: Registry,
-}
-
-impl Page {
-    /// Where the storage's memory begins: at a page of its own.
-    pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
-
-    /// The page at the beginning of `mapping`, which has [`Page::END`] bytes at least.
-    #[inline(always)]
-    pub(crate) fn of(mapping: &Mapping) -> &Self {
-        mapping.plain(0)
-    }
-}
-
-/// The bells of a queue: for each end a descriptor to which every ring is an event, for all
-/// processes that listen to it.
-pub(crate) type Bells = Arc<[OwnedFd; 2]>;
-
-/// A bell.
-fn event() -> io::Result<OwnedFd> {
-    let flags = EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK);
-    sys::above_stdio(rustix::event::eventfd(0, flags)?)
-}
-
-/// Two bells.
-pub(crate) fn bells() -> Result<Bells, Failure> {
-    let bell = || event().map_err(|e| sys::refused("cannot create an event", e));
-    Ok(Arc::new([bell()?, bell()?]))
-}
-
-/// The bell of one end.
-pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
-    bells[match end {
-        End::Tail => 0,
-        End::Head => 1,
-    }]
-    .as_fd()
-}
 
 /// One participant; in a forked child what is left of its parent's, until the child takes a place
 /// of its own.
@@ -267,6 +219,7 @@ impl Platform for Linux {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::wait::eventfd::bells;
     use std::time::Instant;
 
     fn linux() -> Linux {

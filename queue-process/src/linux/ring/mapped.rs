@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use crate::linux::engine::inline_item::word;
-use crate::linux::queue::platform::Page;
+use crate::linux::queue::header::Page;
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
 use std::sync::Arc;
@@ -42,14 +42,14 @@ impl Arena for Mapped {
     fn set(&self, at: usize, word: u64) {
         // Relaxed: published by the mark of the tail.
         self.mapping
-            .plain::<AtomicU64>(byte(at))
+            .at::<AtomicU64>(byte(at))
             .store(word, Ordering::Relaxed);
     }
 
     #[inline(always)]
     fn set_two(&self, at: usize, [first, second]: [u64; 2]) {
         // Relaxed, both: as in `set`.
-        let words: &[AtomicU64; 2] = self.mapping.plain(byte(at));
+        let words: &[AtomicU64; 2] = self.mapping.at(byte(at));
         words[0].store(first, Ordering::Relaxed);
         words[1].store(second, Ordering::Relaxed);
     }
@@ -57,7 +57,7 @@ impl Arena for Mapped {
     #[inline(always)]
     fn get(&self, at: usize) -> u64 {
         self.mapping
-            .plain::<AtomicU64>(byte(at))
+            .at::<AtomicU64>(byte(at))
             .load(Ordering::Relaxed)
     }
 

@@ -11,9 +11,10 @@ use crate::handover::variable;
 use crate::linux::membership::member::DESCRIPTORS;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
+use crate::linux::queue::header::Page;
 use crate::sys::{self, Left, PerProcess, Refusal};
 use queue_core::{Failure, FailureKind, Side};
-use rustix::fd::{BorrowedFd, RawFd};
+use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
@@ -39,7 +40,12 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             half,
         };
         let mapping = Arc::clone(self.mapping());
-        let (numbers, left) = sys::leave(command, &parts, mapping, sides(half))
+        let sides = sides(half);
+        let claim = move |file: BorrowedFd<'_>, place: &mut [OwnedFd; DESCRIPTORS]| {
+            let registry = &Page::of(&mapping).registry;
+            registry.claim_for_exec(file, sides, place)
+        };
+        let (numbers, left) = sys::leave(command, &parts, claim)
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
         take_the_place_of_former(&shared_before(command, &variable), numbers[0], left);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();

@@ -13,7 +13,7 @@ use crate::codec::Codec;
 use crate::linux::membership::member::Place;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::platform::Page;
+use crate::linux::queue::header::Page;
 use crate::sys::{Mapping, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::rand::{GetRandomFlags, getrandom};

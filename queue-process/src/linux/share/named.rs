@@ -20,7 +20,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             let _ = send(&stream, &parcel);
             ControlFlow::Continue(())
         })?;
-        self.host(server);
+        self.keep(server);
         Ok(())
     }
 

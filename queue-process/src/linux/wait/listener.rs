@@ -1,11 +1,7 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
-use super::waker_thread::{Post, Watched};
-use crate::foreign::calmly;
+use super::waker_thread::Post;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::lock::Tries;
-use crate::linux::engine::storage::Storage;
-use crate::linux::queue::handle::Shared;
 use crate::sys::generation;
 use queue_core::event::{self, Event, Listen};
 use queue_core::sync::{Deadline, spin};
@@ -14,75 +10,16 @@ use std::future::Future;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 /// A queue, as far as waiting goes.
-trait Awaited: Send + Sync {
+pub(crate) trait Awaited: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
     fn glance(&self, end: End) -> usize;
     fn enough(&self) -> usize;
     fn event(&self, end: End) -> &Event;
     fn arm(&self, end: End) -> bool;
     fn post(&self, end: End) -> Option<Post>;
-}
-
-impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
-    fn wait(&self, end: End, deadline: Deadline) -> bool {
-        let awake = |is_time| {
-            if is_time {
-                self.patrol(Tries::Endless);
-            } else {
-                // Who is woken again and again, by signals say, sleeps no whole time.
-                self.patrol_now_and_then();
-            }
-        };
-        (self.engine).wait(end, || deadline.remaining(), || owes(self, end), awake)
-    }
-
-    fn glance(&self, end: End) -> usize {
-        Shared::glance(self, end)
-    }
-
-    fn enough(&self) -> usize {
-        spin::burst(self.limits.bound.capacity())
-    }
-
-    fn event(&self, end: End) -> &Event {
-        self.waiting(end).event()
-    }
-
-    fn arm(&self, end: End) -> bool {
-        // In this order: who owes something wakes those who waited before.
-        self.engine.arm(end, self.waiting(end)).unwrap_or(false) && !owes(self, end)
-    }
-
-    fn post(&self, end: End) -> Option<Post> {
-        let queue: Weak<Shared<S>> = Arc::downgrade(self);
-        let queue: Weak<dyn Watched> = queue;
-        Post::new(&queue, self.engine.platform().bells(), end)
-    }
-}
-
-/// Whether something is owed to those who wait for `end`.
-fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
-    end == End::Tail && shared.owed.is_some()
-}
-
-impl<S: Storage> Watched for Shared<S> {
-    fn patrol(&self) {
-        Self::patrol(self, Tries::Few);
-    }
-
-    fn pass_on(&self, end: End) -> bool {
-        let list = self.waiting(end);
-        let passed = self.engine.pass_on(end, list, Tries::Few);
-        passed.unwrap_or_else(|_| {
-            // Whoever tries now will meet the failure.
-            calmly(|| list.event().notify_all());
-            true
-        })
-    }
 }
 
 /// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
@@ -110,7 +47,7 @@ struct Waiting<'a> {
 }
 
 impl<'a> Listener<'a> {
-    pub(crate) fn new<S: Storage + 'static>(queue: &'a Arc<Shared<S>>, end: End) -> Self {
+    pub(crate) fn new(queue: &'a dyn Awaited, end: End) -> Self {
         Self {
             queue,
             end,

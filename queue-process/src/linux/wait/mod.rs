@@ -1,6 +1,8 @@
 //! Waiting until an end of a queue moves: of threads, in the kernel; of futures, in a list of
 //! their process.
 
+#[cfg(not(loom))]
+pub(crate) mod eventfd;
 pub(crate) mod futures;
 #[cfg(not(loom))]
 pub(crate) mod listener;

@@ -4,7 +4,7 @@
 //! Whoever waits says so under the lock of those who will wake it: see the
 //! [engine](crate::linux::engine)'s page.
 
-use super::sleepers::Sleeper;
+use super::sleepers::{Sleeper, Sleepers};
 use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::Storage;
@@ -62,16 +62,16 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Sleeps until there is something to take at `end`, or the queue closes, or `is_owed` says
     /// that something is to be had elsewhere; false if before that no time is left, by `left`
     /// (`None` is for ever). Whenever it has been awake, `awake` is told whether it is time to
-    /// look for the dead.
+    /// look for the dead. `sleepers` are those of this process that sleep for `end`.
     pub(crate) fn wait(
         &self,
         end: End,
+        sleepers: &Sleepers,
         left: impl Fn() -> Option<Duration>,
         is_owed: impl Fn() -> bool,
         awake: impl Fn(bool),
     ) -> bool {
         let moved = &self.control().line(end).moved;
-        let sleepers = &self.sleepers.get_or(Default::default)[end as usize];
         let mut sleeper = Sleeper::new(sleepers, self.platform());
         let mut back = false;
         loop {

@@ -8,8 +8,8 @@
 //! has the lock of a queue, that queue is left for later.
 
 use super::NET;
+use super::eventfd::{Bells, bell};
 use crate::linux::engine::layout::End;
-use crate::linux::queue::platform::{Bells, bell};
 use crate::sys::{PerProcess, above_stdio};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::time::Timespec;
@@ -261,7 +261,7 @@ fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn Watched + 'static), End) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linux::queue::platform::bells;
+    use crate::linux::wait::eventfd::bells;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::mpsc::{self, Receiver, Sender};
 

@@ -5,7 +5,7 @@ use crate::codec::Raw;
 use crate::linux::engine::layout::Line;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::platform::Page;
+use crate::linux::queue::header::Page;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;

@@ -5,7 +5,7 @@
 
 use crate::codec::Raw;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::platform::Page;
+use crate::linux::queue::header::Page;
 use crate::linux::ring::queue::ShmQueue;
 use crate::sys::Mapping;
 use queue_core::{Bound, Failure, FailureKind, Queue, TryPopError};

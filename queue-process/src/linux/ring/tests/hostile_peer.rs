@@ -4,7 +4,7 @@
 //! `PROPTEST_CASES=1000000` makes it long.
 
 use crate::codec::Raw;
-use crate::linux::queue::platform::Page;
+use crate::linux::queue::header::Page;
 use crate::linux::ring::queue::ShmQueue;
 use proptest::prelude::*;
 use queue_core::{Bound, Queue};
@@ -28,7 +28,7 @@ fn scribble(queue: &Bytes, at: usize, word: u64) {
     queue
         .0
         .mapping()
-        .plain::<AtomicU64>(at * 8)
+        .at::<AtomicU64>(at * 8)
         .store(word, Ordering::Relaxed);
 }
 

@@ -38,7 +38,10 @@ impl Stopped {
     /// Of the test of that name; on one side, or both.
     fn start(queue: &ShmQueue<u8>, side: Option<Side>, test: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", &format!("linux::wait::tests::stopped_peer::{test}")]);
+        command.args([
+            "--exact",
+            &format!("linux::wait::tests::stopped_peer::{test}"),
+        ]);
         command.stdout(Stdio::null());
         queue.0.share_with(side, &mut command, NAME).unwrap();
         let child = Self(command.spawn().unwrap());

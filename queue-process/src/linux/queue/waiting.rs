@@ -1,0 +1,72 @@
+//! What a queue does for those who [wait](crate::linux::wait) for it.
+
+use super::handle::Shared;
+use crate::foreign::calmly;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::lock::Tries;
+use crate::linux::engine::storage::Storage;
+use crate::linux::wait::listener::Awaited;
+use crate::linux::wait::waker_thread::{Post, Watched};
+use queue_core::event::Event;
+use queue_core::sync::{Deadline, spin};
+use std::sync::{Arc, Weak};
+
+impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
+    fn wait(&self, end: End, deadline: Deadline) -> bool {
+        let awake = |is_time| {
+            if is_time {
+                self.patrol(Tries::Endless);
+            } else {
+                // Who is woken again and again, by signals say, sleeps no whole time.
+                self.patrol_now_and_then();
+            }
+        };
+        let sleepers = self.sleepers(end);
+        let left = || deadline.remaining();
+        (self.engine).wait(end, sleepers, left, || owes(self, end), awake)
+    }
+
+    fn glance(&self, end: End) -> usize {
+        Shared::glance(self, end)
+    }
+
+    fn enough(&self) -> usize {
+        spin::burst(self.limits.bound.capacity())
+    }
+
+    fn event(&self, end: End) -> &Event {
+        self.waiting(end).event()
+    }
+
+    fn arm(&self, end: End) -> bool {
+        // In this order: who owes something wakes those who waited before.
+        self.engine.arm(end, self.waiting(end)).unwrap_or(false) && !owes(self, end)
+    }
+
+    fn post(&self, end: End) -> Option<Post> {
+        let queue: Weak<Shared<S>> = Arc::downgrade(self);
+        let queue: Weak<dyn Watched> = queue;
+        Post::new(&queue, self.engine.platform().bells(), end)
+    }
+}
+
+/// Whether something is owed to those who wait for `end`.
+fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
+    end == End::Tail && shared.owed.is_some()
+}
+
+impl<S: Storage> Watched for Shared<S> {
+    fn patrol(&self) {
+        Self::patrol(self, Tries::Few);
+    }
+
+    fn pass_on(&self, end: End) -> bool {
+        let list = self.waiting(end);
+        let passed = self.engine.pass_on(end, list, Tries::Few);
+        passed.unwrap_or_else(|_| {
+            // Whoever tries now will meet the failure.
+            calmly(|| list.event().notify_all());
+            true
+        })
+    }
+}
