@@ -7,6 +7,9 @@ mod shared_safe;
 pub(crate) mod steps;
 mod word;
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub(crate) use shared_safe::shared_safe;
 pub(crate) use word::{Word32, Word64};
 
@@ -51,21 +54,4 @@ pub(crate) fn refused(doing: &str, error: impl Into<std::io::Error>) -> Failure 
         _ => FailureKind::Io,
     };
     Failure::caused(kind, doing, error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::io::Errno;
-
-    #[test]
-    fn a_refusal_says_whether_it_was_forbidden() {
-        for (error, kind) in [
-            (Errno::ACCESS, FailureKind::Denied),
-            (Errno::PERM, FailureKind::Denied),
-            (Errno::NOMEM, FailureKind::Io),
-        ] {
-            assert_eq!(refused("trying", error).kind(), kind, "{error}");
-        }
-    }
 }

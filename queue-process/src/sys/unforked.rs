@@ -21,8 +21,8 @@ const NONE: RawFd = -1;
 
 /// One that is registered, or a place for one.
 #[derive(Debug)]
-struct Entry {
-    number: AtomicI32,
+pub(super) struct Entry {
+    pub(super) number: AtomicI32,
     /// Of what the number means. Who closes all descriptors that he finds, as daemons do, closes
     /// registered ones too, and what comes to have their numbers is to be left alone.
     inode: AtomicU64,
@@ -74,7 +74,7 @@ extern "C" fn in_child() {
 }
 
 /// Has the descriptor `number`, if it is one and means `inode`, mean nothing.
-fn shed(number: RawFd, inode: u64) {
+pub(super) fn shed(number: RawFd, inode: u64) {
     let nothing = NOTHING.load(Ordering::Acquire);
     if number == NONE || nothing == NONE {
         return;
@@ -112,7 +112,7 @@ fn install() -> io::Result<()> {
 /// A descriptor that is registered until this is dropped: before it is closed.
 #[derive(Debug)]
 pub(crate) struct Unforked {
-    entry: &'static Entry,
+    pub(super) entry: &'static Entry,
     number: RawFd,
     inode: u64,
     /// The process that registered it.
@@ -213,53 +213,5 @@ impl Drop for Unforked {
 pub(crate) fn let_go(fd: &OwnedFd) {
     if let (Ok(()), Ok(status)) = (install(), rustix::fs::fstat(fd)) {
         shed(fd.as_raw_fd(), status.st_ino);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::fs::{MemfdFlags, fstat, memfd_create};
-
-    fn file() -> OwnedFd {
-        memfd_create("unforked", MemfdFlags::CLOEXEC).unwrap()
-    }
-
-    #[test]
-    fn more_than_a_part_are_registered_each_until_it_is_dropped() {
-        let files: Vec<_> = (0..200).map(|_| file()).collect();
-        let register = |file: &OwnedFd| Unforked::register(file.as_fd()).unwrap();
-        let all: Vec<_> = files.iter().map(register).collect();
-        let mut entries: Vec<_> = all.iter().map(|it| ptr::from_ref(it.entry)).collect();
-        entries.sort_unstable();
-        entries.dedup();
-        assert_eq!(entries.len(), files.len());
-        for (file, entry) in files.iter().zip(&all) {
-            let number = entry.entry.number.load(Ordering::Relaxed);
-            assert_eq!(number, file.as_raw_fd());
-        }
-        let entries: Vec<_> = all.iter().map(|it| it.entry).collect();
-        drop(all);
-        for (file, entry) in files.iter().zip(entries) {
-            // It may be another's by now.
-            assert_ne!(entry.number.load(Ordering::Relaxed), file.as_raw_fd());
-        }
-    }
-
-    #[test]
-    fn what_is_let_go_is_open_and_something_else() {
-        let (one, other) = (file(), file());
-        let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
-        let before = inode(&one);
-        let entry = Unforked::register(other.as_fd()).unwrap();
-        entry.shed();
-        let third = file();
-        shed(third.as_raw_fd(), before);
-        assert_ne!(inode(&third), inode(&other), "another has the number");
-        let_go(&one);
-        assert_ne!(inode(&one), before);
-        assert_eq!(inode(&one), inode(&other), "both are nothing");
-        let flags = rustix::io::fcntl_getfd(&one).unwrap();
-        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     }
 }

@@ -78,7 +78,7 @@ impl Identity {
     }
 
     /// What it says of its items, for people to read.
-    fn types(&self) -> Types {
+    pub(super) fn types(&self) -> Types {
         let mut names = Vec::new();
         for word in self.names.as_flattened() {
             // Relaxed: as in `read`.
@@ -155,70 +155,4 @@ impl Identity {
 #[cold]
 fn mismatch(what: &str) -> Failure {
     Failure::new(FailureKind::Mismatch, what)
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    fn types(item: &'static str) -> Types {
-        Types {
-            item: item.into(),
-            codec: "raw".into(),
-            word: 64,
-        }
-    }
-
-    #[test]
-    fn what_was_written_is_read_by_who_means_the_same() {
-        let of = |bound| Limits {
-            bound,
-            item: 9,
-            memory: 99,
-        };
-        let bounds = [1, MOST as usize].map(Bound::items);
-        for bound in bounds.into_iter().chain([Bound::Unbounded]) {
-            let identity = Identity::default();
-            identity.write(2, &types("a::Job"), &of(bound));
-            assert_eq!(identity.read(2, &types("a::Job")).unwrap(), of(bound));
-            assert_eq!(identity.types(), types("a::Job"));
-            for (kind, item, says) in [
-                (1, "a::Job", "another kind"),
-                (2, "b::Job", "`a::Job` by the codec `raw`"),
-            ] {
-                let failure = identity.read(kind, &types(item)).unwrap_err();
-                assert_eq!(failure.kind(), FailureKind::Mismatch);
-                assert!(failure.to_string().contains(says), "{failure}");
-            }
-        }
-        let identity = Identity::default();
-        identity.write(2, &types("a"), &of(Bound::items(MOST as usize + 1)));
-        let failure = identity.read(2, &types("a")).unwrap_err();
-        assert_eq!(
-            failure.kind(),
-            FailureKind::Corrupt,
-            "no engine counts so far"
-        );
-        assert_eq!(of(Bound::Unbounded).capacity(), MOST);
-        assert_eq!(of(Bound::items(7)).capacity(), 7);
-    }
-
-    #[test]
-    fn a_long_name_is_cut_and_a_hostile_one_is_text() {
-        let limits = Limits {
-            bound: Bound::Unbounded,
-            item: 9,
-            memory: 99,
-        };
-        let long: &'static str = "n".repeat(1000).leak();
-        let identity = Identity::default();
-        identity.write(2, &types(long), &limits);
-        identity.read(2, &types(long)).unwrap();
-        assert_eq!(identity.types().item.len(), 512 - "raw\n".len());
-        // Cut or not, it is told apart by all of it.
-        assert!(identity.read(2, &types(&long[1..])).is_err());
-        identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
-        let shown = identity.read(2, &types("a")).unwrap_err().to_string();
-        assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
-    }
 }

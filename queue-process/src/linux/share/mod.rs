@@ -10,3 +10,6 @@ mod message;
 mod named;
 pub(crate) mod server;
 mod socket;
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ use queue_core::sync::atomic::{AtomicU32, Ordering};
 /// The futures of this process that wait for one end.
 #[derive(Debug, Default)]
 pub(crate) struct WaitList {
-    event: Event,
+    pub(super) event: Event,
     /// Up to which count of the end they were told: written under its lock.
     told: AtomicU32,
 }
@@ -102,82 +102,5 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 return Ok(true);
             }
         }
-    }
-}
-
-#[cfg(test)]
-#[cfg(not(loom))]
-mod tests {
-    use super::*;
-    use crate::ShmQueue;
-    use queue_core::Queue;
-    use queue_core::event::Listener;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, Waker};
-
-    fn is_woken(place: &mut Listener<'_>) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(place).poll(&mut cx) == Poll::Ready(())
-    }
-
-    #[test]
-    fn who_finds_something_does_not_wait() {
-        let queue = ShmQueue::<u8>::bounded(1);
-        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-        let armed = |end| engine.control().line(end).armed.load(Ordering::Relaxed);
-        assert!(engine.arm(End::Tail, &list).unwrap());
-        assert!(!engine.arm(End::Head, &list).unwrap(), "there is a place");
-        assert_eq!((armed(End::Tail), armed(End::Head)), (1, 0));
-        queue.try_push(1).unwrap();
-        assert_eq!(armed(End::Tail), 0, "it rang");
-        assert!(!engine.arm(End::Tail, &list).unwrap(), "there is an item");
-        assert!(engine.arm(End::Head, &list).unwrap());
-        queue.close();
-        assert!(!engine.arm(End::Head, &list).unwrap(), "closed");
-    }
-
-    #[test]
-    fn one_is_woken_for_each_item_in_order() {
-        let queue = ShmQueue::<u8>::bounded(8);
-        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-        let mut places = [(); 5].map(|()| list.event.listen());
-        assert!(engine.arm(End::Tail, &list).unwrap());
-        let mut woken = |items: &[u8]| {
-            items.iter().for_each(|item| queue.try_push(*item).unwrap());
-            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
-            let woken = places
-                .iter_mut()
-                .map(is_woken)
-                .filter(|woken| *woken)
-                .count();
-            assert!((0..woken).all(|at| is_woken(&mut places[at])), "in order");
-            woken
-        };
-        assert_eq!(woken(&[]), 0);
-        assert_eq!(woken(&[1]), 1);
-        assert_eq!(woken(&[]), 1, "it may still come for that");
-        assert_eq!(woken(&[2, 3]), 3);
-        queue.try_pop().unwrap();
-        queue.try_push(4).unwrap();
-        queue.try_pop().unwrap();
-        assert_eq!(woken(&[]), 4, "there is one more");
-        queue.close();
-        assert_eq!(woken(&[]), 5);
-    }
-
-    #[test]
-    fn the_bell_is_armed_as_long_as_somebody_waits() {
-        let queue = ShmQueue::<u8>::bounded(8);
-        let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-        let armed = || engine.control().tail.armed.load(Ordering::Relaxed) != 0;
-        let places = [(); 2].map(|()| list.event.listen());
-        assert!(engine.arm(End::Tail, &list).unwrap());
-        for left in [true, false, false] {
-            queue.try_push(1).unwrap();
-            assert!(!armed(), "it rang");
-            assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
-            assert_eq!(armed(), left, "somebody waits still");
-        }
-        drop(places);
     }
 }

@@ -1,1 +1,3 @@
+mod batch;
+mod lock;
 mod order;

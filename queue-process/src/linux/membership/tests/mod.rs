@@ -1,1 +1,3 @@
+mod member;
 mod peer_death;
+mod registry;

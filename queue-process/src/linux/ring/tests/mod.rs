@@ -1,1 +1,4 @@
 mod hostile_peer;
+mod mapped;
+mod options;
+mod position;

@@ -1,1 +1,5 @@
+mod futures;
+mod prepare;
+mod sleepers;
 mod stopped_peer;
+mod waker_thread;

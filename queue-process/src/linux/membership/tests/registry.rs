@@ -1,0 +1,173 @@
+//! Tests of [`registry`](crate::linux::membership::registry).
+
+use crate::linux::membership::registry::*;
+use crate::sys::Word32;
+use queue_core::Side;
+use queue_core::sync::atomic::Ordering;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+/// A process, and the kernel's locks: who has which byte.
+#[derive(Debug)]
+struct Process {
+    number: u32,
+    locks: Rc<RefCell<HashMap<u32, u32>>>,
+}
+
+/// The byte of a seat.
+fn seat(slot: u32) -> u32 {
+    slot + 1000
+}
+
+impl Process {
+    fn is_locked(&self, byte: u32) -> bool {
+        let locks = self.locks.borrow();
+        locks.get(&byte).is_some_and(|&has| has != self.number)
+    }
+}
+
+impl Bytes for Process {
+    fn lock(&self, slot: u32) -> io::Result<bool> {
+        let bytes = [seat(slot), slot];
+        let free = !bytes.iter().any(|byte| self.is_locked(*byte));
+        if free {
+            let mine = bytes.map(|byte| (byte, self.number));
+            self.locks.borrow_mut().extend(mine);
+        }
+        Ok(free)
+    }
+
+    fn is_alive(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.is_locked(slot))
+    }
+
+    fn is_kept(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.is_locked(seat(slot)))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.locks.borrow_mut().retain(|_, has| *has != self.number);
+    }
+}
+
+struct World {
+    registry: Registry,
+    locks: Rc<RefCell<HashMap<u32, u32>>>,
+    number: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            registry: Registry {
+                entries: std::array::from_fn(|_| Entry::default()),
+                comings: Word32::default(),
+            },
+            locks: Rc::default(),
+            number: 0,
+        }
+    }
+
+    fn come(&mut self, sides: Sides) -> Option<Claim<Process>> {
+        self.number += 1;
+        let bytes = Process {
+            number: self.number,
+            locks: self.locks.clone(),
+        };
+        let who = Newcomer {
+            process: self.number,
+            sides: sides.0,
+            started: 0,
+        };
+        self.registry.enter(bytes, who).unwrap()
+    }
+}
+
+#[test]
+fn a_name_is_not_used_again() {
+    let mut world = World::new();
+    let [first, second] = [(); 2].map(|()| world.come(Sides::BOTH).unwrap());
+    assert_eq!([first.owner(), second.owner()], [0x100, 0x101]);
+    assert!(world.registry.is_alive(&second, 0x100));
+    drop(first);
+    assert!(!world.registry.is_alive(&second, 0x100), "it died");
+    assert_eq!(world.come(Sides::BOTH).unwrap().owner(), 0x102);
+    world.registry.give_back(&second);
+    drop(second);
+    let third = world.come(Sides::BOTH).unwrap();
+    assert_eq!(third.owner(), 0x201, "the entry that was given back");
+    assert!(!world.registry.is_alive(&third, 0x101), "another's by now");
+    for (before, after) in [(GENERATIONS - 2, GENERATIONS - 1), (GENERATIONS - 1, 1)] {
+        let entry = &world.registry.entries[3];
+        entry.generation.store(before, Ordering::Relaxed);
+        entry.process.store(0, Ordering::Relaxed);
+        world.registry.entries[0]
+            .process
+            .store(9, Ordering::Relaxed);
+        assert_eq!(world.come(Sides::BOTH).unwrap().generation, after);
+    }
+    let all: Vec<_> = std::iter::from_fn(|| world.come(Sides::BOTH)).collect();
+    assert_eq!(all.len(), SLOTS - 1, "those of the dead too");
+}
+
+#[test]
+fn a_side_is_held_by_those_who_stand_there() {
+    let mut world = World::new();
+    let one = world.come(Sides::BOTH).unwrap();
+    let other = world.come(Sides::CONSUMERS).unwrap();
+    let registry = &world.registry;
+    let held = |by: &Claim<Process>| {
+        [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
+    };
+    assert_eq!((held(&one), held(&other)), ([true; 2], [true; 2]));
+    registry.leave(&one, Side::Producers);
+    assert_eq!(held(&other), [false, true]);
+    registry.leave(&other, Side::Consumers);
+    assert_eq!(held(&other), [false, true], "the one is still there");
+    registry.join(&one, Side::Producers);
+    assert_eq!(held(&other), [true, true]);
+    registry.join(&one, Side::Producers);
+    assert_eq!(held(&other), [true, true], "there already");
+    registry.give_back(&one);
+    assert_eq!(held(&other), [false, false]);
+    registry.join(&other, Side::Producers);
+    assert_eq!(held(&one), [true, false]);
+    drop(other);
+    assert_eq!(held(&one), [false, false], "it died");
+    assert!(Sides::PRODUCERS.contain(Side::Producers));
+    assert!(!Sides::PRODUCERS.contain(Side::Consumers));
+}
+
+#[test]
+fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
+    let mut world = World::new();
+    let one = world.come(Sides::BOTH).unwrap();
+    let other = world.come(Sides::CONSUMERS).unwrap();
+    let (owner, byte) = (one.owner(), seat(one.slot));
+    drop(one);
+    // Of nobody here: of a child.
+    world.locks.borrow_mut().insert(byte, 99);
+    let registry = &world.registry;
+    assert!(!registry.is_alive(&other, owner), "its locks are free");
+    let held = |now| registry.is_held(&other, Side::Producers, now);
+    let begin = u32::MAX - 10;
+    assert!(held(begin) && held(begin.wrapping_add(KEPT - 1)));
+    assert!(!held(begin.wrapping_add(KEPT)), "the child is idle");
+    assert!(held(begin), "by the clock alone");
+    world.locks.borrow_mut().remove(&byte);
+    assert!(!world.registry.is_held(&other, Side::Producers, begin));
+
+    // Who comes there next has all of that time again.
+    let entry = &world.registry.entries[0];
+    entry.process.store(0, Ordering::Relaxed);
+    let next = world.come(Sides::BOTH).unwrap();
+    assert_eq!(next.owner(), 0x200);
+    drop(next);
+    world.locks.borrow_mut().insert(byte, 99);
+    let held = |now| world.registry.is_held(&other, Side::Producers, now);
+    assert!(held(9) && held(9 + KEPT - 1) && !held(9 + KEPT));
+}

@@ -1,0 +1,67 @@
+//! Tests of [`format`](crate::linux::queue::format).
+
+use crate::linux::engine::MOST;
+use crate::linux::queue::format::*;
+use crate::types::Types;
+use queue_core::{Bound, FailureKind};
+
+fn types(item: &'static str) -> Types {
+    Types {
+        item: item.into(),
+        codec: "raw".into(),
+        word: 64,
+    }
+}
+
+#[test]
+fn what_was_written_is_read_by_who_means_the_same() {
+    let of = |bound| Limits {
+        bound,
+        item: 9,
+        memory: 99,
+    };
+    let bounds = [1, MOST as usize].map(Bound::items);
+    for bound in bounds.into_iter().chain([Bound::Unbounded]) {
+        let identity = Identity::default();
+        identity.write(2, &types("a::Job"), &of(bound));
+        assert_eq!(identity.read(2, &types("a::Job")).unwrap(), of(bound));
+        assert_eq!(identity.types(), types("a::Job"));
+        for (kind, item, says) in [
+            (1, "a::Job", "another kind"),
+            (2, "b::Job", "`a::Job` by the codec `raw`"),
+        ] {
+            let failure = identity.read(kind, &types(item)).unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Mismatch);
+            assert!(failure.to_string().contains(says), "{failure}");
+        }
+    }
+    let identity = Identity::default();
+    identity.write(2, &types("a"), &of(Bound::items(MOST as usize + 1)));
+    let failure = identity.read(2, &types("a")).unwrap_err();
+    assert_eq!(
+        failure.kind(),
+        FailureKind::Corrupt,
+        "no engine counts so far"
+    );
+    assert_eq!(of(Bound::Unbounded).capacity(), MOST);
+    assert_eq!(of(Bound::items(7)).capacity(), 7);
+}
+
+#[test]
+fn a_long_name_is_cut_and_a_hostile_one_is_text() {
+    let limits = Limits {
+        bound: Bound::Unbounded,
+        item: 9,
+        memory: 99,
+    };
+    let long: &'static str = "n".repeat(1000).leak();
+    let identity = Identity::default();
+    identity.write(2, &types(long), &limits);
+    identity.read(2, &types(long)).unwrap();
+    assert_eq!(identity.types().item.len(), 512 - "raw\n".len());
+    // Cut or not, it is told apart by all of it.
+    assert!(identity.read(2, &types(&long[1..])).is_err());
+    identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
+    let shown = identity.read(2, &types("a")).unwrap_err().to_string();
+    assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
+}

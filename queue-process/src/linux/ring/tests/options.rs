@@ -1,0 +1,49 @@
+//! Tests of [`options`](crate::linux::ring::options).
+
+use crate::codec::Raw;
+use crate::linux::queue::format::Limits;
+use crate::linux::queue::handle::Shareable;
+use crate::linux::ring::options::*;
+use crate::linux::ring::queue::{MOST, Storage, WINDOW};
+use queue_core::Bound;
+
+fn memory(item: usize, memory: usize, bound: Bound) -> u64 {
+    let options = ShmOptions::<Vec<u8>, Raw>::new().max_item_bytes(item);
+    options.memory_limit(memory).limits(bound).memory
+}
+
+/// What a ring takes for so many records of two words.
+const fn records(count: u64) -> u64 {
+    (2 * (count + 4) * 2 + 2 * WINDOW as u64 + 2) * 8
+}
+
+#[test]
+fn a_queue_has_room_for_all_that_it_takes() {
+    assert_eq!(memory(8, 0, Bound::items(3)), records(3));
+    assert_eq!(memory(8, 8000, Bound::Unbounded), records(1000));
+    assert_eq!(memory(1, 8000, Bound::Unbounded), records(1000));
+    assert_eq!(memory(8, usize::MAX, Bound::Unbounded), MOST * 8);
+}
+
+#[test]
+fn memory_that_makes_no_sense_is_refused() {
+    let mapped = |memory| {
+        let (bound, item) = (Bound::Unbounded, 8);
+        <Storage>::mapped(&Limits {
+            bound,
+            item,
+            memory,
+        })
+        .ok()
+    };
+    let least = records(1);
+    assert_eq!(mapped(least), Some(least as usize));
+    assert_eq!(
+        mapped(least + 8 + 7),
+        Some(least as usize + 8),
+        "whole words"
+    );
+    assert_eq!(mapped(least - 1), None);
+    assert_eq!(mapped(16 << 30), Some(16 << 30));
+    assert_eq!(mapped((16 << 30) + 8), None);
+}

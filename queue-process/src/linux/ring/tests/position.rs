@@ -1,0 +1,223 @@
+//! Tests of [`position`](crate::linux::ring::position).
+
+use crate::linux::engine::layout::Mark;
+use crate::linux::engine::layout::{Control, bulky};
+use crate::linux::engine::storage::Opposite;
+use crate::linux::ring::arena::Arena;
+use crate::linux::ring::position::*;
+use crate::linux::ring::state::{BASE, GROWN, Notes, TOP, WINDOW};
+use crate::linux::ring::storage::Ring;
+use queue_core::Failure;
+use queue_core::FailureKind;
+use queue_core::sync::atomic::Ordering;
+
+/// An arena of 100 words, of which there is memory for so many.
+struct Words(usize);
+
+impl Arena for Words {
+    fn words(&self) -> usize {
+        100
+    }
+    fn set(&self, _: usize, _: u64) {}
+    fn get(&self, _: usize) -> u64 {
+        0
+    }
+    fn write(&self, _: usize, _: &[u8]) {}
+    fn read(&self, _: usize, _: usize, _: &mut Vec<u8>) {}
+    fn grow(&self, _: usize, to: usize) -> Result<(), Failure> {
+        match to <= self.0 {
+            true => Ok(()),
+            false => Err(Failure::new(FailureKind::Io, "no memory")),
+        }
+    }
+    fn shrink(&self, _: usize, _: usize) {}
+}
+
+/// A ring whose small window has 10 words, and that keeps 40 when it is empty.
+fn ring() -> Ring<Words> {
+    Ring::new(Words(100), 8, 10, 40)
+}
+
+/// A tail line with these notes.
+fn control(noted: &[(usize, usize)]) -> Control {
+    let control = Control::default();
+    for &(note, word) in noted {
+        Notes { control: &control }.set(note, word);
+    }
+    control
+}
+
+fn at(position: usize) -> Mark {
+    let position = position as u32;
+    Mark { count: 0, position }
+}
+
+/// The head as it was seen, and is.
+fn head(control: &Control, front: usize) -> Opposite<'_> {
+    control.head.set_mark(at(front));
+    Opposite {
+        mark: at(front),
+        fresh: true,
+        line: &control.tail,
+        other: &control.head,
+    }
+}
+
+#[test]
+fn what_belongs_at_the_tail_fits_there() {
+    for (window, tail, front, need, fits) in [
+        (0, 4, 0, 6, true),
+        (0, 4, 0, 7, false),
+        (0, 4, 4, 6, true),
+        (20, 4, 0, 16, true),
+        (20, 4, 0, 17, false),
+        // Wrapped.
+        (20, 3, 8, 4, true),
+        (20, 3, 8, 5, false),
+        (20, 3, 30, 20, true),
+    ] {
+        let control = control(&[(WINDOW, window)]);
+        let notes = Notes { control: &control };
+        let head = head(&control, front);
+        let it_fits = ring().fits_here(&notes, tail, &head, need);
+        assert_eq!(it_fits, fits, "{window}: {need} at {tail}, head {front}");
+    }
+}
+
+#[test]
+fn the_front_is_free_below_the_head_of_a_plain_queue() {
+    for (base, tail, front, need, free) in [
+        (0, 20, 10, 9, true),
+        (0, 20, 10, 10, false),
+        (0, 10, 10, 9, true),
+        (0, 5, 10, 3, false),
+        // Leapt from below `base` to there, until the head comes after.
+        (15, 20, 10, 5, false),
+        (20, 20, 10, 5, false),
+        (21, 20, 10, 5, true),
+        (10, 20, 10, 5, true),
+    ] {
+        let control = control(&[(BASE, base)]);
+        let notes = Notes { control: &control };
+        let head = head(&control, front);
+        let it_is = Ring::<Words>::is_front_free(&notes, tail, &head, need);
+        assert_eq!(it_is, free, "{base}: {need} behind {tail}, head {front}");
+    }
+}
+
+/// What `find_place` says of a queue with these notes, and the window that it leaves.
+fn found(
+    noted: &[(usize, usize)],
+    [tail, front, need]: [usize; 3],
+    empty: bool,
+) -> (Option<usize>, usize) {
+    let control = control(noted);
+    let notes = Notes { control: &control };
+    let mut head = head(&control, front);
+    let place = ring().find_place(&notes, tail, &mut head, empty, need);
+    let target = place.map(|place| place.target(tail));
+    assert!(!matches!(place, Some(Place::Front)) || target == Some(0));
+    (target, notes.get(WINDOW))
+}
+
+#[test]
+fn what_does_not_fit_at_the_tail_finds_a_place() {
+    // The front, if it is free; when the burst is over the window is small again.
+    assert_eq!(found(&[(WINDOW, 30)], [28, 10, 5], false), (Some(0), 30));
+    assert_eq!(found(&[(WINDOW, 30)], [28, 28, 5], true), (Some(0), 0));
+    // Upwards, with a window that grows by a half, but not over half of the arena.
+    assert_eq!(found(&[], [8, 2, 5], false), (Some(8), 8 + 5 + 5));
+    assert_eq!(
+        found(&[(WINDOW, 20)], [18, 2, 5], true),
+        (Some(18), 18 + 5 + 10)
+    );
+    assert_eq!(found(&[(WINDOW, 40)], [38, 2, 5], false), (Some(38), 49));
+    assert_eq!(found(&[(WINDOW, 49)], [90, 2, 9], false), (Some(90), 49));
+    assert_eq!(found(&[(WINDOW, 49)], [90, 2, 10], false).0, None);
+    // Wrapped: over all that is live.
+    assert_eq!(found(&[(TOP, 60)], [8, 10, 5], false), (Some(60), 0));
+    assert_eq!(found(&[(TOP, 60)], [8, 10, 39], false), (Some(60), 0));
+    assert_eq!(found(&[(TOP, 60)], [8, 10, 40], false), (None, 0));
+    assert_eq!(found(&[(TOP, 10)], [8, 10, 5], false), (None, 0));
+    assert_eq!(found(&[(TOP, 11)], [8, 10, 5], false), (Some(11), 0));
+    // An empty queue whose ends both stand where the tail turned is plain.
+    assert_eq!(found(&[(TOP, 60)], [10, 10, 5], true), (Some(0), 0));
+}
+
+#[test]
+fn an_old_look_at_the_head_is_renewed_first() {
+    let control = control(&[]);
+    let notes = Notes { control: &control };
+    for (now, target) in [(20, Some(3)), (10, None)] {
+        let mut head = Opposite {
+            mark: at(8),
+            fresh: false,
+            ..head(&control, now)
+        };
+        let place = ring().find_place(&notes, 3, &mut head, false, 9);
+        assert_eq!(place.map(|place| place.target(3)), target);
+        assert!(head.fresh && head.mark == at(now));
+    }
+}
+
+#[test]
+fn without_memory_at_the_tail_there_is_the_front() {
+    let control = control(&[]);
+    let notes = Notes { control: &control };
+    for (now, place) in [(20, Some(0)), (5, None)] {
+        let mut head = Opposite {
+            mark: at(1),
+            fresh: true,
+            ..head(&control, now)
+        };
+        let failure = Failure::new(FailureKind::Io, "no memory");
+        let found = Ring::<Words>::without_memory(&notes, 30, &mut head, 5, failure);
+        assert_eq!(found.ok().map(|place| place.target(30)), place);
+    }
+}
+
+#[test]
+fn there_is_room_as_far_as_nobody_need_look() {
+    for (window, grown, tail, front, room) in [
+        (0, 99, 4, 0, 10),
+        (0, 99, 4, 4, 10),
+        (20, 99, 4, 0, 20),
+        (20, 15, 4, 0, 15),
+        (20, 99, 4, 30, 30),
+        (20, 25, 4, 30, 25),
+    ] {
+        let control = control(&[(WINDOW, window), (GROWN, grown)]);
+        let notes = Notes { control: &control };
+        let head = head(&control, front);
+        assert_eq!(ring().room(&notes, tail, &head), room);
+    }
+}
+
+#[test]
+fn memory_comes_a_quarter_ahead_while_there_is_some() {
+    for (memory, grown, to, then, later) in [
+        (100, 30, 30, Some(30), false),
+        (100, 0, 4, Some(10), false),
+        (100, 10, 20, Some(25), false),
+        (100, 10, 32, Some(40), false),
+        (100, 10, 33, Some(41), true),
+        (100, 41, 90, Some(100), true),
+        // Short of memory.
+        (50, 10, 45, Some(45), true),
+        (50, 10, 50, Some(50), true),
+        (50, 10, 51, None, false),
+    ] {
+        let control = control(&[(GROWN, grown)]);
+        let notes = Notes { control: &control };
+        let ring = Ring::new(Words(memory), 8, 10, 40);
+        let grew = ring.grow(&control, &notes, to);
+        assert_eq!(
+            grew.ok().map(|()| notes.get(GROWN)),
+            then,
+            "{grown} to {to}"
+        );
+        assert_eq!(notes.get(GROWN), then.unwrap_or(grown));
+        let bulky = control.bulky.load(Ordering::Relaxed);
+        assert_eq!(bulky == bulky::LATER, later, "{grown} to {to}");
+    }
+}

@@ -1,0 +1,3 @@
+mod fd_bundle;
+mod server;
+mod socket;

@@ -1,0 +1,194 @@
+//! Tests of [`waker_thread`](crate::linux::wait::waker_thread).
+
+use crate::linux::engine::layout::End;
+use crate::linux::wait::NET;
+use crate::linux::wait::eventfd::bells;
+use crate::linux::wait::eventfd::{Bells, bell};
+use crate::linux::wait::waker_thread::*;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A queue that counts its patrols, and says when a bell rang.
+struct Queue {
+    patrols: AtomicU32,
+    rung: Sender<(End, Instant)>,
+}
+
+impl Queue {
+    fn new() -> (Arc<Self>, Receiver<(End, Instant)>) {
+        let (rung, heard) = mpsc::channel();
+        let patrols = AtomicU32::new(0);
+        (Arc::new(Self { patrols, rung }), heard)
+    }
+
+    fn patrols(&self) -> u32 {
+        self.patrols.load(Ordering::Relaxed)
+    }
+}
+
+impl Watched for Queue {
+    fn patrol(&self) {
+        self.patrols.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn pass_on(&self, end: End) -> bool {
+        let _ = self.rung.send((end, Instant::now()));
+        true
+    }
+}
+
+/// Waits for the bell of that end.
+fn post(queue: &Arc<Queue>, bells: &Bells, end: End) -> Post {
+    let queue: Arc<dyn Watched> = queue.clone();
+    Post::new(&Arc::downgrade(&queue), bells, end).expect("a thread")
+}
+
+fn ring(bells: &Bells, end: End) {
+    rustix::io::write(bell(bells, end), &1u64.to_ne_bytes()).unwrap();
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn it_patrols_as_long_as_somebody_waits() {
+    let (queue, _heard) = Queue::new();
+    let post = post(&queue, &bells().unwrap(), End::Tail);
+    let begun = Instant::now();
+    while queue.patrols() < 3 {
+        assert!(begun.elapsed() < LONG, "the dead are not found");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(post);
+    // It may be at the last one right now, or late on a busy machine.
+    let begun = Instant::now();
+    let mut last = queue.patrols();
+    loop {
+        std::thread::sleep(3 * NET);
+        let patrols = queue.patrols();
+        if patrols == last {
+            break;
+        }
+        assert!(begun.elapsed() < LONG, "nobody waits any more");
+        last = patrols;
+    }
+}
+
+/// How many bells the sentinel hears of these.
+fn watched(bells: &Bells) -> usize {
+    let state = sentinel().lock();
+    let ends = [End::Tail, End::Head].map(|end| bell(bells, end).as_raw_fd());
+    let watches = ends.iter().filter_map(|number| state.watches.get(number));
+    watches.filter(|watch| watch.heard).count()
+}
+
+#[test]
+fn a_queue_is_forgotten_at_once_and_one_for_which_nobody_waits_soon() {
+    let (queue, _heard) = Queue::new();
+    let bells = bells().unwrap();
+    let post = post(&queue, &bells, End::Tail);
+    assert_eq!(watched(&bells), 1);
+    forget(&bells);
+    assert_eq!(watched(&bells), 0);
+    drop(post);
+    drop(self::post(&queue, &bells, End::Head));
+    assert_eq!(watched(&bells), 1, "another may come");
+    let begun = Instant::now();
+    while watched(&bells) > 0 {
+        assert!(begun.elapsed() < LONG, "for ever");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(Arc::strong_count(&bells), 1);
+}
+
+#[test]
+fn without_an_epoll_set_it_sleeps() {
+    let sentinel = Sentinel {
+        state: Mutex::new(State::default()),
+    };
+    let begun = Instant::now();
+    assert!(sentinel.wait(SOON).is_empty());
+    assert!(begun.elapsed() >= SOON);
+    // And makes one as soon as it can.
+    assert_eq!(sentinel.patrol(), NET);
+    assert!(sentinel.lock().epoll.is_some());
+}
+
+/// Whether the sentinel's thread lives.
+fn lives() -> bool {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+    tasks.flatten().any(|task| {
+        let name = name(task).unwrap_or_default();
+        name.trim_end() == "queue-sentinel"
+    })
+}
+
+/// In a process of its own, where nobody else waits.
+#[test]
+fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
+    const ALONE: &str = "SENTINEL_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "its_thread_lives_while_somebody_waits_and_a_while_longer";
+        let name = format!("linux::wait::tests::waker_thread::{name}");
+        command.args(["--exact", &name]).env(ALONE, "1");
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let (queue, _heard) = Queue::new();
+    let bells = bells().unwrap();
+    let post = post(&queue, &bells, End::Tail);
+    std::thread::sleep(IDLE + 10 * NET);
+    assert!(lives(), "while somebody waits");
+    let patrols = queue.patrols();
+    assert!((3..100).contains(&patrols), "{patrols}");
+    drop(post);
+    std::thread::sleep(IDLE / 4);
+    assert!(lives(), "somebody may soon wait again");
+    let begun = Instant::now();
+    while lives() {
+        assert!(begun.elapsed() < LONG, "for ever");
+        std::thread::sleep(NET);
+    }
+    let _post = self::post(&queue, &bells, End::Tail);
+    let patrols = queue.patrols();
+    while queue.patrols() == patrols {
+        assert!(begun.elapsed() < LONG, "a new one is not started");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn each_ring_is_heard_at_once() {
+    let (queue, heard) = Queue::new();
+    let bells = bells().unwrap();
+    // One that rang before anybody waited.
+    ring(&bells, End::Head);
+    let _posts = [End::Tail, End::Tail, End::Head].map(|end| post(&queue, &bells, end));
+    let (end, _) = heard.recv_timeout(LONG).unwrap();
+    assert_eq!(end, End::Head);
+    // Tried until it is quick: the machine may be busy. Who heard nothing would hear of it
+    // at the next patrol, and be as quick by chance one time in three.
+    let mut in_a_row = 0;
+    for _ in 0..400 {
+        // It has gone back to wait by then.
+        std::thread::sleep(Duration::from_millis(5));
+        let rung = Instant::now();
+        ring(&bells, End::Tail);
+        // It looks at both now and then by itself.
+        let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
+        let (_, at) = all
+            .find(|(end, at)| *end == End::Tail && *at >= rung)
+            .unwrap();
+        in_a_row = if at - rung < NET / 3 { in_a_row + 1 } else { 0 };
+        if in_a_row == 12 {
+            return;
+        }
+    }
+    panic!("no twelve in a row are heard at once");
+}

@@ -1,0 +1,4 @@
+mod inherit;
+mod mapping;
+mod refused;
+mod unforked;

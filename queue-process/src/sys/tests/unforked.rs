@@ -1,0 +1,49 @@
+//! Tests of [`unforked`](crate::sys::unforked).
+
+use crate::sys::unforked::*;
+use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+fn file() -> OwnedFd {
+    memfd_create("unforked", MemfdFlags::CLOEXEC).unwrap()
+}
+
+#[test]
+fn more_than_a_part_are_registered_each_until_it_is_dropped() {
+    let files: Vec<_> = (0..200).map(|_| file()).collect();
+    let register = |file: &OwnedFd| Unforked::register(file.as_fd()).unwrap();
+    let all: Vec<_> = files.iter().map(register).collect();
+    let mut entries: Vec<_> = all.iter().map(|it| ptr::from_ref(it.entry)).collect();
+    entries.sort_unstable();
+    entries.dedup();
+    assert_eq!(entries.len(), files.len());
+    for (file, entry) in files.iter().zip(&all) {
+        let number = entry.entry.number.load(Ordering::Relaxed);
+        assert_eq!(number, file.as_raw_fd());
+    }
+    let entries: Vec<_> = all.iter().map(|it| it.entry).collect();
+    drop(all);
+    for (file, entry) in files.iter().zip(entries) {
+        // It may be another's by now.
+        assert_ne!(entry.number.load(Ordering::Relaxed), file.as_raw_fd());
+    }
+}
+
+#[test]
+fn what_is_let_go_is_open_and_something_else() {
+    let (one, other) = (file(), file());
+    let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
+    let before = inode(&one);
+    let entry = Unforked::register(other.as_fd()).unwrap();
+    entry.shed();
+    let third = file();
+    shed(third.as_raw_fd(), before);
+    assert_ne!(inode(&third), inode(&other), "another has the number");
+    let_go(&one);
+    assert_ne!(inode(&one), before);
+    assert_eq!(inode(&one), inode(&other), "both are nothing");
+    let flags = rustix::io::fcntl_getfd(&one).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}
