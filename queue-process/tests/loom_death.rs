@@ -270,7 +270,7 @@ fn death_of_a_trimmer() {
         });
         queue.push(3).unwrap();
         let (died, theirs) = victim.join();
-        // Two, for the last one alone would be found beside the mark.
+        // Two, for the last one alone would be found beside the cursor.
         queue.push(4).unwrap();
         // All that the victim did not take is there, and nothing that it took.
         let got = drain(&queue);

@@ -68,7 +68,7 @@ fn order_over_a_leap() {
     });
 }
 
-/// What stands beside the mark for the last item is overwritten for the next but one, while
+/// What stands beside the cursor for the last item is overwritten for the next but one, while
 /// it is read: the item, or that there was none.
 /// Catches: its Release or Acquire weakened.
 #[test]
@@ -101,7 +101,7 @@ fn overwritten(name: &str, push_first: impl Fn(&Process) + Send + Sync + 'static
 }
 
 /// A batch that lies in several pieces is written item by item while the item before it is
-/// popped: nothing of it stands beside a mark that does not speak of it.
+/// popped: nothing of it stands beside a cursor that does not speak of it.
 #[test]
 fn a_batch_in_pieces_is_no_earlier_item() {
     check("a_batch_in_pieces_is_no_earlier_item", Some(2), || {

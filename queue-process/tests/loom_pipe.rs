@@ -255,7 +255,7 @@ enum Verb {
 
 /// Two die, the second as it comes upon what the first left, each at every step; and then one
 /// comes who finds all that was accepted.
-/// Catches: a lock that is given back before its end is marked as torn.
+/// Catches: a lock that is given back before its end is marked as poisoned.
 #[test]
 fn death_of_the_heir() {
     use Verb::{Close, Pop, Push};

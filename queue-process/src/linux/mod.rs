@@ -18,7 +18,7 @@
 //! * an item is there, or a place free, from the one store on that says so;
 //! * a lock whose holder died is inherited, and what the holder left is repaired;
 //! * no waiter relies on a wake alone: of the threads of a process that sleep for the same, one
-//!   looks again every [`wait::NET`].
+//!   looks again every [`wait::RECHECK_INTERVAL`].
 
 pub(crate) mod engine;
 pub(crate) mod membership;

@@ -3,7 +3,7 @@
 
 use super::wait_list::newest;
 use crate::linux::engine::layout::{Control, End};
-use crate::linux::engine::lock::{self, Taken, Tries};
+use crate::linux::engine::lock::{self, Acquired, Tries};
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::registry::{Bytes, Claim, Newcomer, Registry, SLOTS, Sides};
 use crate::sys::Word32;
@@ -248,7 +248,7 @@ impl Member {
         let taken = lock::take(&self.society.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
         let guarded = self.society.guarded.load(Ordering::Relaxed);
-        (taken == Taken::FromDead, guarded)
+        (taken == Acquired::FromDead, guarded)
     }
 
     /// Changes what the lock guards.

@@ -4,7 +4,7 @@ use super::World;
 use super::store::{LARGE, Store};
 use super::system::System;
 use super::wait_list::Done;
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::lock::Tries;
 use crate::linux::engine::{Engine, Refusal};
@@ -57,7 +57,7 @@ impl Process {
     fn number(&self, item: &[u8]) -> u64 {
         let first = item.first_chunk().expect("a number");
         let number = u64::from_ne_bytes(*first);
-        assert_eq!(item, self.item(number), "torn");
+        assert_eq!(item, self.item(number), "poisoned");
         number
     }
 
@@ -84,15 +84,15 @@ impl Process {
     /// # Errors
     /// [`No`], if there is no place for the first.
     pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
-        let mut frames = Frames::default();
+        let mut batch = Batch::default();
         for &number in numbers {
             let add = |bytes: &mut Vec<u8>| {
                 bytes.extend(self.item(number));
                 Ok::<_, No>(())
             };
-            frames.add(add).expect("no reason not to");
+            batch.add(add).expect("no reason not to");
         }
-        self.engine.push_many(&frames).map_err(no)
+        self.engine.push_many(&batch).map_err(no)
     }
 
     /// Pops up to `max` items.
@@ -100,10 +100,10 @@ impl Process {
     /// # Errors
     /// [`No`], if there is none.
     pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
-        let mut frames = Frames::default();
-        self.engine.pop_many(max, &mut frames).map_err(no)?;
-        Ok((0..frames.len())
-            .map(|n| self.number(frames.get(n)))
+        let mut batch = Batch::default();
+        self.engine.pop_many(max, &mut batch).map_err(no)?;
+        Ok((0..batch.len())
+            .map(|n| self.number(batch.get(n)))
             .collect())
     }
 
@@ -241,7 +241,8 @@ impl Process {
     /// How many were pushed, ever, whoever died.
     pub fn pushed(&self) -> u32 {
         let tail = &self.engine.control().tail;
-        tail.mark(queue_core::sync::atomic::Ordering::Acquire).count
+        tail.cursor(queue_core::sync::atomic::Ordering::Acquire)
+            .count
     }
 
     fn waiting(&self, end: End) -> &WaitList {

@@ -2,10 +2,10 @@
 
 use super::World;
 use super::memory::Memory;
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Mark};
-use crate::linux::engine::storage::{Opposite, Storage};
+use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::storage::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::ring::storage::Ring;
@@ -65,8 +65,8 @@ impl Storage for Store {
     fn write(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         ask!(self, write(control, tail, head, item))
@@ -75,35 +75,35 @@ impl Storage for Store {
     fn read(
         &self,
         control: &Control,
-        head: Mark,
-        tail: Mark,
+        head: Cursor,
+        tail: Cursor,
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure> {
         ask!(self, read(control, head, tail, into))
     }
 
-    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
-        ask!(self, read_latest(control, tail, into))
+    fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
+        ask!(self, read_inline(control, tail, into))
     }
 
     fn write_many(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
-        frames: &Frames,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        batch: &Batch,
         most: u32,
     ) -> Result<(u32, u32), Failure> {
-        ask!(self, write_many(control, tail, head, frames, most))
+        ask!(self, write_many(control, tail, head, batch, most))
     }
 
     fn read_many(
         &self,
         control: &Control,
-        head: Mark,
-        tail: Mark,
+        head: Cursor,
+        tail: Cursor,
         max: u32,
-        into: &mut Frames,
+        into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         ask!(self, read_many(control, head, tail, max, into))
     }

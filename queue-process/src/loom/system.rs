@@ -19,12 +19,12 @@ pub(super) struct System {
 
 impl System {
     fn futex(&self, word: &Word32) -> &Futex {
-        let tail = std::ptr::eq(word, &raw const *self.world.control.line(End::Tail).moved);
+        let tail = std::ptr::eq(word, &raw const *self.world.control.end(End::Tail).wake_seq);
         &self.world.futexes[usize::from(!tail)]
     }
 
     fn lock(&self, word: &Word32) -> &Queue {
-        let tail = std::ptr::eq(word, &raw const self.world.control.line(End::Tail).lock);
+        let tail = std::ptr::eq(word, &raw const self.world.control.end(End::Tail).lock);
         &self.world.locks[usize::from(!tail)]
     }
 

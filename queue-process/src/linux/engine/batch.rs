@@ -1,4 +1,4 @@
-//! [`Frames`]: the bytes of several items, on their way in or out together.
+//! [`Batch`]: the bytes of several items, on their way in or out together.
 
 /// What the header of a record says in its upper half; the lower has the length of the item
 /// in bytes. Not zero, so that memory that was given back is no record.
@@ -12,13 +12,13 @@ const WORD: usize = 8;
 /// They lie as records do in a ring, one behind the other: a header word, the bytes, and
 /// what it takes to be whole words. So they get there, and back, in one piece.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
+pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
     /// Where each item ends.
     ends: Vec<usize>,
 }
 
-impl Frames {
+impl Batch {
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

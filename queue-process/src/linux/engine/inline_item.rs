@@ -1,16 +1,16 @@
-//! [`Latest`]: the item that was pushed last, once more, beside the mark that says that it is
+//! [`InlineItem`]: the item that was pushed last, once more, beside the cursor that says that it is
 //! there.
 //!
 //! Where items are passed on one by one, fetching them costs more than all else: a popper
-//! gets the cache line with the mark from the pusher's core, and then the one with the item.
+//! gets the cache line with the cursor from the pusher's core, and then the one with the item.
 //! So a small item stands on the first of them as well.
 //!
 //! There are two of these, for items of even and odd count. The one for item `n` is
-//! written before a mark says that `n` is there, and again only after a mark has said that
-//! `n + 1` is: who reads it between two looks at a mark that says that `n` is the
-//! last, has read it whole. (So the items of a batch, which share a mark, stand only where
+//! written before a cursor says that `n` is there, and again only after a cursor has said that
+//! `n + 1` is: who reads it between two looks at a cursor that says that `n` is the
+//! last, has read it whole. (So the items of a batch, which share a cursor, stand only where
 //! all items are.) It holds whatever happens to a pusher: what one that died left
-//! here belongs to an item that no mark speaks of, and whose next pusher writes anew.
+//! here belongs to an item that no cursor speaks of, and whose next pusher writes anew.
 
 use crate::sys::Word64;
 use crate::sys::shared_safe;
@@ -46,20 +46,20 @@ impl<'a> Item<'a> {
 /// A small item, or none.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Latest {
+pub(crate) struct InlineItem {
     /// How many bytes it has, from 1 on; zero for none.
     len: Word64,
     word: Word64,
 }
 
-shared_safe!(Latest { len, word });
+shared_safe!(InlineItem { len, word });
 
-impl Latest {
+impl InlineItem {
     /// An item of `len` bytes in `word`: under the tail lock.
     #[inline(always)]
     pub(crate) fn set(&self, len: usize, word: u64) {
         // Release, both: pairs with the Acquire in `get`: who sees what is written here for
-        // a later item sees at least the mark that this pusher found.
+        // a later item sees at least the cursor that this pusher found.
         self.len.store(len as u64, Ordering::Release);
         self.word.store(word, Ordering::Release);
     }
@@ -71,7 +71,7 @@ impl Latest {
         self.len.store(0, Ordering::Relaxed);
     }
 
-    /// How many bytes there are in which word, none of which is true unless the mark is then
+    /// How many bytes there are in which word, none of which is true unless the cursor is then
     /// found unchanged.
     #[inline(always)]
     pub(crate) fn get(&self) -> (usize, u64) {
@@ -84,11 +84,11 @@ impl Latest {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Item, Latest};
+    use super::{InlineItem, Item};
 
     #[test]
     fn a_small_item_stands_here_and_any_other_does_not() {
-        let latest = Latest::default();
+        let latest = InlineItem::default();
         assert_eq!(latest.get().0, 0, "none");
         for item in [&b"1"[..], b"eight by"] {
             let word = Item::new(item).small.unwrap();

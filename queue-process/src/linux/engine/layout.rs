@@ -1,6 +1,6 @@
-//! [`Control`]: the shared words of a queue, and [`Mark`]: where one of its ends is.
+//! [`Control`]: the shared words of a queue, and [`Cursor`]: where one of its ends is.
 
-use super::inline_item::Latest;
+use super::inline_item::InlineItem;
 use crate::sys::shared_safe;
 use crate::sys::{Word32, Word64};
 use queue_core::sync::CachePadded;
@@ -28,14 +28,14 @@ impl End {
 /// How far one end has come. It is published as one word, so that an item is inside
 /// (or out) with all that belongs to it, or not at all, whenever its pusher is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct Cursor {
     /// How many items have passed, modulo 2^32.
     pub(crate) count: u32,
     /// The storage's own idea of the place.
     pub(crate) position: u32,
 }
 
-impl Mark {
+impl Cursor {
     #[inline]
     pub(crate) fn from_word(word: u64) -> Self {
         Self {
@@ -68,21 +68,24 @@ impl Mark {
 /// What the other end's people read of an end, on a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Shown {
+pub(crate) struct Published {
     /// How far this end is. Written under the lock, with Release; read by the other
     /// end's people, with Acquire: they then see the item, or that it is read.
-    pub(crate) mark: Word64,
+    pub(crate) cursor: Word64,
     /// Of the tail: the items of even and of odd count that came last.
-    latest: [Latest; 2],
+    inline_items: [InlineItem; 2],
 }
 
-shared_safe!(Shown { mark, latest });
+shared_safe!(Published {
+    cursor,
+    inline_items
+});
 
-impl Shown {
+impl Published {
     /// Where item `count` is, if it is the last.
     #[inline(always)]
-    pub(crate) fn latest(&self, count: u32) -> &Latest {
-        &self.latest[(count & 1) as usize]
+    pub(crate) fn inline_item(&self, count: u32) -> &InlineItem {
+        &self.inline_items[(count & 1) as usize]
     }
 }
 
@@ -90,34 +93,34 @@ impl Shown {
 /// cache lines that the other end's people leave alone.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Line {
+pub(crate) struct EndState {
     /// Who works at this end: see [`lock`](super::lock).
     pub(crate) lock: Word32,
     /// Not zero once a holder of the lock died, until what it left is repaired.
-    pub(crate) torn: Word32,
+    pub(crate) poisoned: Word32,
     /// Not zero when a thread may be asleep until this end moves.
     pub(crate) waiting: Word32,
     /// Not zero when a future may be waiting until this end moves.
     pub(crate) armed: Word32,
-    /// A mark of the other end, as of late: it may only have moved on since.
-    pub(crate) seen: Word64,
+    /// A cursor of the other end, as of late: it may only have moved on since.
+    pub(crate) cached: Word64,
     /// What the storage remembers at this end.
     pub(crate) notes: [Word64; 5],
     /// What is read of it at the other end.
-    pub(crate) shown: CachePadded<Shown>,
+    pub(crate) published: CachePadded<Published>,
     /// Changes whenever sleepers are woken: what they sleep on.
-    pub(crate) moved: CachePadded<Word32>,
+    pub(crate) wake_seq: CachePadded<Word32>,
 }
 
-shared_safe!(Line {
+shared_safe!(EndState {
     lock,
-    torn,
+    poisoned,
     waiting,
     armed,
-    seen,
+    cached,
     notes,
-    shown,
-    moved
+    published,
+    wake_seq
 });
 
 /// The words that all processes of a queue share, beside its storage.
@@ -127,26 +130,26 @@ pub(crate) struct Control {
     /// Not zero once the queue is closed. Set under both locks, read under either.
     pub(crate) closed: Word32,
     /// Not zero while the storage takes more memory than an empty queue should: when that
-    /// is to be given back, see [`bulky`].
-    pub(crate) bulky: Word32,
+    /// is to be given back, see [`needs_trim`].
+    pub(crate) needs_trim: Word32,
     /// What the storage says to those at either end. It seldom changes: to read it costs
     /// nothing, as a note of the other end would.
     pub(crate) both: Word64,
-    pub(crate) tail: CachePadded<Line>,
-    pub(crate) head: CachePadded<Line>,
+    pub(crate) tail: CachePadded<EndState>,
+    pub(crate) head: CachePadded<EndState>,
 }
 
 shared_safe!(Control {
     closed,
-    bulky,
+    needs_trim,
     both,
     tail,
     head
 });
 
-/// What [`Control::bulky`] says: zero, one of these, or a time in milliseconds: when
-/// the queue was first empty after [`LATER`](bulky::LATER) was said.
-pub(crate) mod bulky {
+/// What [`Control::needs_trim`] says: zero, one of these, or a time in milliseconds: when
+/// the queue was first empty after [`LATER`](needs_trim::LATER) was said.
+pub(crate) mod needs_trim {
     /// Give it back as soon as the queue is empty.
     pub(crate) const AT_ONCE: u32 = 1;
     /// Give it back some time after the queue was empty: to take memory costs as much as
@@ -158,7 +161,7 @@ pub(crate) mod bulky {
 
 impl Control {
     #[inline]
-    pub(crate) fn line(&self, end: End) -> &Line {
+    pub(crate) fn end(&self, end: End) -> &EndState {
         match end {
             End::Tail => &self.tail.0,
             End::Head => &self.head.0,
@@ -166,28 +169,30 @@ impl Control {
     }
 }
 
-impl Line {
+impl EndState {
     #[inline(always)]
-    pub(crate) fn mark(&self, order: Ordering) -> Mark {
-        Mark::from_word(self.shown.mark.load(order))
+    pub(crate) fn cursor(&self, order: Ordering) -> Cursor {
+        Cursor::from_word(self.published.cursor.load(order))
     }
 
     /// Says how far this end is: under both locks.
-    pub(crate) fn set_mark(&self, mark: Mark) {
+    pub(crate) fn set_cursor(&self, cursor: Cursor) {
         // Relaxed: whoever works at the other end takes its lock after us.
-        self.shown.mark.store(mark.word(), Ordering::Relaxed);
+        self.published
+            .cursor
+            .store(cursor.word(), Ordering::Relaxed);
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::Shown;
+    use super::Published;
     use std::ptr;
 
     #[test]
-    fn the_item_before_keeps_its_place_beside_the_mark() {
-        let shown = Shown::default();
-        assert!(!ptr::eq(shown.latest(6), shown.latest(7)));
-        assert!(ptr::eq(shown.latest(6), shown.latest(8)));
+    fn the_item_before_keeps_its_place_beside_the_cursor() {
+        let published = Published::default();
+        assert!(!ptr::eq(published.inline_item(6), published.inline_item(7)));
+        assert!(ptr::eq(published.inline_item(6), published.inline_item(8)));
     }
 }

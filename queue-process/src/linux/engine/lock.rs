@@ -16,7 +16,7 @@ use queue_core::sync::atomic::Ordering;
 
 /// How the lock was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Acquired {
     /// From nobody.
     Free,
     /// From a holder that died: what it did is half done.
@@ -42,26 +42,26 @@ pub(super) const FEW: u32 = if cfg!(loom) { 0 } else { 13 };
 
 /// After how many milliseconds with one and the same holder it is suspected to be dead.
 /// By the clock, not by pauses: where all processors have work, one pause may be as long.
-pub(super) const SUSPICIOUS: u32 = if cfg!(loom) { 0 } else { 2 };
+pub(super) const LIVENESS_CHECK_AFTER: u32 = if cfg!(loom) { 0 } else { 2 };
 
 /// Takes the lock, with so many tries; and first of all a place of its own, in a process that has
 /// none yet because it was forked.
 #[inline(always)]
-pub(crate) fn take(word: &Word32, platform: &impl Platform, tries: Tries) -> Taken {
+pub(crate) fn take(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
     let me = platform.me();
     // Acquire: pairs with the Release in `give_back`. Release: whoever sees my name sees
     // what makes it mine, and so does not take me for dead.
     if me != 0 && word.replace(0, me, Ordering::AcqRel) {
-        return Taken::Free;
+        return Acquired::Free;
     }
     take_contended(word, platform, tries)
 }
 
 #[cold]
 #[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
-fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Taken {
+fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
     if platform.enter().is_err() {
-        return Taken::Refused;
+        return Acquired::Refused;
     }
     let (mut last, mut since, mut round) = (0, 0, 0);
     loop {
@@ -71,21 +71,21 @@ fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Take
         if holder == 0 {
             // As in `take`.
             if word.replace(0, platform.me(), Ordering::AcqRel) {
-                return Taken::Free;
+                return Acquired::Free;
             }
         } else if holder != last && !last_try {
             (last, since) = (holder, platform.now());
-        } else if (last_try || platform.now().wrapping_sub(since) >= SUSPICIOUS)
+        } else if (last_try || platform.now().wrapping_sub(since) >= LIVENESS_CHECK_AFTER)
             && !platform.is_alive(holder)
         {
             // Release: as in `take`. No Acquire: all that the dead did, and saw, is
             // visible to whoever knows of its death.
             if word.replace(holder, platform.me(), Ordering::Release) {
-                return Taken::FromDead;
+                return Acquired::FromDead;
             }
         }
         if last_try {
-            return Taken::Busy;
+            return Acquired::Busy;
         }
         platform.pause(round, word, holder);
         round += 1;

@@ -21,7 +21,7 @@
 //! there is more than one thing to take, or sets the flag again: a chain that serves
 //! all who sleep, one wake at a time. If a wake is lost with whoever got it or was to
 //! give it, of the sleepers of each process one looks again by itself within
-//! [`NET`](crate::linux::wait::NET): see [`sleepers`](crate::linux::wait::sleepers).
+//! [`RECHECK_INTERVAL`](crate::linux::wait::RECHECK_INTERVAL): see [`sleepers`](crate::linux::wait::sleepers).
 //!
 //! Futures wait in a list of their process, whose waker thread listens to a bell: see
 //! [`futures`](crate::linux::wait::futures). The bell rings *before* the end moves, so no death can lose
@@ -38,14 +38,14 @@ pub(crate) mod storage;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use batch::Frames;
+use batch::Batch;
 use inline_item::Item;
-use layout::{Control, End, Line, Mark, bulky};
-use lock::{Taken, Tries};
+use layout::{Control, Cursor, End, EndState, needs_trim};
+use lock::{Acquired, Tries};
 use platform::Platform;
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
-use storage::{Opposite, Storage};
+use storage::{PeerCursor, Storage};
 
 /// Why nothing was pushed or popped.
 #[derive(Debug)]
@@ -69,32 +69,32 @@ impl From<Failure> for Refusal {
 pub(crate) struct Engine<S, P> {
     storage: S,
     platform: P,
-    /// How many items it takes, no more than [`MOST`].
+    /// How many items it takes, no more than [`MAX_ITEMS`].
     capacity: u32,
 }
 
 /// The most items a queue can hold: counts are modulo 2^32.
-pub(crate) const MOST: u32 = 1 << 31;
+pub(crate) const MAX_ITEMS: u32 = 1 << 31;
 
 /// The most items popped in one go: counts in shared memory may lie.
-const MOST_AT_ONCE: u32 = 1 << 16;
+const MAX_BATCH_ITEMS: u32 = 1 << 16;
 
 /// Why a lock is there.
 const ENDLESS: &str = "tried until it was taken";
 
 /// Holds the locks of the tail and of the head.
-pub(crate) type Both<'a, P> = (Held<'a, P>, Held<'a, P>);
+pub(crate) type Both<'a, P> = (EndGuard<'a, P>, EndGuard<'a, P>);
 
 /// Holds the lock of one end.
-pub(crate) struct Held<'a, P: Platform> {
-    pub(crate) line: &'a Line,
+pub(crate) struct EndGuard<'a, P: Platform> {
+    pub(crate) state: &'a EndState,
     platform: &'a P,
 }
 
-impl<P: Platform> Drop for Held<'_, P> {
+impl<P: Platform> Drop for EndGuard<'_, P> {
     #[inline(always)]
     fn drop(&mut self) {
-        lock::give_back(&self.line.lock, self.platform);
+        lock::give_back(&self.state.lock, self.platform);
     }
 }
 
@@ -131,7 +131,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     // Locks.
 
     #[inline(always)]
-    pub(crate) fn lock(&self, end: End) -> Result<Held<'_, P>, Failure> {
+    pub(crate) fn lock(&self, end: End) -> Result<EndGuard<'_, P>, Failure> {
         let held = self.lock_within(end, Tries::Endless)?;
         Ok(held.expect(ENDLESS))
     }
@@ -142,40 +142,40 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         &self,
         end: End,
         tries: Tries,
-    ) -> Result<Option<Held<'_, P>>, Failure> {
-        let line = self.control().line(end);
-        let taken = lock::take(&line.lock, &self.platform, tries);
+    ) -> Result<Option<EndGuard<'_, P>>, Failure> {
+        let state = self.control().end(end);
+        let taken = lock::take(&state.lock, &self.platform, tries);
         // Relaxed: written under this lock, or the other end's and this one.
-        if taken == Taken::Free && line.torn.load(Ordering::Relaxed) == 0 {
-            return Ok(Some(Held {
-                line,
+        if taken == Acquired::Free && state.poisoned.load(Ordering::Relaxed) == 0 {
+            return Ok(Some(EndGuard {
+                state,
                 platform: &self.platform,
             }));
         }
-        self.lock_torn(line, end, taken, tries)
+        self.lock_poisoned(state, end, taken, tries)
     }
 
     #[cold]
-    fn lock_torn(
+    fn lock_poisoned(
         &self,
-        line: &Line,
+        state: &EndState,
         end: End,
-        taken: Taken,
+        taken: Acquired,
         tries: Tries,
-    ) -> Result<Option<Held<'_, P>>, Failure> {
+    ) -> Result<Option<EndGuard<'_, P>>, Failure> {
         match taken {
-            Taken::Busy => return Ok(None),
-            Taken::Refused => {
+            Acquired::Busy => return Ok(None),
+            Acquired::Refused => {
                 // Says why; or it can by now.
                 self.platform.enter()?;
                 return self.lock_within(end, tries);
             }
-            Taken::Free | Taken::FromDead => {}
+            Acquired::Free | Acquired::FromDead => {}
         }
-        if taken == Taken::FromDead {
-            line.torn.store(1, Ordering::Relaxed);
+        if taken == Acquired::FromDead {
+            state.poisoned.store(1, Ordering::Relaxed);
         }
-        lock::give_back(&line.lock, &self.platform);
+        lock::give_back(&state.lock, &self.platform);
         let both = self.lock_both_within(tries)?;
         Ok(both.map(|(tail, head)| match end {
             End::Tail => tail,
@@ -183,18 +183,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         }))
     }
 
-    /// Both locks, and nothing torn, with so many tries for each: `None` if they were too few.
+    /// Both locks, and nothing poisoned, with so many tries for each: `None` if they were too few.
     pub(crate) fn lock_both_within(&self, tries: Tries) -> Result<Option<Both<'_, P>>, Failure> {
         self.platform.enter()?;
         let take = |end| {
-            let line = self.control().line(end);
-            match lock::take(&line.lock, &self.platform, tries) {
-                Taken::Busy => return None,
-                Taken::FromDead => line.torn.store(1, Ordering::Relaxed),
-                Taken::Free | Taken::Refused => {}
+            let state = self.control().end(end);
+            match lock::take(&state.lock, &self.platform, tries) {
+                Acquired::Busy => return None,
+                Acquired::FromDead => state.poisoned.store(1, Ordering::Relaxed),
+                Acquired::Free | Acquired::Refused => {}
             }
-            Some(Held {
-                line,
+            Some(EndGuard {
+                state,
                 platform: &self.platform,
             })
         };
@@ -202,17 +202,17 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             return Ok(None);
         };
         let Some(head) = take(End::Head) else {
-            // Whether the tail is torn is remembered there.
+            // Whether the tail is poisoned is remembered there.
             return Ok(None);
         };
-        let torn = |held: &Held<'_, P>| held.line.torn.load(Ordering::Relaxed) != 0;
-        if torn(&tail) || torn(&head) {
+        let poisoned = |held: &EndGuard<'_, P>| held.state.poisoned.load(Ordering::Relaxed) != 0;
+        if poisoned(&tail) || poisoned(&head) {
             self.storage.repair(self.control())?;
             // The dead may have owed somebody a wake.
             for (end, held) in [(End::Tail, &tail), (End::Head, &head)] {
-                self.prepare_wake(end, held.line, true);
-                self.platform.wake(&held.line.moved, u32::MAX);
-                held.line.torn.store(0, Ordering::Relaxed);
+                self.prepare_wake(end, held.state, true);
+                self.platform.wake(&held.state.wake_seq, u32::MAX);
+                held.state.poisoned.store(0, Ordering::Relaxed);
             }
         }
         Ok(Some((tail, head)))
@@ -223,11 +223,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// for the locks.
     pub(crate) fn recover(&self, tries: Tries) {
         let is_left = |end| {
-            let line = self.control().line(end);
+            let state = self.control().end(end);
             // Acquire: pairs with the Release of the exchange that wrote the name. Relaxed: who is
             // about to repair it has the locks, for which the repair waits.
-            let holder = line.lock.load(Ordering::Acquire);
-            line.torn.load(Ordering::Relaxed) != 0 || holder != 0 && !self.platform.is_alive(holder)
+            let holder = state.lock.load(Ordering::Acquire);
+            state.poisoned.load(Ordering::Relaxed) != 0
+                || holder != 0 && !self.platform.is_alive(holder)
         };
         if is_left(End::Tail) || is_left(End::Head) {
             // A failure: whoever tries meets it.
@@ -255,18 +256,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(())
     }
 
-    /// Pushes as many of `frames`, from the first, as there are places: how many.
+    /// Pushes as many of `batch`, from the first, as there are places: how many.
     ///
     /// # Errors
     /// [`Refusal`], if there was no place for the first.
-    pub(crate) fn push_many(&self, frames: &Frames) -> Result<usize, Refusal> {
+    pub(crate) fn push_many(&self, batch: &Batch) -> Result<usize, Refusal> {
         let held = self.lock(End::Tail)?;
-        let wanted = u32::try_from(frames.len()).unwrap_or(MOST);
+        let wanted = u32::try_from(batch.len()).unwrap_or(MAX_ITEMS);
         let (tail, mut head) = self.before_push(&held, wanted)?;
-        let most = self.places(tail, head.mark).min(wanted);
+        let most = self.places(tail, head.cursor).min(wanted);
         match self
             .storage
-            .write_many(self.control(), tail, &mut head, frames, most)?
+            .write_many(self.control(), tail, &mut head, batch, most)?
         {
             (0, _) => Err(no_room()),
             (items, position) => {
@@ -281,9 +282,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn places_for(&self, wanted: usize) -> usize {
         // Relaxed, all: a number, no more; who pushes looks again, under the lock. What was
         // seen of the head the last time does if it is enough.
-        let line = self.control().line(End::Tail);
-        let seen = Mark::from_word(line.seen.load(Ordering::Relaxed));
-        let places = self.places(line.mark(Ordering::Relaxed), seen) as usize;
+        let state = self.control().end(End::Tail);
+        let seen = Cursor::from_word(state.cached.load(Ordering::Relaxed));
+        let places = self.places(state.cursor(Ordering::Relaxed), seen) as usize;
         if places >= wanted {
             return wanted;
         }
@@ -295,40 +296,40 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline(always)]
     fn before_push<'a>(
         &'a self,
-        held: &Held<'a, P>,
+        held: &EndGuard<'a, P>,
         wanted: u32,
-    ) -> Result<(Mark, Opposite<'a>), Refusal> {
+    ) -> Result<(Cursor, PeerCursor<'a>), Refusal> {
         // Relaxed: set under this lock.
         if self.control().closed.load(Ordering::Relaxed) != 0 {
             return Err(Refusal::Closed);
         }
         let (tail, mut head) = self.ends(End::Tail, held);
-        if self.places(tail, head.mark) < wanted {
-            head.look();
-            if self.places(tail, head.mark) == 0 {
+        if self.places(tail, head.cursor) < wanted {
+            head.refresh();
+            if self.places(tail, head.cursor) == 0 {
                 return Err(Refusal::NotNow);
             }
         }
         Ok((tail, head))
     }
 
-    pub(crate) fn places(&self, tail: Mark, head: Mark) -> u32 {
+    pub(crate) fn places(&self, tail: Cursor, head: Cursor) -> u32 {
         self.capacity.saturating_sub(head.items_until(tail))
     }
 
     /// The end whose lock is held, and the other one as of the last look.
     #[inline(always)]
-    fn ends<'a>(&'a self, end: End, held: &Held<'a, P>) -> (Mark, Opposite<'a>) {
+    fn ends<'a>(&'a self, end: End, held: &EndGuard<'a, P>) -> (Cursor, PeerCursor<'a>) {
         // Relaxed, both: written under this lock.
-        let seen = Mark::from_word(held.line.seen.load(Ordering::Relaxed));
-        let other = self.control().line(end.other());
-        let opposite = Opposite {
-            mark: seen,
+        let seen = Cursor::from_word(held.state.cached.load(Ordering::Relaxed));
+        let other = self.control().end(end.other());
+        let opposite = PeerCursor {
+            cursor: seen,
             fresh: false,
-            line: held.line,
+            state: held.state,
             other,
         };
-        (held.line.mark(Ordering::Relaxed), opposite)
+        (held.state.cursor(Ordering::Relaxed), opposite)
     }
 
     /// Appends the bytes of the oldest item to `into`, and pops it.
@@ -339,9 +340,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, 1)?;
-        let is_last = tail.fresh && head.items_until(tail.mark) == 1;
-        let tail = tail.mark;
-        let position = if is_last && self.storage.read_latest(self.control(), tail, into) {
+        let is_last = tail.fresh && head.items_until(tail.cursor) == 1;
+        let tail = tail.cursor;
+        let position = if is_last && self.storage.read_inline(self.control(), tail, into) {
             tail.position
         } else {
             self.storage.read(self.control(), head, tail, into)?
@@ -356,11 +357,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     ///
     /// # Errors
     /// [`Refusal`], if there was none.
-    pub(crate) fn pop_many(&self, max: u32, into: &mut Frames) -> Result<(), Refusal> {
+    pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<(), Refusal> {
         let held = self.lock(End::Head)?;
         let (head, tail) = self.before_pop(&held, max)?;
-        let tail = tail.mark;
-        let max = max.min(head.items_until(tail)).min(MOST_AT_ONCE);
+        let tail = tail.cursor;
+        let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
         let (items, position) = self
             .storage
             .read_many(self.control(), head, tail, max, into)?;
@@ -375,13 +376,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline(always)]
     fn before_pop<'a>(
         &'a self,
-        held: &Held<'a, P>,
+        held: &EndGuard<'a, P>,
         wanted: u32,
-    ) -> Result<(Mark, Opposite<'a>), Refusal> {
+    ) -> Result<(Cursor, PeerCursor<'a>), Refusal> {
         let (head, mut tail) = self.ends(End::Head, held);
-        if head.items_until(tail.mark) < wanted {
-            tail.look();
-            if head.count == tail.mark.count {
+        if head.items_until(tail.cursor) < wanted {
+            tail.refresh();
+            if head.count == tail.cursor.count {
                 // Relaxed: set under both locks. If it is seen under this one, then all
                 // pushes had ended, and the look at the tail was the last one needed.
                 return Err(match self.control().closed.load(Ordering::Relaxed) {
@@ -395,43 +396,48 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
     #[inline(always)]
-    fn move_end(&self, end: End, held: Held<'_, P>, mark: Mark) {
-        let line = held.line;
-        let wake = self.prepare_wake(end, line, false);
-        // Release: pairs with the Acquire in `Opposite::look`.
-        line.shown.mark.store(mark.word(), Ordering::Release);
+    fn move_end(&self, end: End, held: EndGuard<'_, P>, cursor: Cursor) {
+        let state = held.state;
+        let wake = self.prepare_wake(end, state, false);
+        // Release: pairs with the Acquire in `PeerCursor::refresh`.
+        state
+            .published
+            .cursor
+            .store(cursor.word(), Ordering::Release);
         drop(held);
         if wake {
             // After the lock is given back, so that the woken finds it free. If we die
             // just before, their net catches them.
-            self.platform.wake(&line.moved, 1);
+            self.platform.wake(&state.wake_seq, 1);
         }
     }
 
     /// Under the lock of `end`: rings if futures listen, and says whether a sleeper is
     /// to be woken. All is in place for that before the end moves.
     #[inline(always)]
-    pub(crate) fn prepare_wake(&self, end: End, line: &Line, always: bool) -> bool {
+    pub(crate) fn prepare_wake(&self, end: End, state: &EndState, always: bool) -> bool {
         // Relaxed, all four words: under this lock only. The kernel orders `moved` for
         // those who go to sleep.
-        if line.armed.load(Ordering::Relaxed) != 0 {
+        if state.armed.load(Ordering::Relaxed) != 0 {
             self.platform.ring(end);
-            line.armed.store(0, Ordering::Relaxed);
+            state.armed.store(0, Ordering::Relaxed);
         }
-        let wake = always || line.waiting.load(Ordering::Relaxed) != 0;
+        let wake = always || state.waiting.load(Ordering::Relaxed) != 0;
         if wake {
-            line.waiting.store(0, Ordering::Relaxed);
-            let moved = line.moved.load(Ordering::Relaxed);
-            line.moved.store(moved.wrapping_add(1), Ordering::Relaxed);
+            state.waiting.store(0, Ordering::Relaxed);
+            let wake_seq = state.wake_seq.load(Ordering::Relaxed);
+            state
+                .wake_seq
+                .store(wake_seq.wrapping_add(1), Ordering::Relaxed);
         }
         wake
     }
 
     #[inline(always)]
-    fn after_pop(&self, head: Mark, tail: Mark) {
+    fn after_pop(&self, head: Cursor, tail: Cursor) {
         // Relaxed: a hint.
-        if head.count == tail.count && self.control().bulky.load(Ordering::Relaxed) != 0 {
-            self.tidy(Tries::Endless);
+        if head.count == tail.count && self.control().needs_trim.load(Ordering::Relaxed) != 0 {
+            self.trim_if_due(Tries::Endless);
         }
     }
 
@@ -439,20 +445,22 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// and then while it stays so. With so many tries for the locks.
     #[cold]
     #[allow(clippy::absurd_extreme_comparisons)] // In models it is always due.
-    pub(crate) fn tidy(&self, tries: Tries) {
-        let (bulky, now) = (&self.control().bulky, self.platform.now());
+    pub(crate) fn trim_if_due(&self, tries: Tries) {
+        let (needs_trim, now) = (&self.control().needs_trim, self.platform.now());
         // Relaxed, both: hints. At worst memory is given back earlier or later.
-        match bulky.load(Ordering::Relaxed) {
-            bulky::AT_ONCE => self.trim(tries),
-            bulky::LATER if bulky::CALM > 0 => bulky.store(now.max(3), Ordering::Relaxed),
-            since if since != 0 && now.wrapping_sub(since) >= bulky::CALM => self.trim(tries),
+        match needs_trim.load(Ordering::Relaxed) {
+            needs_trim::AT_ONCE => self.trim(tries),
+            needs_trim::LATER if needs_trim::CALM > 0 => {
+                needs_trim.store(now.max(3), Ordering::Relaxed)
+            }
+            since if since != 0 && now.wrapping_sub(since) >= needs_trim::CALM => self.trim(tries),
             _ => {}
         }
     }
 
     fn trim(&self, tries: Tries) {
         if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
-            let count = |held: &Held<'_, P>| held.line.mark(Ordering::Relaxed).count;
+            let count = |held: &EndGuard<'_, P>| held.state.cursor(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
                 self.storage.trim(self.control());
             }

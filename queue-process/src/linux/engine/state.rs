@@ -19,8 +19,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// push or a pop.
     pub(crate) fn len(&self) -> u32 {
         // Relaxed: a number, no more. The head first, so that it is not ahead.
-        let head = self.control().head.mark(Ordering::Relaxed);
-        let tail = self.control().tail.mark(Ordering::Relaxed);
+        let head = self.control().head.cursor(Ordering::Relaxed);
+        let tail = self.control().tail.cursor(Ordering::Relaxed);
         head.items_until(tail).min(self.capacity())
     }
 
@@ -43,14 +43,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if self.is_closed() {
             return false;
         }
-        self.prepare_wake(End::Tail, tail.line, true);
-        self.prepare_wake(End::Head, head.line, true);
+        self.prepare_wake(End::Tail, tail.state, true);
+        self.prepare_wake(End::Head, head.state, true);
         // Relaxed: read under either lock.
         self.control().closed.store(1, Ordering::Relaxed);
-        let lines = [tail.line, head.line];
+        let states = [tail.state, head.state];
         drop((tail, head));
-        for line in lines {
-            self.platform().wake(&line.moved, u32::MAX);
+        for state in states {
+            self.platform().wake(&state.wake_seq, u32::MAX);
         }
         true
     }

@@ -1,37 +1,39 @@
 //! [`Storage`]: where the bytes of the items lie.
 
-use super::batch::Frames;
+use super::batch::Batch;
 use super::inline_item::Item;
-use super::layout::{Control, Line, Mark};
+use super::layout::{Control, Cursor, EndState};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 
 /// The other end of the queue, as seen by who holds this end's lock.
 ///
-/// The mark is what the last look at it said; the end itself may have moved on since.
+/// The cursor is what the last look at it said; the end itself may have moved on since.
 /// A look costs a cache line that the other end's people write to, so it is taken only
 /// where it matters.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opposite<'a> {
-    pub(crate) mark: Mark,
-    /// Whether this mark is from this very operation.
+pub(crate) struct PeerCursor<'a> {
+    pub(crate) cursor: Cursor,
+    /// Whether this cursor is from this very operation.
     pub(crate) fresh: bool,
     /// Of the end whose lock is held.
-    pub(crate) line: &'a Line,
-    pub(crate) other: &'a Line,
+    pub(crate) state: &'a EndState,
+    pub(crate) other: &'a EndState,
 }
 
-impl Opposite<'_> {
+impl PeerCursor<'_> {
     /// Looks where the other end is now.
     #[inline]
-    pub(crate) fn look(&mut self) -> Mark {
-        // Acquire: pairs with the Release of the mark in the engine: what the other end
+    pub(crate) fn refresh(&mut self) -> Cursor {
+        // Acquire: pairs with the Release of the cursor in the engine: what the other end
         // did before it moved there is done.
-        self.mark = self.other.mark(Ordering::Acquire);
+        self.cursor = self.other.cursor(Ordering::Acquire);
         self.fresh = true;
         // Relaxed: under the lock of the line.
-        self.line.seen.store(self.mark.word(), Ordering::Relaxed);
-        self.mark
+        self.state
+            .cached
+            .store(self.cursor.word(), Ordering::Relaxed);
+        self.cursor
     }
 }
 
@@ -55,8 +57,8 @@ pub(crate) trait Storage: Send + Sync {
     fn write(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure>;
 
@@ -68,20 +70,20 @@ pub(crate) trait Storage: Send + Sync {
     fn read(
         &self,
         control: &Control,
-        head: Mark,
-        tail: Mark,
+        head: Cursor,
+        tail: Cursor,
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure>;
 
     /// [`read`](Self::read) of the last item before `tail`, where it is at hand: false if it
     /// is not. The head's new position is the tail's.
     #[inline(always)]
-    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
+    fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
         let _ = (control, tail, into);
         false
     }
 
-    /// Writes the first `most` of `frames`, or fewer if there is no room for more: how
+    /// Writes the first `most` of `batch`, or fewer if there is no room for more: how
     /// many, and the new position.
     ///
     /// # Errors
@@ -89,9 +91,9 @@ pub(crate) trait Storage: Send + Sync {
     fn write_many(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
-        frames: &Frames,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        batch: &Batch,
         most: u32,
     ) -> Result<(u32, u32), Failure>;
 
@@ -103,10 +105,10 @@ pub(crate) trait Storage: Send + Sync {
     fn read_many(
         &self,
         control: &Control,
-        head: Mark,
-        tail: Mark,
+        head: Cursor,
+        tail: Cursor,
         max: u32,
-        into: &mut Frames,
+        into: &mut Batch,
     ) -> Result<(u32, u32), Failure>;
 
     /// Sets right what somebody left who died while holding a lock. Called under both
@@ -120,7 +122,7 @@ pub(crate) trait Storage: Send + Sync {
     }
 
     /// Gives memory back, for the queue is empty. Called under both locks, when it is time
-    /// for what [`bulky`](Control::bulky) says.
+    /// for what [`needs_trim`](Control::needs_trim) says.
     fn trim(&self, control: &Control) {
         let _ = control;
     }
@@ -128,7 +130,7 @@ pub(crate) trait Storage: Send + Sync {
 
 /// How many bytes a batch of pops gathers at most, plus what is read in one go: one item, or
 /// of a pipe as many as are moved at once.
-pub(crate) const MOST_BYTES_AT_ONCE: usize = 4 << 20;
+pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
 
 /// The failure of bytes that this crate did not write.
 #[cold]

@@ -4,8 +4,8 @@ use super::overflow::{GRANULE, granules};
 use super::record::{Record, SIZE};
 use super::state::{Notes, is_from};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe};
-use crate::linux::engine::batch::Frames;
-use crate::linux::engine::layout::{Control, Mark};
+use crate::linux::engine::batch::Batch;
+use crate::linux::engine::layout::{Control, Cursor};
 use crate::linux::engine::storage::corrupt;
 use crate::sys::calls::{Errno, read, refused};
 use queue_core::Failure;
@@ -16,7 +16,7 @@ pub(super) struct Pop<'a> {
     pub(super) pipe: &'a Pipe,
     pub(super) control: &'a Control,
     /// Moves on with each item that is read.
-    pub(super) head: Mark,
+    pub(super) head: Cursor,
 }
 
 impl Pop<'_> {
@@ -34,7 +34,7 @@ impl Pop<'_> {
     }
 
     /// Appends up to `max` items, at least one, which there are.
-    pub(super) fn some(&mut self, max: usize, into: &mut Frames) -> Result<(), Failure> {
+    pub(super) fn some(&mut self, max: usize, into: &mut Batch) -> Result<(), Failure> {
         let mut records = [0; BATCH * SIZE];
         // Not past the end of a chunk, which is given back there.
         let max = max
@@ -128,7 +128,7 @@ impl Pop<'_> {
     #[cold]
     fn damaged(&self, failure: Failure) -> Failure {
         // Relaxed: under this lock.
-        self.control.head.torn.store(1, Relaxed);
+        self.control.head.poisoned.store(1, Relaxed);
         failure
     }
 }

@@ -4,8 +4,8 @@ use super::overflow::{GRANULE, Lap, granules};
 use super::record::{INLINE, Record, SIZE};
 use super::state::{Notes, is_from};
 use super::storage::{BATCH, KEPT, LOG_LEN, Pipe};
-use crate::linux::engine::layout::{Control, Mark, bulky};
-use crate::linux::engine::storage::Opposite;
+use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::storage::PeerCursor;
 use crate::sys::calls::{Errno, refused, write};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -15,9 +15,9 @@ pub(super) struct Push<'a> {
     pipe: &'a Pipe,
     control: &'a Control,
     notes: Notes<'a>,
-    head: Mark,
+    head: Cursor,
     /// Moves on with each item that is written.
-    pub(super) tail: Mark,
+    pub(super) tail: Cursor,
     lap: Lap,
 }
 
@@ -25,19 +25,19 @@ impl<'a> Push<'a> {
     pub(super) fn new(
         pipe: &'a Pipe,
         control: &'a Control,
-        mut tail: Mark,
-        head: &mut Opposite<'_>,
+        mut tail: Cursor,
+        head: &mut PeerCursor<'_>,
     ) -> Self {
         let notes = Notes(control);
         // While nothing lies in the hall or the log, it does not matter where the head is,
         // and two processes pass on small items with fewer cache lines.
-        let known = head.mark.position == tail.position && notes.spill().is_none();
-        if !known && head.look().count == tail.count {
+        let known = head.cursor.position == tail.position && notes.spill().is_none();
+        if !known && head.refresh().count == tail.count {
             // Nothing is inside, so nothing of the hall is taken. Who died may have said that
             // something is, and no pop would ever free it.
-            tail.position = head.mark.position;
+            tail.position = head.cursor.position;
         }
-        let lap = match tail.position == head.mark.position {
+        let lap = match tail.position == head.cursor.position {
             // The hall is empty, whatever was noted for an item that then did not come.
             true => Lap::default(),
             false => notes.lap(),
@@ -46,7 +46,7 @@ impl<'a> Push<'a> {
             pipe,
             control,
             notes,
-            head: head.mark,
+            head: head.cursor,
             tail,
             lap,
         }
@@ -110,8 +110,8 @@ impl<'a> Push<'a> {
         };
         self.pipe.hall().write(u64::from(at) * GRANULE, bytes)?;
         // Relaxed, both: a hint, and those who empty the queue see it with the item.
-        if reach > KEPT && self.control.bulky.load(Relaxed) == 0 {
-            self.control.bulky.store(bulky::LATER, Relaxed);
+        if reach > KEPT && self.control.needs_trim.load(Relaxed) == 0 {
+            self.control.needs_trim.store(needs_trim::LATER, Relaxed);
         }
         Ok(Some((Record::Elsewhere { at, len }.encode(), reach, lap)))
     }
@@ -197,7 +197,7 @@ impl<'a> Push<'a> {
         }
         if !spilling {
             // Relaxed: as above. At once, for then the pipe is used again.
-            self.control.bulky.store(bulky::AT_ONCE, Relaxed);
+            self.control.needs_trim.store(needs_trim::AT_ONCE, Relaxed);
             // Before the records are there: whoever repairs knows what the pipe holds.
             self.notes.set_spill(Some(first));
         }

@@ -23,10 +23,10 @@ use super::pop::Pop;
 use super::push::Push;
 use super::record::SIZE;
 use super::state::{Notes, is_from};
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Mark};
-use crate::linux::engine::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage};
+use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::storage::{MAX_BATCH_BYTES, PeerCursor, Storage};
 use crate::linux::queue::format::Limits;
 use crate::sys::calls::{AsFd, OwnedFd, ioctl_fionread, refused};
 use queue_core::Failure;
@@ -79,8 +79,8 @@ impl Storage for Pipe {
     fn write(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let mut push = Push::new(self, control, tail, head);
@@ -90,16 +90,16 @@ impl Storage for Pipe {
     fn write_many(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
-        frames: &Frames,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        batch: &Batch,
         most: u32,
     ) -> Result<(u32, u32), Failure> {
         let mut push = Push::new(self, control, tail, head);
         loop {
             let written = push.tail.count.wrapping_sub(tail.count);
             let some = written as usize..(written as usize + BATCH).min(most as usize);
-            match push.some(some.map(|n| frames.get(n))) {
+            match push.some(some.map(|n| batch.get(n))) {
                 Err(failure) if written == 0 => return Err(failure),
                 Ok(0) | Err(_) => return Ok((written, push.tail.position)),
                 Ok(_) => {}
@@ -110,8 +110,8 @@ impl Storage for Pipe {
     fn read(
         &self,
         control: &Control,
-        head: Mark,
-        _: Mark,
+        head: Cursor,
+        _: Cursor,
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure> {
         let mut pop = Pop {
@@ -126,10 +126,10 @@ impl Storage for Pipe {
     fn read_many(
         &self,
         control: &Control,
-        head: Mark,
-        _: Mark,
+        head: Cursor,
+        _: Cursor,
         max: u32,
-        into: &mut Frames,
+        into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         let mut pop = Pop {
             pipe: self,
@@ -139,7 +139,7 @@ impl Storage for Pipe {
         loop {
             let read = pop.head.count.wrapping_sub(head.count);
             let some = (max - read).min(BATCH as u32);
-            if some == 0 || into.bytes.len() >= MOST_BYTES_AT_ONCE {
+            if some == 0 || into.bytes.len() >= MAX_BATCH_BYTES {
                 return Ok((read, pop.head.position));
             }
             match pop.some(some as usize, into) {
@@ -153,7 +153,7 @@ impl Storage for Pipe {
     fn repair(&self, control: &Control) -> Result<(), Failure> {
         let notes = Notes(control);
         // Relaxed: under both locks.
-        let (mut tail, mut head) = (control.tail.mark(Relaxed), control.head.mark(Relaxed));
+        let (mut tail, mut head) = (control.tail.cursor(Relaxed), control.head.cursor(Relaxed));
         let bytes = ioctl_fionread(&self.pipe).map_err(|e| refused("cannot ask the pipe", e))?;
         let piped = u32::try_from(bytes / SIZE as u64).unwrap_or(u32::MAX);
         match notes.spill() {
@@ -180,8 +180,8 @@ impl Storage for Pipe {
         }
         // The dead may have put a record into the pipe that takes up to here.
         tail.position = notes.reach();
-        control.tail.set_mark(tail);
-        control.head.set_mark(head);
+        control.tail.set_cursor(tail);
+        control.head.set_cursor(head);
         Ok(())
     }
 
@@ -190,6 +190,6 @@ impl Storage for Pipe {
             .give_back(u64::from(KEPT) * GRANULE, u64::from(GRANULES) * GRANULE);
         self.log().give_back(0, LOG_LEN);
         Notes(control).set_spill(None);
-        control.bulky.store(0, Relaxed);
+        control.needs_trim.store(0, Relaxed);
     }
 }

@@ -1,10 +1,10 @@
 //! The verbs of a [`Handle`] for several items at once.
 
-use super::buffer::{keep, lend};
+use super::buffer::{recycle, take_buffer};
 use super::handle::Handle;
 use crate::codec::Codec;
 use crate::linux::engine::Refusal;
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::storage::Storage;
 use crate::owed::Due;
 use queue_core::{Failure, Side, TryPopError, TryPushError};
@@ -22,12 +22,12 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         self.may(Side::Producers)
             .map_err(|failure| TryPushError::Failed((), failure))?;
         self.look_around();
-        let mut frames = lend();
-        let pushed = match self.gather(items, &mut frames) {
-            Ok(()) => self.shared.engine.push_many(&frames),
+        let mut batch = take_buffer();
+        let pushed = match self.gather(items, &mut batch) {
+            Ok(()) => self.shared.engine.push_many(&batch),
             Err(failure) => Err(Refusal::Failed(failure)),
         };
-        keep(frames);
+        recycle(batch);
         match pushed {
             Ok(count) => {
                 items.drain(..count);
@@ -38,21 +38,21 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     }
 
     /// Makes bytes of as many of `items` as are pushed in one go, at least one.
-    fn gather(&self, items: &VecDeque<T>, frames: &mut Frames) -> Result<(), Failure> {
+    fn gather(&self, items: &VecDeque<T>, batch: &mut Batch) -> Result<(), Failure> {
         let places = self.shared.engine.places_for(items.len());
         for item in items.iter().take(places) {
-            let encoded = frames.add(|bytes| {
+            let encoded = batch.add(|bytes| {
                 let before = bytes.len();
                 C::encode(item, bytes)?;
                 self.shared.check_size(bytes.len() - before)
             });
             match encoded {
                 Ok(()) => {}
-                Err(failure) if frames.len() == 0 => return Err(failure),
+                Err(failure) if batch.len() == 0 => return Err(failure),
                 // Those before it first.
                 Err(_) => break,
             }
-            if frames.bytes.len() >= BATCH {
+            if batch.bytes.len() >= BATCH {
                 break;
             }
         }
@@ -71,16 +71,16 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
             return Ok(before);
         }
         let max = u32::try_from(max - before).unwrap_or(u32::MAX);
-        let mut frames = lend::<Frames>();
-        let popped = match self.shared.engine.pop_many(max, &mut frames) {
+        let mut batch = take_buffer::<Batch>();
+        let popped = match self.shared.engine.pop_many(max, &mut batch) {
             Ok(()) => {
                 let wake = || self.shared.wake_consumers();
-                owed.decode::<T, C>(frames.iter(), into, before, wake)
+                owed.decode::<T, C>(batch.iter(), into, before, wake)
             }
             Err(_) if before > 0 => Ok(before),
             Err(refusal) => Err(self.pop_refused(refusal)),
         };
-        keep(frames);
+        recycle(batch);
         popped
     }
 
@@ -94,10 +94,10 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         let mut left = self.shared.owed.take();
         loop {
             let before = self.shared.engine.len();
-            let mut frames = lend::<Frames>();
-            let popped = self.shared.engine.pop_many(u32::MAX, &mut frames);
-            left.extend(frames.iter().map(|bytes| Due::Item(bytes.to_vec())));
-            keep(frames);
+            let mut batch = take_buffer::<Batch>();
+            let popped = self.shared.engine.pop_many(u32::MAX, &mut batch);
+            left.extend(batch.iter().map(|bytes| Due::Item(bytes.to_vec())));
+            recycle(batch);
             match popped.map_err(|refusal| self.pop_refused(refusal)) {
                 Ok(()) => {}
                 // A push that was under way when the queue closed is about to end.

@@ -3,16 +3,16 @@
 //! They are lent out in a box, for one word is moved faster than three: those would be
 //! read back in other pieces than they were just written in.
 
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use std::cell::Cell;
 use std::thread::LocalKey;
 
 /// The capacity in bytes of the largest buffer that is kept.
-pub(super) const MOST_KEPT: usize = 4 << 20;
+pub(super) const MAX_RETAINED_BYTES: usize = 4 << 20;
 
 thread_local! {
     static ONE: Kept<Vec<u8>> = const { Cell::new(None) };
-    static MANY: Kept<Frames> = const { Cell::new(None) };
+    static MANY: Kept<Batch> = const { Cell::new(None) };
 }
 
 type Kept<B> = Cell<Option<Box<B>>>;
@@ -36,7 +36,7 @@ impl Buffer for Vec<u8> {
     }
 }
 
-impl Buffer for Frames {
+impl Buffer for Batch {
     const KEPT: &'static LocalKey<Kept<Self>> = &MANY;
 
     fn clear(&mut self) -> usize {
@@ -48,7 +48,7 @@ impl Buffer for Frames {
 /// This thread's buffer, empty. An item whose own code uses a queue gets a new one, and
 /// so does a thread that is about to end.
 #[inline(always)]
-pub(super) fn lend<B: Buffer>() -> Box<B> {
+pub(super) fn take_buffer<B: Buffer>() -> Box<B> {
     match B::KEPT.try_with(Cell::take) {
         Ok(Some(buffer)) => buffer,
         _ => new(),
@@ -62,8 +62,8 @@ fn new<B: Buffer>() -> Box<B> {
 
 /// Keeps `buffer` for the next time, unless it is a large one.
 #[inline(always)]
-pub(super) fn keep<B: Buffer>(mut buffer: Box<B>) {
-    if buffer.clear() <= MOST_KEPT {
+pub(super) fn recycle<B: Buffer>(mut buffer: Box<B>) {
+    if buffer.clear() <= MAX_RETAINED_BYTES {
         let _ = B::KEPT.try_with(|kept| kept.set(Some(buffer)));
     }
 }

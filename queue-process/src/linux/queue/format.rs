@@ -3,7 +3,7 @@
 //! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
 //! never looks at the original again.
 
-use crate::linux::engine::MOST;
+use crate::linux::engine::MAX_ITEMS;
 use crate::linux::engine::storage::corrupt;
 use crate::sys::Word64;
 use crate::sys::shared_safe;
@@ -46,7 +46,7 @@ impl Limits {
     /// The capacity as the engine takes it.
     pub(crate) fn capacity(&self) -> u32 {
         let capacity = self.bound.capacity().and_then(|n| u32::try_from(n).ok());
-        capacity.unwrap_or(MOST).min(MOST)
+        capacity.unwrap_or(MAX_ITEMS).min(MAX_ITEMS)
     }
 }
 
@@ -89,10 +89,10 @@ impl Identity {
         // What somebody wrote there is shown as text, and not as what a terminal obeys.
         let names = String::from_utf8_lossy(&names);
         let (codec, item) = names.split_once('\n').unwrap_or_default();
-        let shown = |name: &str| Cow::Owned(name.escape_debug().to_string());
+        let published = |name: &str| Cow::Owned(name.escape_debug().to_string());
         Types {
-            item: shown(item),
-            codec: shown(codec),
+            item: published(item),
+            codec: published(codec),
             word: self.words[7].load(Ordering::Relaxed) as u32,
         }
     }
@@ -137,7 +137,7 @@ impl Identity {
             .filter(|&item| item <= Limits::MAX_ITEM);
         let bound = match usize::try_from(capacity) {
             Ok(0) => Some(Bound::Unbounded),
-            Ok(n) if n <= MOST as usize => Some(Bound::items(n)),
+            Ok(n) if n <= MAX_ITEMS as usize => Some(Bound::items(n)),
             _ => None,
         };
         let (Some(item), Some(bound)) = (item, bound) else {

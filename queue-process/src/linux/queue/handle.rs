@@ -14,7 +14,7 @@ use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::{Storage, corrupt};
 use crate::linux::membership::member::{DESCRIPTORS, Place};
 use crate::linux::membership::registry::Sides;
-use crate::linux::wait::NET;
+use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::{self, Bells};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;
@@ -116,7 +116,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         if limits
             .bound
             .capacity()
-            .is_some_and(|n| n > crate::linux::engine::MOST as usize)
+            .is_some_and(|n| n > crate::linux::engine::MAX_ITEMS as usize)
         {
             let message = "a capacity of more than 2^31 items";
             return Err(Failure::new(FailureKind::TooLarge, message));
@@ -318,7 +318,7 @@ impl<S: Storage> Shared<S> {
         }
         self.engine.recover(tries);
         if self.engine.len() == 0 {
-            self.engine.tidy(tries);
+            self.engine.trim_if_due(tries);
         }
         let linux = self.engine.platform();
         let held = |side| linux.is_held(side);
@@ -328,13 +328,13 @@ impl<S: Storage> Shared<S> {
         self.engine.close_within(tries);
     }
 
-    /// [`patrol`](Self::patrol), at most twice per [`NET`]: for those who try again and
+    /// [`patrol`](Self::patrol), at most twice per [`RECHECK_INTERVAL`]: for those who try again and
     /// again instead of waiting. Whether it was time.
     pub(crate) fn patrol_now_and_then(&self) -> bool {
         let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.
         let last = self.patrolled.load(Ordering::Relaxed);
-        let due = now.wrapping_sub(last) > NET.as_millis() as u32 / 2;
+        let due = now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2;
         if due {
             self.patrolled.store(now, Ordering::Relaxed);
             self.patrol(Tries::Endless);

@@ -190,7 +190,11 @@ impl Platform for Linux {
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
             Err(Errno::TIMEDOUT) => true,
             // Systems before Linux 5.16 wait for one word only: each looks again by itself.
-            Err(_) => self.sleep(word, seen, at_most.min(crate::linux::wait::NET)),
+            Err(_) => self.sleep(
+                word,
+                seen,
+                at_most.min(crate::linux::wait::RECHECK_INTERVAL),
+            ),
         }
     }
 

@@ -3,7 +3,7 @@
 //! An item becomes bytes in the thread that pushes it, before any lock; bytes become an
 //! item in the thread that pops them, after. Both in a buffer that the thread keeps.
 
-use super::buffer::{keep, lend};
+use super::buffer::{recycle, take_buffer};
 use super::handle::{Handle, Shared};
 use crate::codec::Codec;
 use crate::linux::engine::Refusal;
@@ -74,12 +74,12 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     ) -> Result<R, Refusal> {
         self.may(Side::Producers)?;
         self.look_around();
-        let mut buffer = lend();
+        let mut buffer = take_buffer();
         let pushed = C::with_bytes(item, &mut buffer, |bytes| {
             self.shared.check_size(bytes.len())?;
             push(bytes)
         });
-        keep(buffer);
+        recycle(buffer);
         pushed?
     }
 
@@ -177,12 +177,12 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         if let Some(popped) = self.shared.owed.pop::<T, C>() {
             return popped;
         }
-        let mut buffer = lend();
+        let mut buffer = take_buffer();
         let popped = match self.shared.engine.pop(&mut buffer) {
             Ok(()) => decode_from::<T, C>(&mut buffer).map_err(TryPopError::Failed),
             Err(refusal) => Err(self.pop_refused(refusal)),
         };
-        keep(buffer);
+        recycle(buffer);
         popped
     }
 

@@ -40,7 +40,7 @@ impl Arena for Mapped {
 
     #[inline(always)]
     fn set(&self, at: usize, word: u64) {
-        // Relaxed: published by the mark of the tail.
+        // Relaxed: published by the cursor of the tail.
         self.mapping
             .at::<AtomicU64>(byte(at))
             .store(word, Ordering::Relaxed);

@@ -3,8 +3,8 @@
 use super::arena::Arena;
 use super::state::{BASE, GROWN, Notes, TOP, WINDOW};
 use super::storage::Ring;
-use crate::linux::engine::layout::{Control, bulky};
-use crate::linux::engine::storage::Opposite;
+use crate::linux::engine::layout::{Control, needs_trim};
+use crate::linux::engine::storage::PeerCursor;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 
@@ -43,10 +43,10 @@ impl<A: Arena> Ring<A> {
         &self,
         notes: &Notes<'_>,
         tail: usize,
-        head: &Opposite<'_>,
+        head: &PeerCursor<'_>,
         need: usize,
     ) -> bool {
-        let front = head.mark.position as usize;
+        let front = head.cursor.position as usize;
         if front <= tail {
             // Plain or leapt.
             tail + need <= notes.get(WINDOW).max(self.window)
@@ -62,17 +62,17 @@ impl<A: Arena> Ring<A> {
         &self,
         notes: &Notes<'_>,
         tail: usize,
-        head: &mut Opposite<'_>,
+        head: &mut PeerCursor<'_>,
         empty: bool,
         need: usize,
     ) -> Option<Place> {
         if !head.fresh {
-            head.look();
+            head.refresh();
             if self.fits_here(notes, tail, head, need) {
                 return Some(Place::Here);
             }
         }
-        let front = head.mark.position as usize;
+        let front = head.cursor.position as usize;
         if front > tail {
             // Wrapped, and up to the head.
             let top = notes.get(TOP);
@@ -97,10 +97,10 @@ impl<A: Arena> Ring<A> {
     pub(super) fn is_front_free(
         notes: &Notes<'_>,
         tail: usize,
-        head: &Opposite<'_>,
+        head: &PeerCursor<'_>,
         need: usize,
     ) -> bool {
-        let (front, base) = (head.mark.position as usize, notes.get(BASE));
+        let (front, base) = (head.cursor.position as usize, notes.get(BASE));
         let leapt = front < base && base <= tail;
         front <= tail && !leapt && need < front
     }
@@ -110,11 +110,11 @@ impl<A: Arena> Ring<A> {
     pub(super) fn without_memory(
         notes: &Notes<'_>,
         tail: usize,
-        head: &mut Opposite<'_>,
+        head: &mut PeerCursor<'_>,
         need: usize,
         failure: Failure,
     ) -> Result<Place, Failure> {
-        head.look();
+        head.refresh();
         match Self::is_front_free(notes, tail, head, need) {
             true => Ok(Place::Front),
             false => Err(failure),
@@ -122,8 +122,8 @@ impl<A: Arena> Ring<A> {
     }
 
     /// Up to where there is room at the tail, and memory, whatever the head does.
-    pub(super) fn room(&self, notes: &Notes<'_>, tail: usize, head: &Opposite<'_>) -> usize {
-        let front = head.mark.position as usize;
+    pub(super) fn room(&self, notes: &Notes<'_>, tail: usize, head: &PeerCursor<'_>) -> usize {
+        let front = head.cursor.position as usize;
         let room = if front <= tail {
             notes.get(WINDOW).max(self.window)
         } else {
@@ -165,7 +165,9 @@ impl<A: Arena> Ring<A> {
         notes.set(GROWN, to);
         if to > self.keep {
             // Relaxed: a hint for who drains the queue.
-            control.bulky.store(bulky::LATER, Ordering::Relaxed);
+            control
+                .needs_trim
+                .store(needs_trim::LATER, Ordering::Relaxed);
         }
         Ok(())
     }

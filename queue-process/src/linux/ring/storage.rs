@@ -26,10 +26,10 @@
 use super::arena::Arena;
 use super::position::Place;
 use super::state::{BASE, GROWN, Notes, ROOM, TOP, WINDOW};
-use crate::linux::engine::batch::{Frames, RECORD};
+use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::inline_item::{Item, SMALL};
-use crate::linux::engine::layout::{Control, Mark};
-use crate::linux::engine::storage::{MOST_BYTES_AT_ONCE, Opposite, Storage, corrupt};
+use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::storage::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 
@@ -85,8 +85,8 @@ impl<A: Arena> Ring<A> {
     fn write_record(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let (at, need) = (tail.position as usize, words(item.bytes.len()));
@@ -121,17 +121,17 @@ impl<A: Arena> Ring<A> {
     fn write_elsewhere(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let at = tail.position as usize;
-        if at > self.end() || head.mark.position as usize > self.end() {
+        if at > self.end() || head.cursor.position as usize > self.end() {
             return Err(corrupt("the queue's ends are outside its memory"));
         }
         let notes = Notes { control };
         let need = words(item.bytes.len());
-        let empty = head.mark.count == tail.count;
+        let empty = head.cursor.count == tail.count;
         let mut place = Place::Here;
         if !self.fits_here(&notes, at, head, need) {
             match self.find_place(&notes, at, head, empty, need) {
@@ -153,7 +153,7 @@ impl<A: Arena> Ring<A> {
             Place::Here => {
                 // Not within a batch: who dies leaves the tail where it is published, and
                 // between there and here may lie a jump.
-                if tail == control.tail.mark(Ordering::Relaxed) {
+                if tail == control.tail.cursor(Ordering::Relaxed) {
                     notes.set(ROOM, self.room(&notes, target + need, head));
                 }
             }
@@ -179,13 +179,13 @@ impl<A: Arena> Ring<A> {
     fn write_here(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &Opposite<'_>,
+        tail: Cursor,
+        head: &PeerCursor<'_>,
         records: &[u8],
     ) -> Option<u32> {
         let (at, need) = (tail.position as usize, records.len().div_ceil(8));
         let notes = Notes { control };
-        let fits = head.mark.position as usize <= self.end()
+        let fits = head.cursor.position as usize <= self.end()
             && self.fits_here(&notes, at, head, need)
             && at + need <= self.end();
         // With the word for the jump that may come behind.
@@ -225,13 +225,13 @@ impl<A: Arena> Storage for Ring<A> {
     fn write(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let position = self.write_record(control, tail, head, item)?;
         if position.is_some() {
-            let latest = control.tail.shown.latest(tail.count);
+            let latest = control.tail.published.inline_item(tail.count);
             match item.small {
                 Some(word) => latest.set(item.bytes.len(), word),
                 None => latest.clear(),
@@ -243,21 +243,21 @@ impl<A: Arena> Storage for Ring<A> {
     fn write_many(
         &self,
         control: &Control,
-        tail: Mark,
-        head: &mut Opposite<'_>,
-        frames: &Frames,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        batch: &Batch,
         most: u32,
     ) -> Result<(u32, u32), Failure> {
         let (mut written, mut at) = (0, tail);
         while written < most {
             // The rest in one piece; or, where that does not fit, one and then the others.
-            let rest = frames.records(written as usize, most as usize);
+            let rest = batch.records(written as usize, most as usize);
             if let Some(position) = self.write_here(control, at, head, rest) {
                 at = at.advanced(most - written, position);
                 written = most;
                 break;
             }
-            let item = Item::new(frames.get(written as usize));
+            let item = Item::new(batch.get(written as usize));
             match self.write_record(control, at, head, item) {
                 Ok(Some(position)) => at = at.advanced(1, position),
                 Err(failure) if written == 0 => return Err(failure),
@@ -266,25 +266,35 @@ impl<A: Arena> Storage for Ring<A> {
             written += 1;
         }
         if written != 0 {
-            // Of the last alone, for until there is a mark the item before is the latest.
-            control.tail.shown.latest(at.count.wrapping_sub(1)).clear();
+            // Of the last alone, for until there is a cursor the item before is the latest.
+            control
+                .tail
+                .published
+                .inline_item(at.count.wrapping_sub(1))
+                .clear();
         }
         Ok((written, at.position))
     }
 
     #[inline(always)]
-    fn read(&self, _: &Control, head: Mark, _: Mark, into: &mut Vec<u8>) -> Result<u32, Failure> {
+    fn read(
+        &self,
+        _: &Control,
+        head: Cursor,
+        _: Cursor,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure> {
         let (at, len) = self.record_from(head.position as usize)?;
         self.arena.read(at + 1, len, into);
         Ok((at + words(len)) as u32)
     }
 
     #[inline(always)]
-    fn read_latest(&self, control: &Control, tail: Mark, into: &mut Vec<u8>) -> bool {
-        let shown = &control.tail.shown;
-        let (len, word) = shown.latest(tail.count.wrapping_sub(1)).get();
+    fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
+        let published = &control.tail.published;
+        let (len, word) = published.inline_item(tail.count.wrapping_sub(1)).get();
         // Relaxed: after the loads in `get`, with Acquire.
-        if !(1..=SMALL).contains(&len) || shown.mark.load(Ordering::Relaxed) != tail.word() {
+        if !(1..=SMALL).contains(&len) || published.cursor.load(Ordering::Relaxed) != tail.word() {
             return false;
         }
         let end = into.len() + len;
@@ -296,10 +306,10 @@ impl<A: Arena> Storage for Ring<A> {
     fn read_many(
         &self,
         _: &Control,
-        head: Mark,
-        tail: Mark,
+        head: Cursor,
+        tail: Cursor,
         max: u32,
-        into: &mut Frames,
+        into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         let (mut at, mut len) = self.record_from(head.position as usize)?;
         // Others will most likely be as long.
@@ -312,7 +322,7 @@ impl<A: Arena> Storage for Ring<A> {
             read += 1;
             bytes += len;
             let next = at + words(len);
-            if read == max || bytes >= MOST_BYTES_AT_ONCE {
+            if read == max || bytes >= MAX_BATCH_BYTES {
                 break next;
             }
             match self.record_from(next) {
@@ -334,31 +344,31 @@ impl<A: Arena> Storage for Ring<A> {
 
     fn trim(&self, control: &Control) {
         let notes = Notes { control };
-        let tail = control.tail.mark(Ordering::Relaxed);
+        let tail = control.tail.cursor(Ordering::Relaxed);
         let (at, grown) = (
             tail.position as usize,
             notes.get(GROWN).min(self.arena.words()),
         );
         if at >= grown || grown <= self.keep {
-            control.bulky.store(0, Ordering::Relaxed);
+            control.needs_trim.store(0, Ordering::Relaxed);
             return;
         }
         // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
         // jump, and the head after it, as a pop would go.
         notes.set(ROOM, 0);
         self.arena.set(at, JUMP);
-        let to_front = Mark {
+        let to_front = Cursor {
             count: tail.count,
             position: 0,
         };
         notes.set(BASE, 0);
         notes.set(WINDOW, 0);
         notes.set(TOP, at + 1);
-        control.tail.set_mark(to_front);
-        control.head.set_mark(to_front);
+        control.tail.set_cursor(to_front);
+        control.head.set_cursor(to_front);
         // Nothing is live now. If we die here, the memory stays until the next time.
         notes.set(GROWN, self.keep);
-        control.bulky.store(0, Ordering::Relaxed);
+        control.needs_trim.store(0, Ordering::Relaxed);
         self.arena.shrink(self.keep, grown);
     }
 }

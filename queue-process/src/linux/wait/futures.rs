@@ -11,7 +11,7 @@
 //!    it has given the lock back. If there are more it looks again, until nothing has come:
 //!    then it arms the bell anew.
 //!
-//! What has come is told by the count of the end's mark. `told` is up to where futures were
+//! What has come is told by the count of the end's cursor. `told` is up to where futures were
 //! told: where the count was when there was nothing, or when the thread last looked. So as
 //! long as a future waits that was not woken, the futures that were woken and have not yet
 //! tried, and what they were not told yet, are together as many as there are items. A future
@@ -58,9 +58,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             return Ok(false);
         }
         // Relaxed, all: under this lock only.
-        let count = held.line.mark(Ordering::Relaxed).count;
+        let count = held.state.cursor(Ordering::Relaxed).count;
         list.told.store(count, Ordering::Relaxed);
-        held.line.armed.store(1, Ordering::Relaxed);
+        held.state.armed.store(1, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -76,7 +76,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 return Ok(false);
             };
             // Relaxed, all: under this lock only.
-            let count = held.line.mark(Ordering::Relaxed).count;
+            let count = held.state.cursor(Ordering::Relaxed).count;
             let came = count.wrapping_sub(list.told.load(Ordering::Relaxed));
             // What others took meanwhile needs nobody.
             let came = came.min(self.available(end, &held));
@@ -85,7 +85,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             // Who waits took its place before it last looked under this lock.
             let waits = list.event.has_waiting();
             if waits && came == 0 && !closed {
-                held.line.armed.store(1, Ordering::Relaxed);
+                held.state.armed.store(1, Ordering::Relaxed);
             }
             if !waits || came == 0 && !closed {
                 return Ok(true);

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 /// How long a sleeper sleeps at most before it looks again: so that a survivor notices a
 /// death within a tenth of a second.
-pub(crate) const NET: Duration = Duration::from_millis(65);
+pub(crate) const RECHECK_INTERVAL: Duration = Duration::from_millis(65);
 
 /// After how long a thread looks again that sleeps while another of its process does so every
-/// [`NET`]: for where that one is no more, as in a process forked from this one.
-const FOLLOWERS_NET: Duration = Duration::from_secs(5);
+/// [`RECHECK_INTERVAL`]: for where that one is no more, as in a process forked from this one.
+const FOLLOWER_RECHECK_INTERVAL: Duration = Duration::from_secs(5);

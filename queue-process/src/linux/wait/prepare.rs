@@ -8,7 +8,7 @@ use super::sleepers::{Sleeper, Sleepers};
 use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::Storage;
-use crate::linux::engine::{Engine, Held};
+use crate::linux::engine::{EndGuard, Engine};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub(crate) enum Standing {
 
 impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many there are of what those want who wait for `end`, under its lock.
-    pub(super) fn available(&self, end: End, held: &Held<'_, P>) -> u32 {
+    pub(super) fn available(&self, end: End, held: &EndGuard<'_, P>) -> u32 {
         // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
         // other's is old it leaves more to take than there is, so nobody sleeps in vain.
-        let own = held.line.mark(Ordering::Relaxed);
-        let other = self.control().line(end.other()).mark(Ordering::Relaxed);
+        let own = held.state.cursor(Ordering::Relaxed);
+        let other = self.control().end(end.other()).cursor(Ordering::Relaxed);
         match end {
             End::Tail => other.items_until(own),
             End::Head => self.places(other, own),
@@ -42,18 +42,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// If the queue is in need of repair, and that failed.
     pub(crate) fn stand(&self, end: End, back: bool) -> Result<Standing, Failure> {
         let held = self.lock(end)?;
-        let line = held.line;
+        let state = held.state;
         let available = self.available(end, &held);
         if available == 0 && !self.is_closed() {
-            line.waiting.store(1, Ordering::Relaxed);
-            return Ok(Standing::Asleep(line.moved.load(Ordering::Relaxed)));
+            state.waiting.store(1, Ordering::Relaxed);
+            return Ok(Standing::Asleep(state.wake_seq.load(Ordering::Relaxed)));
         }
         if back {
             // Others may sleep still: the next gets its wake now, or with the next move.
-            line.waiting.store(1, Ordering::Relaxed);
-            if available > 1 && self.prepare_wake(end, line, false) {
+            state.waiting.store(1, Ordering::Relaxed);
+            if available > 1 && self.prepare_wake(end, state, false) {
                 drop(held);
-                self.platform().wake(&line.moved, 1);
+                self.platform().wake(&state.wake_seq, 1);
             }
         }
         Ok(Standing::Ready)
@@ -71,7 +71,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         is_owed: impl Fn() -> bool,
         awake: impl Fn(bool),
     ) -> bool {
-        let moved = &self.control().line(end).moved;
+        let wake_seq = &self.control().end(end).wake_seq;
         let mut sleeper = Sleeper::new(sleepers, self.platform());
         let mut back = false;
         loop {
@@ -87,7 +87,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             if at_most.is_zero() {
                 return false;
             }
-            awake(sleeper.sleep(moved, seen, at_most));
+            awake(sleeper.sleep(wake_seq, seen, at_most));
             back = true;
         }
     }
@@ -97,9 +97,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     pub(crate) fn wake_waiting(&self, end: End) {
         // In need of repair: who tries meets that.
         let Ok(held) = self.lock(end) else { return };
-        let line = held.line;
-        self.prepare_wake(end, line, true);
+        let state = held.state;
+        self.prepare_wake(end, state, true);
         drop(held);
-        self.platform().wake(&line.moved, u32::MAX);
+        self.platform().wake(&state.wake_seq, u32::MAX);
     }
 }

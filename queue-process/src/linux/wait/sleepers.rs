@@ -1,6 +1,6 @@
 //! [`Sleepers`]: the threads of one process that sleep until an end of a queue moves.
 //!
-//! One of them is the leader: it looks again by itself every [`NET`](super::NET), whether
+//! One of them is the leader: it looks again by itself every [`RECHECK_INTERVAL`](super::RECHECK_INTERVAL), whether
 //! somebody died, or a wake was lost with the dead, in the place of all. The others are its
 //! followers: they sleep until they are woken, or until nobody leads. A leader that leaves, for
 //! it has got what it waited for, wakes one follower, which leads from then on; and so does
@@ -42,19 +42,26 @@ impl<'a, P: Platform> Sleeper<'a, P> {
 
     /// Sleeps while `moved` is `seen`, until woken, or for about `at_most`, or until it is time
     /// to look for the dead: whether it is.
-    pub(super) fn sleep(&mut self, moved: &Word32, seen: u32, at_most: Duration) -> bool {
+    pub(super) fn sleep(&mut self, wake_seq: &Word32, seen: u32, at_most: Duration) -> bool {
         let led = &self.all.led;
         // Relaxed, both: there is nothing to see but that somebody leads.
         self.leads = self.leads
             || (led.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)).is_ok();
         if self.leads {
-            return self.platform.sleep(moved, seen, at_most.min(super::NET));
+            return self
+                .platform
+                .sleep(wake_seq, seen, at_most.min(super::RECHECK_INTERVAL));
         }
         self.all.followers.fetch_add(1, Ordering::Relaxed);
         // Between counting this one and looking whether somebody leads, which the kernel does:
         // pairs with the fence of who leaves.
         fence(Ordering::SeqCst);
-        let slept = (self.platform).follow(moved, seen, led, at_most.min(super::FOLLOWERS_NET));
+        let slept = (self.platform).follow(
+            wake_seq,
+            seen,
+            led,
+            at_most.min(super::FOLLOWER_RECHECK_INTERVAL),
+        );
         self.all.followers.fetch_sub(1, Ordering::Relaxed);
         slept
     }

@@ -7,7 +7,7 @@
 //! It serves all queues of the process, and so waits for none: where a process that was stopped
 //! has the lock of a queue, that queue is left for later.
 
-use super::NET;
+use super::RECHECK_INTERVAL;
 use super::eventfd::{Bells, bell};
 use crate::linux::engine::layout::End;
 use crate::sys::{PerProcess, above_stdio};
@@ -182,7 +182,7 @@ impl Sentinel {
     fn run(&self) {
         IS_THIS.set(true);
         let (mut patrolled, mut busy) = (Instant::now(), Instant::now());
-        let mut slice = NET;
+        let mut slice = RECHECK_INTERVAL;
         loop {
             let rung = self.wait(slice);
             if !tell(rung, Watched::pass_on) {
@@ -243,7 +243,11 @@ impl Sentinel {
             queue.patrol();
             queue.pass_on(end)
         });
-        if heard && told { NET } else { SOON }
+        if heard && told {
+            RECHECK_INTERVAL
+        } else {
+            SOON
+        }
     }
 }
 

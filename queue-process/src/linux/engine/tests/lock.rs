@@ -57,7 +57,10 @@ impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for World<F> {
 const BEGIN: u32 = u32::MAX - 20;
 
 /// Takes a lock whose word is `holder` in such a world: how, and when.
-fn taken(holder: u32, happens: impl Fn(u32, &Word32) -> Option<u32> + Send + Sync) -> (Taken, u32) {
+fn taken(
+    holder: u32,
+    happens: impl Fn(u32, &Word32) -> Option<u32> + Send + Sync,
+) -> (Acquired, u32) {
     let world = World {
         control: Control::default(),
         now: AtomicU32::new(BEGIN),
@@ -79,14 +82,14 @@ fn taken(holder: u32, happens: impl Fn(u32, &Word32) -> Option<u32> + Send + Syn
 
 #[test]
 fn a_lock_is_waited_for_as_long_as_its_holder_lives() {
-    assert_eq!(taken(0, |_, _| None), (Taken::Free, 0));
+    assert_eq!(taken(0, |_, _| None), (Acquired::Free, 0));
     let gives_back = |now, word: &Word32| {
         if now == 50 {
             word.store(0, Ordering::Relaxed);
         }
         None
     };
-    assert_eq!(taken(7, gives_back), (Taken::Free, 50));
+    assert_eq!(taken(7, gives_back), (Acquired::Free, 50));
 }
 
 #[test]
@@ -105,16 +108,19 @@ fn few_tries_end_with_a_holder_that_lives() {
         let pauses = world.rounds.lock().unwrap().len() as u32;
         (taken, word.load(Ordering::Relaxed), pauses)
     };
-    assert_eq!(few(0, 0), (Taken::Free, ME, 0));
-    assert_eq!(few(7, 0), (Taken::Busy, 7, FEW));
-    assert_eq!(few(7, 7), (Taken::FromDead, ME, SUSPICIOUS));
+    assert_eq!(few(0, 0), (Acquired::Free, ME, 0));
+    assert_eq!(few(7, 0), (Acquired::Busy, 7, FEW));
+    assert_eq!(few(7, 7), (Acquired::FromDead, ME, LIVENESS_CHECK_AFTER));
 }
 
 #[test]
 fn the_dead_are_inherited_from_when_that_is_sure() {
     let dies = |when| move |now, _: &Word32| (now == when).then_some(7);
-    assert_eq!(taken(7, dies(1)), (Taken::FromDead, SUSPICIOUS));
-    assert_eq!(taken(7, dies(50)), (Taken::FromDead, 50));
+    assert_eq!(
+        taken(7, dies(1)),
+        (Acquired::FromDead, LIVENESS_CHECK_AFTER)
+    );
+    assert_eq!(taken(7, dies(50)), (Acquired::FromDead, 50));
     // It gave the lock to another, of whom nobody knows yet how long it has had it.
     let follows = |now, word: &Word32| {
         if now == 50 {
@@ -122,5 +128,8 @@ fn the_dead_are_inherited_from_when_that_is_sure() {
         }
         (now == 50).then_some(8)
     };
-    assert_eq!(taken(7, follows), (Taken::FromDead, 50 + SUSPICIOUS));
+    assert_eq!(
+        taken(7, follows),
+        (Acquired::FromDead, 50 + LIVENESS_CHECK_AFTER)
+    );
 }

@@ -1,12 +1,12 @@
 //! Tests of the engine over a storage and a platform that look on: how far the others can see
 //! it has come whenever something happens; and over a storage that fails unless it is repaired.
 
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, End, Mark};
+use crate::linux::engine::layout::{Control, Cursor, End};
 use crate::linux::engine::lock::Tries;
 use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::{Opposite, Storage, corrupt};
+use crate::linux::engine::storage::{PeerCursor, Storage, corrupt};
 use crate::linux::engine::{Engine, Refusal};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -50,11 +50,11 @@ struct World {
 
 impl World {
     fn happens(&self, what: What) {
-        let lines = [End::Tail, End::Head].map(|end| self.control.line(end));
+        let states = [End::Tail, End::Head].map(|end| self.control.end(end));
         self.seen.lock().unwrap().push(Seen {
             what,
-            locks: lines.map(|line| line.lock.load(Relaxed)),
-            counts: lines.map(|line| line.mark(Relaxed).count),
+            locks: states.map(|state| state.lock.load(Relaxed)),
+            counts: states.map(|state| state.cursor(Relaxed).count),
             closed: self.control.closed.load(Relaxed) != 0,
         });
     }
@@ -91,7 +91,7 @@ impl Platform for Onlooker {
     }
     fn call(&self, _: &AtomicU32) {}
     fn wake(&self, word: &Word32, sleepers: u32) {
-        let tail = ptr::eq(word, &raw const *self.0.control.tail.moved);
+        let tail = ptr::eq(word, &raw const *self.0.control.tail.wake_seq);
         let end = if tail { End::Tail } else { End::Head };
         self.0.happens(What::Wake(end, sleepers));
     }
@@ -114,21 +114,21 @@ impl Storage for Onlooker {
     fn write(
         &self,
         _: &Control,
-        _: Mark,
-        _: &mut Opposite<'_>,
+        _: Cursor,
+        _: &mut PeerCursor<'_>,
         _: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         self.works(What::Write).map(|()| Some(0))
     }
-    fn read(&self, _: &Control, _: Mark, _: Mark, _: &mut Vec<u8>) -> Result<u32, Failure> {
+    fn read(&self, _: &Control, _: Cursor, _: Cursor, _: &mut Vec<u8>) -> Result<u32, Failure> {
         self.works(What::Read).map(|()| 0)
     }
     fn write_many(
         &self,
         _: &Control,
-        _: Mark,
-        _: &mut Opposite<'_>,
-        _: &Frames,
+        _: Cursor,
+        _: &mut PeerCursor<'_>,
+        _: &Batch,
         most: u32,
     ) -> Result<(u32, u32), Failure> {
         self.works(What::Write).map(|()| (most, 0))
@@ -136,10 +136,10 @@ impl Storage for Onlooker {
     fn read_many(
         &self,
         _: &Control,
-        _: Mark,
-        _: Mark,
+        _: Cursor,
+        _: Cursor,
         max: u32,
-        _: &mut Frames,
+        _: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         self.works(What::Read).map(|()| (max, 0))
     }
@@ -164,20 +164,20 @@ fn queue(items: u32) -> (Arc<World>, Engine<Onlooker, Onlooker>) {
     for _ in 0..items {
         engine.push(b"item").unwrap();
     }
-    for line in [&world.control.tail, &world.control.head] {
-        line.waiting.store(1, Relaxed);
-        line.armed.store(1, Relaxed);
+    for state in [&world.control.tail, &world.control.head] {
+        state.waiting.store(1, Relaxed);
+        state.armed.store(1, Relaxed);
     }
     world.seen();
     (world, engine)
 }
 
-fn frames() -> Frames {
-    let mut frames = Frames::default();
+fn batch() -> Batch {
+    let mut batch = Batch::default();
     for _ in 0..2 {
-        frames.add(|_| Ok::<_, ()>(())).unwrap();
+        batch.add(|_| Ok::<_, ()>(())).unwrap();
     }
-    frames
+    batch
 }
 
 /// All in its order: what is written or read, the bell, the end with its lock, the sleeper.
@@ -192,7 +192,7 @@ fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
             1,
         ),
         (
-            |queue| assert_eq!(queue.push_many(&frames()).unwrap(), 2),
+            |queue| assert_eq!(queue.push_many(&batch()).unwrap(), 2),
             End::Tail,
             What::Write,
             2,
@@ -204,7 +204,7 @@ fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
             1,
         ),
         (
-            |queue| queue.pop_many(2, &mut Frames::default()).unwrap(),
+            |queue| queue.pop_many(2, &mut Batch::default()).unwrap(),
             End::Head,
             What::Read,
             2,
@@ -233,9 +233,9 @@ fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
             seen(What::Wake(end, 1), [0; 2], after),
         ];
         assert_eq!(world.seen(), expected, "{moves:?} {items}");
-        let line = world.control.line(end);
-        let flags = [&line.waiting, &line.armed].map(|flag| flag.load(Relaxed));
-        assert_eq!((flags, line.moved.load(Relaxed)), ([0; 2], 1));
+        let state = world.control.end(end);
+        let flags = [&state.waiting, &state.armed].map(|flag| flag.load(Relaxed));
+        assert_eq!((flags, state.wake_seq.load(Relaxed)), ([0; 2], 1));
         verb_again(&queue, &world, pops);
     }
 }
@@ -261,9 +261,11 @@ fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
 #[test]
 fn bells_ring_before_the_end_and_sleepers_wake_after() {
     let (world, queue) = queue(1);
-    let lines = [&world.control.tail, &world.control.head];
+    let states = [&world.control.tail, &world.control.head];
     // Also those of whom a dead one did not let the others know.
-    lines.iter().for_each(|line| line.waiting.store(0, Relaxed));
+    states
+        .iter()
+        .for_each(|state| state.waiting.store(0, Relaxed));
     assert!(queue.close());
     let seen = |what, lock, closed| Seen {
         what,
@@ -278,7 +280,7 @@ fn bells_ring_before_the_end_and_sleepers_wake_after() {
         seen(What::Wake(End::Head, u32::MAX), 0, true),
     ];
     assert_eq!(world.seen(), expected);
-    assert_eq!(lines.map(|line| line.moved.load(Relaxed)), [1; 2]);
+    assert_eq!(states.map(|state| state.wake_seq.load(Relaxed)), [1; 2]);
     assert!(!queue.close());
     assert_eq!(world.seen(), [], "once");
 }
@@ -300,9 +302,10 @@ fn a_repair_comes_first_and_tells_all() {
             world.is_broken.store(1, Relaxed);
             let ends = [&world.control.tail, &world.control.head];
             // The dead one had begun to tell who sleeps.
-            ends.iter().for_each(|line| line.waiting.store(0, Relaxed));
-            for (line, _) in ends.iter().zip(died).filter(|(_, died)| *died) {
-                line.lock.store(DEAD, Relaxed);
+            ends.iter()
+                .for_each(|state| state.waiting.store(0, Relaxed));
+            for (state, _) in ends.iter().zip(died).filter(|(_, died)| *died) {
+                state.lock.store(DEAD, Relaxed);
             }
             // A push comes by the tail alone, a pop by the head.
             if n < 2 && !died[n] {
@@ -320,10 +323,10 @@ fn a_repair_comes_first_and_tells_all() {
             let first: Vec<_> = seen.iter().take(5).map(|seen| seen.what).collect();
             assert_eq!(first, expected, "{n} {died:?}");
             assert!(seen[..5].iter().all(|seen| seen.locks == [ME; 2]));
-            for line in ends {
-                let words = [&line.lock, &line.torn].map(|word| word.load(Relaxed));
+            for state in ends {
+                let words = [&state.lock, &state.poisoned].map(|word| word.load(Relaxed));
                 assert_eq!(words, [0; 2], "{n} {died:?}");
-                assert_ne!(line.moved.load(Relaxed), 0, "who sleeps is told");
+                assert_ne!(state.wake_seq.load(Relaxed), 0, "who sleeps is told");
             }
         }
     }
@@ -331,12 +334,12 @@ fn a_repair_comes_first_and_tells_all() {
 
 /// A repair that is refused is tried again by every verb, until it is done.
 #[test]
-fn what_is_not_repaired_stays_torn() {
+fn what_is_not_repaired_stays_poisoned() {
     for end in [End::Tail, End::Head] {
         let (world, queue) = queue(1);
         world.is_broken.store(1, Relaxed);
         world.refusals.store(3, Relaxed);
-        world.control.line(end).lock.store(DEAD, Relaxed);
+        world.control.end(end).lock.store(DEAD, Relaxed);
         let verb = || match end {
             End::Tail => queue.push(b"item"),
             End::Head => queue.pop(&mut Vec::new()),
@@ -345,7 +348,7 @@ fn what_is_not_repaired_stays_torn() {
             assert!(matches!(verb(), Err(Refusal::Failed(_))));
             let last = world.seen().pop().unwrap();
             assert_eq!((last.what, last.locks), (What::Repair, [ME; 2]));
-            assert_eq!(world.control.line(end).lock.load(Relaxed), 0, "given back");
+            assert_eq!(world.control.end(end).lock.load(Relaxed), 0, "given back");
         }
         // Who only looks tries as well, and so does the next.
         queue.recover(Tries::Endless);

@@ -21,7 +21,7 @@ fn desert(queue: &Bytes, side: Side) {
 
 /// The coarse clock is late by as much as this.
 fn until_it_is_time_to_look() {
-    thread::sleep(crate::linux::wait::NET);
+    thread::sleep(crate::linux::wait::RECHECK_INTERVAL);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn who_is_woken_again_and_again_while_waiting() {
             });
             let begun = Instant::now();
             let linux = queue.0.shared().engine.platform();
-            let word = &linux.control().line(end).moved;
+            let word = &linux.control().end(end).wake_seq;
             while !noticed.load(Ordering::Relaxed) {
                 if begun.elapsed() > Duration::from_millis(50) {
                     desert(&queue, side);

@@ -2,8 +2,8 @@
 
 use super::fixtures::{add, in_vain, item, read, same, small, try_write, write};
 use crate::Raw;
-use crate::linux::engine::batch::Frames;
-use crate::linux::engine::layout::{Control, End, Mark};
+use crate::linux::engine::batch::Batch;
+use crate::linux::engine::layout::{Control, Cursor, End};
 use crate::linux::engine::lock::{self, Tries};
 use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::Storage;
@@ -76,24 +76,24 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push { items, len, dies } => {
-                    let mut frames = Frames::default();
+                    let mut batch = Batch::default();
                     let mut pushed = Vec::new();
                     for _ in 0..items {
                         pushed.push(item(next, len));
-                        add(&mut frames, &item(next, len));
+                        add(&mut batch, &item(next, len));
                         next += 1;
                     }
-                    let (written, tail) = write(&pipe, &control, &frames);
+                    let (written, tail) = write(&pipe, &control, &batch);
                     let before = inside.len();
                     inside.extend(pushed.drain(..written));
                     if dies {
                         pipe.repair(&control).unwrap();
-                        let count = control.head.mark(Relaxed)
-                            .items_until(control.tail.mark(Relaxed)) as usize;
+                        let count = control.head.cursor(Relaxed)
+                            .items_until(control.tail.cursor(Relaxed)) as usize;
                         prop_assert!((before..=before + written).contains(&count));
                         inside.truncate(count);
                     } else {
-                        control.tail.set_mark(tail);
+                        control.tail.set_cursor(tail);
                     }
                 }
                 Step::PushInVain { items, len, dies } => {
@@ -105,32 +105,32 @@ proptest! {
                 }
                 Step::Pop { items, dies } if !inside.is_empty() => {
                     let max = items.min(inside.len());
-                    let (head, frames) = read(&pipe, &control, max as u32);
-                    for (n, expected) in inside.iter().take(frames.len()).enumerate() {
-                        prop_assert!(frames.get(n) == expected, "another item");
+                    let (head, batch) = read(&pipe, &control, max as u32);
+                    for (n, expected) in inside.iter().take(batch.len()).enumerate() {
+                        prop_assert!(batch.get(n) == expected, "another item");
                     }
                     if dies {
                         pipe.repair(&control).unwrap();
-                        let count = control.head.mark(Relaxed)
-                            .items_until(control.tail.mark(Relaxed)) as usize;
+                        let count = control.head.cursor(Relaxed)
+                            .items_until(control.tail.cursor(Relaxed)) as usize;
                         let lost = inside.len().checked_sub(count);
-                        prop_assert!(lost.is_some_and(|lost| lost <= frames.len()));
+                        prop_assert!(lost.is_some_and(|lost| lost <= batch.len()));
                         inside.drain(..lost.unwrap());
                     } else {
-                        control.head.set_mark(head);
-                        inside.drain(..frames.len());
+                        control.head.set_cursor(head);
+                        inside.drain(..batch.len());
                     }
                 }
                 Step::Pop { .. } => {}
             }
         }
         while let Some(expected) = inside.pop_front() {
-            let (head, frames) = read(&pipe, &control, 1);
-            prop_assert!(frames.get(0) == expected, "another item");
-            control.head.set_mark(head);
+            let (head, batch) = read(&pipe, &control, 1);
+            prop_assert!(batch.get(0) == expected, "another item");
+            control.head.set_cursor(head);
         }
         pipe.repair(&control).unwrap();
-        prop_assert_eq!(control.head.mark(Relaxed).count, control.tail.mark(Relaxed).count);
+        prop_assert_eq!(control.head.cursor(Relaxed).count, control.tail.cursor(Relaxed).count);
         prop_assert_eq!(write(&pipe, &control, &same(29, 10_000)).0, 29, "something is taken");
     }
 }
@@ -138,25 +138,25 @@ proptest! {
 #[test]
 fn both_may_have_died() {
     let (pipe, control) = small();
-    let mut frames = Frames::default();
-    add(&mut frames, &item(0, 5000));
-    control.tail.set_mark(write(&pipe, &control, &frames).1);
+    let mut batch = Batch::default();
+    add(&mut batch, &item(0, 5000));
+    control.tail.set_cursor(write(&pipe, &control, &batch).1);
     // One pushes, one pops, and nobody says so.
-    frames.clear();
-    add(&mut frames, &item(1, 5000));
-    write(&pipe, &control, &frames);
+    batch.clear();
+    add(&mut batch, &item(1, 5000));
+    write(&pipe, &control, &batch);
     read(&pipe, &control, 1);
     pipe.repair(&control).unwrap();
-    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    let (head, tail) = (control.head.cursor(Relaxed), control.tail.cursor(Relaxed));
     assert_eq!(head.items_until(tail), 1);
     // What comes next does not lie where the item inside does.
-    frames.clear();
-    add(&mut frames, &item(2, 5000));
-    control.tail.set_mark(write(&pipe, &control, &frames).1);
+    batch.clear();
+    add(&mut batch, &item(2, 5000));
+    control.tail.set_cursor(write(&pipe, &control, &batch).1);
     for number in [1, 2] {
-        let (head, frames) = read(&pipe, &control, 1);
-        assert_eq!(frames.get(0), item(number, 5000));
-        control.head.set_mark(head);
+        let (head, batch) = read(&pipe, &control, 1);
+        assert_eq!(batch.get(0), item(number, 5000));
+        control.head.set_cursor(head);
     }
 }
 
@@ -165,17 +165,17 @@ fn both_may_have_died() {
 #[test]
 fn an_empty_queue_has_room_whoever_died() {
     let (pipe, control) = small();
-    let frames = same(1, 10_000);
+    let batch = same(1, 10_000);
     let all = pipe.limits.memory as u32 / GRANULE as u32;
     for round in 1..4 {
-        Notes(&control).set_reach(control.tail.mark(Relaxed).position + round * all);
+        Notes(&control).set_reach(control.tail.cursor(Relaxed).position + round * all);
         pipe.repair(&control).unwrap();
-        let (written, tail) = write(&pipe, &control, &frames);
+        let (written, tail) = write(&pipe, &control, &batch);
         assert_eq!(written, 1, "the queue is empty, and full");
-        control.tail.set_mark(tail);
+        control.tail.set_cursor(tail);
         let (head, read) = read(&pipe, &control, 1);
-        assert_eq!(read.get(0), frames.get(0));
-        control.head.set_mark(head);
+        assert_eq!(read.get(0), batch.get(0));
+        control.head.set_cursor(head);
     }
 }
 
@@ -189,9 +189,9 @@ fn what_is_no_item_is_counted_out() {
     .encode();
     for record in [[0; SIZE], [0xff; SIZE], forged] {
         rustix::io::write(&pipe.pipe, &record).unwrap();
-        let tail = control.tail.mark(Relaxed);
-        control.tail.set_mark(tail.advanced(1, tail.position));
-        let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+        let tail = control.tail.cursor(Relaxed);
+        control.tail.set_cursor(tail.advanced(1, tail.position));
+        let (head, tail) = (control.head.cursor(Relaxed), control.tail.cursor(Relaxed));
         let failure = pipe
             .read(&control, head, tail, &mut Vec::new())
             .unwrap_err();
@@ -200,11 +200,11 @@ fn what_is_no_item_is_counted_out() {
     }
 }
 
-/// The head is known to be torn, and its repair finds that nothing is left.
+/// The head is known to be poisoned, and its repair finds that nothing is left.
 fn repairs_to_nothing(pipe: &Pipe, control: &Control) {
-    assert_ne!(control.head.torn.load(Relaxed), 0);
+    assert_ne!(control.head.poisoned.load(Relaxed), 0);
     pipe.repair(control).unwrap();
-    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
+    let (head, tail) = (control.head.cursor(Relaxed), control.tail.cursor(Relaxed));
     assert_eq!(head.count, tail.count);
 }
 
@@ -214,13 +214,13 @@ fn what_is_no_item_takes_no_others_with_it() {
     let item = |bytes| Record::Inside(bytes).encode();
     for record in [item(b"1"), [0; SIZE], item(b"3"), item(b"4")] {
         rustix::io::write(&pipe.pipe, &record).unwrap();
-        let tail = control.tail.mark(Relaxed);
-        control.tail.set_mark(tail.advanced(1, tail.position));
+        let tail = control.tail.cursor(Relaxed);
+        control.tail.set_cursor(tail.advanced(1, tail.position));
     }
-    let (head, frames) = read(&pipe, &control, 3);
-    let items: Vec<_> = (0..frames.len()).map(|n| frames.get(n)).collect();
+    let (head, batch) = read(&pipe, &control, 3);
+    let items: Vec<_> = (0..batch.len()).map(|n| batch.get(n)).collect();
     assert_eq!(items, [b"1", b"3", b"4"]);
-    control.head.set_mark(head);
+    control.head.set_cursor(head);
     repairs_to_nothing(&pipe, &control);
 }
 
@@ -272,11 +272,11 @@ fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
     let engine = &dead.shared().engine;
     let control = engine.platform().control();
     lock::take(&control.tail.lock, engine.platform(), Tries::Endless);
-    let mut frames = Frames::default();
+    let mut batch = Batch::default();
     for number in 0..items {
-        add(&mut frames, &item(number, 8));
+        add(&mut batch, &item(number, 8));
     }
-    assert_eq!(write(engine.storage(), control, &frames).0 as u64, items);
+    assert_eq!(write(engine.storage(), control, &batch).0 as u64, items);
 }
 
 /// It dies with an item in its hands.
@@ -368,9 +368,9 @@ fn a_repair_wakes_who_sleeps() {
     let platform = queue.0.shared().engine.platform();
     std::thread::scope(|scope| {
         let sleepers = [End::Tail, End::Head].map(|end| {
-            let moved = &platform.control().line(end).moved;
-            let seen = moved.load(Relaxed);
-            scope.spawn(move || platform.sleep(moved, seen, Duration::from_secs(20)))
+            let wake_seq = &platform.control().end(end).wake_seq;
+            let seen = wake_seq.load(Relaxed);
+            scope.spawn(move || platform.sleep(wake_seq, seen, Duration::from_secs(20)))
         });
         // They are asleep then, or else find that it has moved.
         std::thread::sleep(Duration::from_millis(200));
@@ -402,13 +402,13 @@ fn the_last_to_leave_closes_the_queue() {
 #[test]
 fn a_log_without_end_keeps_its_order() {
     let (pipe, control) = small();
-    let at = |count| Mark { count, position: 0 };
-    control.head.set_mark(at(1 << 30));
-    control.tail.set_mark(at((1 << 30) + 5));
+    let at = |count| Cursor { count, position: 0 };
+    control.head.set_cursor(at(1 << 30));
+    control.tail.set_cursor(at((1 << 30) + 5));
     let notes = Notes(&control);
     notes.set_spill(Some(0));
-    let mut frames = Frames::default();
-    add(&mut frames, &item(0, 8));
-    assert_eq!(write(&pipe, &control, &frames).0, 1);
+    let mut batch = Batch::default();
+    add(&mut batch, &item(0, 8));
+    assert_eq!(write(&pipe, &control, &batch).0, 1);
     assert_eq!(notes.spill(), Some(1 << 30));
 }

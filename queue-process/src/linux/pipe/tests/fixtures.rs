@@ -1,9 +1,9 @@
 //! What the tests of the storage share: a small pipe, and its two ends by hand.
 
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Mark};
-use crate::linux::engine::storage::{Opposite, Storage};
+use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::storage::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Shareable;
@@ -48,51 +48,51 @@ pub(super) fn item(number: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Adds `item` to `frames`.
-pub(super) fn add(frames: &mut Frames, item: &[u8]) {
+/// Adds `item` to `batch`.
+pub(super) fn add(batch: &mut Batch, item: &[u8]) {
     let append = |bytes: &mut Vec<u8>| {
         bytes.extend(item);
         Ok::<_, Failure>(())
     };
-    frames.add(append).unwrap();
+    batch.add(append).unwrap();
 }
 
-/// Writes the frames, as many as go: how many, and the tail then.
-pub(super) fn write(pipe: &Pipe, control: &Control, frames: &Frames) -> (usize, Mark) {
-    try_write(pipe, control, frames).unwrap()
+/// Writes the batch, as many as go: how many, and the tail then.
+pub(super) fn write(pipe: &Pipe, control: &Control, batch: &Batch) -> (usize, Cursor) {
+    try_write(pipe, control, batch).unwrap()
 }
 
 pub(super) fn try_write(
     pipe: &Pipe,
     control: &Control,
-    frames: &Frames,
-) -> Result<(usize, Mark), Failure> {
-    let tail = control.tail.mark(Relaxed);
-    let (line, other) = (&control.tail.0, &control.head.0);
-    let mut head = Opposite {
-        mark: Mark::from_word(line.seen.load(Relaxed)),
+    batch: &Batch,
+) -> Result<(usize, Cursor), Failure> {
+    let tail = control.tail.cursor(Relaxed);
+    let (state, other) = (&control.tail.0, &control.head.0);
+    let mut head = PeerCursor {
+        cursor: Cursor::from_word(state.cached.load(Relaxed)),
         fresh: false,
-        line,
+        state,
         other,
     };
-    let most = frames.len() as u32;
+    let most = batch.len() as u32;
     let (count, position) = match most {
-        1 => match pipe.write(control, tail, &mut head, Item::new(frames.get(0)))? {
+        1 => match pipe.write(control, tail, &mut head, Item::new(batch.get(0)))? {
             Some(position) => (1, position),
             None => (0, tail.position),
         },
-        _ => pipe.write_many(control, tail, &mut head, frames, most)?,
+        _ => pipe.write_many(control, tail, &mut head, batch, most)?,
     };
     Ok((count as usize, tail.advanced(count, position)))
 }
 
-pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
-    let (head, tail) = (control.head.mark(Relaxed), control.tail.mark(Relaxed));
-    let mut frames = Frames::default();
+pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Cursor, Batch) {
+    let (head, tail) = (control.head.cursor(Relaxed), control.tail.cursor(Relaxed));
+    let mut batch = Batch::default();
     let (count, position) = match max {
         1 => {
             let mut position = 0;
-            let read = frames.add(|bytes| {
+            let read = batch.add(|bytes| {
                 position = pipe.read(control, head, tail, bytes)?;
                 Ok::<_, Failure>(())
             });
@@ -100,18 +100,18 @@ pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Mark, Frames) {
             (1, position)
         }
         _ => pipe
-            .read_many(control, head, tail, max, &mut frames)
+            .read_many(control, head, tail, max, &mut batch)
             .unwrap(),
     };
-    assert_eq!(frames.len(), count as usize);
-    (head.advanced(count, position), frames)
+    assert_eq!(batch.len(), count as usize);
+    (head.advanced(count, position), batch)
 }
 
 /// So many items of that length.
-pub(super) fn same(items: usize, len: usize) -> Frames {
-    let mut frames = Frames::default();
+pub(super) fn same(items: usize, len: usize) -> Batch {
+    let mut batch = Batch::default();
     for _ in 0..items {
-        add(&mut frames, &item(0, len));
+        add(&mut batch, &item(0, len));
     }
-    frames
+    batch
 }

@@ -13,7 +13,7 @@ fn fill(pipe: &Pipe, control: &Control) -> Result<u32, Failure> {
     loop {
         let before = ioctl_fionread(&pipe.pipe).unwrap();
         let (written, tail) = try_write(pipe, control, &same(1, 8))?;
-        control.tail.set_mark(tail);
+        control.tail.set_cursor(tail);
         if ioctl_fionread(&pipe.pipe).unwrap() == before {
             return Ok(written as u32);
         }
@@ -22,7 +22,7 @@ fn fill(pipe: &Pipe, control: &Control) -> Result<u32, Failure> {
 
 fn drain(pipe: &Pipe, control: &Control, items: u32) {
     for _ in 0..items {
-        control.head.set_mark(read(pipe, control, 1).0);
+        control.head.set_cursor(read(pipe, control, 1).0);
     }
 }
 
@@ -30,9 +30,11 @@ fn drain(pipe: &Pipe, control: &Control, items: u32) {
 fn who_has_read_the_log_is_back_at_the_pipe() {
     let (pipe, control) = small();
     assert_eq!(fill(&pipe, &control).unwrap(), 1);
-    drain(&pipe, &control, control.tail.mark(Relaxed).count);
+    drain(&pipe, &control, control.tail.cursor(Relaxed).count);
     for items in 1..3 {
-        control.tail.set_mark(write(&pipe, &control, &same(1, 8)).1);
+        control
+            .tail
+            .set_cursor(write(&pipe, &control, &same(1, 8)).1);
         assert_eq!(ioctl_fionread(&pipe.pipe).unwrap(), items * SIZE as u64);
     }
 }

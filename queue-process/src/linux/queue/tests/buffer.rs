@@ -1,18 +1,18 @@
 //! Tests of [`buffer`](crate::linux::queue::buffer).
 
-use crate::linux::engine::batch::Frames;
+use crate::linux::engine::batch::Batch;
 use crate::linux::queue::buffer::*;
 
 /// In a thread of its own, which has no buffer yet. `fill` gives one room for so many
 /// bytes, and some content.
 fn is_kept<B: Buffer>(bytes: usize, fill: fn(&mut B, usize)) -> bool {
     let lives = move || {
-        let mut buffer = lend::<B>();
+        let mut buffer = take_buffer::<B>();
         assert_eq!(buffer.clear(), 0, "a new one");
         fill(&mut buffer, bytes);
-        keep(buffer);
-        let mut again = lend::<B>();
-        assert_eq!(lend::<B>().clear(), 0, "lent already");
+        recycle(buffer);
+        let mut again = take_buffer::<B>();
+        assert_eq!(take_buffer::<B>().clear(), 0, "lent already");
         again.clear() >= bytes
     };
     std::thread::spawn(lives).join().unwrap()
@@ -21,27 +21,31 @@ fn is_kept<B: Buffer>(bytes: usize, fill: fn(&mut B, usize)) -> bool {
 #[test]
 fn a_thread_keeps_its_buffers_unless_they_are_large() {
     let one = |buffer: &mut Vec<u8>, bytes| buffer.resize(bytes, 1);
-    let many = |buffer: &mut Frames, bytes| {
+    let many = |buffer: &mut Batch, bytes| {
         let add = |buffer: &mut Vec<u8>| -> Result<(), ()> {
             buffer.resize(bytes, 1);
             Ok(())
         };
         buffer.add(add).unwrap();
     };
-    for (bytes, kept) in [(1000, true), (2 << 20, true), (MOST_KEPT + 1, false)] {
+    for (bytes, kept) in [
+        (1000, true),
+        (2 << 20, true),
+        (MAX_RETAINED_BYTES + 1, false),
+    ] {
         assert_eq!(is_kept::<Vec<u8>>(bytes, one), kept, "{bytes}");
-        assert_eq!(is_kept::<Frames>(bytes, many), kept, "{bytes}");
+        assert_eq!(is_kept::<Batch>(bytes, many), kept, "{bytes}");
     }
 }
 
 #[test]
 fn what_is_lent_again_is_empty() {
-    let mut buffer = lend::<Vec<u8>>();
+    let mut buffer = take_buffer::<Vec<u8>>();
     buffer.extend(b"of an item before");
-    keep(buffer);
-    assert!(lend::<Vec<u8>>().is_empty());
-    let mut frames = lend::<Frames>();
-    frames.add(|_| Ok::<_, ()>(())).unwrap();
-    keep(frames);
-    assert_eq!(lend::<Frames>().len(), 0);
+    recycle(buffer);
+    assert!(take_buffer::<Vec<u8>>().is_empty());
+    let mut batch = take_buffer::<Batch>();
+    batch.add(|_| Ok::<_, ()>(())).unwrap();
+    recycle(batch);
+    assert_eq!(take_buffer::<Batch>().len(), 0);
 }

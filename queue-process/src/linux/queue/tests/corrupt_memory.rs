@@ -2,7 +2,7 @@
 //! the others' operations end, in a failure if need be, and nobody panics.
 
 use crate::codec::Raw;
-use crate::linux::engine::layout::Line;
+use crate::linux::engine::layout::EndState;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Page;
@@ -38,13 +38,18 @@ impl Lie {
     /// All but who holds the locks: who says that a living one does makes all wait.
     fn tell(self, page: &Page) {
         let control = &page.control;
-        let lines: [&Line; 2] = [&control.tail, &control.head];
-        let mut small: Vec<&Word32> = vec![&control.closed, &control.bulky];
+        let states: [&EndState; 2] = [&control.tail, &control.head];
+        let mut small: Vec<&Word32> = vec![&control.closed, &control.needs_trim];
         let mut large: Vec<&Word64> = Vec::new();
-        for line in lines {
-            small.extend([&line.torn, &line.waiting, &line.armed, &line.moved.0]);
-            large.extend([&line.seen, &line.shown.mark]);
-            large.extend(&line.notes);
+        for state in states {
+            small.extend([
+                &state.poisoned,
+                &state.waiting,
+                &state.armed,
+                &state.wake_seq.0,
+            ]);
+            large.extend([&state.cached, &state.published.cursor]);
+            large.extend(&state.notes);
         }
         let word = self.word % (small.len() + large.len());
         let new = |old: u64| {

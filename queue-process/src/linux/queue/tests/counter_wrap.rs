@@ -1,7 +1,7 @@
 //! The counts of a queue go round after 2^32 items, which a fast one passes in minutes.
 
 use crate::codec::Raw;
-use crate::linux::engine::layout::Mark;
+use crate::linux::engine::layout::Cursor;
 use crate::linux::engine::platform::Platform;
 use crate::{PipeQueue, ShmQueue};
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -15,13 +15,13 @@ macro_rules! late {
     ($kind:ident, $bound:expr, $left:expr) => {{
         let queue = $kind::<Bytes, Raw>::options().create($bound).unwrap();
         let control = queue.0.shared().engine.platform().control();
-        let mark = Mark {
+        let cursor = Cursor {
             count: 0_u32.wrapping_sub($left),
             position: 0,
         };
-        for line in [&control.tail.0, &control.head.0] {
-            line.set_mark(mark);
-            line.seen.store(mark.word(), Relaxed);
+        for state in [&control.tail.0, &control.head.0] {
+            state.set_cursor(cursor);
+            state.cached.store(cursor.word(), Relaxed);
         }
         queue
     }};

@@ -1,6 +1,6 @@
 //! Tests of [`format`](crate::linux::queue::format).
 
-use crate::linux::engine::MOST;
+use crate::linux::engine::MAX_ITEMS;
 use crate::linux::queue::format::*;
 use crate::types::Types;
 use queue_core::{Bound, FailureKind};
@@ -20,7 +20,7 @@ fn what_was_written_is_read_by_who_means_the_same() {
         item: 9,
         memory: 99,
     };
-    let bounds = [1, MOST as usize].map(Bound::items);
+    let bounds = [1, MAX_ITEMS as usize].map(Bound::items);
     for bound in bounds.into_iter().chain([Bound::Unbounded]) {
         let identity = Identity::default();
         identity.write(2, &types("a::Job"), &of(bound));
@@ -36,14 +36,14 @@ fn what_was_written_is_read_by_who_means_the_same() {
         }
     }
     let identity = Identity::default();
-    identity.write(2, &types("a"), &of(Bound::items(MOST as usize + 1)));
+    identity.write(2, &types("a"), &of(Bound::items(MAX_ITEMS as usize + 1)));
     let failure = identity.read(2, &types("a")).unwrap_err();
     assert_eq!(
         failure.kind(),
         FailureKind::Corrupt,
         "no engine counts so far"
     );
-    assert_eq!(of(Bound::Unbounded).capacity(), MOST);
+    assert_eq!(of(Bound::Unbounded).capacity(), MAX_ITEMS);
     assert_eq!(of(Bound::items(7)).capacity(), 7);
 }
 
@@ -62,6 +62,6 @@ fn a_long_name_is_cut_and_a_hostile_one_is_text() {
     // Cut or not, it is told apart by all of it.
     assert!(identity.read(2, &types(&long[1..])).is_err());
     identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
-    let shown = identity.read(2, &types("a")).unwrap_err().to_string();
-    assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
+    let published = identity.read(2, &types("a")).unwrap_err().to_string();
+    assert!(published.contains("\\u{1b}[2J\\u{202e}"), "{published}");
 }

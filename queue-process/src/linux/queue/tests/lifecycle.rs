@@ -7,7 +7,7 @@ use crate::linux::membership::registry::Sides;
 use crate::linux::queue::format;
 use crate::linux::queue::handle::{Handle, Parts};
 use crate::linux::queue::header::Page;
-use crate::linux::wait::NET;
+use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::bells;
 use crate::sys::Mapping;
 use crate::types::Types;
@@ -102,7 +102,7 @@ fn a_glance_sees_about_how_much_there_is() {
 
 #[test]
 fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
-    let half = NET.as_millis() as u32 / 2;
+    let half = RECHECK_INTERVAL.as_millis() as u32 / 2;
     for (ago, due) in [(0, false), (1, false), (half, false), (half + 10, true)] {
         loop {
             let queue = Bytes::create(Bound::items(1)).unwrap();

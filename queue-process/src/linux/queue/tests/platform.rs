@@ -72,7 +72,7 @@ fn each_end_has_a_bell() {
 #[test]
 fn a_sleeper_is_woken_or_its_time_runs_out() {
     let linux = linux();
-    let word = &linux.control().tail.moved;
+    let word = &linux.control().tail.wake_seq;
     assert!(linux.sleep(word, 0, Duration::from_millis(1)));
     let long = Duration::from_secs(60);
     assert!(!linux.sleep(word, 1, long), "it is not what was seen");

@@ -54,7 +54,7 @@ fn word() -> impl Strategy<Value = u64> {
     prop_oneof![
         any::<u64>(),
         0..64u64,
-        // A mark near the end of the arena; a record and a jump, plausible or not.
+        // A cursor near the end of the arena; a record and a jump, plausible or not.
         (0..20_000u64, 0..20u64).prop_map(|(position, count)| position << 32 | count),
         (0..200u64).prop_map(|len| 0x7265_636f << 32 | len),
         (0..20_000u64).prop_map(|to| 0x6a75_6d70 << 32 | to),

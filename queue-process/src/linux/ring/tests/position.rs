@@ -1,8 +1,8 @@
 //! Tests of [`position`](crate::linux::ring::position).
 
-use crate::linux::engine::layout::Mark;
-use crate::linux::engine::layout::{Control, bulky};
-use crate::linux::engine::storage::Opposite;
+use crate::linux::engine::layout::Cursor;
+use crate::linux::engine::layout::{Control, needs_trim};
+use crate::linux::engine::storage::PeerCursor;
 use crate::linux::ring::arena::Arena;
 use crate::linux::ring::position::*;
 use crate::linux::ring::state::{BASE, GROWN, Notes, TOP, WINDOW};
@@ -47,18 +47,18 @@ fn control(noted: &[(usize, usize)]) -> Control {
     control
 }
 
-fn at(position: usize) -> Mark {
+fn at(position: usize) -> Cursor {
     let position = position as u32;
-    Mark { count: 0, position }
+    Cursor { count: 0, position }
 }
 
 /// The head as it was seen, and is.
-fn head(control: &Control, front: usize) -> Opposite<'_> {
-    control.head.set_mark(at(front));
-    Opposite {
-        mark: at(front),
+fn head(control: &Control, front: usize) -> PeerCursor<'_> {
+    control.head.set_cursor(at(front));
+    PeerCursor {
+        cursor: at(front),
         fresh: true,
-        line: &control.tail,
+        state: &control.tail,
         other: &control.head,
     }
 }
@@ -149,14 +149,14 @@ fn an_old_look_at_the_head_is_renewed_first() {
     let control = control(&[]);
     let notes = Notes { control: &control };
     for (now, target) in [(20, Some(3)), (10, None)] {
-        let mut head = Opposite {
-            mark: at(8),
+        let mut head = PeerCursor {
+            cursor: at(8),
             fresh: false,
             ..head(&control, now)
         };
         let place = ring().find_place(&notes, 3, &mut head, false, 9);
         assert_eq!(place.map(|place| place.target(3)), target);
-        assert!(head.fresh && head.mark == at(now));
+        assert!(head.fresh && head.cursor == at(now));
     }
 }
 
@@ -165,8 +165,8 @@ fn without_memory_at_the_tail_there_is_the_front() {
     let control = control(&[]);
     let notes = Notes { control: &control };
     for (now, place) in [(20, Some(0)), (5, None)] {
-        let mut head = Opposite {
-            mark: at(1),
+        let mut head = PeerCursor {
+            cursor: at(1),
             fresh: true,
             ..head(&control, now)
         };
@@ -217,7 +217,7 @@ fn memory_comes_a_quarter_ahead_while_there_is_some() {
             "{grown} to {to}"
         );
         assert_eq!(notes.get(GROWN), then.unwrap_or(grown));
-        let bulky = control.bulky.load(Ordering::Relaxed);
-        assert_eq!(bulky == bulky::LATER, later, "{grown} to {to}");
+        let needs_trim = control.needs_trim.load(Ordering::Relaxed);
+        assert_eq!(needs_trim == needs_trim::LATER, later, "{grown} to {to}");
     }
 }

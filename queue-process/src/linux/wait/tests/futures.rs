@@ -19,7 +19,7 @@ fn is_woken(place: &mut Listener<'_>) -> bool {
 fn who_finds_something_does_not_wait() {
     let queue = ShmQueue::<u8>::bounded(1);
     let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-    let armed = |end| engine.control().line(end).armed.load(Ordering::Relaxed);
+    let armed = |end| engine.control().end(end).armed.load(Ordering::Relaxed);
     assert!(engine.arm(End::Tail, &list).unwrap());
     assert!(!engine.arm(End::Head, &list).unwrap(), "there is a place");
     assert_eq!((armed(End::Tail), armed(End::Head)), (1, 0));

@@ -12,11 +12,11 @@ fn stood(items: u8, end: End, back: bool) -> (Standing, u32, u32) {
     let queue = ShmQueue::<u8>::bounded(3);
     (0..items).for_each(|item| queue.try_push(item).unwrap());
     let engine = &queue.0.shared().engine;
-    let line = engine.control().line(end);
-    line.moved.store(7, Ordering::Relaxed);
+    let state = engine.control().end(end);
+    state.wake_seq.store(7, Ordering::Relaxed);
     let standing = engine.stand(end, back).unwrap();
     let word = |word: &crate::sys::Word32| word.load(Ordering::Relaxed);
-    (standing, word(&line.waiting), word(&line.moved))
+    (standing, word(&state.waiting), word(&state.wake_seq))
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Platform for System {
         0
     }
     fn sleep(&self, _: &Word32, _: u32, at_most: Duration) -> bool {
-        assert!(at_most <= super::super::NET);
+        assert!(at_most <= super::super::RECHECK_INTERVAL);
         self.led.fetch_add(1, Ordering::Relaxed);
         false
     }
@@ -56,7 +56,7 @@ fn one_leads_and_whoever_leaves_while_nobody_does_calls_another() {
         [&system.led, &system.followed, &system.called].map(|count| count.load(Ordering::Relaxed))
     };
     let sleep = |sleeper: &mut Sleeper<'_, System>| {
-        sleeper.sleep(&system.control.tail.moved, 0, Duration::MAX);
+        sleeper.sleep(&system.control.tail.wake_seq, 0, Duration::MAX);
     };
     let mut sleepers = [(); 4].map(|()| Some(Sleeper::new(&all, &system)));
     for sleeper in sleepers.iter_mut().take(3).flatten() {

@@ -23,10 +23,10 @@ fn was_started_to_stop() -> bool {
     };
     let engine = &queue.0.shared().engine;
     let held = engine.lock(End::Tail).unwrap();
-    engine.prepare_wake(End::Tail, held.line, true);
+    engine.prepare_wake(End::Tail, held.state, true);
     kill_process(rustix::process::getpid(), Signal::STOP).unwrap();
     // Another thread may be the first to stop.
-    thread::sleep(crate::linux::wait::NET);
+    thread::sleep(crate::linux::wait::RECHECK_INTERVAL);
     drop(held);
     true
 }
@@ -94,7 +94,7 @@ fn the_futures_of_one_queue_do_not_wait_for_a_process_that_stopped_in_another() 
         let waits = popped(&other);
         other.push(n).unwrap();
         assert_eq!(waits.recv_timeout(LONG), Ok(n), "it hears no bell");
-        thread::sleep(crate::linux::wait::NET / 4);
+        thread::sleep(crate::linux::wait::RECHECK_INTERVAL / 4);
     }
     assert!(waits.try_recv().is_err());
 
@@ -118,7 +118,7 @@ fn a_future_is_woken_when_the_process_that_stopped_goes_on() {
     );
     let pusher = stuck.clone();
     let pusher = thread::spawn(move || pusher.push(7));
-    thread::sleep(crate::linux::wait::NET * 2);
+    thread::sleep(crate::linux::wait::RECHECK_INTERVAL * 2);
     assert!(waits.try_recv().is_err());
     kill_process(stopped.pid(), Signal::CONT).unwrap();
     assert_eq!(waits.recv_timeout(LONG), Ok(7));

@@ -1,7 +1,7 @@
 //! Tests of [`waker_thread`](crate::linux::wait::waker_thread).
 
 use crate::linux::engine::layout::End;
-use crate::linux::wait::NET;
+use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::bells;
 use crate::linux::wait::eventfd::{Bells, bell};
 use crate::linux::wait::waker_thread::*;
@@ -66,7 +66,7 @@ fn it_patrols_as_long_as_somebody_waits() {
     let begun = Instant::now();
     let mut last = queue.patrols();
     loop {
-        std::thread::sleep(3 * NET);
+        std::thread::sleep(3 * RECHECK_INTERVAL);
         let patrols = queue.patrols();
         if patrols == last {
             break;
@@ -112,7 +112,7 @@ fn without_an_epoll_set_it_sleeps() {
     assert!(sentinel.wait(SOON).is_empty());
     assert!(begun.elapsed() >= SOON);
     // And makes one as soon as it can.
-    assert_eq!(sentinel.patrol(), NET);
+    assert_eq!(sentinel.patrol(), RECHECK_INTERVAL);
     assert!(sentinel.lock().epoll.is_some());
 }
 
@@ -143,7 +143,7 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
     let (queue, _heard) = Queue::new();
     let bells = bells().unwrap();
     let post = post(&queue, &bells, End::Tail);
-    std::thread::sleep(IDLE + 10 * NET);
+    std::thread::sleep(IDLE + 10 * RECHECK_INTERVAL);
     assert!(lives(), "while somebody waits");
     let patrols = queue.patrols();
     assert!((3..100).contains(&patrols), "{patrols}");
@@ -153,7 +153,7 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
     let begun = Instant::now();
     while lives() {
         assert!(begun.elapsed() < LONG, "for ever");
-        std::thread::sleep(NET);
+        std::thread::sleep(RECHECK_INTERVAL);
     }
     let _post = self::post(&queue, &bells, End::Tail);
     let patrols = queue.patrols();
@@ -185,7 +185,11 @@ fn each_ring_is_heard_at_once() {
         let (_, at) = all
             .find(|(end, at)| *end == End::Tail && *at >= rung)
             .unwrap();
-        in_a_row = if at - rung < NET / 3 { in_a_row + 1 } else { 0 };
+        in_a_row = if at - rung < RECHECK_INTERVAL / 3 {
+            in_a_row + 1
+        } else {
+            0
+        };
         if in_a_row == 12 {
             return;
         }
