@@ -7,7 +7,7 @@
 use queue_core::Side::{Consumers, Producers};
 use queue_core::model::check;
 use queue_core::sync::thread;
-use queue_process::loom::membership::{Member, Society};
+use queue_process::loom::membership::{Member, MembershipSimulation};
 use std::sync::Arc;
 
 /// There is a producer all the time, if never the same for long: whoever looks finds one.
@@ -15,16 +15,16 @@ use std::sync::Arc;
 /// the looker has the first, and the one between is free.
 fn there_is_always_one(
     name: &str,
-    change: impl Fn(&Arc<Society>, Member) -> Vec<Member> + Send + Sync + 'static,
+    change: impl Fn(&Arc<MembershipSimulation>, Member) -> Vec<Member> + Send + Sync + 'static,
 ) {
     let change = Arc::new(change);
     check(name, Some(3), move || {
-        let society = Society::new();
-        let looker = society.enter(&[Consumers]);
-        let free = society.enter(&[Consumers]);
-        let first = society.enter(&[Producers]);
+        let simulation = MembershipSimulation::new();
+        let looker = simulation.enter(&[Consumers]);
+        let free = simulation.enter(&[Consumers]);
+        let first = simulation.enter(&[Producers]);
         free.give_back();
-        let (theirs, change) = (society.clone(), change.clone());
+        let (theirs, change) = (simulation.clone(), change.clone());
         let changing = thread::spawn(move || change(&theirs, first));
         assert!(looker.is_held(Producers), "somebody is there");
         drop(changing.join().unwrap());
@@ -35,21 +35,21 @@ fn there_is_always_one(
 /// at next. Catches: no second look; any ordering of leaving, or of being counted.
 #[test]
 fn a_part_is_handed_on() {
-    there_is_always_one("handed_on", |society, first| {
-        let second = society.enter(&[Producers]);
+    there_is_always_one("handed_on", |simulation, first| {
+        let second = simulation.enter(&[Producers]);
         first.leave(Producers);
         vec![first, second]
     });
-    there_is_always_one("handed_on_and_back", |society, first| {
-        let second = society.enter(&[Consumers]);
+    there_is_always_one("handed_on_and_back", |simulation, first| {
+        let second = simulation.enter(&[Consumers]);
         second.join(Producers);
         first.leave(Producers);
         first.join(Producers);
         second.leave(Producers);
         vec![first, second]
     });
-    there_is_always_one("handed_on_by_one_who_gives_back", |society, first| {
-        let second = society.enter(&[Producers]);
+    there_is_always_one("handed_on_by_one_who_gives_back", |simulation, first| {
+        let second = simulation.enter(&[Producers]);
         first.give_back();
         vec![second]
     });
@@ -59,14 +59,14 @@ fn a_part_is_handed_on() {
 /// what is seen of the new owner tells of the leave as well.
 #[test]
 fn an_entry_changes_hands() {
-    there_is_always_one("died_and_followed", |society, first| {
-        let second = society.enter(&[Producers]);
+    there_is_always_one("died_and_followed", |simulation, first| {
+        let second = simulation.enter(&[Producers]);
         drop(first);
-        let third = society.enter(&[Consumers]);
+        let third = simulation.enter(&[Consumers]);
         vec![second, third]
     });
-    there_is_always_one("left_and_joined", |society, first| {
-        let second = society.enter(&[Producers]);
+    there_is_always_one("left_and_joined", |simulation, first| {
+        let second = simulation.enter(&[Producers]);
         first.leave(Producers);
         first.join(Consumers);
         vec![first, second]
@@ -96,9 +96,9 @@ fn a_child_takes_the_place_of_its_parent() {
 #[test]
 fn nobody_is_nobody() {
     check("nobody_is_nobody", Some(3), || {
-        let society = Society::new();
-        let looker = society.enter(&[Consumers]);
-        let theirs = society.clone();
+        let simulation = MembershipSimulation::new();
+        let looker = simulation.enter(&[Consumers]);
+        let theirs = simulation.clone();
         let other = thread::spawn(move || {
             let member = theirs.enter(&[Producers]);
             member.leave(Producers);
@@ -112,8 +112,8 @@ fn nobody_is_nobody() {
 }
 
 /// Takes the lock in a process that has just come, and finds it orderly.
-fn come_and_count(society: &Arc<Society>) -> Member {
-    let member = society.enter(&[Producers]);
+fn come_and_count(simulation: &Arc<MembershipSimulation>) -> Member {
+    let member = simulation.enter(&[Producers]);
     let (from_dead, count) = member.take();
     assert!(!from_dead, "the holder was alive");
     member.set(count + 1);
@@ -127,21 +127,21 @@ fn come_and_count(society: &Arc<Society>) -> Member {
 #[test]
 fn the_living_keep_their_lock() {
     check("the_living_keep_their_lock", Some(3), || {
-        let society = Society::new();
-        let theirs = society.clone();
+        let simulation = MembershipSimulation::new();
+        let theirs = simulation.clone();
         let other = thread::spawn(move || come_and_count(&theirs));
-        let me = come_and_count(&society);
+        let me = come_and_count(&simulation);
         let other = other.join().unwrap();
         assert_eq!(me.take(), (false, 2));
         me.give();
         drop(other);
     });
     check("also_one_who_had_to_wait", Some(3), || {
-        let society = Society::new();
-        let me = society.enter(&[Producers]);
+        let simulation = MembershipSimulation::new();
+        let me = simulation.enter(&[Producers]);
         assert_eq!(me.take(), (false, 0));
         let others = [(); 2].map(|()| {
-            let theirs = society.clone();
+            let theirs = simulation.clone();
             thread::spawn(move || come_and_count(&theirs))
         });
         me.set(1);
@@ -159,8 +159,8 @@ fn the_living_keep_their_lock() {
 #[test]
 fn the_dead_leave_their_lock() {
     check("the_dead_leave_their_lock", Some(3), || {
-        let society = Society::new();
-        let theirs = society.clone();
+        let simulation = MembershipSimulation::new();
+        let theirs = simulation.clone();
         let dead = thread::spawn(move || {
             let member = theirs.enter(&[Producers]);
             let (_, count) = member.take();
@@ -168,7 +168,7 @@ fn the_dead_leave_their_lock() {
             member.die();
         });
         let others = [(); 2].map(|()| {
-            let theirs = society.clone();
+            let theirs = simulation.clone();
             thread::spawn(move || {
                 let member = theirs.enter(&[Producers]);
                 let (from_dead, count) = member.take();

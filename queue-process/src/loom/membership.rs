@@ -5,7 +5,9 @@ use super::wait_list::newest;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::lock::{self, Acquired, Tries};
 use crate::linux::engine::platform::Platform;
-use crate::linux::membership::registry::{Bytes, Claim, Newcomer, Registry, SLOTS, Sides};
+use crate::linux::membership::registry::{
+    Bytes, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
+};
 use crate::sys::Word32;
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 /// The kernel: which description has the byte of which entry locked, that of its life and that of
 /// its seat.
-type Kernel = Arc<Mutex<[[Option<u32>; SLOTS]; 2]>>;
+type Kernel = Arc<Mutex<[[Option<u32>; MAX_MEMBERS]; 2]>>;
 
 const LIFE: usize = 0;
 const SEAT: usize = 1;
@@ -132,7 +134,7 @@ impl Waiting {
 /// The shared memory of a queue, as far as its members matter: their registry, one lock,
 /// and what the lock guards.
 #[derive(Debug)]
-pub struct Society {
+pub struct MembershipSimulation {
     registry: Registry,
     lock: Word32,
     guarded: AtomicU64,
@@ -142,14 +144,14 @@ pub struct Society {
     control: Control,
 }
 
-impl Society {
+impl MembershipSimulation {
     /// Nobody yet; there is room for three.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             registry: Registry::new(),
             lock: Word32::default(),
             guarded: AtomicU64::new(0),
-            kernel: Arc::new(Mutex::new([[None; SLOTS]; 2])),
+            kernel: Arc::new(Mutex::new([[None; MAX_MEMBERS]; 2])),
             waiting: Waiting::default(),
             descriptions: std::sync::atomic::AtomicU32::new(1),
             control: Control::default(),
@@ -169,15 +171,17 @@ impl Society {
             life: description(LIFE),
             seat: Arc::new(description(SEAT)),
         };
-        let who = Newcomer {
+        let who = JoinRequest {
             process: number,
             sides: sides.iter().fold(0, |all, side| all | Sides::of(*side).0),
             started: 0,
         };
-        let claim = self.registry.enter(descriptions, who);
+        let membership = self.registry.enter(descriptions, who);
         Member {
-            claim: claim.expect("the kernel answers").expect("there is room"),
-            society: self.clone(),
+            membership: membership
+                .expect("the kernel answers")
+                .expect("there is room"),
+            simulation: self.clone(),
         }
     }
 }
@@ -186,13 +190,13 @@ impl Society {
 #[derive(Debug)]
 pub struct Fork {
     seat: Arc<Description>,
-    society: Arc<Society>,
+    simulation: Arc<MembershipSimulation>,
 }
 
 impl Fork {
     /// Takes part on `sides` from now on, as a member of its own.
     pub fn enter(self, sides: &[Side]) -> Member {
-        let member = self.society.enter(sides);
+        let member = self.simulation.enter(sides);
         drop(self.seat);
         member
     }
@@ -201,16 +205,19 @@ impl Fork {
 /// A member; dies when dropped, without a word.
 #[derive(Debug)]
 pub struct Member {
-    claim: Claim<Descriptions>,
-    society: Arc<Society>,
+    membership: Membership<Descriptions>,
+    simulation: Arc<MembershipSimulation>,
 }
 
 impl Member {
     /// Dies, and those who wait for the lock look again.
     pub fn die(self) {
-        let Self { claim, society } = self;
-        drop(claim);
-        society.waiting.look_again(1);
+        let Self {
+            membership,
+            simulation,
+        } = self;
+        drop(membership);
+        simulation.waiting.look_again(1);
     }
 }
 
@@ -218,70 +225,70 @@ impl Member {
     /// Makes a child, which is no member.
     pub fn fork(&self) -> Fork {
         Fork {
-            seat: self.claim.bytes.seat.clone(),
-            society: self.society.clone(),
+            seat: self.membership.bytes.seat.clone(),
+            simulation: self.simulation.clone(),
         }
     }
 
     /// Comes to a side.
     pub fn join(&self, side: Side) {
-        self.society.registry.join(&self.claim, side);
+        self.simulation.registry.join(&self.membership, side);
     }
 
     /// Leaves a side.
     pub fn leave(&self, side: Side) {
-        self.society.registry.leave(&self.claim, side);
+        self.simulation.registry.leave(&self.membership, side);
     }
 
     /// Leaves in order.
     pub fn give_back(self) {
-        self.society.registry.give_back(&self.claim);
+        self.simulation.registry.give_back(&self.membership);
     }
 
     /// Whether anybody stands on `side`.
     pub fn is_held(&self, side: Side) -> bool {
-        self.society.registry.is_held(&self.claim, side, 1)
+        self.simulation.registry.is_held(&self.membership, side, 1)
     }
 
     /// Takes the lock: whether from one who died holding it, and what it guards.
     pub fn take(&self) -> (bool, u64) {
-        let taken = lock::take(&self.society.lock, self, Tries::Endless);
+        let taken = lock::take(&self.simulation.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
-        let guarded = self.society.guarded.load(Ordering::Relaxed);
+        let guarded = self.simulation.guarded.load(Ordering::Relaxed);
         (taken == Acquired::FromDead, guarded)
     }
 
     /// Changes what the lock guards.
     pub fn set(&self, guarded: u64) {
-        self.society.guarded.store(guarded, Ordering::Relaxed);
+        self.simulation.guarded.store(guarded, Ordering::Relaxed);
     }
 
     /// Gives the lock back.
     pub fn give(&self) {
-        lock::give_back(&self.society.lock, self);
+        lock::give_back(&self.simulation.lock, self);
     }
 }
 
 /// Only what a lock needs.
 impl Platform for Member {
     fn control(&self) -> &Control {
-        &self.society.control
+        &self.simulation.control
     }
 
     fn me(&self) -> u32 {
-        self.claim.owner()
+        self.membership.owner()
     }
 
     fn is_alive(&self, owner: u32) -> bool {
-        self.society.registry.is_alive(&self.claim, owner)
+        self.simulation.registry.is_alive(&self.membership, owner)
     }
 
     fn pause(&self, _: u32, word: &Word32, holder: u32) {
-        (self.society.waiting).pause(word, holder, || self.is_alive(holder));
+        (self.simulation.waiting).pause(word, holder, || self.is_alive(holder));
     }
 
     fn given_back(&self, _: &Word32) {
-        self.society.waiting.look_again(0);
+        self.simulation.waiting.look_again(0);
     }
 
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {

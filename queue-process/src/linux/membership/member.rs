@@ -1,7 +1,7 @@
-//! Coming to the [`Registry`] of a queue: as a process, or for the program that a process
-//! is about to become.
+//! Joining the [`Registry`] of a queue: as a process, or for the program that a process is about
+//! to become.
 
-use super::registry::{Bytes, Claim, GENERATIONS, Newcomer, Registry, SLOTS, Sides};
+use super::registry::{Bytes, GENERATIONS, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides};
 use crate::sys::{self, Unforked};
 use queue_core::sync::atomic::Ordering;
 use rustix::fs::{Mode, OFlags, SeekFrom};
@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A participant on this system.
-pub(crate) type Place = Claim<Descriptions>;
+pub(crate) type LinuxMembership = Membership<Descriptions>;
 
 /// What has the bytes of an entry locked. Both are at a position in the file that is the name of
 /// their owner: so an inherited one says which entry is its own.
@@ -23,12 +23,12 @@ pub(crate) struct Descriptions {
     seat: OwnedFd,
 }
 
-/// How many descriptors a place is.
+/// How many descriptors a membership is.
 pub(crate) const DESCRIPTORS: usize = 2;
 
 /// The byte that stands for the seat of an entry; that for the life is the number of the slot.
 fn seat(slot: u32) -> u32 {
-    SLOTS as u32 + slot
+    MAX_MEMBERS as u32 + slot
 }
 
 impl Descriptions {
@@ -64,7 +64,7 @@ impl Bytes for Descriptions {
     }
 }
 
-impl Place {
+impl LinuxMembership {
     /// No child that this process makes by `fork` keeps the seat: there is nothing in the child
     /// that could use it.
     ///
@@ -76,7 +76,7 @@ impl Place {
         Ok(())
     }
 
-    /// In a forked child: lets go of what it has of its parent's place.
+    /// In a forked child: lets go of what it has of its parent's membership.
     pub(crate) fn let_go(&self) {
         sys::let_go(&self.bytes.life);
         sys::let_go(&self.bytes.seat);
@@ -88,8 +88,12 @@ impl Registry {
     ///
     /// # Errors
     /// `EUSERS` if there are too many participants, or what the system says.
-    pub(crate) fn claim(&self, file: BorrowedFd<'_>, sides: Sides) -> io::Result<Place> {
-        let who = Newcomer {
+    pub(crate) fn register(
+        &self,
+        file: BorrowedFd<'_>,
+        sides: Sides,
+    ) -> io::Result<LinuxMembership> {
+        let who = JoinRequest {
             process: process(),
             sides: sides.0,
             started: 0,
@@ -100,14 +104,14 @@ impl Registry {
 
     /// Takes an entry for the program that this process is about to become by `exec`: it is
     /// counted at once, and calls [`adopt`](Self::adopt). The entry is that program's as long as it
-    /// keeps `numbers`, descriptors which this makes those of its place, to be inherited.
+    /// keeps `numbers`, descriptors which this makes those of its membership, to be inherited.
     ///
     /// May be called between fork and exec: it allocates nothing and takes no lock of this
     /// process.
     ///
     /// # Errors
-    /// As [`claim`](Self::claim).
-    pub(crate) fn claim_for_exec(
+    /// As [`register`](Self::register).
+    pub(crate) fn register_for_exec(
         &self,
         file: BorrowedFd<'_>,
         sides: Sides,
@@ -118,33 +122,36 @@ impl Registry {
             life: reopen(file)?,
             seat: reopen(file)?,
         };
-        let who = Newcomer {
+        let who = JoinRequest {
             process: process(),
             sides: sides.expected(),
             started: sys::started()?,
         };
-        let place = self.enter(own, who)?.ok_or(Errno::USERS)?;
+        let membership = self.enter(own, who)?.ok_or(Errno::USERS)?;
         let [life, seat] = numbers;
-        for (from, to) in [(&place.bytes.life, life), (&place.bytes.seat, seat)] {
-            rustix::fs::seek(from, SeekFrom::Start(place.owner().into()))?;
+        for (from, to) in [
+            (&membership.bytes.life, life),
+            (&membership.bytes.seat, seat),
+        ] {
+            rustix::fs::seek(from, SeekFrom::Start(membership.owner().into()))?;
             rustix::io::dup2(from, to)?;
             rustix::io::fcntl_setfd(to, FdFlags::empty())?;
         }
         Ok(())
     }
 
-    /// The entry that was claimed for this program before it was started, and whose
+    /// The entry that was taken for this program before it was started, and whose
     /// descriptors are `own`.
     ///
     /// # Errors
-    /// `ENOENT` if it was claimed for another process, which let this one inherit them;
+    /// `ENOENT` if it was taken for another process, which let this one inherit them;
     /// `EBADF` if they are no such descriptors; or what the system says.
     pub(crate) fn adopt(
         &self,
         file: BorrowedFd<'_>,
         sides: Sides,
         own: [OwnedFd; DESCRIPTORS],
-    ) -> io::Result<Place> {
+    ) -> io::Result<LinuxMembership> {
         let [life, seat] = own;
         let control = rustix::fs::fstat(file)?;
         let mut name = None;
@@ -160,7 +167,7 @@ impl Registry {
         let owner = name.ok_or(Errno::BADF)?;
         let (slot, generation) = (owner & 0xff, owner >> 8);
         let entry = self.entries.get(slot as usize).ok_or(Errno::BADF)?;
-        // The process that claimed it, or another that it started (it may be a shell)? By its
+        // The process that took it, or another that it started (it may be a shell)? By its
         // number alone nobody is known, for that comes again.
         // Relaxed, all: if it is ours, this very process wrote the entry before it became
         // this program.
@@ -180,7 +187,7 @@ impl Registry {
         if generation == 0 || !own.lock(slot)? {
             return Err(Errno::BADF.into());
         }
-        Ok(Claim {
+        Ok(Membership {
             slot,
             generation,
             bytes: own,

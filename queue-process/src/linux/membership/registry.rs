@@ -9,19 +9,19 @@
 //!   is the one truth about life. It decides about locks whose holder died.
 //! * one for its *seat*. A child that a participant makes by `fork` has a copy of that
 //!   description, until it takes part itself or drops its copy of the handle. So the
-//!   sides of a participant that has ended stay held for such a child: for [`KEPT`], in which it may
+//!   sides of a participant that has ended stay held for such a child: for [`RETAINED_MS`], in which it may
 //!   become a participant of its own.
 //!
 //! No process id decides anything: ids come again, and mean something else in another
-//! namespace. There are as many participants as [`SLOTS`]; who comes when all are taken is refused.
+//! namespace. There are as many participants as [`MAX_MEMBERS`]; who comes when all are taken is refused.
 //!
 //! # Looking for somebody
 //!
-//! [`is_held`](Registry::is_held) looks at one entry after the other, and meanwhile
-//! people come and go: one may come to an entry that was looked at, and another, who
-//! knows of that, leave the one that is looked at next. So whoever comes is also counted,
-//! and the look is repeated if somebody came meanwhile. Whoever leaves says so with Release: who
-//! sees that somebody has left sees all who were known to be there then.
+//! [`is_held`](Registry::is_held) scans one entry after the other. The scan is not atomic: a
+//! member may join at an entry that was scanned already, and another one, which knows of that,
+//! may leave an entry that is scanned next. So each join is also counted, and the scan is repeated
+//! if `join_count` has changed. A member leaves with Release: whoever sees that it has left sees
+//! all members that it knew of.
 
 use crate::sys::Word32;
 use crate::sys::shared_safe;
@@ -29,17 +29,17 @@ use queue_core::Side;
 use queue_core::sync::atomic::Ordering;
 use std::io;
 
-/// How many participants a queue can have at one time.
-pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 256 };
+/// How many members a queue can have at one time.
+pub(crate) const MAX_MEMBERS: usize = if cfg!(loom) { 3 } else { 256 };
 
-/// How often `is_held` looks again. Whoever comes is there for a moment at least: after
-/// so many somebody is there, or plays tricks.
-const LOOKS: u32 = if cfg!(loom) { 4 } else { 64 };
+/// How often `is_held` scans at most. Whoever joins is there for a moment at least: after so many
+/// scans somebody is there, or plays tricks.
+const MAX_RESCANS: u32 = if cfg!(loom) { 4 } else { 64 };
 
-/// For how many milliseconds after the end of a participant a forked child keeps its sides.
+/// For how many milliseconds after the end of a member a forked child keeps its sides.
 /// Without a limit nobody would notice the end as long as the child lives, which may be
 /// of no use to the queue.
-pub(crate) const KEPT: u32 = 2000;
+pub(crate) const RETAINED_MS: u32 = 2000;
 
 /// The kernel's locks on the bytes of the control page's file, as the descriptions of one
 /// participant have them.
@@ -71,7 +71,7 @@ impl Sides {
     pub(crate) const PRODUCERS: Self = Self(1);
     pub(crate) const CONSUMERS: Self = Self(2);
     pub(crate) const BOTH: Self = Self(3);
-    /// Claimed on behalf of a program that `exec` will start, and that has not yet come.
+    /// Taken for a program that `exec` will start, and that has not yet come.
     const EXPECTED: u32 = 4;
 
     #[inline]
@@ -122,24 +122,27 @@ shared_safe!(Entry {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Registry {
-    pub(super) entries: [Entry; SLOTS],
-    /// Counts those who come to a side, ever.
-    pub(super) comings: Word32,
+    pub(super) entries: [Entry; MAX_MEMBERS],
+    /// Counts how often somebody joined a side, ever.
+    pub(super) join_count: Word32,
 }
 
-shared_safe!(Registry { entries, comings });
+shared_safe!(Registry {
+    entries,
+    join_count
+});
 
-/// What a newcomer is known by.
+/// Who joins, and on which sides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Newcomer {
+pub(crate) struct JoinRequest {
     pub(crate) process: u32,
     pub(crate) sides: u32,
     pub(crate) started: u32,
 }
 
-/// An entry of the registry that is ours until this is dropped.
+/// A member's entry in the registry: it is ours until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Claim<B> {
+pub(crate) struct Membership<B> {
     pub(super) slot: u32,
     pub(super) generation: u32,
     /// The descriptions that have the bytes locked.
@@ -149,7 +152,7 @@ pub(crate) struct Claim<B> {
 /// Generations that fit into an owner word beside the slot.
 pub(super) const GENERATIONS: u32 = 1 << 24;
 
-impl<B> Claim<B> {
+impl<B> Membership<B> {
     /// Our name in a lock word: never zero, and only ours.
     #[inline]
     pub(crate) fn owner(&self) -> u32 {
@@ -162,7 +165,7 @@ impl Registry {
     pub(crate) fn new() -> Self {
         Self {
             entries: std::array::from_fn(|_| Entry::default()),
-            comings: Word32::default(),
+            join_count: Word32::default(),
         }
     }
 
@@ -173,7 +176,11 @@ impl Registry {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn enter<B: Bytes>(&self, bytes: B, who: Newcomer) -> io::Result<Option<Claim<B>>> {
+    pub(crate) fn enter<B: Bytes>(
+        &self,
+        bytes: B,
+        who: JoinRequest,
+    ) -> io::Result<Option<Membership<B>>> {
         // First the entries that were given back, then those of the dead.
         for given_back in [true, false] {
             for (slot, entry) in (0..).zip(&self.entries) {
@@ -195,7 +202,7 @@ impl Registry {
                 entry.started.store(who.started, Ordering::Relaxed);
                 entry.process.store(who.process, Ordering::Relaxed);
                 self.stand(entry, who.sides);
-                return Ok(Some(Claim {
+                return Ok(Some(Membership {
                     slot,
                     generation,
                     bytes,
@@ -212,29 +219,29 @@ impl Registry {
         // with the Acquire of the entry in `is_held`.
         entry.sides.store(sides, Ordering::Release);
         // After that. Release: pairs with the Acquire of the count in `is_held`.
-        self.comings.add(1, Ordering::Release);
+        self.join_count.add(1, Ordering::Release);
     }
 
-    /// Gives up `claim`'s place on one side.
-    pub(crate) fn leave<B>(&self, claim: &Claim<B>, side: Side) {
-        let sides = &self.entries[claim.slot as usize].sides;
+    /// Leaves one side.
+    pub(crate) fn leave<B>(&self, membership: &Membership<B>, side: Side) {
+        let sides = &self.entries[membership.slot as usize].sides;
         // Only we write it.
         let left = sides.load(Ordering::Relaxed) & !Sides::of(side).0;
         // Release: pairs with the Acquire of the entry in `is_held`.
         sides.store(left, Ordering::Release);
     }
 
-    /// Takes `claim`'s place on one side (again).
-    pub(crate) fn join<B>(&self, claim: &Claim<B>, side: Side) {
-        let entry = &self.entries[claim.slot as usize];
+    /// Joins one side (again).
+    pub(crate) fn join<B>(&self, membership: &Membership<B>, side: Side) {
+        let entry = &self.entries[membership.slot as usize];
         // Only we write it.
         let joined = entry.sides.load(Ordering::Relaxed) | Sides::of(side).0;
         self.stand(entry, joined);
     }
 
-    /// Gives the entry back. Its bytes are free when `claim` is dropped after this.
-    pub(crate) fn give_back<B>(&self, claim: &Claim<B>) {
-        let entry = &self.entries[claim.slot as usize];
+    /// Gives the entry back. Its bytes are free when `membership` is dropped after this.
+    pub(crate) fn give_back<B>(&self, membership: &Membership<B>) {
+        let entry = &self.entries[membership.slot as usize];
         // Release: pairs with the Acquire of the entry in `is_held`.
         entry.sides.store(0, Ordering::Release);
         // Relaxed: a hint for who looks for an entry.
@@ -243,17 +250,17 @@ impl Registry {
 
     /// Whether somebody is counted on `side` who is alive, or whose seat is kept. Somebody is
     /// if the system does not tell. `now` is in milliseconds.
-    pub(crate) fn is_held<B: Bytes>(&self, mine: &Claim<B>, side: Side, now: u32) -> bool {
-        for _ in 0..LOOKS {
+    pub(crate) fn is_held<B: Bytes>(&self, mine: &Membership<B>, side: Side, now: u32) -> bool {
+        for _ in 0..MAX_RESCANS {
             // Acquire: pairs with the Release in `stand`. Who is counted is seen below.
-            let before = self.comings.load(Ordering::Acquire);
+            let before = self.join_count.load(Ordering::Acquire);
             let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
                 // Acquire: pairs with the Release stores above.
                 let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
                 counted && (self.is_slot_alive(mine, slot) || Self::is_kept(entry, mine, slot, now))
             });
-            // Relaxed: if somebody seen above to have left knew of a newcomer, so do we.
-            if seen || self.comings.load(Ordering::Relaxed) == before {
+            // Relaxed: if somebody seen above to have left knew of one that joined, so do we.
+            if seen || self.join_count.load(Ordering::Relaxed) == before {
                 return seen;
             }
         }
@@ -261,7 +268,7 @@ impl Registry {
     }
 
     /// Whether the participant of that name may be alive.
-    pub(crate) fn is_alive<B: Bytes>(&self, mine: &Claim<B>, owner: u32) -> bool {
+    pub(crate) fn is_alive<B: Bytes>(&self, mine: &Membership<B>, owner: u32) -> bool {
         let (slot, generation) = (owner & 0xff, owner >> 8);
         let Some(entry) = self.entries.get(slot as usize) else {
             return false;
@@ -274,13 +281,13 @@ impl Registry {
         now == generation && self.is_slot_alive(mine, slot)
     }
 
-    fn is_slot_alive<B: Bytes>(&self, mine: &Claim<B>, slot: u32) -> bool {
+    fn is_slot_alive<B: Bytes>(&self, mine: &Membership<B>, slot: u32) -> bool {
         slot == mine.slot || mine.bytes.is_alive(slot).unwrap_or(true)
     }
 
     /// Whether the sides of one that has ended are still held, for a child that it forked.
     #[cold]
-    fn is_kept<B: Bytes>(entry: &Entry, mine: &Claim<B>, slot: u32, now: u32) -> bool {
+    fn is_kept<B: Bytes>(entry: &Entry, mine: &Membership<B>, slot: u32, now: u32) -> bool {
         if !mine.bytes.is_kept(slot).unwrap_or(true) {
             return false;
         }
@@ -291,7 +298,7 @@ impl Registry {
                 entry.ended.store(now.max(1), Ordering::Relaxed);
                 true
             }
-            since => now.wrapping_sub(since) < KEPT,
+            since => now.wrapping_sub(since) < RETAINED_MS,
         }
     }
 }

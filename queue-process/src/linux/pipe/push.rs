@@ -3,7 +3,7 @@
 use super::overflow::{GRANULE, Lap, granules};
 use super::record::{INLINE, Record, SIZE};
 use super::state::{Notes, is_from};
-use super::storage::{BATCH, KEPT, LOG_LEN, Pipe};
+use super::storage::{BATCH, LOG_LEN, Pipe, RETAINED_GRANULES};
 use crate::linux::engine::layout::{Control, Cursor, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
 use crate::sys::calls::{Errno, refused, write};
@@ -110,7 +110,7 @@ impl<'a> Push<'a> {
         };
         self.pipe.hall().write(u64::from(at) * GRANULE, bytes)?;
         // Relaxed, both: a hint, and those who empty the queue see it with the item.
-        if reach > KEPT && self.control.needs_trim.load(Relaxed) == 0 {
+        if reach > RETAINED_GRANULES && self.control.needs_trim.load(Relaxed) == 0 {
             self.control.needs_trim.store(needs_trim::LATER, Relaxed);
         }
         Ok(Some((Record::Elsewhere { at, len }.encode(), reach, lap)))

@@ -43,7 +43,7 @@ pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
 pub(super) const FILE: u64 = 1 << 41;
 
 /// So much of the hall is kept when the queue is empty: 4 MiB.
-pub(super) const KEPT: u32 = (4 << 20) / GRANULE as u32;
+pub(super) const RETAINED_GRANULES: u32 = (4 << 20) / GRANULE as u32;
 
 /// The log is given back in chunks of so many records: 1 MiB.
 pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
@@ -186,8 +186,10 @@ impl Storage for Pipe {
     }
 
     fn trim(&self, control: &Control) {
-        self.hall()
-            .give_back(u64::from(KEPT) * GRANULE, u64::from(GRANULES) * GRANULE);
+        self.hall().give_back(
+            u64::from(RETAINED_GRANULES) * GRANULE,
+            u64::from(GRANULES) * GRANULE,
+        );
         self.log().give_back(0, LOG_LEN);
         Notes(control).set_spill(None);
         control.needs_trim.store(0, Relaxed);

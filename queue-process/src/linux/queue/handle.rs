@@ -12,7 +12,7 @@ use crate::linux::engine::layout::End;
 use crate::linux::engine::lock::Tries;
 use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::{Storage, corrupt};
-use crate::linux::membership::member::{DESCRIPTORS, Place};
+use crate::linux::membership::member::{DESCRIPTORS, LinuxMembership};
 use crate::linux::membership::registry::Sides;
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::{self, Bells};
@@ -65,7 +65,7 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
 /// 3. what the storage has of its own.
 ///
 /// To hand a queue to a child: pass duplicates of these; between fork and exec call
-/// [`Registry::claim_for_exec`](crate::linux::membership::registry::Registry::claim_for_exec) on
+/// [`Registry::register_for_exec`](crate::linux::membership::registry::Registry::register_for_exec) on
 /// `Page::of(mapping).registry`, so that the child is counted from then on; in the child
 /// call [`Handle::adopt`], with the descriptors that this made. To hand it to a process that runs already: pass duplicates,
 /// and [`Handle::open`] them there, while somebody keeps the queue alive.
@@ -133,12 +133,12 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             .write(S::KIND, &Types::of::<T, C>(), &limits);
         let bells = eventfd::bells()?;
         let storage = S::create(&mapping, &limits)?;
-        let claim = claim(&mapping, Sides::BOTH)?;
+        let membership = register(&mapping, Sides::BOTH)?;
         Ok(Self::assemble(
             mapping,
             bells,
             storage,
-            claim,
+            membership,
             limits,
             Sides::BOTH,
         ))
@@ -150,28 +150,28 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// # Errors
     /// `Mismatch` or `Corrupt` if they are not those of such a queue, or what the system says.
     pub(crate) fn open(parts: Parts, sides: Sides) -> Result<Self, Failure> {
-        Self::open_with(parts, sides, |mapping| claim(mapping, sides))
+        Self::open_with(parts, sides, |mapping| register(mapping, sides))
     }
 
     /// [`open`](Self::open) for a process that was counted on `sides` before it was
-    /// started: its `place`.
+    /// started: its `membership`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub(crate) fn adopt(
         parts: Parts,
-        place: [OwnedFd; DESCRIPTORS],
+        membership: [OwnedFd; DESCRIPTORS],
         sides: Sides,
     ) -> Result<Self, Failure> {
         Self::open_with(parts, sides, |mapping| {
             Page::of(mapping)
                 .registry
-                .adopt(mapping.file(), sides, place)
+                .adopt(mapping.file(), sides, membership)
                 .or_else(|error| match error.kind() {
                     // A process between the parent and this one (a shell, say) is the one
                     // that was expected, and it let us inherit what it had.
                     io::ErrorKind::NotFound => {
-                        Page::of(mapping).registry.claim(mapping.file(), sides)
+                        Page::of(mapping).registry.register(mapping.file(), sides)
                     }
                     _ => Err(error),
                 })
@@ -182,7 +182,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     fn open_with(
         parts: Parts,
         sides: Sides,
-        claim: impl FnOnce(&Mapping) -> Result<Place, Failure>,
+        register: impl FnOnce(&Mapping) -> Result<LinuxMembership, Failure>,
     ) -> Result<Self, Failure> {
         if parts.len() != 3 + S::DESCRIPTORS {
             return Err(corrupt(
@@ -208,9 +208,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
                 .map_err(|_| corrupt("a descriptor of the queue is no event"))?;
         }
         let storage = S::open(&mapping, &limits, parts.collect())?;
-        let claim = claim(&mapping)?;
+        let membership = register(&mapping)?;
         Ok(Self::assemble(
-            mapping, bells, storage, claim, limits, sides,
+            mapping, bells, storage, membership, limits, sides,
         ))
     }
 
@@ -218,11 +218,11 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         mapping: Arc<Mapping>,
         bells: Bells,
         storage: S,
-        claim: Place,
+        membership: LinuxMembership,
         limits: Limits,
         rights: Sides,
     ) -> Self {
-        let platform = Linux::new(mapping, claim, rights, bells);
+        let platform = Linux::new(mapping, membership, rights, bells);
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
@@ -266,10 +266,10 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 }
 
-fn claim(mapping: &Mapping, sides: Sides) -> Result<Place, Failure> {
+fn register(mapping: &Mapping, sides: Sides) -> Result<LinuxMembership, Failure> {
     Page::of(mapping)
         .registry
-        .claim(mapping.file(), sides)
+        .register(mapping.file(), sides)
         .map_err(|e| sys::refused("cannot take part in the queue", e))
 }
 
@@ -374,7 +374,7 @@ impl<S: Storage> Drop for Shared<S> {
             return;
         }
         // In this order: while it closes the queue it still has a name in the locks, for
-        // the byte is locked until the claim is dropped.
+        // the byte is locked until the membership is dropped.
         for side in [Side::Producers, Side::Consumers] {
             self.engine.platform().leave(side);
         }

@@ -3,7 +3,7 @@
 use super::header::Page;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
-use crate::linux::membership::member::Place;
+use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
 use crate::linux::wait::eventfd::{Bells, bell};
 use crate::sys::Word32;
@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One participant; in a forked child what is left of its parent's, until the child takes a place
+/// One member; in a forked child what is left of its parent's membership, until the child has one
 /// of its own.
 #[derive(Debug)]
 pub(crate) struct Linux {
     mapping: Arc<Mapping>,
     bells: Bells,
-    place: PerProcess<Place>,
-    /// The name that goes with the place, and in the upper half the process that it is for.
+    membership: PerProcess<LinuxMembership>,
+    /// The name that goes with the membership, and in the upper half the process that it is for.
     me: AtomicU64,
     /// What process this is.
     process: &'static AtomicU32,
@@ -34,25 +34,30 @@ pub(crate) struct Linux {
 }
 
 impl Linux {
-    /// The participant that has `place`, on `sides`.
-    pub(crate) fn new(mapping: Arc<Mapping>, place: Place, sides: Sides, bells: Bells) -> Self {
+    /// The member that has this `membership`, on `sides`.
+    pub(crate) fn new(
+        mapping: Arc<Mapping>,
+        membership: LinuxMembership,
+        sides: Sides,
+        bells: Bells,
+    ) -> Self {
         let linux = Self {
             mapping,
             bells,
-            place: PerProcess::new(),
+            membership: PerProcess::new(),
             me: AtomicU64::new(0),
             process: sys::generation_word(),
             stands: AtomicU32::new(sides.0),
             counting: PerProcess::new(),
         };
-        linux.take(place);
+        linux.take(membership);
         linux
     }
 
-    /// Has `place` be this process's.
-    fn take(&self, place: Place) {
-        let owner = place.owner();
-        if let Err(second) = self.place.put(place) {
+    /// Has `membership` be this process's.
+    fn take(&self, membership: LinuxMembership) {
+        let owner = membership.owner();
+        if let Err(second) = self.membership.put(membership) {
             // Only under the lock of `counting`.
             return self.registry().give_back(&second);
         }
@@ -86,8 +91,8 @@ impl Linux {
 
     /// Whether somebody is counted on `side`, as far as this process can know.
     pub(crate) fn is_held(&self, side: Side) -> bool {
-        let place = self.place.get();
-        place.is_none_or(|place| self.registry().is_held(place, side, self.now()))
+        let membership = self.membership.get();
+        membership.is_none_or(|membership| self.registry().is_held(membership, side, self.now()))
     }
 
     /// No longer counts this process on `side`.
@@ -95,8 +100,8 @@ impl Linux {
         // Relaxed: under the lock of `counting`, here and below.
         let left = !Sides::of(side).0;
         self.stands.fetch_and(left, Ordering::Relaxed);
-        if let Some(place) = self.place.get() {
-            self.registry().leave(place, side);
+        if let Some(membership) = self.membership.get() {
+            self.registry().leave(membership, side);
         }
     }
 
@@ -104,15 +109,15 @@ impl Linux {
     pub(crate) fn join(&self, side: Side) {
         let joined = Sides::of(side).0;
         self.stands.fetch_or(joined, Ordering::Relaxed);
-        if let Some(place) = self.place.get() {
-            self.registry().join(place, side);
+        if let Some(membership) = self.membership.get() {
+            self.registry().join(membership, side);
         }
     }
 
     /// No longer takes part.
     pub(crate) fn give_back(&self) {
-        if let Some(place) = self.place.get() {
-            self.registry().give_back(place);
+        if let Some(membership) = self.membership.get() {
+            self.registry().give_back(membership);
         }
     }
 }
@@ -136,20 +141,22 @@ impl Platform for Linux {
     #[cold]
     fn enter(&self) -> Result<(), Failure> {
         let _counting = self.counting();
-        if self.place.get().is_some() {
+        if self.membership.get().is_some() {
             return Ok(());
         }
         let sides = Sides(self.stands.load(Ordering::Relaxed));
-        let place = self.registry().claim(self.mapping.file(), sides);
-        self.take(place.map_err(|e| sys::refused("cannot take part in the queue", e))?);
+        let membership = self.registry().register(self.mapping.file(), sides);
+        self.take(membership.map_err(|e| sys::refused("cannot take part in the queue", e))?);
         // Only now, so that there was always one of the two.
-        self.place.inherited().for_each(Place::let_go);
+        self.membership
+            .inherited()
+            .for_each(LinuxMembership::let_go);
         Ok(())
     }
 
     fn is_alive(&self, owner: u32) -> bool {
-        let place = self.place.get();
-        place.is_none_or(|place| self.registry().is_alive(place, owner))
+        let membership = self.membership.get();
+        membership.is_none_or(|membership| self.registry().is_alive(membership, owner))
     }
 
     fn pause(&self, round: u32, _: &Word32, _: u32) {

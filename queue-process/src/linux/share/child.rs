@@ -41,11 +41,11 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         };
         let mapping = Arc::clone(self.mapping());
         let sides = sides(half);
-        let claim = move |file: BorrowedFd<'_>, place: &mut [OwnedFd; DESCRIPTORS]| {
+        let membership = move |file: BorrowedFd<'_>, membership: &mut [OwnedFd; DESCRIPTORS]| {
             let registry = &Page::of(&mapping).registry;
-            registry.claim_for_exec(file, sides, place)
+            registry.register_for_exec(file, sides, membership)
         };
-        let (numbers, left) = sys::leave(command, &parts, claim)
+        let (numbers, left) = sys::leave(command, &parts, membership)
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
         take_the_place_of_former(&shared_before(command, &variable), numbers[0], left);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
@@ -69,14 +69,14 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             if id(fds[0])? != label.id {
                 return Err(not_inherited(name));
             }
-            let Some((parts, place)) = fds.split_last_chunk::<DESCRIPTORS>() else {
+            let Some((parts, membership)) = fds.split_last_chunk::<DESCRIPTORS>() else {
                 return Err(illegible("it is not complete"));
             };
             let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
             let parts = parts.iter().map(duplicate).collect::<Result<_, _>>()?;
-            let [life, seat] = place;
-            let place = [duplicate(life)?, duplicate(seat)?];
-            Self::adopt(parts, place, sides(label.half))
+            let [life, seat] = membership;
+            let membership = [duplicate(life)?, duplicate(seat)?];
+            Self::adopt(parts, membership, sides(label.half))
         };
         sys::take(&numbers, adopt).map_err(|refusal| match refusal {
             Refusal::Gone => not_inherited(name),

@@ -10,7 +10,7 @@ use super::fd_bundle::Parcel;
 use super::server::{Server, address, connect};
 use super::socket::{PATIENCE, receive, send};
 use crate::codec::Codec;
-use crate::linux::membership::member::Place;
+use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Page;
@@ -23,24 +23,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a queue inside a message is kept ready.
-const KEPT: Duration = Duration::from_secs(60);
+const RETAINED_FOR: Duration = Duration::from_secs(60);
 
 /// Takes part in a queue and does nothing.
 struct Presence {
     mapping: Arc<Mapping>,
-    claim: Place,
+    membership: LinuxMembership,
 }
 
 impl Presence {
     fn new(mapping: &Arc<Mapping>, sides: Sides) -> Result<Self, Failure> {
-        let claim = Page::of(mapping)
+        let membership = Page::of(mapping)
             .registry
-            .claim(mapping.file(), sides)
-            .and_then(|mut place| place.keep_from_children().map(|()| place))
+            .register(mapping.file(), sides)
+            .and_then(|mut membership| membership.keep_from_children().map(|()| membership))
             .map_err(|e| refused("cannot take part in the queue", e))?;
         Ok(Self {
             mapping: Arc::clone(mapping),
-            claim,
+            membership,
         })
     }
 }
@@ -48,7 +48,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         // If it was the last one of a side, the others notice that they are alone.
-        Page::of(&self.mapping).registry.give_back(&self.claim);
+        Page::of(&self.mapping).registry.give_back(&self.membership);
     }
 }
 
@@ -62,7 +62,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         getrandom(&mut lot, GetRandomFlags::empty())
             .map_err(|e| refused("cannot draw a name for a queue", e))?;
         let name = format!("message {:032x}", u128::from_ne_bytes(lot));
-        Server::detached(&address(&name)?, KEPT, move |mut stream| {
+        Server::detached(&address(&name)?, RETAINED_FOR, move |mut stream| {
             // Moved in here, for as long as the thread lives.
             let _ = &presence;
             if send(&stream, &parcel).is_err() {
@@ -103,7 +103,7 @@ mod tests {
         let registry = &Page::of(memory).registry;
         let late = Instant::now() + Duration::from_secs(20);
         loop {
-            let next = registry.claim(memory.file(), Sides::BOTH).unwrap();
+            let next = registry.register(memory.file(), Sides::BOTH).unwrap();
             registry.give_back(&next);
             match next.owner() & 0xff {
                 // Between the queue's and that of the fetched one.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A queue's page, and the descriptors of the place in it that this process took for the
 /// program that it is about to become: which it never does, so all is here, to be forged.
 fn expecting(sides: Sides) -> (Mapping, [OwnedFd; 2]) {
-    let mapping = Mapping::create("claim", Page::END, Page::END).unwrap();
+    let mapping = Mapping::create("membership", Page::END, Page::END).unwrap();
     let own = expect(&mapping, sides);
     (mapping, own)
 }
@@ -23,8 +23,8 @@ fn expect(mapping: &Mapping, sides: Sides) -> [OwnedFd; 2] {
     let registry = &Page::of(mapping).registry;
     let duplicate = || mapping.file().try_clone_to_owned().unwrap();
     let mut own = [duplicate(), duplicate()];
-    let claimed = registry.claim_for_exec(mapping.file(), sides, &mut own);
-    claimed.unwrap();
+    let registered = registry.register_for_exec(mapping.file(), sides, &mut own);
+    registered.unwrap();
     own
 }
 
@@ -32,7 +32,11 @@ fn duplicates(own: &[OwnedFd; 2]) -> [OwnedFd; 2] {
     own.each_ref().map(|fd| fd.try_clone().unwrap())
 }
 
-fn adopt(mapping: &Mapping, sides: Sides, own: [OwnedFd; 2]) -> Result<Place, Option<i32>> {
+fn adopt(
+    mapping: &Mapping,
+    sides: Sides,
+    own: [OwnedFd; 2],
+) -> Result<LinuxMembership, Option<i32>> {
     let registry = &Page::of(mapping).registry;
     let adopted = registry.adopt(mapping.file(), sides, own);
     adopted.map_err(|error| error.raw_os_error())
@@ -45,7 +49,7 @@ const FORGED: Option<i32> = Some(Errno::BADF.raw_os_error());
 fn what_was_claimed_for_a_program_is_adopted_once() {
     let (mapping, own) = expecting(Sides::CONSUMERS);
     let registry = &Page::of(&mapping).registry;
-    let stranger = registry.claim(mapping.file(), Sides::BOTH).unwrap();
+    let stranger = registry.register(mapping.file(), Sides::BOTH).unwrap();
     let process = registry.entries[0].process.load(Ordering::Relaxed);
     assert_eq!(process, std::process::id());
     for fd in &own {

@@ -65,20 +65,20 @@ impl World {
         Self {
             registry: Registry {
                 entries: std::array::from_fn(|_| Entry::default()),
-                comings: Word32::default(),
+                join_count: Word32::default(),
             },
             locks: Rc::default(),
             number: 0,
         }
     }
 
-    fn come(&mut self, sides: Sides) -> Option<Claim<Process>> {
+    fn come(&mut self, sides: Sides) -> Option<Membership<Process>> {
         self.number += 1;
         let bytes = Process {
             number: self.number,
             locks: self.locks.clone(),
         };
-        let who = Newcomer {
+        let who = JoinRequest {
             process: self.number,
             sides: sides.0,
             started: 0,
@@ -111,7 +111,7 @@ fn a_name_is_not_used_again() {
         assert_eq!(world.come(Sides::BOTH).unwrap().generation, after);
     }
     let all: Vec<_> = std::iter::from_fn(|| world.come(Sides::BOTH)).collect();
-    assert_eq!(all.len(), SLOTS - 1, "those of the dead too");
+    assert_eq!(all.len(), MAX_MEMBERS - 1, "those of the dead too");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_side_is_held_by_those_who_stand_there() {
     let one = world.come(Sides::BOTH).unwrap();
     let other = world.come(Sides::CONSUMERS).unwrap();
     let registry = &world.registry;
-    let held = |by: &Claim<Process>| {
+    let held = |by: &Membership<Process>| {
         [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
     };
     assert_eq!((held(&one), held(&other)), ([true; 2], [true; 2]));
@@ -155,8 +155,8 @@ fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
     assert!(!registry.is_alive(&other, owner), "its locks are free");
     let held = |now| registry.is_held(&other, Side::Producers, now);
     let begin = u32::MAX - 10;
-    assert!(held(begin) && held(begin.wrapping_add(KEPT - 1)));
-    assert!(!held(begin.wrapping_add(KEPT)), "the child is idle");
+    assert!(held(begin) && held(begin.wrapping_add(RETAINED_MS - 1)));
+    assert!(!held(begin.wrapping_add(RETAINED_MS)), "the child is idle");
     assert!(held(begin), "by the clock alone");
     world.locks.borrow_mut().remove(&byte);
     assert!(!world.registry.is_held(&other, Side::Producers, begin));
@@ -169,5 +169,5 @@ fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
     drop(next);
     world.locks.borrow_mut().insert(byte, 99);
     let held = |now| world.registry.is_held(&other, Side::Producers, now);
-    assert!(held(9) && held(9 + KEPT - 1) && !held(9 + KEPT));
+    assert!(held(9) && held(9 + RETAINED_MS - 1) && !held(9 + RETAINED_MS));
 }

@@ -16,8 +16,8 @@ use std::time::Instant;
 fn linux() -> Linux {
     let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
     let registry = &Page::of(&mapping).registry;
-    let claim = registry.claim(mapping.file(), Sides::BOTH).unwrap();
-    Linux::new(mapping, claim, Sides::BOTH, bells().unwrap())
+    let membership = registry.register(mapping.file(), Sides::BOTH).unwrap();
+    Linux::new(mapping, membership, Sides::BOTH, bells().unwrap())
 }
 
 /// How often it has rung.
@@ -31,9 +31,13 @@ fn rings(linux: &Linux, end: End) -> u64 {
 fn each_has_a_name_until_it_dies_or_gives_it_back() {
     let linux = linux();
     let memory = linux.mapping().clone();
-    let claim = || Page::of(&memory).registry.claim(memory.file(), Sides::BOTH);
+    let register = || {
+        Page::of(&memory)
+            .registry
+            .register(memory.file(), Sides::BOTH)
+    };
     assert_eq!(linux.me(), 0x100);
-    let other = claim().unwrap();
+    let other = register().unwrap();
     assert!(linux.is_alive(0x100) && linux.is_alive(other.owner()));
     let dead = other.owner();
     drop(other);
@@ -45,7 +49,7 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
     }
     drop(linux);
     loop {
-        let next = claim().unwrap();
+        let next = register().unwrap();
         if next.owner() == 0x200 {
             break;
         }
