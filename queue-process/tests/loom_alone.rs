@@ -30,7 +30,7 @@ type Wait<R> = fn(&Process) -> R;
 #[test]
 fn an_item_that_is_inside_finds_who_waits() {
     let pops: [(&str, Wait<u64>); 2] = [
-        ("bell", |queue| queue.pop_by_bell().unwrap()),
+        ("eventfd", |queue| queue.pop_by_eventfd().unwrap()),
         ("sleep", |queue| queue.pop().unwrap()),
     ];
     for (how, pop) in pops {
@@ -64,7 +64,7 @@ fn a_batch_that_is_inside_finds_all_who_wait() {
                 assert_eq!(queue.try_push_many(&[1, 2]), Ok(2));
             });
             let waiters =
-                [2, 3].map(|me| start(&world, me, ALIVE, |queue| queue.pop_by_bell().unwrap()));
+                [2, 3].map(|me| start(&world, me, ALIVE, |queue| queue.pop_by_eventfd().unwrap()));
             let died = victim.join().unwrap().is_none();
             let queue = world.join(0);
             if queue.is_empty() {
@@ -86,7 +86,7 @@ fn a_batch_that_is_inside_finds_all_who_wait() {
 #[test]
 fn a_place_that_is_free_finds_who_waits() {
     let pushes: [(&str, Wait<()>); 2] = [
-        ("bell", |queue| queue.push_by_bell(2).unwrap()),
+        ("eventfd", |queue| queue.push_by_eventfd(2).unwrap()),
         ("sleep", |queue| queue.push(2).unwrap()),
     ];
     for (how, push) in pushes {
@@ -117,10 +117,10 @@ fn who_waits_for_a_closed_queue_is_told() {
     type Pair = [Wait<Result<(), No>>; 2];
     let waits: [(&str, Pair); 2] = [
         (
-            "bell",
+            "eventfd",
             [
-                |queue| queue.pop_by_bell().map(drop),
-                |queue| queue.push_by_bell(2),
+                |queue| queue.pop_by_eventfd().map(drop),
+                |queue| queue.push_by_eventfd(2),
             ],
         ),
         (

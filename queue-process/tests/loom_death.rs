@@ -193,20 +193,20 @@ fn death_of_a_sleeper() {
     });
 }
 
-/// A future's process dies, also between silencing the bell and asking for it to ring
+/// A future's process dies, also between clearing the eventfd and asking to be notified
 /// again, while another that it rang for has not yet heard it.
 #[test]
 fn death_of_a_listener() {
     at_every_step("death_of_a_listener", 1, 1, |steps| {
         let world = World::new(3, 24, 8, 24);
         let victim = start(&world, 1, steps, |queue| {
-            let _ = (queue.pop_by_bell(), queue.pop_by_bell());
+            let _ = (queue.pop_by_eventfd(), queue.pop_by_eventfd());
         });
         let pusher = start(&world, 2, ALIVE, |queue| {
             (1..=3).for_each(|n| queue.push(n).unwrap());
         });
         let queue = world.join(0);
-        assert!(queue.pop_by_bell().is_ok());
+        assert!(queue.pop_by_eventfd().is_ok());
         pusher.join().unwrap().unwrap();
         let died = victim.join().unwrap().is_none();
         assert!(drain(&queue).len() <= 2 * usize::from(died));
@@ -221,7 +221,7 @@ fn death_of_a_ringer() {
     at_every_step("death_of_a_ringer", 1, 2, |steps| {
         let world = World::new(2, 24, 8, 24);
         let victim = start(&world, 1, steps, |queue| queue.push(1).unwrap());
-        let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
+        let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_eventfd().unwrap());
         let queue = world.join(0);
         queue.push(2).unwrap();
         assert!(listener.join().unwrap().is_some());

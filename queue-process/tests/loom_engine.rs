@@ -217,7 +217,7 @@ fn closed_comes_last() {
     });
 }
 
-/// Process 1, for several threads: this one listens to the bell.
+/// Process 1, for several threads: this one listens to the eventfd.
 fn shared(world: &Arc<World>) -> Arc<Process> {
     Arc::new(world.join(1))
 }
@@ -233,7 +233,7 @@ fn thread_of<R: 'static>(
 
 /// Two futures of one process; its thread wakes one for each item, and looks anew for the
 /// other.
-/// Catches: nobody woken; the bell not asked for, or not anew.
+/// Catches: nobody woken; the flag of futures not set, or not anew.
 #[test]
 fn futures_of_one_process() {
     check("futures_of_one_process", Some(2), || {
@@ -334,12 +334,12 @@ fn close_wakes_futures() {
 
 /// Futures of two processes wait, and a thread.
 #[test]
-fn bells() {
-    check("bells", Some(2), || {
+fn eventfds() {
+    check("eventfds", Some(2), || {
         let world = World::new(2, 24, 8, 24);
         let others = [
-            start(&world, 1, |queue| queue.pop_by_bell().unwrap()),
-            start(&world, 2, |queue| queue.pop_by_bell().unwrap()),
+            start(&world, 1, |queue| queue.pop_by_eventfd().unwrap()),
+            start(&world, 2, |queue| queue.pop_by_eventfd().unwrap()),
             start(&world, 3, |queue| {
                 queue.push(1).unwrap();
                 0
@@ -353,7 +353,7 @@ fn bells() {
     check("a_bell_and_a_sleeper", Some(2), || {
         let world = World::new(2, 24, 8, 24);
         let others = [
-            start(&world, 1, |queue| queue.pop_by_bell().unwrap()),
+            start(&world, 1, |queue| queue.pop_by_eventfd().unwrap()),
             start(&world, 2, |queue| queue.pop().unwrap()),
         ];
         let queue = world.join(0);

@@ -215,7 +215,7 @@ fn what_the_pipe_holds_finds_who_waits() {
     at_every_step("an_unsaid_item", 1, 1, |steps| {
         let world = World::pipe(2, 2);
         let victim = start(&world, 1, steps, |queue| queue.push(LARGE).unwrap());
-        let waiter = start(&world, 2, ALIVE, |queue| queue.pop_by_bell().unwrap());
+        let waiter = start(&world, 2, ALIVE, |queue| queue.pop_by_eventfd().unwrap());
         let died = victim.join().unwrap().is_none();
         let queue = world.join(0);
         queue.recover();
@@ -232,7 +232,7 @@ fn what_the_pipe_holds_finds_who_waits() {
         let queue = world.join(0);
         queue.try_push(LARGE).unwrap();
         let victim = start(&world, 1, steps, |queue| queue.try_pop().unwrap());
-        let waiter = start(&world, 2, ALIVE, |queue| queue.push_by_bell(1).unwrap());
+        let waiter = start(&world, 2, ALIVE, |queue| queue.push_by_eventfd(1).unwrap());
         let died = victim.join().unwrap().is_none();
         queue.recover();
         if world.records() == 1 {

@@ -15,7 +15,7 @@
 //! and closes. It has no notion of item types: a handle puts codec and verbs on top.
 //!
 //! All of it survives the death of any participant at any instruction:
-//! * an item is there, or a place free, from the one store on that says so;
+//! * an item is there, or a slot free, from the one store on that says so;
 //! * a lock whose holder died is inherited, and what the holder left is repaired;
 //! * no waiter relies on a wake alone: of the threads of a process that sleep for the same, one
 //!   looks again every [`wait::RECHECK_INTERVAL`].

@@ -90,14 +90,14 @@ pub fn drain(queue: &Process) -> Vec<u64> {
     std::iter::from_fn(|| queue.try_pop().ok()).collect()
 }
 
-/// The queue is as good as new: as many places as ever, and no more.
+/// The queue is as good as new: as many slots as ever, and no more.
 pub fn is_sound(queue: &Process, capacity: u64) {
     assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
     for n in 0..capacity {
         let pushed = queue.try_push(n);
-        assert_eq!(pushed, Ok(()), "a place is lost: {n} are taken");
+        assert_eq!(pushed, Ok(()), "a slot is lost: {n} are taken");
     }
-    assert_eq!(queue.try_push(0), Err(No::NotNow), "a place too many");
+    assert_eq!(queue.try_push(0), Err(No::NotNow), "a slot too many");
     assert_eq!(drain(queue), (0..capacity).collect::<Vec<_>>());
 }
 

@@ -307,5 +307,5 @@ impl Platform for Member {
 
     fn wake(&self, _: &Word32, _: u32) {}
 
-    fn ring(&self, _: End) {}
+    fn notify_futures(&self, _: End) {}
 }

@@ -8,7 +8,7 @@
 //! * the futex: a mutex and condition variables; that a sleeper looks again after a while
 //!   is modelled where it matters: the one of each process that does, does so once after each
 //!   death, and its followers never;
-//! * the bell: a count of its rings, a mutex and a condition variable; no death wakes who
+//! * the eventfd: a count of its notifications, a mutex and a condition variable; no death wakes who
 //!   listens;
 //! * death: a process with `steps` steps to live stops before its next access to shared
 //!   memory, or system call. What it would do then, also while its stack unwinds, does not
@@ -35,11 +35,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 use store::{Kind, Store};
 use system::System;
-use wait_list::{Bell, Done, Futex, Queue};
+use wait_list::{Done, Eventfd, Futex, Queue};
 
 loom::thread_local! {
-    /// Of how many deaths the net of this process knows.
-    static MOURNED: Cell<usize> = Cell::new(0);
+    /// Of how many deaths this process knows.
+    static DEATHS_SEEN: Cell<usize> = Cell::new(0);
 }
 
 /// How many processes a world can have: as many as loom has threads.
@@ -53,7 +53,7 @@ pub struct World {
     taken: Taken,
     locks: [Queue; 2],
     futexes: [Futex; 2],
-    bells: [Bell; 2],
+    eventfds: [Eventfd; 2],
     alive: [AtomicBool; PROCESSES],
     deaths: AtomicUsize,
     capacity: u32,
@@ -83,7 +83,7 @@ impl World {
             taken: Taken::default(),
             locks: [Queue::new(), Queue::new()],
             futexes: [Futex::new(), Futex::new()],
-            bells: [Bell::new(), Bell::new()],
+            eventfds: [Eventfd::new(), Eventfd::new()],
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
             deaths: AtomicUsize::new(0),
             capacity,
@@ -116,7 +116,7 @@ impl World {
         let process = self.join(me);
         let lived = steps::live(steps, || life(&process));
         if lived.is_none() {
-            self.bury(me);
+            self.on_death(me);
         }
         lived
     }
@@ -132,12 +132,12 @@ impl World {
         }
     }
 
-    /// The kernel learns of a death; the nets of all who sleep catch them.
-    fn bury(&self, me: usize) {
+    /// The kernel learns of a death; all who sleep look again.
+    fn on_death(&self, me: usize) {
         // Release: who sees it sees all that the dead did.
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
-        self.futexes.iter().for_each(Futex::bury);
-        self.locks.iter().for_each(Queue::bury);
+        self.futexes.iter().for_each(Futex::on_death);
+        self.locks.iter().for_each(Queue::on_death);
     }
 }

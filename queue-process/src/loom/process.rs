@@ -20,7 +20,7 @@ use std::task::{Context, Waker};
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum No {
-    /// There is no place, or no item.
+    /// There is no free slot, or no item.
     NotNow,
     /// Closed.
     Closed,
@@ -61,7 +61,7 @@ impl Process {
         number
     }
 
-    /// Pushes if there is a place.
+    /// Pushes if there is a free slot.
     ///
     /// # Errors
     /// [`No`].
@@ -79,10 +79,10 @@ impl Process {
         Ok(self.number(&bytes))
     }
 
-    /// Pushes as many of `numbers` as there are places for: how many.
+    /// Pushes as many of `numbers` as there are slots for: how many.
     ///
     /// # Errors
-    /// [`No`], if there is no place for the first.
+    /// [`No`], if there is no slot for the first.
     pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
         let mut batch = Batch::default();
         for &number in numbers {
@@ -136,7 +136,7 @@ impl Process {
     }
 
     /// Pops, waiting as a future of a process in which another thread
-    /// [listens](Self::listens) to the bell.
+    /// [listens](Self::listens) to the eventfd.
     ///
     /// # Errors
     /// `Closed`.
@@ -147,7 +147,7 @@ impl Process {
                 done => break done,
             }
             let place = self.waiting(End::Tail).event().listen();
-            if self.arm(End::Tail) {
+            if self.prepare_async_wait(End::Tail) {
                 place.wait(Deadline::NEVER);
             }
         };
@@ -158,33 +158,33 @@ impl Process {
     /// Waits as [`pop_async`](Self::pop_async) does, but is cancelled, woken or not.
     pub fn cancelled(&self) {
         let place = self.waiting(End::Tail).event().listen();
-        self.arm(End::Tail);
+        self.prepare_async_wait(End::Tail);
         drop(place);
         self.leaves();
     }
 
-    /// Listens to the bell, until so many futures are done.
+    /// Listens to the eventfd, until so many futures are done.
     pub fn listens(&self, futures: usize) {
-        let bell = self.engine.platform().bell(End::Tail);
+        let eventfd = self.engine.platform().eventfd(End::Tail);
         let mut heard = 0;
-        while bell.hear(&mut heard, &self.done, futures) {
-            self.pass_on(End::Tail);
+        while eventfd.hear(&mut heard, &self.done, futures) {
+            self.wake_futures(End::Tail);
         }
     }
 
-    /// Pushes as the only future of a process, which listens to the bell itself.
+    /// Pushes as the only future of a process, which listens to the eventfd itself.
     ///
     /// # Errors
     /// `Closed`.
-    pub fn push_by_bell(&self, number: u64) -> Result<(), No> {
+    pub fn push_by_eventfd(&self, number: u64) -> Result<(), No> {
         self.wait_for_bell(End::Head, || self.try_push(number))
     }
 
-    /// Pops as the only future of a process, which listens to the bell itself.
+    /// Pops as the only future of a process, which listens to the eventfd itself.
     ///
     /// # Errors
     /// `Closed`.
-    pub fn pop_by_bell(&self) -> Result<u64, No> {
+    pub fn pop_by_eventfd(&self) -> Result<u64, No> {
         self.wait_for_bell(End::Tail, || self.try_pop())
     }
 
@@ -193,7 +193,7 @@ impl Process {
         end: End,
         mut attempt: impl FnMut() -> Result<R, No>,
     ) -> Result<R, No> {
-        let bell = self.engine.platform().bell(end);
+        let eventfd = self.engine.platform().eventfd(end);
         let mut heard = 0;
         loop {
             match attempt() {
@@ -202,10 +202,10 @@ impl Process {
             }
             let mut place = self.waiting(end).event().listen();
             let mut cx = Context::from_waker(Waker::noop());
-            let arms = self.arm(end);
+            let arms = self.prepare_async_wait(end);
             while arms && Pin::new(&mut place).poll(&mut cx).is_pending() {
-                bell.hear(&mut heard, &self.done, usize::MAX);
-                self.pass_on(end);
+                eventfd.hear(&mut heard, &self.done, usize::MAX);
+                self.wake_futures(end);
             }
         }
     }
@@ -228,7 +228,7 @@ impl Process {
         {
             if as_future {
                 let place = self.waiting(End::Tail).event().listen();
-                if self.arm(End::Tail) && !is_some() {
+                if self.prepare_async_wait(End::Tail) && !is_some() {
                     place.wait(Deadline::NEVER);
                 }
             } else {
@@ -249,22 +249,22 @@ impl Process {
         &self.waiting[usize::from(end == End::Head)]
     }
 
-    fn arm(&self, end: End) -> bool {
-        let armed = self.engine.arm(end, self.waiting(end));
-        armed.expect("can repair")
+    fn prepare_async_wait(&self, end: End) -> bool {
+        let async_waiting = self.engine.prepare_async_wait(end, self.waiting(end));
+        async_waiting.expect("can repair")
     }
 
-    fn pass_on(&self, end: End) {
-        let pass_on = |tries| self.engine.pass_on(end, self.waiting(end), tries);
-        if !pass_on(Tries::Few).expect("can repair") {
+    fn wake_futures(&self, end: End) {
+        let wake_futures = |tries| self.engine.wake_futures(end, self.waiting(end), tries);
+        if !wake_futures(Tries::Few).expect("can repair") {
             // It comes again: here as soon as the holder has given the lock back.
-            pass_on(Tries::Endless).expect("can repair");
+            wake_futures(Tries::Endless).expect("can repair");
         }
     }
 
     /// A future is done.
     fn leaves(&self) {
-        self.engine.platform().bell(End::Tail).done(&self.done);
+        self.engine.platform().eventfd(End::Tail).done(&self.done);
     }
 
     /// Closes; whether it was open.
@@ -272,7 +272,7 @@ impl Process {
         self.engine.close()
     }
 
-    /// What a patrol does for the locks.
+    /// What a check of the peers does for the locks.
     pub fn recover(&self) {
         self.engine.recover(Tries::Endless);
     }

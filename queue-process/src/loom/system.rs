@@ -1,7 +1,7 @@
 //! The system around a modelled process.
 
-use super::wait_list::{Bell, Futex, Queue, newest, newest_of};
-use super::{MOURNED, World};
+use super::wait_list::{Eventfd, Futex, Queue, newest, newest_of};
+use super::{DEATHS_SEEN, World};
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::sys::Word32;
@@ -28,8 +28,8 @@ impl System {
         &self.world.locks[usize::from(!tail)]
     }
 
-    pub(super) fn bell(&self, end: End) -> &Bell {
-        &self.world.bells[usize::from(end == End::Head)]
+    pub(super) fn eventfd(&self, end: End) -> &Eventfd {
+        &self.world.eventfds[usize::from(end == End::Head)]
     }
 }
 
@@ -43,7 +43,7 @@ impl Platform for System {
     }
 
     fn is_alive(&self, owner: u32) -> bool {
-        // Acquire: pairs with the Release in `bury`.
+        // Acquire: pairs with the Release in `on_death`.
         self.world.alive[owner as usize - 1].load(Ordering::Acquire)
     }
 
@@ -72,7 +72,7 @@ impl Platform for System {
             return false;
         }
         let deaths = self.world.deaths.load(Ordering::Acquire);
-        if MOURNED.with(|mourned| mourned.replace(deaths)) != deaths {
+        if DEATHS_SEEN.with(|deaths_seen| deaths_seen.replace(deaths)) != deaths {
             return true;
         }
         // The kernel looks under its lock, also whether it is time.
@@ -106,9 +106,9 @@ impl Platform for System {
         }
     }
 
-    fn ring(&self, end: End) {
+    fn notify_futures(&self, end: End) {
         if step() {
-            self.bell(end).ring();
+            self.eventfd(end).ring();
         }
     }
 }

@@ -7,23 +7,23 @@ use std::sync::atomic::AtomicUsize;
 
 /// Where processes sleep: the queue of a lock.
 #[derive(Debug)]
-pub(super) struct Bed {
+pub(super) struct WaitList {
     pub(super) rung: Mutex<bool>,
-    pub(super) bell: Condvar,
+    pub(super) eventfd: Condvar,
 }
 
-impl Bed {
+impl WaitList {
     pub(super) fn new() -> Self {
         Self {
             rung: Mutex::new(false),
-            bell: Condvar::new(),
+            eventfd: Condvar::new(),
         }
     }
 
-    /// The nets of all who sleep here catch them.
-    pub(super) fn bury(&self) {
-        let _sleepers = self.rung.lock().expect("nobody panics in bed");
-        self.bell.notify_all();
+    /// All who sleep here look again.
+    pub(super) fn on_death(&self) {
+        let _sleepers = self.rung.lock().expect("nobody panics here");
+        self.eventfd.notify_all();
     }
 }
 
@@ -96,30 +96,30 @@ impl Futex {
     }
 
     pub(super) fn wake_all(&self) {
-        self.bury();
+        self.on_death();
         self.asleep.lock().expect("nobody panics asleep").followers = 0;
         self.followers.notify_all();
     }
 
-    /// The nets of those who look again catch them.
-    pub(super) fn bury(&self) {
+    /// Those who look again by themselves do.
+    pub(super) fn on_death(&self) {
         self.asleep.lock().expect("nobody panics asleep").leaders = 0;
         self.leaders.notify_all();
     }
 }
 
-/// A bell: how often it has rung.
+/// An eventfd: how often it was notified.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(super) struct Eventfd {
     rings: Mutex<usize>,
     rung: Condvar,
 }
 
-/// How many futures of a process are done; under the mutex of the bell, and so not loom's.
+/// How many futures of a process are done; under the mutex of the eventfd, and so not loom's.
 #[derive(Debug, Default)]
 pub(super) struct Done(AtomicUsize);
 
-impl Bell {
+impl Eventfd {
     pub(super) fn new() -> Self {
         Self {
             rings: Mutex::new(0),
@@ -128,16 +128,16 @@ impl Bell {
     }
 
     pub(super) fn ring(&self) {
-        *self.rings.lock().expect("nobody panics in bed") += 1;
+        *self.rings.lock().expect("nobody panics here") += 1;
         self.rung.notify_all();
     }
 
-    /// Waits until it has rung more often than `heard` says, which then says how often:
+    /// Waits until it was notified more often than `heard` says, which then says how often:
     /// true; or until `all` are done.
     pub(super) fn hear(&self, heard: &mut usize, done: &Done, all: usize) -> bool {
-        let mut rings = self.rings.lock().expect("nobody panics in bed");
+        let mut rings = self.rings.lock().expect("nobody panics here");
         while *rings == *heard && done.0.load(std::sync::atomic::Ordering::Relaxed) < all {
-            rings = self.rung.wait(rings).expect("nobody panics in bed");
+            rings = self.rung.wait(rings).expect("nobody panics here");
         }
         let rung = *rings != *heard;
         *heard = *rings;
@@ -146,7 +146,7 @@ impl Bell {
 
     /// One of those who wait for it is done.
     pub(super) fn done(&self, done: &Done) {
-        let _rings = self.rings.lock().expect("nobody panics in bed");
+        let _rings = self.rings.lock().expect("nobody panics here");
         done.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.rung.notify_all();
     }
@@ -156,7 +156,7 @@ impl Bell {
 /// their pausing.
 #[derive(Debug)]
 pub(super) struct Queue {
-    bed: Bed,
+    list: WaitList,
     /// How many; not loom's, for it is not part of the model: without it each time that a
     /// lock is given back would be two more steps to explore.
     waiting: AtomicUsize,
@@ -165,7 +165,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new() -> Self {
         Self {
-            bed: Bed::new(),
+            list: WaitList::new(),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -174,25 +174,25 @@ impl Queue {
     pub(super) fn pause(&self, word: &Word32, holder: u32, is_alive: impl Fn(u32) -> bool) {
         let one = std::sync::atomic::Ordering::Relaxed;
         self.waiting.fetch_add(1, one);
-        let mut bed = self.bed.rung.lock().expect("nobody panics in bed");
+        let mut list = self.list.rung.lock().expect("nobody panics here");
         // Whoever gives the lock back after this look finds `waiting` set.
         while holder != 0 && newest(word) == holder && is_alive(holder) {
-            bed = self.bed.bell.wait(bed).expect("nobody panics in bed");
+            list = self.list.eventfd.wait(list).expect("nobody panics here");
         }
-        drop(bed);
+        drop(list);
         self.waiting.fetch_sub(1, one);
     }
 
     /// The lock was given back.
     pub(super) fn given_back(&self) {
         if self.waiting.load(std::sync::atomic::Ordering::Relaxed) != 0 {
-            self.bed.bury();
+            self.list.on_death();
         }
     }
 
     /// Somebody died.
-    pub(super) fn bury(&self) {
-        self.bed.bury();
+    pub(super) fn on_death(&self) {
+        self.list.on_death();
     }
 }
 

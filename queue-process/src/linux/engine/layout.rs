@@ -11,7 +11,7 @@ use queue_core::sync::atomic::Ordering;
 pub(crate) enum End {
     /// Where items go in. Whoever waits for items waits for it to move.
     Tail,
-    /// Where items come out. Whoever waits for places waits for it to move.
+    /// Where items come out. Whoever waits for free slots waits for it to move.
     Head,
 }
 
@@ -31,7 +31,7 @@ impl End {
 pub(crate) struct Cursor {
     /// How many items have passed, modulo 2^32.
     pub(crate) count: u32,
-    /// The storage's own idea of the place.
+    /// Where that is in the storage.
     pub(crate) position: u32,
 }
 
@@ -100,8 +100,8 @@ pub(crate) struct EndState {
     pub(crate) poisoned: Word32,
     /// Not zero when a thread may be asleep until this end moves.
     pub(crate) waiting: Word32,
-    /// Not zero when a future may be waiting until this end moves.
-    pub(crate) armed: Word32,
+    /// Not zero when a future may be waiting until this end moves: its process is to be notified.
+    pub(crate) async_waiting: Word32,
     /// A cursor of the other end, as of late: it may only have moved on since.
     pub(crate) cached: Word64,
     /// What the storage remembers at this end.
@@ -116,7 +116,7 @@ shared_safe!(EndState {
     lock,
     poisoned,
     waiting,
-    armed,
+    async_waiting,
     cached,
     notes,
     published,

@@ -5,7 +5,7 @@
 //! it until woken. The sections are a few dozen instructions; who finds the word taken
 //! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
 //! holder for some milliseconds asks whether it is still alive, and inherits the
-//! lock if not. The heir may die too: its name is in the word then.
+//! lock if not. The new owner may die too: its name is in the word then.
 //!
 //! A holder that was stopped keeps the lock until it goes on. Whoever serves other queues too
 //! does not wait for that: it makes but a few [`Tries`].
@@ -44,8 +44,8 @@ pub(super) const FEW: u32 = if cfg!(loom) { 0 } else { 13 };
 /// By the clock, not by pauses: where all processors have work, one pause may be as long.
 pub(super) const LIVENESS_CHECK_AFTER: u32 = if cfg!(loom) { 0 } else { 2 };
 
-/// Takes the lock, with so many tries; and first of all a place of its own, in a process that has
-/// none yet because it was forked.
+/// Takes the lock, with so many tries. A process that has no membership of its own yet, because it
+/// was forked, joins first.
 #[inline(always)]
 pub(crate) fn take(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
     let me = platform.me();

@@ -6,7 +6,7 @@
 //! | lock | its holder |
 //! |---|---|
 //! | tail | writes items; lets those go to sleep who wait for items; wakes them |
-//! | head | reads items; lets those go to sleep who wait for places; wakes them |
+//! | head | reads items; lets those go to sleep who wait for free slots; wakes them |
 //! | both, tail first | closes; repairs; gives memory back |
 //!
 //! So whoever waits says so under the lock of those who will wake it, having looked once
@@ -23,9 +23,9 @@
 //! give it, of the sleepers of each process one looks again by itself within
 //! [`RECHECK_INTERVAL`](crate::linux::wait::RECHECK_INTERVAL): see [`sleepers`](crate::linux::wait::sleepers).
 //!
-//! Futures wait in a list of their process, whose waker thread listens to a bell: see
-//! [`futures`](crate::linux::wait::futures). The bell rings *before* the end moves, so no death can lose
-//! that.
+//! Futures wait in a list of their process, whose waker thread listens to an eventfd: see
+//! [`futures`](crate::linux::wait::futures). It is notified *before* the end moves, so no death can
+//! lose that.
 
 pub(crate) mod batch;
 pub(crate) mod inline_item;
@@ -50,7 +50,7 @@ use storage::{PeerCursor, Storage};
 /// Why nothing was pushed or popped.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// No place, or no item: it is worth waiting.
+    /// No free slot, or no item: it is worth waiting.
     NotNow,
     /// The queue is closed (and drained).
     Closed,
@@ -256,15 +256,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(())
     }
 
-    /// Pushes as many of `batch`, from the first, as there are places: how many.
+    /// Pushes as many of `batch`, from the first, as there are free slots: how many.
     ///
     /// # Errors
-    /// [`Refusal`], if there was no place for the first.
+    /// [`Refusal`], if there was no slot for the first.
     pub(crate) fn push_many(&self, batch: &Batch) -> Result<usize, Refusal> {
         let held = self.lock(End::Tail)?;
         let wanted = u32::try_from(batch.len()).unwrap_or(MAX_ITEMS);
         let (tail, mut head) = self.before_push(&held, wanted)?;
-        let most = self.places(tail, head.cursor).min(wanted);
+        let most = self.free_slots(tail, head.cursor).min(wanted);
         match self
             .storage
             .write_many(self.control(), tail, &mut head, batch, most)?
@@ -277,22 +277,22 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         }
     }
 
-    /// About for how many of `wanted` items there are places: for one, if for none.
+    /// About for how many of `wanted` items there are free slots: for one, if for none.
     #[inline]
-    pub(crate) fn places_for(&self, wanted: usize) -> usize {
+    pub(crate) fn slots_for(&self, wanted: usize) -> usize {
         // Relaxed, all: a number, no more; who pushes looks again, under the lock. What was
         // seen of the head the last time does if it is enough.
         let state = self.control().end(End::Tail);
         let seen = Cursor::from_word(state.cached.load(Ordering::Relaxed));
-        let places = self.places(state.cursor(Ordering::Relaxed), seen) as usize;
-        if places >= wanted {
+        let slots = self.free_slots(state.cursor(Ordering::Relaxed), seen) as usize;
+        if slots >= wanted {
             return wanted;
         }
         self.capacity.saturating_sub(self.len()).max(1) as usize
     }
 
-    /// Where the ends are, if there is a place; looks at the head itself if the last
-    /// look would not do for `wanted`.
+    /// Where the ends are, if there is a free slot; refreshes the cursor of the head if the cached
+    /// one would not do for `wanted`.
     #[inline(always)]
     fn before_push<'a>(
         &'a self,
@@ -304,16 +304,16 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             return Err(Refusal::Closed);
         }
         let (tail, mut head) = self.ends(End::Tail, held);
-        if self.places(tail, head.cursor) < wanted {
+        if self.free_slots(tail, head.cursor) < wanted {
             head.refresh();
-            if self.places(tail, head.cursor) == 0 {
+            if self.free_slots(tail, head.cursor) == 0 {
                 return Err(Refusal::NotNow);
             }
         }
         Ok((tail, head))
     }
 
-    pub(crate) fn places(&self, tail: Cursor, head: Cursor) -> u32 {
+    pub(crate) fn free_slots(&self, tail: Cursor, head: Cursor) -> u32 {
         self.capacity.saturating_sub(head.items_until(tail))
     }
 
@@ -407,20 +407,20 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         drop(held);
         if wake {
             // After the lock is given back, so that the woken finds it free. If we die
-            // just before, their net catches them.
+            // just before, they look again by themselves after a while.
             self.platform.wake(&state.wake_seq, 1);
         }
     }
 
-    /// Under the lock of `end`: rings if futures listen, and says whether a sleeper is
-    /// to be woken. All is in place for that before the end moves.
+    /// Under the lock of `end`: notifies the processes of futures that wait, and says whether a
+    /// sleeper is to be woken. All is in place for that before the end moves.
     #[inline(always)]
     pub(crate) fn prepare_wake(&self, end: End, state: &EndState, always: bool) -> bool {
         // Relaxed, all four words: under this lock only. The kernel orders `moved` for
         // those who go to sleep.
-        if state.armed.load(Ordering::Relaxed) != 0 {
-            self.platform.ring(end);
-            state.armed.store(0, Ordering::Relaxed);
+        if state.async_waiting.load(Ordering::Relaxed) != 0 {
+            self.platform.notify_futures(end);
+            state.async_waiting.store(0, Ordering::Relaxed);
         }
         let wake = always || state.waiting.load(Ordering::Relaxed) != 0;
         if wake {
@@ -468,7 +468,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 }
 
-/// There is no room in the storage even though there are places.
+/// There is no room in the storage even though there are free slots.
 #[cold]
 fn no_room() -> Refusal {
     let message = "the items inside take all the memory that this queue may use";

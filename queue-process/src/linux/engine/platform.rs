@@ -53,6 +53,6 @@ pub(crate) trait Platform: Send + Sync {
     /// Wakes up to `sleepers` of those who sleep on `word`.
     fn wake(&self, word: &Word32, sleepers: u32);
 
-    /// Rings the bell of `end` once: each process that listens to it hears that.
-    fn ring(&self, end: End);
+    /// Writes to the eventfd of `end` once: each process that listens to it is notified.
+    fn notify_futures(&self, end: End);
 }

@@ -201,7 +201,7 @@ impl Registry {
                 entry.ended.store(0, Ordering::Relaxed);
                 entry.started.store(who.started, Ordering::Relaxed);
                 entry.process.store(who.process, Ordering::Relaxed);
-                self.stand(entry, who.sides);
+                self.set_sides(entry, who.sides);
                 return Ok(Some(Membership {
                     slot,
                     generation,
@@ -213,7 +213,7 @@ impl Registry {
     }
 
     /// Has the owner of `entry` come to `sides`.
-    fn stand(&self, entry: &Entry, sides: u32) {
+    fn set_sides(&self, entry: &Entry, sides: u32) {
         // Release: whoever sees that we are *not* on a side, where an earlier owner or
         // we ourselves were before, must see what that leave would have shown. Pairs
         // with the Acquire of the entry in `is_held`.
@@ -236,7 +236,7 @@ impl Registry {
         let entry = &self.entries[membership.slot as usize];
         // Only we write it.
         let joined = entry.sides.load(Ordering::Relaxed) | Sides::of(side).0;
-        self.stand(entry, joined);
+        self.set_sides(entry, joined);
     }
 
     /// Gives the entry back. Its bytes are free when `membership` is dropped after this.
@@ -252,7 +252,7 @@ impl Registry {
     /// if the system does not tell. `now` is in milliseconds.
     pub(crate) fn is_held<B: Bytes>(&self, mine: &Membership<B>, side: Side, now: u32) -> bool {
         for _ in 0..MAX_RESCANS {
-            // Acquire: pairs with the Release in `stand`. Who is counted is seen below.
+            // Acquire: pairs with the Release in `set_sides`. Who is counted is seen below.
             let before = self.join_count.load(Ordering::Acquire);
             let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
                 // Acquire: pairs with the Release stores above.

@@ -14,14 +14,14 @@ use std::collections::VecDeque;
 const BATCH: usize = 256 << 10;
 
 impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
-    /// All that there is place for, in one go under one lock.
+    /// All that there are slots for, in one go under one lock.
     pub(crate) fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
         if items.is_empty() {
             return Ok(0);
         }
         self.may(Side::Producers)
             .map_err(|failure| TryPushError::Failed((), failure))?;
-        self.look_around();
+        self.check_peers_at_times();
         let mut batch = take_buffer();
         let pushed = match self.gather(items, &mut batch) {
             Ok(()) => self.shared.engine.push_many(&batch),
@@ -39,8 +39,8 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
 
     /// Makes bytes of as many of `items` as are pushed in one go, at least one.
     fn gather(&self, items: &VecDeque<T>, batch: &mut Batch) -> Result<(), Failure> {
-        let places = self.shared.engine.places_for(items.len());
-        for item in items.iter().take(places) {
+        let slots = self.shared.engine.slots_for(items.len());
+        for item in items.iter().take(slots) {
             let encoded = batch.add(|bytes| {
                 let before = bytes.len();
                 C::encode(item, bytes)?;

@@ -15,7 +15,7 @@ use crate::linux::engine::storage::{Storage, corrupt};
 use crate::linux::membership::member::{DESCRIPTORS, LinuxMembership};
 use crate::linux::membership::registry::Sides;
 use crate::linux::wait::RECHECK_INTERVAL;
-use crate::linux::wait::eventfd::{self, Bells};
+use crate::linux::wait::eventfd::{self, Eventfds};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;
 use crate::linux::wait::waker_thread;
@@ -61,7 +61,7 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
 /// The descriptors of a queue: with these, any process can open it. In order:
 ///
 /// 0. its memory, whose beginning is the [`Page`];
-/// 1. the bell of the tail, 2. the bell of the head;
+/// 1. the eventfd of the tail, 2. the eventfd of the head;
 /// 3. what the storage has of its own.
 ///
 /// To hand a queue to a child: pass duplicates of these; between fork and exec call
@@ -86,7 +86,7 @@ pub(crate) struct Shared<S: Storage> {
     /// for it by name.
     kept: Mutex<Option<Box<dyn Send>>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
-    pub(crate) patrolled: AtomicU32,
+    pub(crate) last_check: AtomicU32,
     /// What was popped in a batch and is still to be given.
     pub(crate) owed: Owed,
 }
@@ -131,12 +131,12 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         Page::of(&mapping)
             .identity
             .write(S::KIND, &Types::of::<T, C>(), &limits);
-        let bells = eventfd::bells()?;
+        let eventfds = eventfd::eventfds()?;
         let storage = S::create(&mapping, &limits)?;
         let membership = register(&mapping, Sides::BOTH)?;
         Ok(Self::assemble(
             mapping,
-            bells,
+            eventfds,
             storage,
             membership,
             limits,
@@ -192,7 +192,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         let mut parts = parts.into_iter();
         let mut next = || parts.next().expect("counted above");
         let mapping = Arc::new(Mapping::open(next())?);
-        let bells: Bells = Arc::new([next(), next()]);
+        let eventfds: Eventfds = Arc::new([next(), next()]);
         if mapping.len() < Page::END {
             return Err(corrupt("too small to be a queue"));
         }
@@ -202,27 +202,27 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         if S::mapped(&limits)? > mapping.len() - Page::END {
             return Err(corrupt("the queue is smaller than it says"));
         }
-        for bell in bells.iter() {
-            // Else somebody who rings it could hang.
-            rustix::io::ioctl_fionbio(bell, true)
+        for eventfd in eventfds.iter() {
+            // Else somebody who writes to it could hang.
+            rustix::io::ioctl_fionbio(eventfd, true)
                 .map_err(|_| corrupt("a descriptor of the queue is no event"))?;
         }
         let storage = S::open(&mapping, &limits, parts.collect())?;
         let membership = register(&mapping)?;
         Ok(Self::assemble(
-            mapping, bells, storage, membership, limits, sides,
+            mapping, eventfds, storage, membership, limits, sides,
         ))
     }
 
     fn assemble(
         mapping: Arc<Mapping>,
-        bells: Bells,
+        eventfds: Eventfds,
         storage: S,
         membership: LinuxMembership,
         limits: Limits,
         rights: Sides,
     ) -> Self {
-        let platform = Linux::new(mapping, membership, rights, bells);
+        let platform = Linux::new(mapping, membership, rights, eventfds);
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
@@ -231,7 +231,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             sleepers: PerProcess::new(),
             rights,
             kept: Mutex::default(),
-            patrolled: AtomicU32::new(0),
+            last_check: AtomicU32::new(0),
             owed: Owed::default(),
         };
         Self {
@@ -244,7 +244,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     pub(crate) fn parts(&self) -> Vec<BorrowedFd<'_>> {
         let linux = self.shared.engine.platform();
         let mut parts = vec![linux.mapping().file()];
-        parts.extend(linux.bells().iter().map(AsFd::as_fd));
+        parts.extend(linux.eventfds().iter().map(AsFd::as_fd));
         parts.extend(self.shared.engine.storage().descriptors());
         parts
     }
@@ -312,7 +312,7 @@ impl<S: Storage> Shared<S> {
     /// If this process takes part, looks whether anybody is left on either side, and closes the
     /// queue if not.
     /// And gives memory back that is no longer needed. With so many tries for the locks.
-    pub(crate) fn patrol(&self, tries: Tries) {
+    pub(crate) fn check_peers(&self, tries: Tries) {
         if !self.engine.platform().takes_part() {
             return;
         }
@@ -328,23 +328,23 @@ impl<S: Storage> Shared<S> {
         self.engine.close_within(tries);
     }
 
-    /// [`patrol`](Self::patrol), at most twice per [`RECHECK_INTERVAL`]: for those who try again and
+    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try again and
     /// again instead of waiting. Whether it was time.
-    pub(crate) fn patrol_now_and_then(&self) -> bool {
+    pub(crate) fn check_peers_if_due(&self) -> bool {
         let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.
-        let last = self.patrolled.load(Ordering::Relaxed);
+        let last = self.last_check.load(Ordering::Relaxed);
         let due = now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2;
         if due {
-            self.patrolled.store(now, Ordering::Relaxed);
-            self.patrol(Tries::Endless);
+            self.last_check.store(now, Ordering::Relaxed);
+            self.check_peers(Tries::Endless);
         }
         due
     }
 
     /// Whether it is closed, or should be.
     pub(crate) fn is_closed(&self) -> bool {
-        self.patrol_now_and_then();
+        self.check_peers_if_due();
         self.engine.is_closed()
     }
 
@@ -355,7 +355,7 @@ impl<S: Storage> Shared<S> {
             self.engine.platform().leave(side);
         }
         drop(counting);
-        self.patrol(Tries::Endless);
+        self.check_peers(Tries::Endless);
     }
 
     /// There is an end of `side` in this process.
@@ -380,9 +380,9 @@ impl<S: Storage> Drop for Shared<S> {
         }
         // If its thread has it last: others that look see who has left, and close the queue.
         let waits = !waker_thread::is_this_thread();
-        self.patrol(if waits { Tries::Endless } else { Tries::Few });
+        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
         self.engine.platform().give_back();
-        waker_thread::forget(self.engine.platform().bells());
+        waker_thread::forget(self.engine.platform().eventfds());
     }
 }
 

@@ -5,7 +5,7 @@ use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
-use crate::linux::wait::eventfd::{Bells, bell};
+use crate::linux::wait::eventfd::{Eventfds, eventfd};
 use crate::sys::Word32;
 use crate::sys::{self, Mapping, PerProcess};
 use queue_core::{Failure, Side};
@@ -21,7 +21,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Linux {
     mapping: Arc<Mapping>,
-    bells: Bells,
+    eventfds: Eventfds,
     membership: PerProcess<LinuxMembership>,
     /// The name that goes with the membership, and in the upper half the process that it is for.
     me: AtomicU64,
@@ -39,11 +39,11 @@ impl Linux {
         mapping: Arc<Mapping>,
         membership: LinuxMembership,
         sides: Sides,
-        bells: Bells,
+        eventfds: Eventfds,
     ) -> Self {
         let linux = Self {
             mapping,
-            bells,
+            eventfds,
             membership: PerProcess::new(),
             me: AtomicU64::new(0),
             process: sys::generation_word(),
@@ -81,8 +81,8 @@ impl Linux {
         &self.mapping
     }
 
-    pub(crate) fn bells(&self) -> &Bells {
-        &self.bells
+    pub(crate) fn eventfds(&self) -> &Eventfds {
+        &self.eventfds
     }
 
     fn registry(&self) -> &Registry {
@@ -216,12 +216,12 @@ impl Platform for Linux {
     }
 
     #[cold]
-    fn ring(&self, end: End) {
-        let bell = bell(&self.bells, end);
-        let ring = || rustix::io::write(bell, &1u64.to_ne_bytes());
+    fn notify_futures(&self, end: End) {
+        let eventfd = eventfd(&self.eventfds, end);
+        let ring = || rustix::io::write(eventfd, &1u64.to_ne_bytes());
         if ring().is_err() {
             // Its count is full, which takes an age, or malice.
-            let _ = rustix::io::read(bell, &mut [0; 8]);
+            let _ = rustix::io::read(eventfd, &mut [0; 8]);
             let _ = ring();
         }
     }

@@ -21,7 +21,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 
 thread_local! {
-    /// How many more pushes of this thread come before it looks around, of whatever queue.
+    /// How many more pushes of this thread come before it checks the peers, of whatever queue.
     static PUSHES: Cell<u8> = const { Cell::new(0) };
     /// How many it let pass last.
     static PASSED: Cell<u8> = const { Cell::new(0) };
@@ -43,10 +43,10 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         Err(denied(side))
     }
 
-    /// Who pushes always finds a place in a queue that is large enough, and so would never
+    /// Who pushes always finds a slot in a queue that is large enough, and so would never
     /// learn that all consumers were killed: it looks at some of its pushes.
     #[inline]
-    pub(super) fn look_around(&self) {
+    pub(super) fn check_peers_at_times(&self) {
         match PUSHES.get() {
             0 => self.look(),
             left => PUSHES.set(left - 1),
@@ -57,7 +57,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     /// time, and who pushes to several queues in turn does not look at the same one always.
     #[cold]
     fn look(&self) {
-        let next = match self.shared.patrol_now_and_then() {
+        let next = match self.shared.check_peers_if_due() {
             true => 0,
             false => (2 * PASSED.get() + 1).min(15),
         };
@@ -73,7 +73,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         push: impl FnOnce(&[u8]) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
         self.may(Side::Producers)?;
-        self.look_around();
+        self.check_peers_at_times();
         let mut buffer = take_buffer();
         let pushed = C::with_bytes(item, &mut buffer, |bytes| {
             self.shared.check_size(bytes.len())?;
@@ -131,7 +131,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         }
     }
 
-    /// Pushes `bytes`, which were just refused for want of a place.
+    /// Pushes `bytes`, which were just refused for want of a slot.
     #[cold]
     fn push_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Refusal> {
         let shared = &self.shared;
@@ -190,7 +190,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     pub(super) fn pop_refused(&self, refusal: Refusal) -> TryPopError {
         match refusal {
             Refusal::NotNow => {
-                self.shared.patrol_now_and_then();
+                self.shared.check_peers_if_due();
                 TryPopError::Empty
             }
             Refusal::Closed => TryPopError::Closed,

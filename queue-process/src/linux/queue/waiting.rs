@@ -5,20 +5,20 @@ use crate::foreign::calmly;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::lock::Tries;
 use crate::linux::engine::storage::Storage;
-use crate::linux::wait::listener::Awaited;
-use crate::linux::wait::waker_thread::{Post, Watched};
+use crate::linux::wait::listener::WaitTarget;
+use crate::linux::wait::waker_thread::{Registration, WatchedQueue};
 use queue_core::event::Event;
 use queue_core::sync::{Deadline, spin};
 use std::sync::{Arc, Weak};
 
-impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
+impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     fn wait(&self, end: End, deadline: Deadline) -> bool {
         let awake = |is_time| {
             if is_time {
-                self.patrol(Tries::Endless);
+                self.check_peers(Tries::Endless);
             } else {
                 // Who is woken again and again, by signals say, sleeps no whole time.
-                self.patrol_now_and_then();
+                self.check_peers_if_due();
             }
         };
         let sleepers = self.sleepers(end);
@@ -38,15 +38,18 @@ impl<S: Storage + 'static> Awaited for Arc<Shared<S>> {
         self.waiting(end).event()
     }
 
-    fn arm(&self, end: End) -> bool {
+    fn prepare_async_wait(&self, end: End) -> bool {
         // In this order: who owes something wakes those who waited before.
-        self.engine.arm(end, self.waiting(end)).unwrap_or(false) && !owes(self, end)
+        self.engine
+            .prepare_async_wait(end, self.waiting(end))
+            .unwrap_or(false)
+            && !owes(self, end)
     }
 
-    fn post(&self, end: End) -> Option<Post> {
+    fn registration(&self, end: End) -> Option<Registration> {
         let queue: Weak<Shared<S>> = Arc::downgrade(self);
-        let queue: Weak<dyn Watched> = queue;
-        Post::new(&queue, self.engine.platform().bells(), end)
+        let queue: Weak<dyn WatchedQueue> = queue;
+        Registration::new(&queue, self.engine.platform().eventfds(), end)
     }
 }
 
@@ -55,14 +58,14 @@ fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
     end == End::Tail && shared.owed.is_some()
 }
 
-impl<S: Storage> Watched for Shared<S> {
-    fn patrol(&self) {
-        Self::patrol(self, Tries::Few);
+impl<S: Storage> WatchedQueue for Shared<S> {
+    fn check_peers(&self) {
+        Self::check_peers(self, Tries::Few);
     }
 
-    fn pass_on(&self, end: End) -> bool {
+    fn wake_futures(&self, end: End) -> bool {
         let list = self.waiting(end);
-        let passed = self.engine.pass_on(end, list, Tries::Few);
+        let passed = self.engine.wake_futures(end, list, Tries::Few);
         passed.unwrap_or_else(|_| {
             // Whoever tries now will meet the failure.
             calmly(|| list.event().notify_all());

@@ -1,4 +1,4 @@
-//! The bells of a queue.
+//! The eventfds by which the futures of a process learn that an end has moved.
 
 use crate::linux::engine::layout::End;
 use crate::sys;
@@ -8,25 +8,25 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// The bells of a queue: for each end a descriptor to which every ring is an event, for all
-/// processes that listen to it.
-pub(crate) type Bells = Arc<[OwnedFd; 2]>;
+/// The eventfds of a queue, one for each end: all processes that listen to it are notified by one
+/// write.
+pub(crate) type Eventfds = Arc<[OwnedFd; 2]>;
 
-/// A bell.
+/// A new eventfd.
 fn event() -> io::Result<OwnedFd> {
     let flags = EventfdFlags::CLOEXEC.union(EventfdFlags::NONBLOCK);
     sys::above_stdio(rustix::event::eventfd(0, flags)?)
 }
 
-/// Two bells.
-pub(crate) fn bells() -> Result<Bells, Failure> {
-    let bell = || event().map_err(|e| sys::refused("cannot create an event", e));
-    Ok(Arc::new([bell()?, bell()?]))
+/// Two new eventfds.
+pub(crate) fn eventfds() -> Result<Eventfds, Failure> {
+    let eventfd = || event().map_err(|e| sys::refused("cannot create an event", e));
+    Ok(Arc::new([eventfd()?, eventfd()?]))
 }
 
-/// The bell of one end.
-pub(crate) fn bell(bells: &Bells, end: End) -> BorrowedFd<'_> {
-    bells[match end {
+/// The eventfd of one end.
+pub(crate) fn eventfd(eventfds: &Eventfds, end: End) -> BorrowedFd<'_> {
+    eventfds[match end {
         End::Tail => 0,
         End::Head => 1,
     }]

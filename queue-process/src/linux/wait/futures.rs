@@ -1,15 +1,15 @@
 //! How the futures of a process wait for an end of an [`Engine`] to move.
 //!
-//! They stand in a [`WaitList`], in the order they came. A thread of their process listens
-//! to the bell of the end, and wakes one of them for each item (or place) that came since
+//! They wait in a [`WaitList`], in the order in which they came. The waker thread of their process
+//! listens to the eventfd of the end, and wakes one of them for each item (or slot) that came since
 //! it last looked: not all of them for each.
 //!
-//! 1. A future takes its place in the list, and then looks, under the lock of those who
-//!    would ring. If there is nothing it [arms](Engine::arm) the bell.
-//! 2. Whoever moves the end rings an armed bell and disarms it.
+//! 1. A future joins the list, and then looks, under the lock of those who would notify it. If
+//!    there is nothing it [says](Engine::prepare_async_wait) that a future waits.
+//! 2. Whoever moves the end while a future waits writes to the eventfd, and clears that flag.
 //! 3. The thread hears that, looks under the same lock what has come, and wakes futures once
 //!    it has given the lock back. If there are more it looks again, until nothing has come:
-//!    then it arms the bell anew.
+//!    then it sets the flag anew.
 //!
 //! What has come is told by the count of the end's cursor. `told` is up to where futures were
 //! told: where the count was when there was nothing, or when the thread last looked. So as
@@ -40,19 +40,19 @@ pub(crate) struct WaitList {
 }
 
 impl WaitList {
-    /// Where they stand.
+    /// Where they wait.
     pub(crate) fn event(&self) -> &Event {
         &self.event
     }
 }
 
 impl<S: Storage, P: Platform> Engine<S, P> {
-    /// Has the bell of `end` ring when that moves, for one who stands in `list`; false if
-    /// there is something to take already, or nothing will come.
+    /// Has the eventfd of `end` notified when that moves, for a future that waits in `list`; false
+    /// if there is something to take already, or nothing will come.
     ///
     /// # Errors
     /// If the queue is in need of repair, and that failed.
-    pub(crate) fn arm(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
+    pub(crate) fn prepare_async_wait(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
         let held = self.lock(end)?;
         if self.available(end, &held) != 0 || self.is_closed() {
             return Ok(false);
@@ -60,17 +60,22 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         // Relaxed, all: under this lock only.
         let count = held.state.cursor(Ordering::Relaxed).count;
         list.told.store(count, Ordering::Relaxed);
-        held.state.armed.store(1, Ordering::Relaxed);
+        held.state.async_waiting.store(1, Ordering::Relaxed);
         Ok(true)
     }
 
-    /// Wakes as many of `list` as there is news for at `end`, whose bell has rung, and has
-    /// that ring anew if others wait. False if it has to be called again for that: so many
+    /// Wakes as many of `list` as there is news for at `end`, whose eventfd was notified, and asks
+    /// to be notified anew if others wait. False if it has to be called again for that: so many
     /// tries for the lock of `end` were too few.
     ///
     /// # Errors
     /// If the queue is in need of repair, and that failed.
-    pub(crate) fn pass_on(&self, end: End, list: &WaitList, tries: Tries) -> Result<bool, Failure> {
+    pub(crate) fn wake_futures(
+        &self,
+        end: End,
+        list: &WaitList,
+        tries: Tries,
+    ) -> Result<bool, Failure> {
         loop {
             let Some(held) = self.lock_within(end, tries)? else {
                 return Ok(false);
@@ -82,10 +87,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             let came = came.min(self.available(end, &held));
             list.told.store(count, Ordering::Relaxed);
             let closed = self.is_closed();
-            // Who waits took its place before it last looked under this lock.
+            // Whoever waits joined the list before it last looked under this lock.
             let waits = list.event.has_waiting();
             if waits && came == 0 && !closed {
-                held.state.armed.store(1, Ordering::Relaxed);
+                held.state.async_waiting.store(1, Ordering::Relaxed);
             }
             if !waits || came == 0 && !closed {
                 return Ok(true);
@@ -97,7 +102,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             for _ in 0..came {
                 calmly(|| list.event.notify());
             }
-            // A future that comes from now on arms the bell itself.
+            // A future that comes from now on sets the flag itself.
             if !list.event.has_waiting() {
                 return Ok(true);
             }

@@ -1,6 +1,6 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
-use super::waker_thread::Post;
+use super::waker_thread::Registration;
 use crate::linux::engine::layout::End;
 use crate::sys::generation;
 use queue_core::event::{self, Event, Listen};
@@ -13,13 +13,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A queue, as far as waiting goes.
-pub(crate) trait Awaited: Send + Sync {
+pub(crate) trait WaitTarget: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
     fn glance(&self, end: End) -> usize;
     fn enough(&self) -> usize;
     fn event(&self, end: End) -> &Event;
-    fn arm(&self, end: End) -> bool;
-    fn post(&self, end: End) -> Option<Post>;
+    fn prepare_async_wait(&self, end: End) -> bool;
+    fn registration(&self, end: End) -> Option<Registration>;
 }
 
 /// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
@@ -27,11 +27,11 @@ pub(crate) trait Awaited: Send + Sync {
 ///
 /// It is no party to the queue until it is waited on: it then looks for itself, under
 /// the lock of those who would wake it, before it sleeps. Futures are woken in the order
-/// they were first polled, one for each item or place; one that is dropped after that
+/// they were first polled, one for each item or slot; one that is dropped after that
 /// wakes the next.
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct Listener<'a> {
-    queue: &'a dyn Awaited,
+    queue: &'a dyn WaitTarget,
     end: End,
     /// While it waits as a future.
     waiting: Option<Waiting<'a>>,
@@ -39,15 +39,15 @@ pub struct Listener<'a> {
 
 /// What a listener is that waits as a future.
 struct Waiting<'a> {
-    place: event::Listener<'a>,
+    waiter: event::Listener<'a>,
     /// None as long as the system gives no thread.
-    post: Option<Post>,
+    registration: Option<Registration>,
     /// The process that waits.
     generation: u32,
 }
 
 impl<'a> Listener<'a> {
-    pub(crate) fn new(queue: &'a dyn Awaited, end: End) -> Self {
+    pub(crate) fn new(queue: &'a dyn WaitTarget, end: End) -> Self {
         Self {
             queue,
             end,
@@ -98,21 +98,25 @@ impl Future for Listener<'_> {
         {
             return Poll::Ready(());
         }
-        let Waiting { place, post, .. } = waiting.get_or_insert_with(|| Waiting {
-            place: queue.event(*end).listen(),
-            post: None,
+        let Waiting {
+            waiter,
+            registration,
+            ..
+        } = waiting.get_or_insert_with(|| Waiting {
+            waiter: queue.event(*end).listen(),
+            registration: None,
             generation: generation(),
         });
-        let notified = Pin::new(place).poll(cx).is_ready();
+        let notified = Pin::new(waiter).poll(cx).is_ready();
         // At first, and as long as nobody would wake it, it looks for itself.
-        if notified || post.is_none() && !queue.arm(*end) {
+        if notified || registration.is_none() && !queue.prepare_async_wait(*end) {
             *waiting = None;
             return Poll::Ready(());
         }
-        if post.is_none() {
-            *post = queue.post(*end);
+        if registration.is_none() {
+            *registration = queue.registration(*end);
         }
-        if post.is_none() {
+        if registration.is_none() {
             // The system gives no thread just now: it must look again by itself.
             cx.waker().wake_by_ref();
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// What came of getting ready to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum PreparedWait {
     /// There is something to take: don't sleep.
     Ready,
     /// Sleep while the end's `moved` is this.
@@ -31,22 +31,22 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let other = self.control().end(end.other()).cursor(Ordering::Relaxed);
         match end {
             End::Tail => other.items_until(own),
-            End::Head => self.places(other, own),
+            End::Head => self.free_slots(other, own),
         }
     }
 
     /// Gets ready to sleep until `end` moves. `back` says that the caller has slept
-    /// already, and so may have been woken in the place of others.
+    /// already, and so may have been woken instead of others.
     ///
     /// # Errors
     /// If the queue is in need of repair, and that failed.
-    pub(crate) fn stand(&self, end: End, back: bool) -> Result<Standing, Failure> {
+    pub(crate) fn prepare_wait(&self, end: End, back: bool) -> Result<PreparedWait, Failure> {
         let held = self.lock(end)?;
         let state = held.state;
         let available = self.available(end, &held);
         if available == 0 && !self.is_closed() {
             state.waiting.store(1, Ordering::Relaxed);
-            return Ok(Standing::Asleep(state.wake_seq.load(Ordering::Relaxed)));
+            return Ok(PreparedWait::Asleep(state.wake_seq.load(Ordering::Relaxed)));
         }
         if back {
             // Others may sleep still: the next gets its wake now, or with the next move.
@@ -56,7 +56,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 self.platform().wake(&state.wake_seq, 1);
             }
         }
-        Ok(Standing::Ready)
+        Ok(PreparedWait::Ready)
     }
 
     /// Sleeps until there is something to take at `end`, or the queue closes, or `is_owed` says
@@ -76,10 +76,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let mut back = false;
         loop {
             // A failure: whoever tries now will meet it.
-            let Ok(Standing::Asleep(seen)) = self.stand(end, back) else {
+            let Ok(PreparedWait::Asleep(seen)) = self.prepare_wait(end, back) else {
                 return true;
             };
-            // After that: who owes something wakes those who stood before.
+            // After that: whoever owes something wakes those who got ready before.
             if is_owed() {
                 return true;
             }

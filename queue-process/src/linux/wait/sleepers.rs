@@ -1,7 +1,7 @@
 //! [`Sleepers`]: the threads of one process that sleep until an end of a queue moves.
 //!
-//! One of them is the leader: it looks again by itself every [`RECHECK_INTERVAL`](super::RECHECK_INTERVAL), whether
-//! somebody died, or a wake was lost with the dead, in the place of all. The others are its
+//! One of them is the leader: every [`RECHECK_INTERVAL`](super::RECHECK_INTERVAL) it checks for all
+//! of them whether a peer has died, or a wake was lost with it. The others are its
 //! followers: they sleep until they are woken, or until nobody leads. A leader that leaves, for
 //! it has got what it waited for, wakes one follower, which leads from then on; and so does
 //! any other that leaves while nobody leads, for it may have been woken for that.

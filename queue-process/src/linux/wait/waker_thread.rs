@@ -1,5 +1,5 @@
-//! The sentinel: a thread that listens to bells in the place of futures, and looks for the
-//! dead in their place.
+//! The waker thread: it listens to eventfds for the futures of its process, wakes them, and checks
+//! for them whether peers have died.
 //!
 //! There is one per process, and only while futures wait. It moves no items. A forked child,
 //! which has no thread of its parent's, has one of its own.
@@ -8,7 +8,7 @@
 //! has the lock of a queue, that queue is left for later.
 
 use super::RECHECK_INTERVAL;
-use super::eventfd::{Bells, bell};
+use super::eventfd::{Eventfds, eventfd};
 use crate::linux::engine::layout::End;
 use crate::sys::{PerProcess, above_stdio};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -21,36 +21,36 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// What the sentinel does for a queue. Neither waits long for another process.
-pub(crate) trait Watched: Send + Sync {
-    /// Looks for the dead.
-    fn patrol(&self);
+/// What the waker thread does for a queue. Neither waits long for another process.
+pub(crate) trait WatchedQueue: Send + Sync {
+    /// Checks whether peers have died.
+    fn check_peers(&self);
 
     /// Wakes futures that wait for `end`, as many as there is news for. False if it could not,
     /// and is to try again.
-    fn pass_on(&self, end: End) -> bool;
+    fn wake_futures(&self, end: End) -> bool;
 }
 
-/// A bell for which futures wait, or did of late.
-pub(super) struct Watch {
-    queue: Weak<dyn Watched>,
-    bells: Bells,
+/// An eventfd for which futures wait, or did of late.
+pub(super) struct Entry {
+    queue: Weak<dyn WatchedQueue>,
+    eventfds: Eventfds,
     end: End,
     /// How many wait.
-    posts: usize,
-    /// Whether one came since the last patrol: the next one may be about to.
+    registrations: usize,
+    /// Whether one came since the last check: the next one may be about to.
     used: bool,
-    /// Whether its ringing reaches the thread. If not (no descriptors left, say) the thread
+    /// Whether the thread is told of its events. If not (no descriptors left, say) the thread
     /// looks every few milliseconds.
     pub(super) heard: bool,
 }
 
 #[derive(Default)]
 pub(super) struct State {
-    /// By the number of the bell's descriptor, which no other has as long as it is open.
-    pub(super) watches: BTreeMap<RawFd, Watch>,
-    /// Hears the bells: each time that one rings, whether it still rings from before or
-    /// not, so that nobody has to silence it, and no process takes a ring from another.
+    /// By the number of the eventfd's descriptor, which no other has as long as it is open.
+    pub(super) entries: BTreeMap<RawFd, Entry>,
+    /// Hears the eventfds, edge-triggered: each write is an event, whether the count was zero or
+    /// not. So nobody has to clear it, and no process takes a notification from another.
     pub(super) epoll: Option<Arc<OwnedFd>>,
     runs: bool,
 }
@@ -59,13 +59,13 @@ impl State {
     /// Whether there is a thread, which is started if there is none.
     fn has_thread(&mut self) -> bool {
         if !self.runs {
-            let thread = std::thread::Builder::new().name("queue-sentinel".into());
-            self.runs = thread.spawn(|| sentinel().run()).is_ok();
+            let thread = std::thread::Builder::new().name("queue-waker".into());
+            self.runs = thread.spawn(|| waker_thread().run()).is_ok();
         }
         self.runs
     }
 
-    /// Has all bells reach the thread, as far as the system allows: whether they do.
+    /// Has all eventfds reach the thread, as far as the system allows: whether they do.
     fn hear(&mut self) -> bool {
         if self.epoll.is_none() {
             let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(io::Error::from);
@@ -74,82 +74,86 @@ impl State {
         let Some(epoll) = &self.epoll else {
             return false;
         };
-        for (number, watch) in &mut self.watches {
-            if !watch.heard {
+        for (number, entry) in &mut self.entries {
+            if !entry.heard {
                 let data = EventData::new_u64(*number as u64);
                 let each_ring = EventFlags::IN | EventFlags::ET;
-                let added = epoll::add(epoll, bell(&watch.bells, watch.end), data, each_ring);
-                watch.heard = added.is_ok();
+                let added = epoll::add(epoll, eventfd(&entry.eventfds, entry.end), data, each_ring);
+                entry.heard = added.is_ok();
             }
         }
-        self.watches.values().all(|watch| watch.heard)
+        self.entries.values().all(|entry| entry.heard)
     }
 
-    /// Ends the watch for the bell of that number; to be dropped after the lock.
-    fn remove(&mut self, number: RawFd) -> Option<Watch> {
-        let watch = self.watches.remove(&number)?;
+    /// Removes the entry of the eventfd of that number; to be dropped after the lock.
+    fn remove(&mut self, number: RawFd) -> Option<Entry> {
+        let entry = self.entries.remove(&number)?;
         if let Some(epoll) = &self.epoll {
-            // To close the bell would not do, for other processes have it open.
-            let _ = epoll::delete(epoll, bell(&watch.bells, watch.end));
+            // To close the eventfd would not do, for other processes have it open.
+            let _ = epoll::delete(epoll, eventfd(&entry.eventfds, entry.end));
         }
-        Some(watch)
+        Some(entry)
     }
 }
 
 #[derive(Default)]
-pub(super) struct Sentinel {
+pub(super) struct WakerThread {
     pub(super) state: Mutex<State>,
 }
 
 /// That of this process.
-pub(super) fn sentinel() -> &'static Sentinel {
-    static SENTINEL: PerProcess<Sentinel> = PerProcess::new();
-    SENTINEL.get_or(Sentinel::default)
+pub(super) fn waker_thread() -> &'static WakerThread {
+    static WAKER_THREAD: PerProcess<WakerThread> = PerProcess::new();
+    WAKER_THREAD.get_or(WakerThread::default)
 }
 
-/// After how long it looks again where a bell does not reach it, or a queue could not be told:
+/// After how long it looks again where an eventfd does not reach it, or a queue could not be told:
 /// whoever has the lock may only have lost its processor for a moment.
 pub(super) const SOON: Duration = Duration::from_millis(4);
 
 /// How long it stays without work before its thread ends.
 pub(super) const IDLE: Duration = Duration::from_secs(2);
 
-/// A place at the sentinel, given up when dropped.
+/// A registration at the waker thread, given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Post {
-    bell: RawFd,
+pub(crate) struct Registration {
+    eventfd: RawFd,
 }
 
-impl Post {
-    /// Has `queue`, of which all these bells are, looked after from now on, and told when
-    /// the bell of `end` rings, or has before. `None` if the system gives no thread.
-    pub(crate) fn new(queue: &Weak<dyn Watched>, bells: &Bells, end: End) -> Option<Self> {
-        let number = bell(bells, end).as_raw_fd();
-        let mut state = sentinel().lock();
+impl Registration {
+    /// Has `queue`, of which all these eventfds are, looked after from now on, and told when
+    /// the eventfd of `end` is notified, or was before. `None` if the system gives no thread.
+    pub(crate) fn new(
+        queue: &Weak<dyn WatchedQueue>,
+        eventfds: &Eventfds,
+        end: End,
+    ) -> Option<Self> {
+        let number = eventfd(eventfds, end).as_raw_fd();
+        let mut state = waker_thread().lock();
         if !state.has_thread() {
             return None;
         }
-        let watch = state.watches.entry(number).or_insert_with(|| Watch {
+        let entry = state.entries.entry(number).or_insert_with(|| Entry {
             queue: queue.clone(),
-            bells: bells.clone(),
+            eventfds: eventfds.clone(),
             end,
-            posts: 0,
+            registrations: 0,
             used: true,
             heard: false,
         });
-        watch.posts += 1;
-        watch.used = true;
-        if !watch.heard {
+        entry.registrations += 1;
+        entry.used = true;
+        if !entry.heard {
             state.hear();
         }
-        Some(Self { bell: number })
+        Some(Self { eventfd: number })
     }
 }
 
-impl Drop for Post {
+impl Drop for Registration {
     fn drop(&mut self) {
-        if let Some(watch) = sentinel().lock().watches.get_mut(&self.bell) {
-            watch.posts -= 1;
+        if let Some(entry) = waker_thread().lock().entries.get_mut(&self.eventfd) {
+            entry.registrations -= 1;
         }
     }
 }
@@ -158,44 +162,45 @@ thread_local! {
     static IS_THIS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is the sentinel's, which is not to wait.
+/// Whether the calling thread is the waker thread, which is not to wait.
 pub(crate) fn is_this_thread() -> bool {
     IS_THIS.get()
 }
 
-/// Forgets the queue whose bells these are, which nobody waits for any more.
-pub(crate) fn forget(bells: &Bells) {
-    let mut state = sentinel().lock();
-    let watches = [End::Tail, End::Head].map(|end| state.remove(bell(bells, end).as_raw_fd()));
+/// Forgets the queue whose eventfds these are, which nobody waits for any more.
+pub(crate) fn forget(eventfds: &Eventfds) {
+    let mut state = waker_thread().lock();
+    let entries =
+        [End::Tail, End::Head].map(|end| state.remove(eventfd(eventfds, end).as_raw_fd()));
     drop(state);
-    drop(watches);
+    drop(entries);
 }
 
 /// Something to tell the queue, with no lock held.
-type News = (Weak<dyn Watched>, End);
+type News = (Weak<dyn WatchedQueue>, End);
 
-impl Sentinel {
+impl WakerThread {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
         IS_THIS.set(true);
-        let (mut patrolled, mut busy) = (Instant::now(), Instant::now());
+        let (mut last_check, mut busy) = (Instant::now(), Instant::now());
         let mut slice = RECHECK_INTERVAL;
         loop {
             let rung = self.wait(slice);
-            if !tell(rung, Watched::pass_on) {
+            if !tell(rung, WatchedQueue::wake_futures) {
                 slice = SOON;
             }
-            if patrolled.elapsed() < slice {
+            if last_check.elapsed() < slice {
                 continue;
             }
-            slice = self.patrol();
-            patrolled = Instant::now();
+            slice = self.check_peers();
+            last_check = Instant::now();
             let mut state = self.lock();
-            if !state.watches.is_empty() {
-                busy = patrolled;
+            if !state.entries.is_empty() {
+                busy = last_check;
             } else if busy.elapsed() > IDLE {
                 state.runs = false;
                 return;
@@ -203,7 +208,7 @@ impl Sentinel {
         }
     }
 
-    /// Waits until bells ring, or for `slice`: the queues of those that rang.
+    /// Waits until eventfds are notified, or for `slice`: the queues of those that were.
     pub(super) fn wait(&self, slice: Duration) -> Vec<News> {
         let epoll = self.lock().epoll.clone();
         let Some(epoll) = epoll else {
@@ -217,31 +222,31 @@ impl Sentinel {
         };
         let state = self.lock();
         rung.iter()
-            .filter_map(|event| state.watches.get(&(event.data.u64() as RawFd)))
-            .map(|watch| (watch.queue.clone(), watch.end))
+            .filter_map(|event| state.entries.get(&(event.data.u64() as RawFd)))
+            .map(|entry| (entry.queue.clone(), entry.end))
             .collect()
     }
 
-    /// Looks for the dead, and at what may have come unheard; how long until the next time.
-    pub(super) fn patrol(&self) -> Duration {
+    /// Checks the peers, and looks at what may have come unheard; how long until the next time.
+    pub(super) fn check_peers(&self) -> Duration {
         let mut state = self.lock();
-        let unused = (state.watches.iter_mut()).filter_map(|(number, watch)| {
-            (watch.posts == 0 && !take(&mut watch.used)).then_some(*number)
+        let unused = (state.entries.iter_mut()).filter_map(|(number, entry)| {
+            (entry.registrations == 0 && !take(&mut entry.used)).then_some(*number)
         });
         let unused: Vec<_> = unused.collect();
         let unused: Vec<_> = (unused.into_iter())
             .map(|number| state.remove(number))
             .collect();
         let heard = state.hear();
-        let watched = (state.watches.values()).filter(|watch| watch.posts > 0);
+        let watched = (state.entries.values()).filter(|entry| entry.registrations > 0);
         let watched = watched
-            .map(|watch| (watch.queue.clone(), watch.end))
+            .map(|entry| (entry.queue.clone(), entry.end))
             .collect();
         drop(state);
         drop(unused);
         let told = tell(watched, |queue, end| {
-            queue.patrol();
-            queue.pass_on(end)
+            queue.check_peers();
+            queue.wake_futures(end)
         });
         if heard && told {
             RECHECK_INTERVAL
@@ -252,7 +257,7 @@ impl Sentinel {
 }
 
 /// Tells the queues that are still there; whether all could be told.
-fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn Watched + 'static), End) -> bool) -> bool {
+fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn WatchedQueue + 'static), End) -> bool) -> bool {
     let mut all = true;
     for (queue, end) in news {
         if let Some(queue) = queue.upgrade() {

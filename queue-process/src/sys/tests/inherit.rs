@@ -18,11 +18,11 @@ fn a_child_inherits_what_was_left_and_nothing_else() {
     let kept = file();
     let first = memfd_create("inherit", MemfdFlags::CLOEXEC).unwrap();
     let fds = [&first, &kept].map(AsFd::as_fd);
-    let pass_on = |_: BorrowedFd<'_>, more: &mut [OwnedFd; 2]| {
+    let wake_futures = |_: BorrowedFd<'_>, more: &mut [OwnedFd; 2]| {
         let mut more = more.iter();
         more.try_for_each(|fd| Ok(fcntl_setfd(fd, FdFlags::empty())?))
     };
-    let (numbers, left) = leave(&mut command, &fds, pass_on).unwrap();
+    let (numbers, left) = leave(&mut command, &fds, wake_futures).unwrap();
     for fd in &numbers {
         // SAFETY: owned by the command, which lives.
         let flags = fcntl_getfd(unsafe { BorrowedFd::borrow_raw(*fd) }).unwrap();

@@ -50,7 +50,7 @@ impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for World<F> {
     }
     fn call(&self, _: &AtomicU32) {}
     fn wake(&self, _: &Word32, _: u32) {}
-    fn ring(&self, _: End) {}
+    fn notify_futures(&self, _: End) {}
 }
 
 /// The clock goes round soon.

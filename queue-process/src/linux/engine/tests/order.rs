@@ -95,7 +95,7 @@ impl Platform for Onlooker {
         let end = if tail { End::Tail } else { End::Head };
         self.0.happens(What::Wake(end, sleepers));
     }
-    fn ring(&self, end: End) {
+    fn notify_futures(&self, end: End) {
         self.0.happens(What::Ring(end));
     }
 }
@@ -155,7 +155,7 @@ impl Storage for Onlooker {
     }
 }
 
-/// A queue of two places with so many items, for either end of which a thread and a future
+/// A queue of two slots with so many items, for either end of which a thread and a future
 /// wait.
 fn queue(items: u32) -> (Arc<World>, Engine<Onlooker, Onlooker>) {
     let world = Arc::<World>::default();
@@ -166,7 +166,7 @@ fn queue(items: u32) -> (Arc<World>, Engine<Onlooker, Onlooker>) {
     }
     for state in [&world.control.tail, &world.control.head] {
         state.waiting.store(1, Relaxed);
-        state.armed.store(1, Relaxed);
+        state.async_waiting.store(1, Relaxed);
     }
     world.seen();
     (world, engine)
@@ -180,7 +180,7 @@ fn batch() -> Batch {
     batch
 }
 
-/// All in its order: what is written or read, the bell, the end with its lock, the sleeper.
+/// All in its order: what is written or read, the eventfd, the end with its lock, the sleeper.
 #[test]
 fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
     type Verb = fn(&Engine<Onlooker, Onlooker>);
@@ -234,7 +234,7 @@ fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
         ];
         assert_eq!(world.seen(), expected, "{moves:?} {items}");
         let state = world.control.end(end);
-        let flags = [&state.waiting, &state.armed].map(|flag| flag.load(Relaxed));
+        let flags = [&state.waiting, &state.async_waiting].map(|flag| flag.load(Relaxed));
         assert_eq!((flags, state.wake_seq.load(Relaxed)), ([0; 2], 1));
         verb_again(&queue, &world, pops);
     }

@@ -252,9 +252,9 @@ fn strange_descriptors_are_refused() {
 }
 
 /// Wakes by a message.
-struct Bell(mpsc::SyncSender<()>);
+struct Eventfd(mpsc::SyncSender<()>);
 
-impl Wake for Bell {
+impl Wake for Eventfd {
     fn wake(self: Arc<Self>) {
         let _ = self.0.try_send(());
     }
@@ -329,7 +329,7 @@ fn a_repair_tells_who_waits() {
     let dead = another(&queue);
 
     let (told, tidings) = mpsc::sync_channel(1);
-    let waker = Waker::from(Arc::new(Bell(told)));
+    let waker = Waker::from(Arc::new(Eventfd(told)));
     let mut cx = Context::from_waker(&waker);
     let mut waiting = pin!(queue.pop_async());
     assert!(waiting.as_mut().poll(&mut cx).is_pending());
@@ -349,7 +349,7 @@ fn a_death_tells_who_waits() {
     let dead = another(&queue);
 
     let (told, tidings) = mpsc::sync_channel(1);
-    let waker = Waker::from(Arc::new(Bell(told)));
+    let waker = Waker::from(Arc::new(Eventfd(told)));
     let mut cx = Context::from_waker(&waker);
     let mut waiting = pin!(queue.pop_async());
     assert!(waiting.as_mut().poll(&mut cx).is_pending());

@@ -45,7 +45,7 @@ impl Lie {
             small.extend([
                 &state.poisoned,
                 &state.waiting,
-                &state.armed,
+                &state.async_waiting,
                 &state.wake_seq.0,
             ]);
             large.extend([&state.cached, &state.published.cursor]);

@@ -8,7 +8,7 @@ use crate::linux::queue::format;
 use crate::linux::queue::handle::{Handle, Parts};
 use crate::linux::queue::header::Page;
 use crate::linux::wait::RECHECK_INTERVAL;
-use crate::linux::wait::eventfd::bells;
+use crate::linux::wait::eventfd::eventfds;
 use crate::sys::Mapping;
 use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};
@@ -58,8 +58,8 @@ fn what_is_too_small_is_no_queue() {
         assert_eq!(opened.err().unwrap().kind(), FailureKind::Corrupt);
     };
     let with = |mapping: &Mapping| {
-        let bells = bells().unwrap();
-        let fds = [mapping.file(), bells[0].as_fd(), bells[1].as_fd()];
+        let eventfds = eventfds().unwrap();
+        let fds = [mapping.file(), eventfds[0].as_fd(), eventfds[1].as_fd()];
         fds.map(|fd| fd.try_clone_to_owned().unwrap()).into()
     };
     corrupt(with(&Mapping::create("no page", 4096, 4096).unwrap()));
@@ -111,9 +111,9 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
             linux.leave(Side::Producers);
             let now = linux.now();
             shared
-                .patrolled
+                .last_check
                 .store(now.wrapping_sub(ago), Ordering::Relaxed);
-            shared.patrol_now_and_then();
+            shared.check_peers_if_due();
             if linux.now() == now {
                 assert_eq!(queue.is_closed(), due, "{ago} ms after the last look");
                 break;
@@ -133,7 +133,7 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
     assert!((0..100).all(|_| push()));
     linux.leave(Side::Consumers);
     let long_ago = linux.now().wrapping_sub(1000);
-    shared.patrolled.store(long_ago, Ordering::Relaxed);
+    shared.last_check.store(long_ago, Ordering::Relaxed);
     assert!((0..100).take_while(|_| push()).count() < 20);
     assert!(queue.is_closed());
 }

@@ -5,8 +5,8 @@ use crate::linux::engine::platform::Platform;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::header::Page;
 use crate::linux::queue::platform::*;
-use crate::linux::wait::eventfd::bell;
-use crate::linux::wait::eventfd::bells;
+use crate::linux::wait::eventfd::eventfd;
+use crate::linux::wait::eventfd::eventfds;
 use crate::sys::Mapping;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ fn linux() -> Linux {
     let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
     let registry = &Page::of(&mapping).registry;
     let membership = registry.register(mapping.file(), Sides::BOTH).unwrap();
-    Linux::new(mapping, membership, Sides::BOTH, bells().unwrap())
+    Linux::new(mapping, membership, Sides::BOTH, eventfds().unwrap())
 }
 
-/// How often it has rung.
+/// How often it was notified.
 fn rings(linux: &Linux, end: End) -> u64 {
     let mut count = [0; 8];
-    let _ = rustix::io::read(bell(linux.bells(), end), &mut count);
+    let _ = rustix::io::read(eventfd(linux.eventfds(), end), &mut count);
     u64::from_ne_bytes(count)
 }
 
@@ -62,13 +62,13 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
 fn each_end_has_a_bell() {
     let linux = linux();
     for (end, other) in [(End::Tail, End::Head), (End::Head, End::Tail)] {
-        linux.ring(end);
-        linux.ring(end);
+        linux.notify_futures(end);
+        linux.notify_futures(end);
         assert_eq!((rings(&linux, end), rings(&linux, other)), (2, 0));
         // As often as it can.
         let full = u64::MAX - 1;
-        rustix::io::write(bell(linux.bells(), end), &full.to_ne_bytes()).unwrap();
-        linux.ring(end);
+        rustix::io::write(eventfd(linux.eventfds(), end), &full.to_ne_bytes()).unwrap();
+        linux.notify_futures(end);
         assert_eq!(rings(&linux, end), 1, "it rings anew");
     }
 }

@@ -10,42 +10,57 @@ use queue_core::sync::atomic::Ordering;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-fn is_woken(place: &mut Listener<'_>) -> bool {
+fn is_woken(waiter: &mut Listener<'_>) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
-    Pin::new(place).poll(&mut cx) == Poll::Ready(())
+    Pin::new(waiter).poll(&mut cx) == Poll::Ready(())
 }
 
 #[test]
 fn who_finds_something_does_not_wait() {
     let queue = ShmQueue::<u8>::bounded(1);
     let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-    let armed = |end| engine.control().end(end).armed.load(Ordering::Relaxed);
-    assert!(engine.arm(End::Tail, &list).unwrap());
-    assert!(!engine.arm(End::Head, &list).unwrap(), "there is a place");
-    assert_eq!((armed(End::Tail), armed(End::Head)), (1, 0));
+    let async_waiting = |end| {
+        engine
+            .control()
+            .end(end)
+            .async_waiting
+            .load(Ordering::Relaxed)
+    };
+    assert!(engine.prepare_async_wait(End::Tail, &list).unwrap());
+    assert!(
+        !engine.prepare_async_wait(End::Head, &list).unwrap(),
+        "there is a waiter"
+    );
+    assert_eq!((async_waiting(End::Tail), async_waiting(End::Head)), (1, 0));
     queue.try_push(1).unwrap();
-    assert_eq!(armed(End::Tail), 0, "it rang");
-    assert!(!engine.arm(End::Tail, &list).unwrap(), "there is an item");
-    assert!(engine.arm(End::Head, &list).unwrap());
+    assert_eq!(async_waiting(End::Tail), 0, "it rang");
+    assert!(
+        !engine.prepare_async_wait(End::Tail, &list).unwrap(),
+        "there is an item"
+    );
+    assert!(engine.prepare_async_wait(End::Head, &list).unwrap());
     queue.close();
-    assert!(!engine.arm(End::Head, &list).unwrap(), "closed");
+    assert!(
+        !engine.prepare_async_wait(End::Head, &list).unwrap(),
+        "closed"
+    );
 }
 
 #[test]
 fn one_is_woken_for_each_item_in_order() {
     let queue = ShmQueue::<u8>::bounded(8);
     let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-    let mut places = [(); 5].map(|()| list.event.listen());
-    assert!(engine.arm(End::Tail, &list).unwrap());
+    let mut waiters = [(); 5].map(|()| list.event.listen());
+    assert!(engine.prepare_async_wait(End::Tail, &list).unwrap());
     let mut woken = |items: &[u8]| {
         items.iter().for_each(|item| queue.try_push(*item).unwrap());
-        assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
-        let woken = places
+        assert!(engine.wake_futures(End::Tail, &list, Tries::Few).unwrap());
+        let woken = waiters
             .iter_mut()
             .map(is_woken)
             .filter(|woken| *woken)
             .count();
-        assert!((0..woken).all(|at| is_woken(&mut places[at])), "in order");
+        assert!((0..woken).all(|at| is_woken(&mut waiters[at])), "in order");
         woken
     };
     assert_eq!(woken(&[]), 0);
@@ -64,14 +79,14 @@ fn one_is_woken_for_each_item_in_order() {
 fn the_bell_is_armed_as_long_as_somebody_waits() {
     let queue = ShmQueue::<u8>::bounded(8);
     let (engine, list) = (&queue.0.shared().engine, WaitList::default());
-    let armed = || engine.control().tail.armed.load(Ordering::Relaxed) != 0;
-    let places = [(); 2].map(|()| list.event.listen());
-    assert!(engine.arm(End::Tail, &list).unwrap());
+    let async_waiting = || engine.control().tail.async_waiting.load(Ordering::Relaxed) != 0;
+    let waiters = [(); 2].map(|()| list.event.listen());
+    assert!(engine.prepare_async_wait(End::Tail, &list).unwrap());
     for left in [true, false, false] {
         queue.try_push(1).unwrap();
-        assert!(!armed(), "it rang");
-        assert!(engine.pass_on(End::Tail, &list, Tries::Few).unwrap());
-        assert_eq!(armed(), left, "somebody waits still");
+        assert!(!async_waiting(), "it rang");
+        assert!(engine.wake_futures(End::Tail, &list, Tries::Few).unwrap());
+        assert_eq!(async_waiting(), left, "somebody waits still");
     }
-    drop(places);
+    drop(waiters);
 }

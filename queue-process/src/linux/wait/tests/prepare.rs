@@ -6,24 +6,24 @@ use crate::linux::wait::prepare::*;
 use queue_core::Queue;
 use queue_core::sync::atomic::Ordering;
 
-/// What the flag of sleepers and the word they sleep on say after somebody stood at `end`
-/// of a queue of three places with so many items, back or not; and what came of it.
-fn stood(items: u8, end: End, back: bool) -> (Standing, u32, u32) {
+/// What the flag of sleepers and the word they sleep on say after somebody got ready to wait for `end`
+/// of a queue of three slots with so many items, back or not; and what came of it.
+fn stood(items: u8, end: End, back: bool) -> (PreparedWait, u32, u32) {
     let queue = ShmQueue::<u8>::bounded(3);
     (0..items).for_each(|item| queue.try_push(item).unwrap());
     let engine = &queue.0.shared().engine;
     let state = engine.control().end(end);
     state.wake_seq.store(7, Ordering::Relaxed);
-    let standing = engine.stand(end, back).unwrap();
+    let prepared = engine.prepare_wait(end, back).unwrap();
     let word = |word: &crate::sys::Word32| word.load(Ordering::Relaxed);
-    (standing, word(&state.waiting), word(&state.wake_seq))
+    (prepared, word(&state.waiting), word(&state.wake_seq))
 }
 
 #[test]
 fn who_finds_nothing_sleeps_and_says_so() {
     for back in [false, true] {
-        assert_eq!(stood(0, End::Tail, back), (Standing::Asleep(7), 1, 7));
-        assert_eq!(stood(3, End::Head, back), (Standing::Asleep(7), 1, 7));
+        assert_eq!(stood(0, End::Tail, back), (PreparedWait::Asleep(7), 1, 7));
+        assert_eq!(stood(3, End::Head, back), (PreparedWait::Asleep(7), 1, 7));
     }
 }
 
@@ -35,14 +35,14 @@ fn who_finds_something_takes_it_and_passes_the_wake_on() {
         (2, End::Head),
         (0, End::Head),
     ] {
-        assert_eq!(stood(items, end, false), (Standing::Ready, 0, 7));
+        assert_eq!(stood(items, end, false), (PreparedWait::Ready, 0, 7));
     }
     // There is one: the others are woken with the next. There are more: one is, now.
     for (items, end) in [(1, End::Tail), (2, End::Head)] {
-        assert_eq!(stood(items, end, true), (Standing::Ready, 1, 7));
+        assert_eq!(stood(items, end, true), (PreparedWait::Ready, 1, 7));
     }
     for (items, end) in [(2, End::Tail), (1, End::Head), (0, End::Head)] {
-        assert_eq!(stood(items, end, true), (Standing::Ready, 0, 8));
+        assert_eq!(stood(items, end, true), (PreparedWait::Ready, 0, 8));
     }
 }
 
@@ -52,6 +52,9 @@ fn nobody_sleeps_at_the_end() {
     queue.close();
     let engine = &queue.0.shared().engine;
     for end in [End::Tail, End::Head] {
-        assert_eq!(engine.stand(end, false).unwrap(), Standing::Ready);
+        assert_eq!(
+            engine.prepare_wait(end, false).unwrap(),
+            PreparedWait::Ready
+        );
     }
 }

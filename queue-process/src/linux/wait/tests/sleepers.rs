@@ -46,7 +46,7 @@ impl Platform for System {
         self.called.fetch_add(1, Ordering::Relaxed);
     }
     fn wake(&self, _: &Word32, _: u32) {}
-    fn ring(&self, _: End) {}
+    fn notify_futures(&self, _: End) {}
 }
 
 #[test]

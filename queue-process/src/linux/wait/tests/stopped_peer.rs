@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(20);
 const NAME: &str = "STOPPED";
 
 /// Stops with the lock of an end of the queue in its hands, if this process was started for
-/// that. It rings the bell before, as whoever pushes does.
+/// that. It notifies the eventfd before, as whoever pushes does.
 fn was_started_to_stop() -> bool {
     let Ok(queue) = ShmQueue::<u8>::from_parent(NAME) else {
         return false;
@@ -71,9 +71,9 @@ fn popped(queue: &ShmQueue<u8>) -> Receiver<u8> {
         let popped = runtime.unwrap().block_on(popper.pop_async());
         let _ = tell.send(popped.unwrap());
     });
-    let armed = &queue.0.shared().engine.control().tail.armed;
+    let async_waiting = &queue.0.shared().engine.control().tail.async_waiting;
     let begun = Instant::now();
-    while armed.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+    while async_waiting.load(std::sync::atomic::Ordering::Relaxed) == 0 {
         assert!(begun.elapsed() < LONG, "it does not wait");
         thread::yield_now();
     }
@@ -89,11 +89,11 @@ fn the_futures_of_one_queue_do_not_wait_for_a_process_that_stopped_in_another() 
     let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4));
     let waits = popped(&stuck);
     let stopped = Stopped::start(&stuck, None, TEST);
-    // Longer than from one patrol to the next.
+    // Longer than from one check of the peers to the next.
     for n in 0..10 {
         let waits = popped(&other);
         other.push(n).unwrap();
-        assert_eq!(waits.recv_timeout(LONG), Ok(n), "it hears no bell");
+        assert_eq!(waits.recv_timeout(LONG), Ok(n), "it hears no eventfd");
         thread::sleep(crate::linux::wait::RECHECK_INTERVAL / 4);
     }
     assert!(waits.try_recv().is_err());

@@ -2,8 +2,8 @@
 
 use crate::linux::engine::layout::End;
 use crate::linux::wait::RECHECK_INTERVAL;
-use crate::linux::wait::eventfd::bells;
-use crate::linux::wait::eventfd::{Bells, bell};
+use crate::linux::wait::eventfd::eventfds;
+use crate::linux::wait::eventfd::{Eventfds, eventfd};
 use crate::linux::wait::waker_thread::*;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,43 +11,43 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A queue that counts its patrols, and says when a bell rang.
+/// A queue that counts how often its peers are checked, and says when an eventfd was notified.
 struct Queue {
-    patrols: AtomicU32,
+    checks: AtomicU32,
     rung: Sender<(End, Instant)>,
 }
 
 impl Queue {
     fn new() -> (Arc<Self>, Receiver<(End, Instant)>) {
         let (rung, heard) = mpsc::channel();
-        let patrols = AtomicU32::new(0);
-        (Arc::new(Self { patrols, rung }), heard)
+        let checks = AtomicU32::new(0);
+        (Arc::new(Self { checks, rung }), heard)
     }
 
-    fn patrols(&self) -> u32 {
-        self.patrols.load(Ordering::Relaxed)
+    fn checks(&self) -> u32 {
+        self.checks.load(Ordering::Relaxed)
     }
 }
 
-impl Watched for Queue {
-    fn patrol(&self) {
-        self.patrols.fetch_add(1, Ordering::Relaxed);
+impl WatchedQueue for Queue {
+    fn check_peers(&self) {
+        self.checks.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn pass_on(&self, end: End) -> bool {
+    fn wake_futures(&self, end: End) -> bool {
         let _ = self.rung.send((end, Instant::now()));
         true
     }
 }
 
-/// Waits for the bell of that end.
-fn post(queue: &Arc<Queue>, bells: &Bells, end: End) -> Post {
-    let queue: Arc<dyn Watched> = queue.clone();
-    Post::new(&Arc::downgrade(&queue), bells, end).expect("a thread")
+/// Waits for the eventfd of that end.
+fn registration(queue: &Arc<Queue>, eventfds: &Eventfds, end: End) -> Registration {
+    let queue: Arc<dyn WatchedQueue> = queue.clone();
+    Registration::new(&Arc::downgrade(&queue), eventfds, end).expect("a thread")
 }
 
-fn ring(bells: &Bells, end: End) {
-    rustix::io::write(bell(bells, end), &1u64.to_ne_bytes()).unwrap();
+fn ring(eventfds: &Eventfds, end: End) {
+    rustix::io::write(eventfd(eventfds, end), &1u64.to_ne_bytes()).unwrap();
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -55,81 +55,81 @@ const LONG: Duration = Duration::from_secs(20);
 #[test]
 fn it_patrols_as_long_as_somebody_waits() {
     let (queue, _heard) = Queue::new();
-    let post = post(&queue, &bells().unwrap(), End::Tail);
+    let registration = registration(&queue, &eventfds().unwrap(), End::Tail);
     let begun = Instant::now();
-    while queue.patrols() < 3 {
+    while queue.checks() < 3 {
         assert!(begun.elapsed() < LONG, "the dead are not found");
         std::thread::sleep(Duration::from_millis(1));
     }
-    drop(post);
+    drop(registration);
     // It may be at the last one right now, or late on a busy machine.
     let begun = Instant::now();
-    let mut last = queue.patrols();
+    let mut last = queue.checks();
     loop {
         std::thread::sleep(3 * RECHECK_INTERVAL);
-        let patrols = queue.patrols();
-        if patrols == last {
+        let checks = queue.checks();
+        if checks == last {
             break;
         }
         assert!(begun.elapsed() < LONG, "nobody waits any more");
-        last = patrols;
+        last = checks;
     }
 }
 
-/// How many bells the sentinel hears of these.
-fn watched(bells: &Bells) -> usize {
-    let state = sentinel().lock();
-    let ends = [End::Tail, End::Head].map(|end| bell(bells, end).as_raw_fd());
-    let watches = ends.iter().filter_map(|number| state.watches.get(number));
-    watches.filter(|watch| watch.heard).count()
+/// How many of these eventfds the waker thread hears.
+fn watched(eventfds: &Eventfds) -> usize {
+    let state = waker_thread().lock();
+    let ends = [End::Tail, End::Head].map(|end| eventfd(eventfds, end).as_raw_fd());
+    let entries = ends.iter().filter_map(|number| state.entries.get(number));
+    entries.filter(|entry| entry.heard).count()
 }
 
 #[test]
 fn a_queue_is_forgotten_at_once_and_one_for_which_nobody_waits_soon() {
     let (queue, _heard) = Queue::new();
-    let bells = bells().unwrap();
-    let post = post(&queue, &bells, End::Tail);
-    assert_eq!(watched(&bells), 1);
-    forget(&bells);
-    assert_eq!(watched(&bells), 0);
-    drop(post);
-    drop(self::post(&queue, &bells, End::Head));
-    assert_eq!(watched(&bells), 1, "another may come");
+    let eventfds = eventfds().unwrap();
+    let registration = registration(&queue, &eventfds, End::Tail);
+    assert_eq!(watched(&eventfds), 1);
+    forget(&eventfds);
+    assert_eq!(watched(&eventfds), 0);
+    drop(registration);
+    drop(self::registration(&queue, &eventfds, End::Head));
+    assert_eq!(watched(&eventfds), 1, "another may come");
     let begun = Instant::now();
-    while watched(&bells) > 0 {
+    while watched(&eventfds) > 0 {
         assert!(begun.elapsed() < LONG, "for ever");
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(Arc::strong_count(&bells), 1);
+    assert_eq!(Arc::strong_count(&eventfds), 1);
 }
 
 #[test]
 fn without_an_epoll_set_it_sleeps() {
-    let sentinel = Sentinel {
+    let waker_thread = WakerThread {
         state: Mutex::new(State::default()),
     };
     let begun = Instant::now();
-    assert!(sentinel.wait(SOON).is_empty());
+    assert!(waker_thread.wait(SOON).is_empty());
     assert!(begun.elapsed() >= SOON);
     // And makes one as soon as it can.
-    assert_eq!(sentinel.patrol(), RECHECK_INTERVAL);
-    assert!(sentinel.lock().epoll.is_some());
+    assert_eq!(waker_thread.check_peers(), RECHECK_INTERVAL);
+    assert!(waker_thread.lock().epoll.is_some());
 }
 
-/// Whether the sentinel's thread lives.
+/// Whether the waker thread lives.
 fn lives() -> bool {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
     tasks.flatten().any(|task| {
         let name = name(task).unwrap_or_default();
-        name.trim_end() == "queue-sentinel"
+        name.trim_end() == "queue-waker"
     })
 }
 
 /// In a process of its own, where nobody else waits.
 #[test]
 fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
-    const ALONE: &str = "SENTINEL_ALONE";
+    const ALONE: &str = "WAKER_THREAD_ALONE";
     if std::env::var_os(ALONE).is_none() {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         let name = "its_thread_lives_while_somebody_waits_and_a_while_longer";
@@ -141,13 +141,13 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
         return;
     }
     let (queue, _heard) = Queue::new();
-    let bells = bells().unwrap();
-    let post = post(&queue, &bells, End::Tail);
+    let eventfds = eventfds().unwrap();
+    let registration = registration(&queue, &eventfds, End::Tail);
     std::thread::sleep(IDLE + 10 * RECHECK_INTERVAL);
     assert!(lives(), "while somebody waits");
-    let patrols = queue.patrols();
-    assert!((3..100).contains(&patrols), "{patrols}");
-    drop(post);
+    let checks = queue.checks();
+    assert!((3..100).contains(&checks), "{checks}");
+    drop(registration);
     std::thread::sleep(IDLE / 4);
     assert!(lives(), "somebody may soon wait again");
     let begun = Instant::now();
@@ -155,9 +155,9 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
         assert!(begun.elapsed() < LONG, "for ever");
         std::thread::sleep(RECHECK_INTERVAL);
     }
-    let _post = self::post(&queue, &bells, End::Tail);
-    let patrols = queue.patrols();
-    while queue.patrols() == patrols {
+    let _post = self::registration(&queue, &eventfds, End::Tail);
+    let checks = queue.checks();
+    while queue.checks() == checks {
         assert!(begun.elapsed() < LONG, "a new one is not started");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -166,20 +166,20 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
 #[test]
 fn each_ring_is_heard_at_once() {
     let (queue, heard) = Queue::new();
-    let bells = bells().unwrap();
-    // One that rang before anybody waited.
-    ring(&bells, End::Head);
-    let _posts = [End::Tail, End::Tail, End::Head].map(|end| post(&queue, &bells, end));
+    let eventfds = eventfds().unwrap();
+    // One that was notified before anybody waited.
+    ring(&eventfds, End::Head);
+    let _posts = [End::Tail, End::Tail, End::Head].map(|end| registration(&queue, &eventfds, end));
     let (end, _) = heard.recv_timeout(LONG).unwrap();
     assert_eq!(end, End::Head);
     // Tried until it is quick: the machine may be busy. Who heard nothing would hear of it
-    // at the next patrol, and be as quick by chance one time in three.
+    // at the next check, and be as quick by chance one time in three.
     let mut in_a_row = 0;
     for _ in 0..400 {
         // It has gone back to wait by then.
         std::thread::sleep(Duration::from_millis(5));
         let rung = Instant::now();
-        ring(&bells, End::Tail);
+        ring(&eventfds, End::Tail);
         // It looks at both now and then by itself.
         let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
         let (_, at) = all
