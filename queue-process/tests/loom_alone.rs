@@ -7,16 +7,19 @@
 #![cfg(loom)]
 
 use queue_process::loom::death::{ALIVE, at_every_step, drain, is_sound, start};
-use queue_process::loom::{No, Process, World};
+use queue_process::loom::{No, Process, Simulation};
 use std::sync::Arc;
 
 /// A world of each storage, with room for so many, and what its model is called.
-fn worlds(name: &str, capacity: u32) -> [(String, impl Fn() -> Arc<World> + Clone + use<>); 2] {
+fn simulations(
+    name: &str,
+    capacity: u32,
+) -> [(String, impl Fn() -> Arc<Simulation> + Clone + use<>); 2] {
     [false, true].map(|pipe| {
         let storage = if pipe { "pipe" } else { "ring" };
         let new = move || match pipe {
-            true => World::pipe(capacity, 4),
-            false => World::new(capacity, 24, 8, 24),
+            true => Simulation::pipe(capacity, 4),
+            false => Simulation::new(capacity, 24, 8, 24),
         };
         (format!("{name}_{storage}"), new)
     })
@@ -34,13 +37,13 @@ fn an_item_that_is_inside_finds_who_waits() {
         ("sleep", |queue| queue.pop().unwrap()),
     ];
     for (how, pop) in pops {
-        for (name, world) in worlds(&format!("item_{how}"), 2) {
+        for (name, simulation) in simulations(&format!("item_{how}"), 2) {
             at_every_step(&name, 1, 1, move |steps| {
-                let world = world();
-                let victim = start(&world, 1, steps, |queue| queue.push(1).unwrap());
-                let waiter = start(&world, 2, ALIVE, pop);
+                let simulation = simulation();
+                let victim = start(&simulation, 1, steps, |queue| queue.push(1).unwrap());
+                let waiter = start(&simulation, 2, ALIVE, pop);
                 let died = victim.join().unwrap().is_none();
-                let queue = world.join(0);
+                let queue = simulation.join(0);
                 // It is popped, or was not pushed.
                 if queue.is_empty() {
                     queue.push(2).unwrap();
@@ -57,16 +60,19 @@ fn an_item_that_is_inside_finds_who_waits() {
 /// As above, with a batch and two who wait.
 #[test]
 fn a_batch_that_is_inside_finds_all_who_wait() {
-    for (name, world) in worlds("batch", 2) {
+    for (name, simulation) in simulations("batch", 2) {
         at_every_step(&name, 1, 1, move |steps| {
-            let world = world();
-            let victim = start(&world, 1, steps, |queue| {
+            let simulation = simulation();
+            let victim = start(&simulation, 1, steps, |queue| {
                 assert_eq!(queue.try_push_many(&[1, 2]), Ok(2));
             });
-            let waiters =
-                [2, 3].map(|me| start(&world, me, ALIVE, |queue| queue.pop_by_eventfd().unwrap()));
+            let waiters = [2, 3].map(|me| {
+                start(&simulation, me, ALIVE, |queue| {
+                    queue.pop_by_eventfd().unwrap()
+                })
+            });
             let died = victim.join().unwrap().is_none();
-            let queue = world.join(0);
+            let queue = simulation.join(0);
             if queue.is_empty() {
                 for n in [3, 4] {
                     queue.push(n).unwrap();
@@ -90,13 +96,13 @@ fn a_place_that_is_free_finds_who_waits() {
         ("sleep", |queue| queue.push(2).unwrap()),
     ];
     for (how, push) in pushes {
-        for (name, world) in worlds(&format!("place_{how}"), 1) {
+        for (name, simulation) in simulations(&format!("place_{how}"), 1) {
             at_every_step(&name, 1, 1, move |steps| {
-                let world = world();
-                let queue = world.join(0);
+                let simulation = simulation();
+                let queue = simulation.join(0);
                 queue.try_push(1).unwrap();
-                let victim = start(&world, 1, steps, |queue| queue.try_pop().unwrap());
-                let waiter = start(&world, 2, ALIVE, push);
+                let victim = start(&simulation, 1, steps, |queue| queue.try_pop().unwrap());
+                let waiter = start(&simulation, 2, ALIVE, push);
                 let died = victim.join().unwrap().is_none();
                 // The place is taken, or was not made free.
                 if queue.len() == 1 {
@@ -130,15 +136,15 @@ fn who_waits_for_a_closed_queue_is_told() {
     ];
     for (how, ends) in waits {
         for (full, wait) in [false, true].into_iter().zip(ends) {
-            for (name, world) in worlds(&format!("close_{how}_{full}"), 1) {
+            for (name, simulation) in simulations(&format!("close_{how}_{full}"), 1) {
                 at_every_step(&name, 1, 1, move |steps| {
-                    let world = world();
-                    let queue = world.join(0);
+                    let simulation = simulation();
+                    let queue = simulation.join(0);
                     if full {
                         queue.try_push(1).unwrap();
                     }
-                    let victim = start(&world, 1, steps, |queue| queue.close());
-                    let waiter = start(&world, 2, ALIVE, wait);
+                    let victim = start(&simulation, 1, steps, |queue| queue.close());
+                    let waiter = start(&simulation, 2, ALIVE, wait);
                     let died = victim.join().unwrap().is_none();
                     if !queue.is_closed() {
                         assert!(queue.close());

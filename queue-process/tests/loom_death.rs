@@ -11,21 +11,21 @@
 use queue_process::loom::death::{
     ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start, wind,
 };
-use queue_process::loom::{No, World};
+use queue_process::loom::{No, Simulation};
 
 /// A pusher dies while one sleeps.
 #[test]
 fn death_of_a_pusher() {
     at_every_step("death_of_a_pusher", 1, 2, |steps| {
-        let world = World::new(4, 32, 4, 32);
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let simulation = Simulation::new(4, 32, 4, 32);
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in [1, 2] {
                 queue.push(n).unwrap();
                 write(n);
             }
         });
-        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
-        let queue = world.join(0);
+        let sleeper = start(&simulation, 2, ALIVE, |queue| queue.pop().unwrap());
+        let queue = simulation.join(0);
         queue.push(9).unwrap();
         let mut got = vec![sleeper.join().unwrap().unwrap()];
         let (died, accepted) = victim.join();
@@ -41,11 +41,11 @@ fn death_of_a_pusher() {
 #[test]
 fn death_of_a_leaping_pusher() {
     at_every_step("death_of_a_leaping_pusher", 8, 2, |steps| {
-        let world = World::new(4, 32, 4, 32);
-        let queue = world.join(0);
+        let simulation = Simulation::new(4, 32, 4, 32);
+        let queue = simulation.join(0);
         wind(&queue, 2);
         queue.try_push(5).unwrap();
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in [1, 2, 3] {
                 queue.try_push(n).unwrap();
                 write(n);
@@ -69,11 +69,11 @@ fn death_before_a_leap_is_seen() {
     for batch in [false, true] {
         let name = format!("death_before_a_leap_is_seen_{batch}");
         at_every_step(&name, 1, 2, move |steps| {
-            let world = World::new(6, 48, 4, 48);
-            let queue = world.join(0);
+            let simulation = Simulation::new(6, 48, 4, 48);
+            let queue = simulation.join(0);
             wind(&queue, 2);
             queue.try_push(5).unwrap();
-            let victim = Victim::start(&world, 1, steps, move |queue, write| {
+            let victim = Victim::start(&simulation, 1, steps, move |queue, write| {
                 if batch {
                     assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
                     (1..=3).for_each(write);
@@ -104,11 +104,11 @@ fn death_of_a_batch_pusher() {
     for before in 0..=3 {
         let name = format!("death_of_a_batch_pusher_after_{before}");
         at_every_step(&name, 1, 2, move |steps| {
-            let world = World::new(5, 54, 8, 54);
-            let queue = world.join(0);
+            let simulation = Simulation::new(5, 54, 8, 54);
+            let queue = simulation.join(0);
             wind(&queue, before);
             queue.try_push(5).unwrap();
-            let victim = Victim::start(&world, 1, steps, |queue, write| {
+            let victim = Victim::start(&simulation, 1, steps, |queue, write| {
                 assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
                 (1..=3).for_each(write);
             });
@@ -131,16 +131,16 @@ fn death_of_a_batch_pusher() {
 #[test]
 fn death_of_a_batch_popper() {
     at_every_step("death_of_a_batch_popper", 1, 2, |steps| {
-        let world = World::new(3, 32, 8, 32);
-        let queue = world.join(0);
+        let simulation = Simulation::new(3, 32, 8, 32);
+        let queue = simulation.join(0);
         wind(&queue, 3);
         assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in queue.try_pop_many(2).unwrap() {
                 write(n);
             }
         });
-        let waiter = start(&world, 2, ALIVE, |queue| queue.push(4).unwrap());
+        let waiter = start(&simulation, 2, ALIVE, |queue| queue.push(4).unwrap());
         let mut got = queue.try_pop_many(1).unwrap_or_default();
         let (died, theirs) = victim.join();
         got.extend(queue.try_pop_many(2).unwrap_or_default());
@@ -157,14 +157,14 @@ fn death_of_a_batch_popper() {
 #[test]
 fn death_of_a_popper() {
     at_every_step("death_of_a_popper", 1, 2, |steps| {
-        let world = World::new(2, 24, 4, 24);
-        let queue = world.join(0);
+        let simulation = Simulation::new(2, 24, 4, 24);
+        let queue = simulation.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             write(queue.pop().unwrap());
         });
-        let waiter = start(&world, 2, ALIVE, |queue| queue.push(3).unwrap());
+        let waiter = start(&simulation, 2, ALIVE, |queue| queue.push(3).unwrap());
         let mut got = vec![queue.pop().unwrap()];
         waiter.join().unwrap().unwrap();
         let (died, theirs) = victim.join();
@@ -179,10 +179,10 @@ fn death_of_a_popper() {
 #[test]
 fn death_of_a_sleeper() {
     at_every_step("death_of_a_sleeper", 1, 1, |steps| {
-        let world = World::new(2, 24, 8, 24);
-        let victim = start(&world, 1, steps, |queue| queue.pop());
-        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
-        let queue = world.join(0);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let victim = start(&simulation, 1, steps, |queue| queue.pop());
+        let sleeper = start(&simulation, 2, ALIVE, |queue| queue.pop().unwrap());
+        let queue = simulation.join(0);
         queue.push(1).unwrap();
         queue.push(2).unwrap();
         assert!(sleeper.join().unwrap().is_some());
@@ -198,14 +198,14 @@ fn death_of_a_sleeper() {
 #[test]
 fn death_of_a_listener() {
     at_every_step("death_of_a_listener", 1, 1, |steps| {
-        let world = World::new(3, 24, 8, 24);
-        let victim = start(&world, 1, steps, |queue| {
+        let simulation = Simulation::new(3, 24, 8, 24);
+        let victim = start(&simulation, 1, steps, |queue| {
             let _ = (queue.pop_by_eventfd(), queue.pop_by_eventfd());
         });
-        let pusher = start(&world, 2, ALIVE, |queue| {
+        let pusher = start(&simulation, 2, ALIVE, |queue| {
             (1..=3).for_each(|n| queue.push(n).unwrap());
         });
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         assert!(queue.pop_by_eventfd().is_ok());
         pusher.join().unwrap().unwrap();
         let died = victim.join().unwrap().is_none();
@@ -219,10 +219,12 @@ fn death_of_a_listener() {
 #[test]
 fn death_of_a_ringer() {
     at_every_step("death_of_a_ringer", 1, 2, |steps| {
-        let world = World::new(2, 24, 8, 24);
-        let victim = start(&world, 1, steps, |queue| queue.push(1).unwrap());
-        let listener = start(&world, 2, ALIVE, |queue| queue.pop_by_eventfd().unwrap());
-        let queue = world.join(0);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let victim = start(&simulation, 1, steps, |queue| queue.push(1).unwrap());
+        let listener = start(&simulation, 2, ALIVE, |queue| {
+            queue.pop_by_eventfd().unwrap()
+        });
+        let queue = simulation.join(0);
         queue.push(2).unwrap();
         assert!(listener.join().unwrap().is_some());
         let died = victim.join().unwrap().is_none();
@@ -236,10 +238,10 @@ fn death_of_a_ringer() {
 #[test]
 fn death_of_a_closer() {
     at_every_step("death_of_a_closer", 1, 2, |steps| {
-        let world = World::new(1, 24, 8, 24);
-        let victim = start(&world, 1, steps, |queue| queue.close());
-        let sleeper = start(&world, 2, ALIVE, |queue| queue.pop());
-        let queue = world.join(0);
+        let simulation = Simulation::new(1, 24, 8, 24);
+        let victim = start(&simulation, 1, steps, |queue| queue.close());
+        let sleeper = start(&simulation, 2, ALIVE, |queue| queue.pop());
+        let queue = simulation.join(0);
         let ours = queue.close();
         assert_eq!(sleeper.join().unwrap(), Some(Err(No::Closed)));
         let theirs = victim.join().unwrap();
@@ -259,11 +261,11 @@ fn death_of_a_closer() {
 #[test]
 fn death_of_a_trimmer() {
     at_every_step("death_of_a_trimmer", 8, 2, |steps| {
-        let world = World::new(4, 40, 4, 1);
-        let queue = world.join(0);
+        let simulation = Simulation::new(4, 40, 4, 1);
+        let queue = simulation.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for _ in 0..2 {
                 write(queue.try_pop().unwrap());
             }
@@ -291,15 +293,15 @@ fn death_of_the_heir() {
             1,
             1,
             move |steps| {
-                let world = World::new(3, 32, 4, 32);
+                let simulation = Simulation::new(3, 32, 4, 32);
                 // Dead before the others begin.
-                let dead = start(&world, 1, first, |queue| queue.push(1).unwrap());
+                let dead = start(&simulation, 1, first, |queue| queue.push(1).unwrap());
                 dead.join().unwrap();
-                let victim = Victim::start(&world, 2, steps, |queue, write| {
+                let victim = Victim::start(&simulation, 2, steps, |queue, write| {
                     queue.push(2).unwrap();
                     write(2);
                 });
-                let queue = world.join(0);
+                let queue = simulation.join(0);
                 queue.push(3).unwrap();
                 let (died, accepted) = victim.join();
                 let got = drain(&queue);

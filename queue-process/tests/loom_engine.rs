@@ -9,32 +9,32 @@
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::sync::thread;
-use queue_process::loom::{No, Process, World};
+use queue_process::loom::{No, Process, Simulation};
 use std::sync::Arc;
 
 const ALIVE: usize = usize::MAX;
 
 /// Starts process `me`.
 fn start<R: 'static>(
-    world: &Arc<World>,
+    simulation: &Arc<Simulation>,
     me: usize,
     life: impl FnOnce(&Process) -> R + 'static,
 ) -> thread::JoinHandle<R> {
-    let world = world.clone();
-    thread::spawn(move || world.process(me, ALIVE, life).expect("nobody dies"))
+    let simulation = simulation.clone();
+    thread::spawn(move || simulation.process(me, ALIVE, life).expect("nobody dies"))
 }
 
 /// An arena that wraps after two items, and a window that makes it wrap early.
 #[test]
 fn order_around_the_ring() {
     check("order_around_the_ring", Some(3), || {
-        let world = World::new(2, 24, 4, 24);
-        let producer = start(&world, 1, |queue| {
+        let simulation = Simulation::new(2, 24, 4, 24);
+        let producer = start(&simulation, 1, |queue| {
             for n in 1..=4 {
                 queue.push(n).unwrap();
             }
         });
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         for n in 1..=4 {
             assert_eq!(queue.pop(), Ok(n));
         }
@@ -47,15 +47,15 @@ fn order_around_the_ring() {
 #[test]
 fn order_over_a_leap() {
     check("order_over_a_leap", Some(3), || {
-        let world = World::new(4, 32, 4, 32);
-        let queue = world.join(0);
+        let simulation = Simulation::new(4, 32, 4, 32);
+        let queue = simulation.join(0);
         // Plain up to the window, then wrapped.
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
         assert_eq!(queue.try_pop(), Ok(1));
         assert_eq!(queue.try_pop(), Ok(2));
         queue.try_push(3).unwrap();
-        let producer = start(&world, 1, |queue| {
+        let producer = start(&simulation, 1, |queue| {
             for n in 4..=6 {
                 queue.try_push(n).unwrap();
             }
@@ -83,11 +83,11 @@ fn the_last_item_is_no_later_one() {
 
 fn overwritten(name: &str, push_first: impl Fn(&Process) + Send + Sync + 'static) {
     check(name, Some(3), move || {
-        let world = World::new(3, 32, 16, 32);
-        let queue = world.join(0);
+        let simulation = Simulation::new(3, 32, 16, 32);
+        let queue = simulation.join(0);
         push_first(&queue);
         let producers = [1, 2].map(|me| {
-            start(&world, me, move |queue| {
+            start(&simulation, me, move |queue| {
                 queue.try_push(me as u64 + 1).unwrap()
             })
         });
@@ -107,14 +107,14 @@ fn a_batch_in_pieces_is_no_earlier_item() {
     check("a_batch_in_pieces_is_no_earlier_item", Some(2), || {
         // Five items of two words have gone and one is inside: two of the batch's fit into
         // what is left of the window, and the third does not.
-        let world = World::new(4, 48, 16, 48);
-        let queue = world.join(0);
+        let simulation = Simulation::new(4, 48, 16, 48);
+        let queue = simulation.join(0);
         for n in 1..=5 {
             queue.try_push(n).unwrap();
             assert_eq!(queue.try_pop(), Ok(n));
         }
         queue.try_push(6).unwrap();
-        let producer = start(&world, 1, |queue| {
+        let producer = start(&simulation, 1, |queue| {
             queue.try_push_many(&[7, 8, 9]).unwrap() as u64
         });
         let mut got = vec![queue.try_pop().unwrap()];
@@ -129,16 +129,16 @@ fn a_batch_in_pieces_is_no_earlier_item() {
 #[test]
 fn two_by_two() {
     check("two_by_two", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
+        let simulation = Simulation::new(2, 24, 8, 24);
         let others = [
-            start(&world, 1, |queue| queue.pop().unwrap()),
-            start(&world, 2, |queue| queue.pop().unwrap()),
-            start(&world, 3, |queue| {
+            start(&simulation, 1, |queue| queue.pop().unwrap()),
+            start(&simulation, 2, |queue| queue.pop().unwrap()),
+            start(&simulation, 3, |queue| {
                 queue.push(1).unwrap();
                 0
             }),
         ];
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         queue.push(2).unwrap();
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
         assert_eq!((got, queue.len()), (3, 0));
@@ -149,11 +149,11 @@ fn two_by_two() {
 #[test]
 fn two_wait_for_places() {
     check("two_wait_for_places", Some(2), || {
-        let world = World::new(1, 24, 8, 24);
-        let queue = world.join(0);
+        let simulation = Simulation::new(1, 24, 8, 24);
+        let queue = simulation.join(0);
         queue.try_push(7).unwrap();
         let others =
-            [1, 2].map(|me| start(&world, me, move |queue| queue.push(me as u64).unwrap()));
+            [1, 2].map(|me| start(&simulation, me, move |queue| queue.push(me as u64).unwrap()));
         assert_eq!(queue.pop(), Ok(7));
         assert_eq!(queue.pop().unwrap() + queue.pop().unwrap(), 3);
         others.into_iter().for_each(|other| other.join().unwrap());
@@ -164,9 +164,9 @@ fn two_wait_for_places() {
 #[test]
 fn a_burst() {
     check("a_burst", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let others = [1, 2].map(|me| start(&world, me, |queue| queue.pop().unwrap()));
-        let queue = world.join(0);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let others = [1, 2].map(|me| start(&simulation, me, |queue| queue.pop().unwrap()));
+        let queue = simulation.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(2).unwrap();
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
@@ -178,9 +178,9 @@ fn a_burst() {
 #[test]
 fn close_wakes_all() {
     check("close_wakes_all", Some(2), || {
-        let world = World::new(1, 24, 8, 24);
-        let others = [1, 2].map(|me| start(&world, me, |queue| queue.pop()));
-        let queue = world.join(0);
+        let simulation = Simulation::new(1, 24, 8, 24);
+        let others = [1, 2].map(|me| start(&simulation, me, |queue| queue.pop()));
+        let queue = simulation.join(0);
         assert!(queue.close());
         assert!(!queue.close());
         for other in others {
@@ -188,10 +188,10 @@ fn close_wakes_all() {
         }
     });
     check("close_wakes_pushers", Some(2), || {
-        let world = World::new(1, 24, 8, 24);
-        let queue = world.join(0);
+        let simulation = Simulation::new(1, 24, 8, 24);
+        let queue = simulation.join(0);
         queue.try_push(7).unwrap();
-        let others = [1, 2].map(|me| start(&world, me, |queue| queue.push(8)));
+        let others = [1, 2].map(|me| start(&simulation, me, |queue| queue.push(8)));
         assert!(queue.close());
         for other in others {
             assert_eq!(other.join().unwrap(), Err(No::Closed));
@@ -204,10 +204,10 @@ fn close_wakes_all() {
 #[test]
 fn closed_comes_last() {
     check("closed_comes_last", Some(3), || {
-        let world = World::new(2, 24, 8, 24);
-        let producer = start(&world, 1, |queue| u64::from(queue.push(1).is_ok()));
-        let closer = start(&world, 2, |queue| queue.close());
-        let queue = world.join(0);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let producer = start(&simulation, 1, |queue| u64::from(queue.push(1).is_ok()));
+        let closer = start(&simulation, 2, |queue| queue.close());
+        let queue = simulation.join(0);
         let mut got = 0;
         while let Ok(n) = queue.pop() {
             got += n;
@@ -218,8 +218,8 @@ fn closed_comes_last() {
 }
 
 /// Process 1, for several threads: this one listens to the eventfd.
-fn shared(world: &Arc<World>) -> Arc<Process> {
-    Arc::new(world.join(1))
+fn shared(simulation: &Arc<Simulation>) -> Arc<Process> {
+    Arc::new(simulation.join(1))
 }
 
 /// Starts a thread of `process`.
@@ -237,10 +237,10 @@ fn thread_of<R: 'static>(
 #[test]
 fn futures_of_one_process() {
     check("futures_of_one_process", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async().unwrap()));
-        let pusher = start(&world, 0, |queue| {
+        let pusher = start(&simulation, 0, |queue| {
             queue.push(1).unwrap();
             queue.push(2).unwrap();
         });
@@ -256,10 +256,10 @@ fn futures_of_one_process() {
 #[test]
 fn a_batch_for_two_futures() {
     check("a_batch_for_two_futures", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async().unwrap()));
-        let pusher = start(&world, 0, |queue| {
+        let pusher = start(&simulation, 0, |queue| {
             assert_eq!(queue.try_push_many(&[1, 2]), Ok(2));
         });
         process.listens(2);
@@ -274,11 +274,11 @@ fn a_batch_for_two_futures() {
 #[test]
 fn a_future_is_cancelled() {
     check("a_future_is_cancelled", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let cancelled = thread_of(&process, |queue| queue.cancelled());
         let future = thread_of(&process, |queue| queue.pop_async().unwrap());
-        let pusher = start(&world, 0, |queue| queue.push(1).unwrap());
+        let pusher = start(&simulation, 0, |queue| queue.push(1).unwrap());
         process.listens(2);
         cancelled.join().unwrap();
         assert_eq!(future.join().unwrap(), 1);
@@ -291,14 +291,14 @@ fn a_future_is_cancelled() {
 #[test]
 fn a_future_is_overtaken() {
     check("a_future_is_overtaken", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let future = thread_of(&process, |queue| queue.pop_async().unwrap());
-        let pusher = start(&world, 0, |queue| {
+        let pusher = start(&simulation, 0, |queue| {
             queue.push(1).unwrap();
             queue.push(2).unwrap();
         });
-        let other = start(&world, 2, |queue| queue.try_pop().unwrap_or(0));
+        let other = start(&simulation, 2, |queue| queue.try_pop().unwrap_or(0));
         process.listens(1);
         let got = other.join().unwrap() + future.join().unwrap();
         pusher.join().unwrap();
@@ -311,19 +311,19 @@ fn a_future_is_overtaken() {
 #[test]
 fn close_wakes_futures() {
     check("close_wakes_a_future", Some(3), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let future = thread_of(&process, |queue| queue.pop_async());
-        let closer = start(&world, 0, |queue| assert!(queue.close()));
+        let closer = start(&simulation, 0, |queue| assert!(queue.close()));
         process.listens(1);
         assert_eq!(future.join().unwrap(), Err(No::Closed));
         closer.join().unwrap();
     });
     check("close_wakes_futures", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
-        let process = shared(&world);
+        let simulation = Simulation::new(2, 24, 8, 24);
+        let process = shared(&simulation);
         let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async()));
-        let closer = start(&world, 0, |queue| assert!(queue.close()));
+        let closer = start(&simulation, 0, |queue| assert!(queue.close()));
         process.listens(2);
         for future in futures {
             assert_eq!(future.join().unwrap(), Err(No::Closed));
@@ -336,27 +336,27 @@ fn close_wakes_futures() {
 #[test]
 fn eventfds() {
     check("eventfds", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
+        let simulation = Simulation::new(2, 24, 8, 24);
         let others = [
-            start(&world, 1, |queue| queue.pop_by_eventfd().unwrap()),
-            start(&world, 2, |queue| queue.pop_by_eventfd().unwrap()),
-            start(&world, 3, |queue| {
+            start(&simulation, 1, |queue| queue.pop_by_eventfd().unwrap()),
+            start(&simulation, 2, |queue| queue.pop_by_eventfd().unwrap()),
+            start(&simulation, 3, |queue| {
                 queue.push(1).unwrap();
                 0
             }),
         ];
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         queue.push(2).unwrap();
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
         assert_eq!(got, 3);
     });
     check("a_bell_and_a_sleeper", Some(2), || {
-        let world = World::new(2, 24, 8, 24);
+        let simulation = Simulation::new(2, 24, 8, 24);
         let others = [
-            start(&world, 1, |queue| queue.pop_by_eventfd().unwrap()),
-            start(&world, 2, |queue| queue.pop().unwrap()),
+            start(&simulation, 1, |queue| queue.pop_by_eventfd().unwrap()),
+            start(&simulation, 2, |queue| queue.pop().unwrap()),
         ];
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         queue.push(1).unwrap();
         queue.push(2).unwrap();
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
@@ -372,8 +372,8 @@ fn owed_to_who_waits() {
     for as_future in [false, true] {
         let name = ["owed_to_a_sleeper", "owed_to_a_future"][usize::from(as_future)];
         check(name, Some(3), move || {
-            let world = World::new(2, 24, 8, 24);
-            let process = shared(&world);
+            let simulation = Simulation::new(2, 24, 8, 24);
+            let process = shared(&simulation);
             let owed = Arc::new(AtomicU32::new(0));
             let who_waits = owed.clone();
             let waits = thread_of(&process, move |queue| {
@@ -391,13 +391,13 @@ fn owed_to_who_waits() {
 fn trim_against_push() {
     check("trim_against_push", Some(3), || {
         // Keeps next to nothing, so every pop that drains it trims.
-        let world = World::new(3, 32, 4, 1);
-        let producer = start(&world, 1, |queue| {
+        let simulation = Simulation::new(3, 32, 4, 1);
+        let producer = start(&simulation, 1, |queue| {
             for n in 1..=3 {
                 queue.push(n).unwrap();
             }
         });
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         for n in 1..=3 {
             assert_eq!(queue.pop(), Ok(n));
         }

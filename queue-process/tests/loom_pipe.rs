@@ -2,8 +2,8 @@
 //! calls. The kernel holds what the dead put in or took out and did not publish, so each death
 //! needs a repair, and a queue that misses one is short of an item or a place for good.
 //!
-//! Numbers from [`World::LARGE`] on are large items, which lie in the hall; a window of three
-//! such makes the hall turn soon, and a pipe of few records leads into the log.
+//! Numbers from [`Simulation::LARGE`] on are large items, which lie in the arena; a window of three
+//! such makes the arena turn soon, and a pipe of few records leads into the log.
 //!
 //! Bounds: as for the other models of death.
 #![cfg(loom)]
@@ -11,24 +11,24 @@
 use queue_process::loom::death::{
     ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start,
 };
-use queue_process::loom::{No, Process, World};
+use queue_process::loom::{No, Process, Simulation};
 
-const LARGE: u64 = World::LARGE;
+const LARGE: u64 = Simulation::LARGE;
 
 /// A pusher dies while one sleeps, with small items and with large ones.
 #[test]
 fn death_of_a_pusher() {
     for (name, numbers) in [("small", [1, 2]), ("large", [LARGE, LARGE + 1])] {
         at_every_step(&format!("death_of_a_pusher_{name}"), 1, 2, move |steps| {
-            let world = World::pipe(4, 4);
-            let victim = Victim::start(&world, 1, steps, move |queue, write| {
+            let simulation = Simulation::pipe(4, 4);
+            let victim = Victim::start(&simulation, 1, steps, move |queue, write| {
                 for n in numbers {
                     queue.push(n).unwrap();
                     write(n);
                 }
             });
-            let sleeper = start(&world, 2, ALIVE, |queue| queue.pop().unwrap());
-            let queue = world.join(0);
+            let sleeper = start(&simulation, 2, ALIVE, |queue| queue.pop().unwrap());
+            let queue = simulation.join(0);
             queue.push(99).unwrap();
             let mut got = vec![sleeper.join().unwrap().unwrap()];
             let (died, accepted) = victim.join();
@@ -46,14 +46,16 @@ fn death_of_a_pusher() {
 #[test]
 fn death_of_a_popper() {
     at_every_step("death_of_a_popper", 1, 2, |steps| {
-        let world = World::pipe(2, 2);
-        let queue = world.join(0);
+        let simulation = Simulation::pipe(2, 2);
+        let queue = simulation.join(0);
         queue.try_push(1).unwrap();
         queue.try_push(LARGE).unwrap();
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             write(queue.pop().unwrap());
         });
-        let waiter = start(&world, 2, ALIVE, |queue| queue.push(LARGE + 1).unwrap());
+        let waiter = start(&simulation, 2, ALIVE, |queue| {
+            queue.push(LARGE + 1).unwrap()
+        });
         let mut got = vec![queue.pop().unwrap()];
         waiter.join().unwrap().unwrap();
         let (died, theirs) = victim.join();
@@ -65,9 +67,9 @@ fn death_of_a_popper() {
     });
 }
 
-/// A pusher dies as the hall turns to its front, or runs up to the head and on where it had
+/// A pusher dies as the arena turns to its front, or runs up to the head and on where it had
 /// turned: the large items that come after it lie over none that is inside.
-/// Catches: how the hall lies and how far it is taken written down in the other order, or
+/// Catches: how the arena lies and how far it is taken written down in the other order, or
 /// after the record.
 #[test]
 fn death_in_a_turn_of_the_hall() {
@@ -75,18 +77,18 @@ fn death_in_a_turn_of_the_hall() {
     for (gone, inside) in [(2, 1), (2, 3), (1, 2), (3, 2)] {
         let name = format!("death_in_a_turn_{gone}_{inside}");
         at_every_step(&name, 8, 1, move |steps| {
-            let world = World::pipe(8, 8);
-            let queue = world.join(0);
+            let simulation = Simulation::pipe(8, 8);
+            let queue = simulation.join(0);
             let first = (LARGE..).take(gone + inside);
             for (n, number) in first.enumerate() {
                 queue.try_push(number).unwrap();
-                // One stays inside, so that the hall does not begin anew.
+                // One stays inside, so that the arena does not begin anew.
                 if (1..=gone).contains(&n) {
                     queue.try_pop().unwrap();
                 }
             }
             let before = queue.len() as usize;
-            let victim = Victim::start(&world, 1, steps, |queue, write| {
+            let victim = Victim::start(&simulation, 1, steps, |queue, write| {
                 queue.try_push(LARGE + 50).unwrap();
                 write(LARGE + 50);
             });
@@ -111,10 +113,10 @@ fn death_in_a_turn_of_the_hall() {
 #[test]
 fn death_on_the_way_to_the_log() {
     at_every_step("death_on_the_way_to_the_log", 12, 2, |steps| {
-        let world = World::pipe(6, 1);
-        let queue = world.join(0);
+        let simulation = Simulation::pipe(6, 1);
+        let queue = simulation.join(0);
         queue.try_push(1).unwrap();
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in [2, 3] {
                 queue.try_push(n).unwrap();
                 write(n);
@@ -136,12 +138,12 @@ fn death_on_the_way_to_the_log() {
 #[test]
 fn death_on_the_way_out_of_the_log() {
     at_every_step("death_on_the_way_out_of_the_log", 8, 1, |steps| {
-        let world = World::pipe(6, 1);
-        let queue = world.join(0);
+        let simulation = Simulation::pipe(6, 1);
+        let queue = simulation.join(0);
         for n in 1..=3 {
             queue.try_push(n).unwrap();
         }
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for _ in 0..3 {
                 write(queue.try_pop().unwrap());
             }
@@ -162,13 +164,13 @@ fn death_on_the_way_out_of_the_log() {
 #[test]
 fn death_of_a_batch_pusher() {
     at_every_step("death_of_a_batch_pusher", 1, 1, |steps| {
-        let world = World::pipe(6, 3);
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let simulation = Simulation::pipe(6, 3);
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             let all = [1, LARGE, 2];
             assert_eq!(queue.try_push_many(&all), Ok(3));
             all.into_iter().for_each(write);
         });
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         queue.try_push(9).unwrap();
         let mut got = queue.try_pop_many(2).unwrap();
         let (died, accepted) = victim.join();
@@ -188,10 +190,10 @@ fn death_of_a_batch_pusher() {
 #[test]
 fn death_of_a_batch_popper() {
     at_every_step("death_of_a_batch_popper", 1, 1, |steps| {
-        let world = World::pipe(4, 3);
-        let queue = world.join(0);
+        let simulation = Simulation::pipe(4, 3);
+        let queue = simulation.join(0);
         assert_eq!(queue.try_push_many(&[1, LARGE, LARGE + 1]), Ok(3));
-        let victim = Victim::start(&world, 1, steps, |queue, write| {
+        let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in queue.try_pop_many(2).unwrap() {
                 write(n);
             }
@@ -213,13 +215,15 @@ fn death_of_a_batch_popper() {
 #[test]
 fn what_the_pipe_holds_finds_who_waits() {
     at_every_step("an_unsaid_item", 1, 1, |steps| {
-        let world = World::pipe(2, 2);
-        let victim = start(&world, 1, steps, |queue| queue.push(LARGE).unwrap());
-        let waiter = start(&world, 2, ALIVE, |queue| queue.pop_by_eventfd().unwrap());
+        let simulation = Simulation::pipe(2, 2);
+        let victim = start(&simulation, 1, steps, |queue| queue.push(LARGE).unwrap());
+        let waiter = start(&simulation, 2, ALIVE, |queue| {
+            queue.pop_by_eventfd().unwrap()
+        });
         let died = victim.join().unwrap().is_none();
-        let queue = world.join(0);
+        let queue = simulation.join(0);
         queue.recover();
-        if world.records() == 0 {
+        if simulation.records() == 0 {
             queue.push(1).unwrap();
         }
         assert!(waiter.join().unwrap().is_some());
@@ -228,14 +232,16 @@ fn what_the_pipe_holds_finds_who_waits() {
         died
     });
     at_every_step("an_unsaid_place", 1, 1, |steps| {
-        let world = World::pipe(1, 2);
-        let queue = world.join(0);
+        let simulation = Simulation::pipe(1, 2);
+        let queue = simulation.join(0);
         queue.try_push(LARGE).unwrap();
-        let victim = start(&world, 1, steps, |queue| queue.try_pop().unwrap());
-        let waiter = start(&world, 2, ALIVE, |queue| queue.push_by_eventfd(1).unwrap());
+        let victim = start(&simulation, 1, steps, |queue| queue.try_pop().unwrap());
+        let waiter = start(&simulation, 2, ALIVE, |queue| {
+            queue.push_by_eventfd(1).unwrap()
+        });
         let died = victim.join().unwrap().is_none();
         queue.recover();
-        if world.records() == 1 {
+        if simulation.records() == 1 {
             assert!(queue.pop().is_ok());
         }
         assert!(waiter.join().unwrap().is_some());
@@ -271,15 +277,17 @@ fn death_of_the_heir() {
         for steps in 6..18 {
             let name = format!("heir_{first:?}_{second:?}_{steps}");
             at_every_step(&name, 1, 1, move |heirs| {
-                let world = World::pipe(8, 8);
-                let queue = world.join(0);
+                let simulation = Simulation::pipe(8, 8);
+                let queue = simulation.join(0);
                 for n in [1, 2, LARGE] {
                     queue.try_push(n).unwrap();
                 }
                 // Dead before the others begin.
-                let dead = start(&world, 1, steps, move |queue| live(queue, first, LARGE + 1));
+                let dead = start(&simulation, 1, steps, move |queue| {
+                    live(queue, first, LARGE + 1)
+                });
                 let dead = dead.join().unwrap().is_none();
-                let heir = start(&world, 2, heirs, move |queue| {
+                let heir = start(&simulation, 2, heirs, move |queue| {
                     live(queue, second, LARGE + 2)
                 });
                 // At the end at which the heir works.

@@ -7,7 +7,7 @@
 
 use queue_core::model::check;
 use queue_core::sync::thread;
-use queue_process::loom::World;
+use queue_process::loom::Simulation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,13 +23,13 @@ fn death_of_a_pusher_to_two_threads() {
             &format!("death_of_a_pusher_to_two_threads_{steps}"),
             Some(1),
             move || {
-                let world = World::new(4, 32, 8, 32);
-                let process = Arc::new(world.join(2));
+                let simulation = Simulation::new(4, 32, 8, 32);
+                let process = Arc::new(simulation.join(2));
                 let sleepers = [(); 2].map(|()| {
                     let process = process.clone();
                     thread::spawn(move || process.pop().unwrap())
                 });
-                let theirs = world.clone();
+                let theirs = simulation.clone();
                 let victim = thread::spawn(move || {
                     theirs.process(1, steps, |queue| {
                         (1..=2).for_each(|n| queue.push(n).unwrap())
@@ -39,7 +39,7 @@ fn death_of_a_pusher_to_two_threads() {
                     flag.store(true, Ordering::Relaxed);
                 }
                 // As many as it did not push: whom it owed a wake gets none of ours.
-                let queue = world.join(0);
+                let queue = simulation.join(0);
                 for n in queue.pushed()..2 {
                     queue.push(u64::from(n) + 1).unwrap();
                 }

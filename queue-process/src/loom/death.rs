@@ -1,7 +1,7 @@
 //! What models of death share: processes that die at every step in turn, what they write down
 //! until then, and what must be true of the queue that they leave.
 
-use super::{No, Process, World};
+use super::{No, Process, Simulation};
 use queue_core::model::check;
 use queue_core::sync::thread;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +12,13 @@ pub const ALIVE: usize = usize::MAX;
 
 /// Starts process `me`, with `steps` to live; its end is known when this is joined.
 pub fn start<R: 'static>(
-    world: &Arc<World>,
+    simulation: &Arc<Simulation>,
     me: usize,
     steps: usize,
     life: impl FnOnce(&Process) -> R + 'static,
 ) -> thread::JoinHandle<Option<R>> {
-    let world = world.clone();
-    thread::spawn(move || world.process(me, steps, life))
+    let simulation = simulation.clone();
+    thread::spawn(move || simulation.process(me, steps, life))
 }
 
 /// Checks `model` for a victim with `first` or more steps to live, until it survives. `model`
@@ -57,14 +57,14 @@ pub struct Victim {
 impl Victim {
     /// Starts it as process `me`, with `steps` to live; `life` is given what writes.
     pub fn start(
-        world: &Arc<World>,
+        simulation: &Arc<Simulation>,
         me: usize,
         steps: usize,
         life: impl FnOnce(&Process, &dyn Fn(u64)) + 'static,
     ) -> Self {
         let diary = Arc::<Mutex<Vec<_>>>::default();
         let theirs = diary.clone();
-        let life = start(world, me, steps, move |queue| {
+        let life = start(simulation, me, steps, move |queue| {
             life(queue, &|n| theirs.lock().unwrap().push(n));
         });
         Self { life, diary }

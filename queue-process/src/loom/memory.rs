@@ -1,6 +1,6 @@
-//! The memory of a [`World`], which is loom's.
+//! The memory of a [`Simulation`], which is loom's.
 
-use super::World;
+use super::Simulation;
 use crate::linux::ring::arena::Arena;
 use crate::sys::steps::step;
 use loom::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ impl Taken {
 
 /// The memory of a world, as an arena.
 #[derive(Debug)]
-pub(super) struct Memory(pub(super) Arc<World>);
+pub(super) struct Memory(pub(super) Arc<Simulation>);
 
 // Relaxed, all: what orders them is on trial.
 impl Arena for Memory {

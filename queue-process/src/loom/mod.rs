@@ -1,15 +1,15 @@
 //! Modelled processes, for the models of this crate. Under `--cfg loom` alone.
 //!
-//! A [`World`] is a queue's shared memory and the kernel around it; each thread of a
-//! model that runs [`World::process`] stands for a process. The engine, the lock and the
+//! A [`Simulation`] is a queue's shared memory and the kernel around it; each thread of a
+//! model that runs [`Simulation::process`] stands for a process. The engine, the lock and the
 //! storage in it are what ships; the memory is loom's, and these stand in for the system:
 //!
 //! * the pipe and the file of a pipe queue: whole records, and pieces of the file;
 //! * the futex: a mutex and condition variables; that a sleeper looks again after a while
 //!   is modelled where it matters: the one of each process that does, does so once after each
 //!   death, and its followers never;
-//! * the eventfd: a count of its notifications, a mutex and a condition variable; no death wakes who
-//!   listens;
+//! * the eventfd: a count of its notifications, a mutex and a condition variable; no death
+//!   wakes who listens;
 //! * death: a process with `steps` steps to live stops before its next access to shared
 //!   memory, or system call. What it would do then, also while its stack unwinds, does not
 //!   happen. The kernel knows of the death after that.
@@ -47,7 +47,7 @@ const PROCESSES: usize = 5;
 
 /// A queue's shared memory, and the kernel.
 #[derive(Debug)]
-pub struct World {
+pub struct Simulation {
     control: Control,
     cells: Vec<Word64>,
     taken: Taken,
@@ -60,7 +60,7 @@ pub struct World {
     kind: Kind,
 }
 
-impl World {
+impl Simulation {
     /// A queue of `capacity` numbers in an arena of `words` words, where a number takes
     /// two, with a small window of `window` words, and keeping `keep`.
     pub fn new(capacity: u32, words: usize, window: usize, keep: usize) -> Arc<Self> {
@@ -94,7 +94,7 @@ impl World {
     /// Process number `me` of this world.
     pub fn join(self: &Arc<Self>, me: usize) -> Process {
         let platform = System {
-            world: self.clone(),
+            simulation: self.clone(),
             me,
         };
         Process {

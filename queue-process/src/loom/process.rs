@@ -1,6 +1,6 @@
 //! A modelled process, and its verbs.
 
-use super::World;
+use super::Simulation;
 use super::store::{LARGE, Store};
 use super::system::System;
 use super::wait_list::Done;
@@ -48,7 +48,8 @@ pub struct Process {
 impl Process {
     /// The item that `number` is: in a pipe a large one repeats it.
     fn item(&self, number: u64) -> Vec<u8> {
-        let is_large = matches!(self.engine.storage(), Store::Pipe(_)) && number >= World::LARGE;
+        let is_large =
+            matches!(self.engine.storage(), Store::Pipe(_)) && number >= Simulation::LARGE;
         let times = if is_large { LARGE / 8 } else { 1 };
         number.to_ne_bytes().repeat(times)
     }

@@ -1,6 +1,6 @@
-//! Where the items of a [`World`](super::World) lie: in a ring, or in a pipe.
+//! Where the items of a [`Simulation`](super::Simulation) lie: in a ring, or in a pipe.
 
-use super::World;
+use super::Simulation;
 use super::memory::Memory;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
@@ -33,16 +33,16 @@ pub(super) enum Store {
 pub(super) const LARGE: usize = 64;
 
 impl Store {
-    pub(super) fn open(world: &Arc<World>) -> Self {
-        match &world.kind {
+    pub(super) fn open(simulation: &Arc<Simulation>) -> Self {
+        match &simulation.kind {
             &Kind::Ring { window, keep } => {
-                Self::Ring(Ring::new(Memory(world.clone()), 8, window, keep))
+                Self::Ring(Ring::new(Memory(simulation.clone()), 8, window, keep))
             }
             Kind::Pipe(kernel) => Self::Pipe(Pipe {
                 pipe: kernel.clone(),
                 file: kernel.clone(),
                 limits: Limits {
-                    bound: Bound::items(world.capacity as usize),
+                    bound: Bound::items(simulation.capacity as usize),
                     item: LARGE as u32,
                     memory: 1 << 20,
                 },

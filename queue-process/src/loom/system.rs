@@ -1,7 +1,7 @@
 //! The system around a modelled process.
 
 use super::wait_list::{Eventfd, Futex, Queue, newest, newest_of};
-use super::{DEATHS_SEEN, World};
+use super::{DEATHS_SEEN, Simulation};
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::sys::Word32;
@@ -13,29 +13,32 @@ use std::time::Duration;
 /// The kernel, as process `me` sees it.
 #[derive(Debug)]
 pub(super) struct System {
-    pub(super) world: Arc<World>,
+    pub(super) simulation: Arc<Simulation>,
     pub(super) me: usize,
 }
 
 impl System {
     fn futex(&self, word: &Word32) -> &Futex {
-        let tail = std::ptr::eq(word, &raw const *self.world.control.end(End::Tail).wake_seq);
-        &self.world.futexes[usize::from(!tail)]
+        let tail = std::ptr::eq(
+            word,
+            &raw const *self.simulation.control.end(End::Tail).wake_seq,
+        );
+        &self.simulation.futexes[usize::from(!tail)]
     }
 
     fn lock(&self, word: &Word32) -> &Queue {
-        let tail = std::ptr::eq(word, &raw const self.world.control.end(End::Tail).lock);
-        &self.world.locks[usize::from(!tail)]
+        let tail = std::ptr::eq(word, &raw const self.simulation.control.end(End::Tail).lock);
+        &self.simulation.locks[usize::from(!tail)]
     }
 
     pub(super) fn eventfd(&self, end: End) -> &Eventfd {
-        &self.world.eventfds[usize::from(end == End::Head)]
+        &self.simulation.eventfds[usize::from(end == End::Head)]
     }
 }
 
 impl Platform for System {
     fn control(&self) -> &Control {
-        &self.world.control
+        &self.simulation.control
     }
 
     fn me(&self) -> u32 {
@@ -44,7 +47,7 @@ impl Platform for System {
 
     fn is_alive(&self, owner: u32) -> bool {
         // Acquire: pairs with the Release in `on_death`.
-        self.world.alive[owner as usize - 1].load(Ordering::Acquire)
+        self.simulation.alive[owner as usize - 1].load(Ordering::Acquire)
     }
 
     fn pause(&self, _: u32, word: &Word32, holder: u32) {
@@ -71,13 +74,14 @@ impl Platform for System {
         if !step() {
             return false;
         }
-        let deaths = self.world.deaths.load(Ordering::Acquire);
+        let deaths = self.simulation.deaths.load(Ordering::Acquire);
         if DEATHS_SEEN.with(|deaths_seen| deaths_seen.replace(deaths)) != deaths {
             return true;
         }
         // The kernel looks under its lock, also whether it is time.
-        self.futex(word)
-            .sleep(|| newest(word) == seen && self.world.deaths.load(Ordering::Acquire) == deaths);
+        self.futex(word).sleep(|| {
+            newest(word) == seen && self.simulation.deaths.load(Ordering::Acquire) == deaths
+        });
         false
     }
 
@@ -92,7 +96,7 @@ impl Platform for System {
     fn call(&self, _: &AtomicU32) {
         if step() {
             // Those of all ends: a follower that is called in vain sleeps again.
-            self.world.futexes.iter().for_each(Futex::call);
+            self.simulation.futexes.iter().for_each(Futex::call);
         }
     }
 

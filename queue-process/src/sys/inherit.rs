@@ -9,19 +9,20 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// What a `Command` leaves its children, as long as that is there and not [revoked](Left::revoke).
-pub(crate) struct Left(Weak<Mutex<Option<Legacy>>>);
+/// What a `Command` leaves its children, as long as that is there and not
+/// [revoked](InheritGuard::revoke).
+pub(crate) struct InheritGuard(Weak<Mutex<Option<ExecHook>>>);
 
 type BeforeExec = Box<dyn FnMut(&[OwnedFd]) -> io::Result<()> + Send>;
 
 /// What is to be left.
-struct Legacy {
+struct ExecHook {
     fds: Vec<OwnedFd>,
     /// Is called between fork and exec, with `fds`. It owns the last of the descriptors.
     before_exec: BeforeExec,
 }
 
-impl Legacy {
+impl ExecHook {
     /// To be called between fork and exec.
     fn leave(&mut self) -> io::Result<()> {
         (self.before_exec)(&self.fds)?;
@@ -32,11 +33,16 @@ impl Legacy {
     }
 }
 
-impl Left {
+impl InheritGuard {
     /// Nothing is left to children that are started from now on.
     pub(crate) fn revoke(&self) {
-        if let Some(legacy) = self.0.upgrade() {
-            drop(legacy.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(hook_state) = self.0.upgrade() {
+            drop(
+                hook_state
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(),
+            );
         }
     }
 }
@@ -54,22 +60,22 @@ pub(crate) fn leave<const N: usize>(
     command: &mut Command,
     fds: &[BorrowedFd<'_>],
     mut before_exec: impl FnMut(BorrowedFd<'_>, &mut [OwnedFd; N]) -> io::Result<()> + Send + 'static,
-) -> io::Result<(Vec<RawFd>, Left)> {
+) -> io::Result<(Vec<RawFd>, InheritGuard)> {
     let duplicate = |fd: &BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, ABOVE_STDIO);
     let more = std::iter::repeat_n(&fds[0], N);
     let more = more.map(duplicate).collect::<Result<Vec<_>, _>>()?;
     let mut more: [OwnedFd; N] = more.try_into().expect("so many");
     let fds = fds.iter().map(duplicate).collect::<Result<Vec<_>, _>>()?;
     let numbers = fds.iter().chain(&more).map(AsRawFd::as_raw_fd).collect();
-    let legacy = Arc::new(Mutex::new(Some(Legacy {
+    let hook_state = Arc::new(Mutex::new(Some(ExecHook {
         fds,
         // By this command's own descriptor: no other is sure to be what it was when the child's
         // streams, and what else the command gives it, have their numbers.
         before_exec: Box::new(move |fds| before_exec(fds[0].as_fd(), &mut more)),
     })));
-    let left = Left(Arc::downgrade(&legacy));
-    let hook = move || match legacy.try_lock() {
-        Ok(mut legacy) => legacy.as_mut().map_or(Ok(()), Legacy::leave),
+    let left = InheritGuard(Arc::downgrade(&hook_state));
+    let hook = move || match hook_state.try_lock() {
+        Ok(mut hook_state) => hook_state.as_mut().map_or(Ok(()), ExecHook::leave),
         // Only if it was just being revoked.
         Err(_) => Err(Errno::AGAIN.into()),
     };

@@ -162,7 +162,7 @@ impl Mapping {
     /// Has this core fetch the cache line `at` bytes from the beginning, if there is one, to
     /// write to it soon. Nothing waits for that.
     #[inline(always)]
-    pub(crate) fn announce(&self, at: usize) {
+    pub(crate) fn prefetch_write(&self, at: usize) {
         // SAFETY: a hint, that changes nothing a program could see and has no effect where
         // nothing is mapped. (The intrinsic means another one, where no target feature is
         // set.)
@@ -180,7 +180,7 @@ impl Mapping {
 
     /// Has this core fetch the first cache lines of the `len` bytes from `at` on, as far as
     /// there are such, to read them soon, all at a time. Nothing waits for that.
-    pub(crate) fn expect(&self, at: usize, len: usize) {
+    pub(crate) fn prefetch_read(&self, at: usize, len: usize) {
         #[cfg(target_arch = "x86_64")]
         for at in (at..self.len.min(at.saturating_add(len)))
             .step_by(64)

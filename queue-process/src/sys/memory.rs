@@ -23,7 +23,7 @@ const HOLE: FallocateFlags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KE
 
 /// A sealed file of `len` bytes in memory, which takes room only where it is written.
 pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
-    may_reach(len)?;
+    check_file_size_limit(len)?;
     let file = memfd_create(name, FLAGS)
         .map_err(io::Error::from)
         .and_then(above_stdio)
@@ -41,7 +41,7 @@ pub(crate) fn give_back(file: BorrowedFd<'_>, at: u64, len: u64) {
 
 /// Whether this process may size or write a file up to there: whoever does so beyond the
 /// limit is killed (`SIGXFSZ`).
-pub(crate) fn may_reach(len: u64) -> Result<(), Failure> {
+pub(crate) fn check_file_size_limit(len: u64) -> Result<(), Failure> {
     within(getrlimit(Resource::Fsize).current, len)
 }
 

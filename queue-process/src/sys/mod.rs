@@ -34,10 +34,10 @@ mod unforked;
 pub(crate) use {
     descriptors::above_stdio,
     generation::{PerProcess, generation, generation_word},
-    inherit::{Left, Refusal, leave, take},
+    inherit::{InheritGuard, Refusal, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
     mapping::Mapping,
-    memory::{SEALS, file, give_back, may_reach},
+    memory::{SEALS, check_file_size_limit, file, give_back},
     shared_safe::SharedSafe,
     started::started,
     unforked::{Unforked, let_go},

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// What is read and written in one piece: a record, or a granule of the hall.
+/// What is read and written in one piece: a record, or a granule of the overflow arena.
 const PIECE: usize = 64;
 
 type Piece = [u8; PIECE];

@@ -20,8 +20,8 @@
 //! who move the end see no flag and save the wake. Back, it wakes the next at once if
 //! there is more than one thing to take, or sets the flag again: a chain that serves
 //! all who sleep, one wake at a time. If a wake is lost with whoever got it or was to
-//! give it, of the sleepers of each process one looks again by itself within
-//! [`RECHECK_INTERVAL`](crate::linux::wait::RECHECK_INTERVAL): see [`sleepers`](crate::linux::wait::sleepers).
+//! give it, of the sleepers of each process one looks again by itself within the recheck interval:
+//! see [`sleepers`](crate::linux::wait::sleepers).
 //!
 //! Futures wait in a list of their process, whose waker thread listens to an eventfd: see
 //! [`futures`](crate::linux::wait::futures). It is notified *before* the end moves, so no death can

@@ -1,21 +1,20 @@
 //! [`Registry`]: who takes part in a queue, on which sides, and whether they are alive.
 //!
-//! A participant is one opened queue in one process. It owns an entry, and has two bytes
+//! A member is one opened queue in one process. It owns an entry, and has two bytes
 //! of the control page's file locked that belong to the entry, through two file
 //! descriptions. The kernel frees such a lock when the last descriptor of its description is
 //! closed, hence at the latest when all processes have died that have one:
 //!
 //! * one for its *life*. No other process has that description, so whether the byte is locked
 //!   is the one truth about life. It decides about locks whose holder died.
-//! * one for its *seat*. A child that a participant makes by `fork` has a copy of that
-//!   description, until it takes part itself or drops its copy of the handle. So the
-//!   sides of a participant that has ended stay held for such a child: for [`RETAINED_MS`], in which it may
-//!   become a participant of its own.
+//! * one for its *seat*. A child that a member makes by `fork` has a copy of that description, until
+//!   it joins itself or drops its copy of the handle. So the sides of a member that has ended stay
+//!   held for such a child, for [`RETAINED_MS`], in which it may become a member of its own.
 //!
 //! No process id decides anything: ids come again, and mean something else in another
-//! namespace. There are as many participants as [`MAX_MEMBERS`]; who comes when all are taken is refused.
+//! namespace. There are at most [`MAX_MEMBERS`]; one more is refused.
 //!
-//! # Looking for somebody
+//! # Scanning for a member
 //!
 //! [`is_held`](Registry::is_held) scans one entry after the other. The scan is not atomic: a
 //! member may join at an entry that was scanned already, and another one, which knows of that,

@@ -1,4 +1,4 @@
-//! [`Stretch`]: a part of the queue's file that is written at the front and given back
+//! [`FileRange`]: a part of the queue's file that is written at the front and given back
 //! behind.
 //!
 //! The file is a sparse one in memory (a `memfd`) and is not mapped here: reading and
@@ -15,13 +15,13 @@ const NO_ROOM: &str = "there is no memory for another item";
 
 /// A part of a file, in offsets of its own.
 #[derive(Clone, Copy)]
-pub(super) struct Stretch<'a> {
+pub(super) struct FileRange<'a> {
     pub(super) file: BorrowedFd<'a>,
     pub(super) start: u64,
     pub(super) len: u64,
 }
 
-impl Stretch<'_> {
+impl FileRange<'_> {
     /// Writes all of `bytes` at `at`.
     pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let end = self.offset(at, bytes.len())? + bytes.len() as u64;

@@ -93,7 +93,7 @@ pub(super) fn create(len: u64) -> Result<OwnedFd, Failure> {
 
 /// Refuses what is not such a file, or one that this process may not write to.
 pub(super) fn check(file: &OwnedFd, len: u64) -> Result<(), Failure> {
-    sys::may_reach(len)?;
+    sys::check_file_size_limit(len)?;
     let sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
     let sized = fstat(file).is_ok_and(|status| u64::try_from(status.st_size) == Ok(len));
     if sealed && sized {

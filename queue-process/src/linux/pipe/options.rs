@@ -70,7 +70,7 @@ impl<T: Send, C: Codec<T>> PipeOptions<T, C> {
         let limits = Limits {
             bound,
             item: self.item,
-            memory: memory.min(MOST),
+            memory: memory.min(MAX_MEMORY),
         };
         Ok(PipeQueue(Handle::create(limits)?))
     }
@@ -81,13 +81,13 @@ impl<T: Send, C: Codec<T>> PipeOptions<T, C> {
     /// As [`create`](Self::create), and as [`PipeQueue::create_named`].
     pub fn create_named(self, name: &str, bound: Bound) -> Result<PipeQueue<T, C>, Failure> {
         let queue = self.create(bound)?;
-        queue.0.offer(name)?;
+        queue.0.serve_named(name)?;
         Ok(queue)
     }
 }
 
 /// The most memory that a queue can be allowed.
-const MOST: u64 = 64 << 30;
+const MAX_MEMORY: u64 = 64 << 30;
 
 impl<T, C> fmt::Debug for PipeOptions<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

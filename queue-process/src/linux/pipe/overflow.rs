@@ -1,6 +1,6 @@
-//! [`Lap`]: where in the hall the next large item goes.
+//! [`ArenaState`]: where in the overflow arena the next large item goes.
 //!
-//! The hall is an endless row of granules. Items go one behind the other, but as soon as
+//! The arena is an endless row of granules. Items go one behind the other, but as soon as
 //! the tail is past a window that fits the processor's caches, it goes back to the front
 //! if that is free. So a queue that is used lightly works in the same few pages all the
 //! time. Should the room at the front not do, because a backlog grows after all, the tail
@@ -9,7 +9,7 @@
 /// Items begin at multiples of so many bytes.
 pub(super) const GRANULE: u64 = 64;
 
-/// Every place is below this one.
+/// Every granule is below this one.
 pub(super) const GRANULES: u32 = u32::MAX;
 
 /// Past so many, the tail goes back to the front if it can: 256 KiB.
@@ -34,12 +34,12 @@ pub(super) fn granules(bytes: usize) -> Option<u32> {
 ///
 /// It says so of a moment in the past: the head may have gone on since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lap {
+pub(super) struct ArenaState {
     pub(super) turn: u32,
     front: u32,
 }
 
-impl Lap {
+impl ArenaState {
     pub(super) fn from_word(word: u64) -> Self {
         Self {
             turn: word as u32,
@@ -68,11 +68,11 @@ impl Lap {
         }
     }
 
-    /// The place for `need` granules, and the lap then. The new tail is behind it.
+    /// Where `need` granules go, and the state then. The new tail is behind it.
     pub(super) fn place(self, tail: u32, head: u32, need: u32) -> Option<(u32, Self)> {
-        let lap = self.now(tail, head);
+        let arena_state = self.now(tail, head);
         let end = |at: u32| at.checked_add(need).filter(|end| *end < GRANULES);
-        if lap.turn == 0 && need < head && end(tail).is_none_or(|end| end > WINDOW) {
+        if arena_state.turn == 0 && need < head && end(tail).is_none_or(|end| end > WINDOW) {
             return Some((
                 0,
                 Self {
@@ -81,12 +81,18 @@ impl Lap {
                 },
             ));
         }
-        let wrapped = lap.turn > 0 && lap.front == 0;
-        let (at, lap) = match wrapped && end(tail).is_none_or(|end| end >= head) {
-            true => (lap.turn, Self { front: tail, ..lap }),
-            false => (tail, lap),
+        let wrapped = arena_state.turn > 0 && arena_state.front == 0;
+        let (at, arena_state) = match wrapped && end(tail).is_none_or(|end| end >= head) {
+            true => (
+                arena_state.turn,
+                Self {
+                    front: tail,
+                    ..arena_state
+                },
+            ),
+            false => (tail, arena_state),
         };
-        end(at).map(|_| (at, lap))
+        end(at).map(|_| (at, arena_state))
     }
 
     /// How many granules are taken.

@@ -44,13 +44,13 @@ impl Pop<'_> {
         let before = self.head;
         let mut failed = None;
         for record in records[..fetched * SIZE].chunks_exact(SIZE) {
-            let mut reach = 0;
+            let mut high_water = 0;
             let unpacked = into.add(|bytes| {
-                reach = self.unpack(record, bytes)?;
+                high_water = self.unpack(record, bytes)?;
                 Ok(())
             });
             match unpacked {
-                Ok(()) => self.head = self.head.advanced(1, reach),
+                Ok(()) => self.head = self.head.advanced(1, high_water),
                 // The others are out of the pipe, so they must be given.
                 Err(failure) => failed = Some(self.damaged(failure)),
             }
@@ -63,12 +63,12 @@ impl Pop<'_> {
 
     /// Whether the oldest item is in the log rather than in the pipe.
     ///
-    /// `spill` was written before that item was published, so at least that value is
+    /// `log_start` was written before that item was published, so at least that value is
     /// seen. A later one says the same of this item: it is unset when all is read, is
     /// set to the number of a later item, and moved up only as far as all is read.
     fn is_in_log(&self) -> bool {
-        let spill = Notes(self.control).spill();
-        spill.is_some_and(|spill| is_from(self.head.count, spill))
+        let log_start = Notes(self.control).log_start();
+        log_start.is_some_and(|log_start| is_from(self.head.count, log_start))
     }
 
     /// Reads the records of as many of the oldest items as `into` has room for, or of
@@ -108,15 +108,15 @@ impl Pop<'_> {
     }
 
     /// Appends to `into` the bytes of the item whose record this is: where the head then
-    /// is in the hall.
+    /// is in the arena.
     fn unpack(&self, record: &[u8], into: &mut Vec<u8>) -> Result<u32, Failure> {
         match Record::decode(record) {
-            Some(Record::Inside(bytes)) => {
+            Some(Record::Inline(bytes)) => {
                 into.extend_from_slice(bytes);
                 Ok(self.head.position)
             }
-            Some(Record::Elsewhere { at, len }) if len <= self.pipe.limits.item as usize => {
-                self.pipe.hall().read(u64::from(at) * GRANULE, len, into)?;
+            Some(Record::Indirect { at, len }) if len <= self.pipe.limits.item as usize => {
+                self.pipe.arena().read(u64::from(at) * GRANULE, len, into)?;
                 Ok(at.saturating_add(granules(len).unwrap_or(0)))
             }
             _ => Err(corrupt("what came out of the pipe is no item")),

@@ -1,7 +1,7 @@
 //! [`Push`]: the storage's part in pushing.
 
-use super::overflow::{GRANULE, Lap, granules};
-use super::record::{INLINE, Record, SIZE};
+use super::overflow::{ArenaState, GRANULE, granules};
+use super::record::{MAX_INLINE, Record, SIZE};
 use super::state::{Notes, is_from};
 use super::storage::{BATCH, LOG_LEN, Pipe, RETAINED_GRANULES};
 use crate::linux::engine::layout::{Control, Cursor, needs_trim};
@@ -18,7 +18,7 @@ pub(super) struct Push<'a> {
     head: Cursor,
     /// Moves on with each item that is written.
     pub(super) tail: Cursor,
-    lap: Lap,
+    arena_state: ArenaState,
 }
 
 impl<'a> Push<'a> {
@@ -29,18 +29,18 @@ impl<'a> Push<'a> {
         head: &mut PeerCursor<'_>,
     ) -> Self {
         let notes = Notes(control);
-        // While nothing lies in the hall or the log, it does not matter where the head is,
+        // While nothing lies in the arena or the log, it does not matter where the head is,
         // and two processes pass on small items with fewer cache lines.
-        let known = head.cursor.position == tail.position && notes.spill().is_none();
+        let known = head.cursor.position == tail.position && notes.log_start().is_none();
         if !known && head.refresh().count == tail.count {
-            // Nothing is inside, so nothing of the hall is taken. Who died may have said that
+            // Nothing is inside, so nothing of the arena is taken. Who died may have said that
             // something is, and no pop would ever free it.
             tail.position = head.cursor.position;
         }
-        let lap = match tail.position == head.cursor.position {
-            // The hall is empty, whatever was noted for an item that then did not come.
-            true => Lap::default(),
-            false => notes.lap(),
+        let arena_state = match tail.position == head.cursor.position {
+            // The arena is empty, whatever was noted for an item that then did not come.
+            true => ArenaState::default(),
+            false => notes.arena_state(),
         };
         Self {
             pipe,
@@ -48,16 +48,18 @@ impl<'a> Push<'a> {
             notes,
             head: head.cursor,
             tail,
-            lap,
+            arena_state,
         }
     }
 
     /// Writes one item; false if there is no room.
     pub(super) fn one(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
-        let Some((record, reach, lap)) = self.place(self.tail.position, self.lap, bytes)? else {
+        let Some((record, high_water, arena_state)) =
+            self.place(self.tail.position, self.arena_state, bytes)?
+        else {
             return Ok(false);
         };
-        let written = self.append(&record, &[(reach, lap)])?;
+        let written = self.append(&record, &[(high_water, arena_state)])?;
         Ok(written == 1)
     }
 
@@ -67,14 +69,14 @@ impl<'a> Push<'a> {
         items: impl Iterator<Item = &'b [u8]>,
     ) -> Result<usize, Failure> {
         let mut records = [0; BATCH * SIZE];
-        let mut halls = [(self.tail.position, self.lap); BATCH];
+        let mut arenas = [(self.tail.position, self.arena_state); BATCH];
         let mut count = 0_usize;
         for bytes in items {
-            let (reach, lap) = halls[count.saturating_sub(1)];
-            match self.place(reach, lap, bytes) {
-                Ok(Some((record, reach, lap))) => {
+            let (high_water, arena_state) = arenas[count.saturating_sub(1)];
+            match self.place(high_water, arena_state, bytes) {
+                Ok(Some((record, high_water, arena_state))) => {
                     records[count * SIZE..][..SIZE].copy_from_slice(&record);
-                    halls[count] = (reach, lap);
+                    arenas[count] = (high_water, arena_state);
                     count += 1;
                 }
                 Err(failure) if count == 0 => return Err(failure),
@@ -83,90 +85,98 @@ impl<'a> Push<'a> {
         }
         match count {
             0 => Ok(0),
-            _ => self.append(&records[..count * SIZE], &halls[..count]),
+            _ => self.append(&records[..count * SIZE], &arenas[..count]),
         }
     }
 
-    /// Puts the bytes of an item where they belong if the hall is taken up to `tail`: its
-    /// record, how far the hall is taken then, and how; or `None` if there is no room.
+    /// Puts the bytes of an item where they belong if the arena is taken up to `tail`: its
+    /// record, how far the arena is taken then, and how; or `None` if there is no room.
     fn place(
         &self,
         tail: u32,
-        lap: Lap,
+        arena_state: ArenaState,
         bytes: &[u8],
-    ) -> Result<Option<([u8; SIZE], u32, Lap)>, Failure> {
+    ) -> Result<Option<([u8; SIZE], u32, ArenaState)>, Failure> {
         let len = bytes.len();
-        if len <= INLINE {
-            return Ok(Some((Record::Inside(bytes).encode(), tail, lap)));
+        if len <= MAX_INLINE {
+            return Ok(Some((Record::Inline(bytes).encode(), tail, arena_state)));
         }
         let place = granules(len).and_then(|need| {
-            let (at, lap) = lap.place(tail, self.head.position, need)?;
-            Some((at, at + need, lap))
+            let (at, arena_state) = arena_state.place(tail, self.head.position, need)?;
+            Some((at, at + need, arena_state))
         });
-        let Some((at, reach, lap)) =
-            place.filter(|&(_, reach, lap)| self.left(reach, lap).is_some())
+        let Some((at, high_water, arena_state)) = place
+            .filter(|&(_, high_water, arena_state)| self.left(high_water, arena_state).is_some())
         else {
             return Ok(None);
         };
-        self.pipe.hall().write(u64::from(at) * GRANULE, bytes)?;
+        self.pipe.arena().write(u64::from(at) * GRANULE, bytes)?;
         // Relaxed, both: a hint, and those who empty the queue see it with the item.
-        if reach > RETAINED_GRANULES && self.control.needs_trim.load(Relaxed) == 0 {
+        if high_water > RETAINED_GRANULES && self.control.needs_trim.load(Relaxed) == 0 {
             self.control.needs_trim.store(needs_trim::LATER, Relaxed);
         }
-        Ok(Some((Record::Elsewhere { at, len }.encode(), reach, lap)))
+        Ok(Some((
+            Record::Indirect { at, len }.encode(),
+            high_water,
+            arena_state,
+        )))
     }
 
-    /// How many bytes of memory are left if the hall is taken up to `reach`; `None` if
+    /// How many bytes of memory are left if the arena is taken up to `high_water`; `None` if
     /// that is too far.
-    fn left(&self, reach: u32, lap: Lap) -> Option<u64> {
-        let taken = u64::from(lap.taken(reach, self.head.position)) * GRANULE;
-        let logged = self.notes.spill().map_or(0, |spill| {
+    fn left(&self, high_water: u32, arena_state: ArenaState) -> Option<u64> {
+        let taken = u64::from(arena_state.taken(high_water, self.head.position)) * GRANULE;
+        let logged = self.notes.log_start().map_or(0, |log_start| {
             let head = self.head.count;
-            let oldest = if is_from(head, spill) { head } else { spill };
+            let oldest = if is_from(head, log_start) {
+                head
+            } else {
+                log_start
+            };
             u64::from(self.tail.count.wrapping_sub(oldest)) * SIZE as u64
         });
         self.pipe.limits.memory.checked_sub(taken + logged)
     }
 
     /// Whether the next record goes to the log.
-    fn is_spilling(&self) -> bool {
-        let Some(spill) = self.notes.spill() else {
+    fn is_logging(&self) -> bool {
+        let Some(log_start) = self.notes.log_start() else {
             return false;
         };
         let (tail, head) = (self.tail.count, self.head.count);
         if head == tail {
             // All is read: back to the pipe.
             self.pipe.log().give_back(0, LOG_LEN);
-            self.notes.set_spill(None);
+            self.notes.set_log_start(None);
             return false;
         }
-        if tail.wrapping_sub(spill) > 1 << 30 && is_from(head, spill) {
+        if tail.wrapping_sub(log_start) > 1 << 30 && is_from(head, log_start) {
             // Before the numbers have gone round. All that is inside is in the log.
-            self.notes.set_spill(Some(head));
+            self.notes.set_log_start(Some(head));
         }
         true
     }
 
-    /// Appends records to the queue, after each of which the hall is as `halls` says: to
+    /// Appends records to the queue, after each of which the arena is as `arenas` says: to
     /// the pipe, and what that does not hold to the log, as far as there is room: how
     /// many. The tail is moved.
-    fn append(&mut self, records: &[u8], halls: &[(u32, Lap)]) -> Result<usize, Failure> {
-        let (reach, lap) = halls[halls.len() - 1];
-        let spilling = self.is_spilling();
-        let room = self.left(reach, lap).unwrap_or(0) / SIZE as u64;
-        // In this order, and before the records: see `Lap`, and `repair`. They stay ahead of
+    fn append(&mut self, records: &[u8], arenas: &[(u32, ArenaState)]) -> Result<usize, Failure> {
+        let (high_water, arena_state) = arenas[arenas.len() - 1];
+        let spilling = self.is_logging();
+        let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
+        // In this order, and before the records: see `ArenaState`, and `repair`. They stay ahead of
         // the tail if not all records go in, as they do where somebody dies just here.
-        self.notes.set_lap(lap);
-        self.notes.set_reach(reach);
+        self.notes.set_arena_state(arena_state);
+        self.notes.set_high_water(high_water);
         let piped = if spilling { 0 } else { self.pipe_in(records)? };
         let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
         let written = piped + logged.as_ref().unwrap_or(&0);
         if written == 0 {
             return logged;
         }
-        let (reach, lap) = halls[written - 1];
-        self.lap = lap;
-        self.tail = self.tail.advanced(written as u32, reach);
+        let (high_water, arena_state) = arenas[written - 1];
+        self.arena_state = arena_state;
+        self.tail = self.tail.advanced(written as u32, high_water);
         Ok(written)
     }
 
@@ -199,12 +209,12 @@ impl<'a> Push<'a> {
             // Relaxed: as above. At once, for then the pipe is used again.
             self.control.needs_trim.store(needs_trim::AT_ONCE, Relaxed);
             // Before the records are there: whoever repairs knows what the pipe holds.
-            self.notes.set_spill(Some(first));
+            self.notes.set_log_start(Some(first));
         }
         let at = u64::from(first) * SIZE as u64;
         let written = self.pipe.log().write(at, &records[..count * SIZE]);
         if written.is_err() && !spilling {
-            self.notes.set_spill(None);
+            self.notes.set_log_start(None);
         }
         written.map(|()| count)
     }

@@ -8,39 +8,39 @@
 pub(super) const SIZE: usize = 64;
 
 /// An item of up to so many bytes rides inside its record.
-pub(super) const INLINE: usize = SIZE - HEADER;
+pub(super) const MAX_INLINE: usize = SIZE - HEADER;
 
 const HEADER: usize = 8;
 
 /// Tells a record with its item inside from one whose item lies elsewhere, and both
 /// from zeros.
-const INSIDE: u32 = u32::from_le_bytes(*b"item");
-const ELSEWHERE: u32 = u32::from_le_bytes(*b"at..");
+const INLINE_TAG: u32 = u32::from_le_bytes(*b"item");
+const INDIRECT_TAG: u32 = u32::from_le_bytes(*b"at..");
 
 /// Where the bytes of an item are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record<'a> {
     /// These are they.
-    Inside(&'a [u8]),
-    /// So many, from granule `at` of the hall on.
-    Elsewhere { at: u32, len: usize },
+    Inline(&'a [u8]),
+    /// So many, from granule `at` of the arena on.
+    Indirect { at: u32, len: usize },
 }
 
 impl<'a> Record<'a> {
     /// The record on the wire.
     ///
     /// # Panics
-    /// If an item inside is larger than [`INLINE`], or one elsewhere than `u32::MAX`.
+    /// If an item inside is larger than [`MAX_INLINE`], or one elsewhere than `u32::MAX`.
     pub(super) fn encode(self) -> [u8; SIZE] {
         let mut wire = [0; SIZE];
         let (tag, len) = match self {
-            Self::Inside(bytes) => {
+            Self::Inline(bytes) => {
                 wire[HEADER..][..bytes.len()].copy_from_slice(bytes);
-                (INSIDE, bytes.len())
+                (INLINE_TAG, bytes.len())
             }
-            Self::Elsewhere { at, len } => {
+            Self::Indirect { at, len } => {
                 wire[HEADER..][..4].copy_from_slice(&at.to_le_bytes());
-                (ELSEWHERE, len)
+                (INDIRECT_TAG, len)
             }
         };
         let len = u32::try_from(len).expect("an item's limit fits 32 bits");
@@ -57,8 +57,8 @@ impl<'a> Record<'a> {
         let (len, body) = rest.split_first_chunk()?;
         let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
         match u32::from_le_bytes(*tag) {
-            INSIDE => Some(Self::Inside(body.get(..len)?)),
-            ELSEWHERE => Some(Self::Elsewhere {
+            INLINE_TAG => Some(Self::Inline(body.get(..len)?)),
+            INDIRECT_TAG => Some(Self::Indirect {
                 at: u32::from_le_bytes(*body.first_chunk()?),
                 len,
             }),
@@ -75,11 +75,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(
-            bytes in prop::collection::vec(any::<u8>(), 0..=INLINE),
+            bytes in prop::collection::vec(any::<u8>(), 0..=MAX_INLINE),
             at: u32,
             len in 0..=u32::MAX as usize,
         ) {
-            for record in [Record::Inside(&bytes), Record::Elsewhere { at, len }] {
+            for record in [Record::Inline(&bytes), Record::Indirect { at, len }] {
                 let wire = record.encode();
                 prop_assert_eq!(Record::decode(&wire), Some(record));
             }
@@ -89,7 +89,7 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(
             mut wire in prop::collection::vec(any::<u8>(), 0..=2 * SIZE),
-            tag in prop::option::of(prop::sample::select(vec![INSIDE, ELSEWHERE])),
+            tag in prop::option::of(prop::sample::select(vec![INLINE_TAG, INDIRECT_TAG])),
         ) {
             if let (Some(tag), true) = (tag, wire.len() >= HEADER) {
                 wire[..4].copy_from_slice(&tag.to_le_bytes());
@@ -102,7 +102,7 @@ mod tests {
     fn zeros_and_forged_lengths_are_no_record() {
         assert_eq!(Record::decode(&[0; SIZE]), None);
         assert_eq!(Record::decode(&[]), None);
-        let mut wire = Record::Inside(b"abc").encode();
+        let mut wire = Record::Inline(b"abc").encode();
         assert_eq!(Record::decode(&wire[..HEADER + 2]), None, "cut off");
         wire[4..HEADER].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(Record::decode(&wire), None, "longer than the record");

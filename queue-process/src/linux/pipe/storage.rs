@@ -1,14 +1,14 @@
 //! [`Pipe`]: where the items of a [`PipeQueue`](super::queue::PipeQueue) are.
 //!
 //! Each item is a [`Record`](super::record::Record) of 64 bytes in a kernel pipe. Beside
-//! the pipe there is a sparse file in memory with two parts: the *hall*, where the bytes
+//! the pipe there is a sparse file in memory with two parts: the overflow *arena*, where the bytes
 //! of items lie that are too large for a record, and the *log*, where records go that
 //! find the pipe full.
 //!
 //! # Order
 //!
 //! While there is anything in the log, pushes append to it. So its items are the
-//! youngest, in a row from the one numbered `spill` on; and as a record's place in the
+//! youngest, in a row from the one numbered `log_start` on; and as a record's place in the
 //! log follows from its number, that one word tells where each item is.
 //!
 //! # Death
@@ -17,7 +17,7 @@
 //! takes or gives a record whole or not at all. So whoever dies leaves at most a count
 //! that the kernel contradicts, and [`repair`](Storage::repair) asks the kernel.
 
-use super::file_range::Stretch;
+use super::file_range::FileRange;
 use super::overflow::{GRANULE, GRANULES};
 use super::pop::Pop;
 use super::push::Push;
@@ -36,13 +36,13 @@ use queue_core::sync::atomic::Ordering::Relaxed;
 pub(super) const BATCH: usize = 4096 / SIZE;
 
 // The parts of the file, each larger than it can ever get.
-const HALL: u64 = 4096;
+const ARENA: u64 = 4096;
 const LOG: u64 = 1 << 40;
 pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
 #[cfg_attr(loom, allow(dead_code))] // A model has one that it makes itself.
 pub(super) const FILE: u64 = 1 << 41;
 
-/// So much of the hall is kept when the queue is empty: 4 MiB.
+/// So much of the arena is kept when the queue is empty: 4 MiB.
 pub(super) const RETAINED_GRANULES: u32 = (4 << 20) / GRANULE as u32;
 
 /// The log is given back in chunks of so many records: 1 MiB.
@@ -57,17 +57,17 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    pub(super) fn hall(&self) -> Stretch<'_> {
+    pub(super) fn arena(&self) -> FileRange<'_> {
         let len = u64::from(GRANULES) * GRANULE;
-        Stretch {
+        FileRange {
             file: self.file.as_fd(),
-            start: HALL,
+            start: ARENA,
             len,
         }
     }
 
-    pub(super) fn log(&self) -> Stretch<'_> {
-        Stretch {
+    pub(super) fn log(&self) -> FileRange<'_> {
+        FileRange {
             file: self.file.as_fd(),
             start: LOG,
             len: LOG_LEN,
@@ -156,14 +156,14 @@ impl Storage for Pipe {
         let (mut tail, mut head) = (control.tail.cursor(Relaxed), control.head.cursor(Relaxed));
         let bytes = ioctl_fionread(&self.pipe).map_err(|e| refused("cannot ask the pipe", e))?;
         let piped = u32::try_from(bytes / SIZE as u64).unwrap_or(u32::MAX);
-        match notes.spill() {
-            // The pipe holds the items up to `spill`, the log those from there on.
-            Some(spill) => {
-                if !is_from(tail.count, spill) {
-                    tail.count = spill;
+        match notes.log_start() {
+            // The pipe holds the items up to `log_start`, the log those from there on.
+            Some(log_start) => {
+                if !is_from(tail.count, log_start) {
+                    tail.count = log_start;
                 }
-                let front = spill.wrapping_sub(piped);
-                if piped > 0 || !is_from(head.count, spill) {
+                let front = log_start.wrapping_sub(piped);
+                if piped > 0 || !is_from(head.count, log_start) {
                     head.count = front;
                 }
             }
@@ -179,19 +179,19 @@ impl Storage for Pipe {
             }
         }
         // The dead may have put a record into the pipe that takes up to here.
-        tail.position = notes.reach();
+        tail.position = notes.high_water();
         control.tail.set_cursor(tail);
         control.head.set_cursor(head);
         Ok(())
     }
 
     fn trim(&self, control: &Control) {
-        self.hall().give_back(
+        self.arena().give_back(
             u64::from(RETAINED_GRANULES) * GRANULE,
             u64::from(GRANULES) * GRANULE,
         );
         self.log().give_back(0, LOG_LEN);
-        Notes(control).set_spill(None);
+        Notes(control).set_log_start(None);
         control.needs_trim.store(0, Relaxed);
     }
 }

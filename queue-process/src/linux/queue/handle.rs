@@ -65,10 +65,10 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
 /// 3. what the storage has of its own.
 ///
 /// To hand a queue to a child: pass duplicates of these; between fork and exec call
-/// [`Registry::register_for_exec`](crate::linux::membership::registry::Registry::register_for_exec) on
-/// `Page::of(mapping).registry`, so that the child is counted from then on; in the child
-/// call [`Handle::adopt`], with the descriptors that this made. To hand it to a process that runs already: pass duplicates,
-/// and [`Handle::open`] them there, while somebody keeps the queue alive.
+/// `register_for_exec` on `Page::of(mapping).registry`, so that the child is counted from then on;
+/// in the child call [`Handle::adopt`], with the descriptors that this made. To hand it to a
+/// process that runs already: pass duplicates, and [`Handle::open`] them there, while somebody
+/// keeps the queue alive.
 pub(crate) type Parts = Vec<OwnedFd>;
 
 /// What the clones of a handle share.
@@ -328,8 +328,8 @@ impl<S: Storage> Shared<S> {
         self.engine.close_within(tries);
     }
 
-    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try again and
-    /// again instead of waiting. Whether it was time.
+    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try
+    /// again and again instead of waiting. Whether it was time.
     pub(crate) fn check_peers_if_due(&self) -> bool {
         let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.

@@ -16,11 +16,11 @@ pub(crate) trait Arena: Send + Sync {
     /// The header word at `at`.
     fn get(&self, at: usize) -> u64;
     /// Word `at`, if there is one, will soon be written.
-    fn announce(&self, at: usize) {
+    fn prefetch_write(&self, at: usize) {
         let _ = at;
     }
     /// The `words` from word `at` on, as far as there are such, will soon be read.
-    fn expect(&self, at: usize, words: usize) {
+    fn prefetch_read(&self, at: usize, words: usize) {
         let _ = (at, words);
     }
     /// Writes `bytes` from word `at` on.

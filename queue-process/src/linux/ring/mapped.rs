@@ -62,12 +62,13 @@ impl Arena for Mapped {
     }
 
     #[inline(always)]
-    fn announce(&self, at: usize) {
-        self.mapping.announce(byte(at));
+    fn prefetch_write(&self, at: usize) {
+        self.mapping.prefetch_write(byte(at));
     }
 
-    fn expect(&self, at: usize, words: usize) {
-        self.mapping.expect(byte(at), words.saturating_mul(8));
+    fn prefetch_read(&self, at: usize, words: usize) {
+        self.mapping
+            .prefetch_read(byte(at), words.saturating_mul(8));
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! [`ShmOptions`]: a `ShmQueue` made to measure.
 
 use super::mapped::Mapped;
-use super::queue::{MOST, ShmQueue, Storage, WINDOW};
+use super::queue::{MAX_WORDS, ShmQueue, Storage, WINDOW};
 use super::storage::Ring;
 use crate::codec::Codec;
 use crate::linux::queue::format::Limits;
@@ -74,7 +74,7 @@ impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
     /// As [`create`](Self::create), and as [`ShmQueue::create_named`].
     pub fn create_named(self, name: &str, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
         let queue = self.create(bound)?;
-        queue.0.offer(name)?;
+        queue.0.serve_named(name)?;
         Ok(queue)
     }
 
@@ -90,7 +90,7 @@ impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
         Limits {
             bound,
             item,
-            memory: words.min(MOST).max(least) * 8,
+            memory: words.min(MAX_WORDS).max(least) * 8,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! [`Place`]: where in its arena a [`Ring`] puts the next record.
+//! [`Placement`]: where in its arena a [`Ring`] puts the next record.
 
 use super::arena::Arena;
-use super::state::{BASE, GROWN, Notes, TOP, WINDOW};
+use super::state::{COMMITTED, LIVE_END, Notes, SKIP_BASE, WINDOW};
 use super::storage::Ring;
 use crate::linux::engine::layout::{Control, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
@@ -10,23 +10,23 @@ use queue_core::sync::atomic::Ordering;
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(super) enum Placement {
     /// To the tail.
-    Here,
+    Append,
     /// To 0, with a jump.
-    Front,
+    Wrap,
     /// To there, with a jump, over all that is live.
-    Leap(usize),
+    Skip(usize),
 }
 
-impl Place {
+impl Placement {
     /// Where that is, with the tail at `tail`.
     #[inline(always)]
     pub(super) fn target(self, tail: usize) -> usize {
         match self {
-            Self::Here => tail,
-            Self::Front => 0,
-            Self::Leap(top) => top,
+            Self::Append => tail,
+            Self::Wrap => 0,
+            Self::Skip(live_end) => live_end,
         }
     }
 }
@@ -48,7 +48,7 @@ impl<A: Arena> Ring<A> {
     ) -> bool {
         let front = head.cursor.position as usize;
         if front <= tail {
-            // Plain or leapt.
+            // Plain or skipped.
             tail + need <= notes.get(WINDOW).max(self.window)
         } else {
             // Wrapped. A word stays free before the head, so that there is room for a jump.
@@ -58,39 +58,40 @@ impl<A: Arena> Ring<A> {
 
     /// Finds a place for `need` words that do not fit at the tail, as far as is known.
     #[cold]
-    pub(super) fn find_place(
+    pub(super) fn find_placement(
         &self,
         notes: &Notes<'_>,
         tail: usize,
         head: &mut PeerCursor<'_>,
         empty: bool,
         need: usize,
-    ) -> Option<Place> {
+    ) -> Option<Placement> {
         if !head.fresh {
             head.refresh();
             if self.fits_here(notes, tail, head, need) {
-                return Some(Place::Here);
+                return Some(Placement::Append);
             }
         }
         let front = head.cursor.position as usize;
         if front > tail {
             // Wrapped, and up to the head.
-            let top = notes.get(TOP);
-            return (top > front && top + need <= self.end()).then_some(Place::Leap(top));
+            let live_end = notes.get(LIVE_END);
+            return (live_end > front && live_end + need <= self.end())
+                .then_some(Placement::Skip(live_end));
         }
         if Self::is_front_free(notes, tail, head, need) {
             if empty {
                 // The burst is over.
                 notes.set(WINDOW, 0);
             }
-            return Some(Place::Front);
+            return Some(Placement::Wrap);
         }
         // Upwards; not to look again at once, the window grows, but never so far that a
-        // leap over it could fail.
+        // skip over it could fail.
         let window = notes.get(WINDOW).max(self.window);
         let larger = (tail + need + window / 2).min(self.end() / 2);
         notes.set(WINDOW, larger);
-        (tail + need <= self.end()).then_some(Place::Here)
+        (tail + need <= self.end()).then_some(Placement::Append)
     }
 
     /// Whether the tail of a plain queue can wrap to 0 now.
@@ -100,9 +101,9 @@ impl<A: Arena> Ring<A> {
         head: &PeerCursor<'_>,
         need: usize,
     ) -> bool {
-        let (front, base) = (head.cursor.position as usize, notes.get(BASE));
-        let leapt = front < base && base <= tail;
-        front <= tail && !leapt && need < front
+        let (front, base) = (head.cursor.position as usize, notes.get(SKIP_BASE));
+        let skipped = front < base && base <= tail;
+        front <= tail && !skipped && need < front
     }
 
     /// There is no memory at the tail, says `failure`: the front has some, if it is free.
@@ -113,10 +114,10 @@ impl<A: Arena> Ring<A> {
         head: &mut PeerCursor<'_>,
         need: usize,
         failure: Failure,
-    ) -> Result<Place, Failure> {
+    ) -> Result<Placement, Failure> {
         head.refresh();
         match Self::is_front_free(notes, tail, head, need) {
-            true => Ok(Place::Front),
+            true => Ok(Placement::Wrap),
             false => Err(failure),
         }
     }
@@ -129,7 +130,7 @@ impl<A: Arena> Ring<A> {
         } else {
             front
         };
-        room.min(notes.get(GROWN))
+        room.min(notes.get(COMMITTED))
     }
 
     /// Sees to it that there is memory up to word `to`.
@@ -140,11 +141,11 @@ impl<A: Arena> Ring<A> {
         notes: &Notes<'_>,
         to: usize,
     ) -> Result<(), Failure> {
-        let grown = notes.get(GROWN);
-        if to <= grown {
+        let committed = notes.get(COMMITTED);
+        if to <= committed {
             return Ok(());
         }
-        self.grow_from(control, notes, grown, to)
+        self.grow_from(control, notes, committed, to)
     }
 
     #[cold]
@@ -152,17 +153,17 @@ impl<A: Arena> Ring<A> {
         &self,
         control: &Control,
         notes: &Notes<'_>,
-        grown: usize,
+        committed: usize,
         to: usize,
     ) -> Result<(), Failure> {
         // A quarter more than needed, so that this is rare, but no more than asked for
         // when memory is short.
         let ample = (to + to / 4).max(self.window).min(self.arena.words());
-        let to = match self.arena.grow(grown, ample) {
+        let to = match self.arena.grow(committed, ample) {
             Ok(()) => ample,
-            Err(_) => self.arena.grow(grown, to).map(|()| to)?,
+            Err(_) => self.arena.grow(committed, to).map(|()| to)?,
         };
-        notes.set(GROWN, to);
+        notes.set(COMMITTED, to);
         if to > self.keep {
             // Relaxed: a hint for who drains the queue.
             control

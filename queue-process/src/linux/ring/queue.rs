@@ -101,7 +101,7 @@ pub(super) const WINDOW: usize = (64 << 10) / 8;
 const KEEP: usize = (8 << 20) / 8;
 
 /// The most words that an arena can have, for positions are 32 bits: 16 GiB.
-pub(super) const MOST: u64 = 1 << 31;
+pub(super) const MAX_WORDS: u64 = 1 << 31;
 
 impl Shareable for Storage {
     const KIND: u32 = 1;
@@ -110,7 +110,7 @@ impl Shareable for Storage {
     fn mapped(limits: &Limits) -> Result<usize, Failure> {
         let words = limits.memory / 8;
         let least = Self::words_for(1, limits.item, WINDOW);
-        if words < least || words > MOST {
+        if words < least || words > MAX_WORDS {
             return Err(corrupt("the memory of the queue makes no sense"));
         }
         Ok(words as usize * 8)

@@ -4,16 +4,16 @@
 use crate::linux::engine::layout::Control;
 use queue_core::sync::atomic::Ordering;
 
-/// Where the last leap went, or 0.
-pub(super) const BASE: usize = 0;
+/// Where the last skip went, or 0.
+pub(super) const SKIP_BASE: usize = 0;
 /// How many words the window has.
 pub(super) const WINDOW: usize = 1;
 /// The upper end of what was live at the last wrap.
-pub(super) const TOP: usize = 2;
+pub(super) const LIVE_END: usize = 2;
 /// Up to where the arena has memory.
-pub(super) const GROWN: usize = 3;
+pub(super) const COMMITTED: usize = 3;
 /// Up to where records can be written at the tail without another look, or 0.
-pub(super) const ROOM: usize = 4;
+pub(super) const FAST_LIMIT: usize = 4;
 
 /// The notes, which hold words of the arena.
 pub(super) struct Notes<'a> {

@@ -7,25 +7,25 @@
 //! ```text
 //! plain     ____[head......tail______________        up, within the arena
 //! wrapped   ......tail___[head.......J_______        J jumps to 0
-//! leapt     ....J____[head...J.......|.....tail___   the first J to 0, then one to `base`
+//! skipped   ....J____[head...J.......|.....tail___   the first J to 0, then one to `skip_base`
 //! ```
 //!
 //! A queue that is nearly empty should stay in the processor's caches, however large its
 //! arena: so the tail wraps as soon as it has left a small *window*, if the front is free
 //! by then. If the backlog outgrows the window, the tail of the wrapped shape runs into
-//! the head; it then leaps over all that is live, to `top`, and goes on upwards from there,
+//! the head; it then skips over all that is live, to `live_end`, and goes on upwards from there,
 //! with a larger window. An arena of twice the live bytes (and a little) has room always.
 //!
-//! Pushers keep five words under the tail lock: `base`, where the last leap went, or 0
-//! once wrapped again; `window`; `top`, the upper end of what was live at the last wrap;
-//! `grown`, up to where the arena has memory; and `room`, up to where records go without
+//! Pushers keep five words under the tail lock: `skip_base`, where the last skip went, or 0
+//! once wrapped again; `window`; `live_end`, the upper end of what was live at the last wrap;
+//! `committed`, up to where the arena has memory; and `fast_limit`, up to where records go without
 //! any of these questions being asked again. All are written before the tail is
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
 use super::arena::Arena;
-use super::position::Place;
-use super::state::{BASE, GROWN, Notes, ROOM, TOP, WINDOW};
+use super::position::Placement;
+use super::state::{COMMITTED, FAST_LIMIT, LIVE_END, Notes, SKIP_BASE, WINDOW};
 use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::inline_item::{Item, SMALL};
 use crate::linux::engine::layout::{Control, Cursor};
@@ -90,14 +90,14 @@ impl<A: Arena> Ring<A> {
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let (at, need) = (tail.position as usize, words(item.bytes.len()));
-        let room = Notes { control }.get(ROOM);
+        let room = Notes { control }.get(FAST_LIMIT);
         if at + need < room.min(self.end()) {
             self.put(at, item);
             return Ok(Some((at + need) as u32));
         }
         // Of a copy, so that the original need not lie in memory.
         let mut seen = *head;
-        let position = self.write_elsewhere(control, tail, &mut seen, item);
+        let position = self.write_placed(control, tail, &mut seen, item);
         *head = seen;
         position
     }
@@ -113,12 +113,12 @@ impl<A: Arena> Ring<A> {
                 self.arena.write(at + 1, bytes);
             }
         }
-        self.arena.announce(at + words(bytes.len()) + AHEAD);
+        self.arena.prefetch_write(at + words(bytes.len()) + AHEAD);
     }
 
     /// [`write_record`](Self::write_record) where there may be no room at the tail.
     #[cold]
-    fn write_elsewhere(
+    fn write_placed(
         &self,
         control: &Control,
         tail: Cursor,
@@ -132,40 +132,40 @@ impl<A: Arena> Ring<A> {
         let notes = Notes { control };
         let need = words(item.bytes.len());
         let empty = head.cursor.count == tail.count;
-        let mut place = Place::Here;
+        let mut placement = Placement::Append;
         if !self.fits_here(&notes, at, head, need) {
-            match self.find_place(&notes, at, head, empty, need) {
-                Some(found) => place = found,
+            match self.find_placement(&notes, at, head, empty, need) {
+                Some(found) => placement = found,
                 None => return Ok(None),
             }
         }
-        if place.target(at) + need > self.end() {
+        if placement.target(at) + need > self.end() {
             return Err(corrupt("the notes of the queue's tail are damaged"));
         }
         // With the word for the jump that may come behind it.
-        let reach = (place.target(at) + need + 1).max(at + 1);
+        let reach = (placement.target(at) + need + 1).max(at + 1);
         if let Err(failure) = self.grow(control, &notes, reach) {
-            place = Self::without_memory(&notes, at, head, need, failure)?;
+            placement = Self::without_memory(&notes, at, head, need, failure)?;
         }
-        let target = place.target(at);
+        let target = placement.target(at);
         self.put(target, item);
-        match place {
-            Place::Here => {
+        match placement {
+            Placement::Append => {
                 // Not within a batch: who dies leaves the tail where it is published, and
                 // between there and here may lie a jump.
                 if tail == control.tail.cursor(Ordering::Relaxed) {
-                    notes.set(ROOM, self.room(&notes, target + need, head));
+                    notes.set(FAST_LIMIT, self.room(&notes, target + need, head));
                 }
             }
-            Place::Front => {
-                notes.set(ROOM, 0);
-                notes.set(BASE, 0);
-                notes.set(TOP, at + 1);
+            Placement::Wrap => {
+                notes.set(FAST_LIMIT, 0);
+                notes.set(SKIP_BASE, 0);
+                notes.set(LIVE_END, at + 1);
             }
-            Place::Leap(top) => {
-                notes.set(ROOM, 0);
-                notes.set(BASE, top);
-                notes.set(WINDOW, (2 * top).min(self.end() / 2));
+            Placement::Skip(live_end) => {
+                notes.set(FAST_LIMIT, 0);
+                notes.set(SKIP_BASE, live_end);
+                notes.set(WINDOW, (2 * live_end).min(self.end() / 2));
             }
         }
         if target != at {
@@ -176,7 +176,7 @@ impl<A: Arena> Ring<A> {
 
     /// Writes these records at the tail if it is known that they fit there: the new
     /// position.
-    fn write_here(
+    fn write_at(
         &self,
         control: &Control,
         tail: Cursor,
@@ -193,7 +193,7 @@ impl<A: Arena> Ring<A> {
             return None;
         }
         self.arena.write(at, records);
-        self.arena.announce(at + need + AHEAD);
+        self.arena.prefetch_write(at + need + AHEAD);
         Some((at + need) as u32)
     }
 
@@ -252,7 +252,7 @@ impl<A: Arena> Storage for Ring<A> {
         while written < most {
             // The rest in one piece; or, where that does not fit, one and then the others.
             let rest = batch.records(written as usize, most as usize);
-            if let Some(position) = self.write_here(control, at, head, rest) {
+            if let Some(position) = self.write_at(control, at, head, rest) {
                 at = at.advanced(most - written, position);
                 written = most;
                 break;
@@ -313,7 +313,7 @@ impl<A: Arena> Storage for Ring<A> {
     ) -> Result<(u32, u32), Failure> {
         let (mut at, mut len) = self.record_from(head.position as usize)?;
         // Others will most likely be as long.
-        self.arena.expect(at, words(len) * max as usize);
+        self.arena.prefetch_read(at, words(len) * max as usize);
         let (mut read, mut bytes) = (0, 0);
         // Where the piece begins that lies behind one another.
         let mut from = at;
@@ -337,7 +337,7 @@ impl<A: Arena> Storage for Ring<A> {
         self.arena.read(from, (end - from) * 8, &mut into.bytes);
         if head.items_until(tail) - read >= max {
             // As many are there already.
-            self.arena.expect(end, end - from);
+            self.arena.prefetch_read(end, end - from);
         }
         Ok((read, end as u32))
     }
@@ -345,30 +345,30 @@ impl<A: Arena> Storage for Ring<A> {
     fn trim(&self, control: &Control) {
         let notes = Notes { control };
         let tail = control.tail.cursor(Ordering::Relaxed);
-        let (at, grown) = (
+        let (at, committed) = (
             tail.position as usize,
-            notes.get(GROWN).min(self.arena.words()),
+            notes.get(COMMITTED).min(self.arena.words()),
         );
-        if at >= grown || grown <= self.keep {
+        if at >= committed || committed <= self.keep {
             control.needs_trim.store(0, Ordering::Relaxed);
             return;
         }
         // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
         // jump, and the head after it, as a pop would go.
-        notes.set(ROOM, 0);
+        notes.set(FAST_LIMIT, 0);
         self.arena.set(at, JUMP);
         let to_front = Cursor {
             count: tail.count,
             position: 0,
         };
-        notes.set(BASE, 0);
+        notes.set(SKIP_BASE, 0);
         notes.set(WINDOW, 0);
-        notes.set(TOP, at + 1);
+        notes.set(LIVE_END, at + 1);
         control.tail.set_cursor(to_front);
         control.head.set_cursor(to_front);
         // Nothing is live now. If we die here, the memory stays until the next time.
-        notes.set(GROWN, self.keep);
+        notes.set(COMMITTED, self.keep);
         control.needs_trim.store(0, Ordering::Relaxed);
-        self.arena.shrink(self.keep, grown);
+        self.arena.shrink(self.keep, committed);
     }
 }

@@ -5,14 +5,14 @@
 //! so that it counts from the moment on in which `spawn` returns, whatever it does
 //! later. The `Command` holds descriptors too, but takes no part.
 
-use super::fd_bundle::{Label, id, illegible};
+use super::fd_bundle::{BundleHeader, id, malformed};
 use crate::codec::Codec;
 use crate::handover::variable;
 use crate::linux::membership::member::DESCRIPTORS;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Page;
-use crate::sys::{self, Left, PerProcess, Refusal};
+use crate::sys::{self, InheritGuard, PerProcess, Refusal};
 use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::collections::BTreeMap;
@@ -33,9 +33,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         name: &str,
     ) -> Result<(), Failure> {
         let variable = variable(PREFIX, name)?;
-        let half = self.narrowed(half)?;
+        let half = self.restrict(half)?;
         let parts = self.parts();
-        let label = Label {
+        let header = BundleHeader {
             id: id(parts[0])?,
             half,
         };
@@ -47,9 +47,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         };
         let (numbers, left) = sys::leave(command, &parts, membership)
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
-        take_the_place_of_former(&shared_before(command, &variable), numbers[0], left);
+        replace_former(&shared_before(command, &variable), numbers[0], left);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
-        command.env(variable, format!("{label} {}", numbers.join(",")));
+        command.env(variable, format!("{header} {}", numbers.join(",")));
         Ok(())
     }
 
@@ -58,25 +58,25 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         let text = match env::var(variable(PREFIX, name)?) {
             Ok(text) => text,
             Err(env::VarError::NotPresent) => return Err(not_shared(name)),
-            Err(env::VarError::NotUnicode(_)) => return Err(illegible("it is not text")),
+            Err(env::VarError::NotUnicode(_)) => return Err(malformed("it is not text")),
         };
-        let (label, numbers) = read(&text)?;
-        match (half, label.half) {
+        let (header, numbers) = read(&text)?;
+        match (half, header.half) {
             (Some(half), Some(given)) if half != given => return Err(only_half(given)),
             _ => {}
         }
         let adopt = |fds: &[BorrowedFd<'_>]| {
-            if id(fds[0])? != label.id {
+            if id(fds[0])? != header.id {
                 return Err(not_inherited(name));
             }
             let Some((parts, membership)) = fds.split_last_chunk::<DESCRIPTORS>() else {
-                return Err(illegible("it is not complete"));
+                return Err(malformed("it is not complete"));
             };
             let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
             let parts = parts.iter().map(duplicate).collect::<Result<_, _>>()?;
             let [life, seat] = membership;
             let membership = [duplicate(life)?, duplicate(seat)?];
-            Self::adopt(parts, membership, sides(label.half))
+            Self::adopt(parts, membership, sides(header.half))
         };
         sys::take(&numbers, adopt).map_err(|refusal| match refusal {
             Refusal::Gone => not_inherited(name),
@@ -87,7 +87,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
 
     /// Takes part once more, on one side alone.
     pub(crate) fn half(&self, side: Side) -> Result<Self, Failure> {
-        let half = self.narrowed(Some(side))?;
+        let half = self.restrict(Some(side))?;
         let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
         let parts = self
             .parts()
@@ -98,7 +98,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 
     /// The half to hand over when `half` was asked for: not more than this process has.
-    pub(super) fn narrowed(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
+    pub(super) fn restrict(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
         let own = [Side::Producers, Side::Consumers].map(|side| self.rights().contain(side));
         let own = match own {
             [true, false] => Some(Side::Producers),
@@ -120,13 +120,13 @@ pub(super) fn sides(half: Option<Side>) -> Sides {
 }
 
 /// What `text` says that was shared: which queue, under which numbers.
-fn read(text: &str) -> Result<(Label, Vec<RawFd>), Failure> {
-    let Some((label, numbers)) = text.rsplit_once(' ') else {
-        return Err(illegible("it is not complete"));
+fn read(text: &str) -> Result<(BundleHeader, Vec<RawFd>), Failure> {
+    let Some((header, numbers)) = text.rsplit_once(' ') else {
+        return Err(malformed("it is not complete"));
     };
     let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
-    let numbers = numbers.map_err(|_| illegible("it has no descriptors"))?;
-    Ok((label.parse()?, numbers))
+    let numbers = numbers.map_err(|_| malformed("it has no descriptors"))?;
+    Ok((header.parse()?, numbers))
 }
 
 /// The numbers under which `command` shares a queue by `variable` so far.
@@ -140,9 +140,9 @@ fn shared_before(command: &Command, variable: &str) -> Vec<RawFd> {
 /// Sees to it that what is `left` under `number` and so on is left in the place of what the
 /// same command left under `former` numbers, and not beside it: who starts many children by
 /// one command may share anew before each.
-fn take_the_place_of_former(former: &[RawFd], number: RawFd, left: Left) {
+fn replace_former(former: &[RawFd], number: RawFd, left: InheritGuard) {
     /// By the first number of each, which no other has as long as it is there.
-    static ALL: PerProcess<Mutex<BTreeMap<RawFd, Left>>> = PerProcess::new();
+    static ALL: PerProcess<Mutex<BTreeMap<RawFd, InheritGuard>>> = PerProcess::new();
     let all = ALL.get_or(Mutex::default);
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(former) = former.first().and_then(|former| all.remove(former)) {
@@ -188,16 +188,16 @@ mod tests {
     fn a_half_is_handed_over_as_that_half() {
         let whole = ShmQueue::<u8>::bounded(1);
         for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
-            assert_eq!(whole.0.narrowed(half).unwrap(), half);
+            assert_eq!(whole.0.restrict(half).unwrap(), half);
         }
         for (side, other) in [
             (Side::Producers, Side::Consumers),
             (Side::Consumers, Side::Producers),
         ] {
             let half = whole.0.half(side).unwrap();
-            assert_eq!(half.narrowed(None).unwrap(), Some(side));
-            assert_eq!(half.narrowed(Some(side)).unwrap(), Some(side));
-            let denied = half.narrowed(Some(other)).unwrap_err();
+            assert_eq!(half.restrict(None).unwrap(), Some(side));
+            assert_eq!(half.restrict(Some(side)).unwrap(), Some(side));
+            let denied = half.restrict(Some(other)).unwrap_err();
             assert_eq!(denied.kind(), FailureKind::Denied);
             assert!(half.half(other).is_err());
         }

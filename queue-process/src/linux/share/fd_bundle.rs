@@ -1,4 +1,4 @@
-//! [`Parcel`]: a queue on its way to another process.
+//! [`FdBundle`]: a queue on its way to another process.
 
 use crate::sys::refused;
 use queue_core::{Failure, FailureKind, Side};
@@ -8,27 +8,27 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The most descriptors that a queue is made of.
-pub(crate) const MOST: usize = 8;
+pub(crate) const MAX_FDS: usize = 8;
 
 /// The descriptors that a queue is made of, memory first, all close-on-exec; and what
 /// they are.
 #[derive(Debug)]
-pub(crate) struct Parcel {
-    pub(crate) label: Label,
+pub(crate) struct FdBundle {
+    pub(crate) header: BundleHeader,
     pub(crate) fds: Vec<OwnedFd>,
 }
 
-impl Parcel {
+impl FdBundle {
     /// Duplicates of `fds`, as `half` of the queue.
     pub(crate) fn pack(fds: &[BorrowedFd<'_>], half: Option<Side>) -> Result<Self, Failure> {
-        debug_assert!(fds.len() <= MOST);
-        let label = Label {
+        debug_assert!(fds.len() <= MAX_FDS);
+        let header = BundleHeader {
             id: id(fds[0])?,
             half,
         };
         let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
         let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
-        Ok(Self { label, fds })
+        Ok(Self { header, fds })
     }
 }
 
@@ -38,19 +38,19 @@ pub(crate) fn id(memory: BorrowedFd<'_>) -> Result<u64, Failure> {
     Ok(status.st_ino)
 }
 
-/// Which queue a parcel holds, and how much of it.
+/// Which queue a bundle holds, and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Label {
+pub(crate) struct BundleHeader {
     /// By this, descriptors that have come to mean something else are recognized.
     pub(crate) id: u64,
     /// The half that is handed over, or the whole.
     pub(crate) half: Option<Side>,
 }
 
-/// What every label begins with: the name and version of this form of handing over.
+/// What every header begins with: the name and version of this form of handing over.
 const FORM: &str = "queue-process/2";
 
-impl fmt::Display for Label {
+impl fmt::Display for BundleHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let half = match self.half {
             None => "whole",
@@ -61,14 +61,14 @@ impl fmt::Display for Label {
     }
 }
 
-impl FromStr for Label {
+impl FromStr for BundleHeader {
     type Err = Failure;
 
     fn from_str(text: &str) -> Result<Self, Failure> {
         let mut words = text.split(' ');
         match words.next() {
             Some(FORM) => {}
-            _ => return Err(illegible("it is of another version")),
+            _ => return Err(malformed("it is of another version")),
         }
         let id = words.next().and_then(|id| u64::from_str_radix(id, 16).ok());
         let half = match words.next() {
@@ -79,14 +79,14 @@ impl FromStr for Label {
         };
         match (id, half, words.next()) {
             (Some(id), Some(half), None) => Ok(Self { id, half }),
-            _ => Err(illegible("it is not one")),
+            _ => Err(malformed("it is not one")),
         }
     }
 }
 
-/// The failure of a parcel that cannot be read.
+/// The failure of a bundle that cannot be read.
 #[cold]
-pub(crate) fn illegible(why: &str) -> Failure {
+pub(crate) fn malformed(why: &str) -> Failure {
     let message = format!("cannot read the handed over queue: {why}");
     Failure::new(FailureKind::Corrupt, message)
 }

@@ -1,14 +1,14 @@
 //! Handing a queue over inside a message.
 //!
 //! A message is bytes, and may be received by any process and at any time. So what
-//! stands in it is a name, drawn by lot, under which a thread of the sender has the queue
+//! stands in it is a name, a random token, under which a thread of the sender has the queue
 //! ready for the one who receives the message. Until it is fetched the thread takes part
 //! in the queue in the receiver's place: the sender may drop its own handle at once.
 
 use super::child::sides;
-use super::fd_bundle::Parcel;
+use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
-use super::socket::{PATIENCE, receive, send};
+use super::socket::{PEER_TIMEOUT, receive, send};
 use crate::codec::Codec;
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
@@ -26,12 +26,12 @@ use std::time::Duration;
 const RETAINED_FOR: Duration = Duration::from_secs(60);
 
 /// Takes part in a queue and does nothing.
-struct Presence {
+struct KeepAlive {
     mapping: Arc<Mapping>,
     membership: LinuxMembership,
 }
 
-impl Presence {
+impl KeepAlive {
     fn new(mapping: &Arc<Mapping>, sides: Sides) -> Result<Self, Failure> {
         let membership = Page::of(mapping)
             .registry
@@ -45,7 +45,7 @@ impl Presence {
     }
 }
 
-impl Drop for Presence {
+impl Drop for KeepAlive {
     fn drop(&mut self) {
         // If it was the last one of a side, the others notice that they are alone.
         Page::of(&self.mapping).registry.give_back(&self.membership);
@@ -55,21 +55,21 @@ impl Drop for Presence {
 impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Makes the queue ready to be fetched, once: the text that says where.
     pub(crate) fn to_message(&self) -> Result<String, Failure> {
-        let half = self.narrowed(None)?;
-        let parcel = Parcel::pack(&self.parts(), half)?;
-        let presence = Presence::new(self.mapping(), sides(half))?;
-        let mut lot = [0; 16];
-        getrandom(&mut lot, GetRandomFlags::empty())
+        let half = self.restrict(None)?;
+        let bundle = FdBundle::pack(&self.parts(), half)?;
+        let keep_alive = KeepAlive::new(self.mapping(), sides(half))?;
+        let mut token = [0; 16];
+        getrandom(&mut token, GetRandomFlags::empty())
             .map_err(|e| refused("cannot draw a name for a queue", e))?;
-        let name = format!("message {:032x}", u128::from_ne_bytes(lot));
+        let name = format!("message {:032x}", u128::from_ne_bytes(token));
         Server::detached(&address(&name)?, RETAINED_FOR, move |mut stream| {
             // Moved in here, for as long as the thread lives.
-            let _ = &presence;
-            if send(&stream, &parcel).is_err() {
+            let _ = &keep_alive;
+            if send(&stream, &bundle).is_err() {
                 return ControlFlow::Continue(());
             }
             // It hangs up when it takes part itself.
-            let _ = stream.set_read_timeout(Some(PATIENCE));
+            let _ = stream.set_read_timeout(Some(PEER_TIMEOUT));
             let _ = stream.read(&mut [0]);
             ControlFlow::Break(())
         })?;
@@ -83,8 +83,8 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             Failure::new(FailureKind::PeerGone, message)
         };
         let stream = connect(&address(text)?, gone)?;
-        let Parcel { label, fds } = receive(&stream)?;
-        Self::open(fds, sides(label.half))
+        let FdBundle { header, fds } = receive(&stream)?;
+        Self::open(fds, sides(header.half))
     }
 }
 

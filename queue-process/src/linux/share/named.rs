@@ -1,7 +1,7 @@
 //! Handing a queue to whoever knows its name.
 
 use super::child::sides;
-use super::fd_bundle::Parcel;
+use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
 use super::socket::{receive, send};
 use crate::codec::Codec;
@@ -13,11 +13,11 @@ use std::ops::ControlFlow;
 impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Lets the processes of this user open the queue under `name`, as long as there is
     /// a handle in this process.
-    pub(crate) fn offer(&self, name: &str) -> Result<(), Failure> {
-        let parcel = Parcel::pack(&self.parts(), self.narrowed(None)?)?;
+    pub(crate) fn serve_named(&self, name: &str) -> Result<(), Failure> {
+        let bundle = FdBundle::pack(&self.parts(), self.restrict(None)?)?;
         let server = Server::start(&address(name)?, move |stream| {
             // Whoever cannot receive it sees the stream end.
-            let _ = send(&stream, &parcel);
+            let _ = send(&stream, &bundle);
             ControlFlow::Continue(())
         })?;
         self.keep(server);
@@ -27,8 +27,8 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// The queue that a process of this user offers under `name`.
     pub(crate) fn open_named(name: &str) -> Result<Self, Failure> {
         let stream = connect(&address(name)?, || missing(name))?;
-        let Parcel { label, fds } = receive(&stream)?;
-        Self::open(fds, sides(label.half))
+        let FdBundle { header, fds } = receive(&stream)?;
+        Self::open(fds, sides(header.half))
     }
 }
 

@@ -9,7 +9,7 @@
 //! Anybody may also take the name and never answer. So nobody here waits for another process
 //! without a limit.
 
-use super::socket::{PATIENCE, peer, same_user};
+use super::socket::{PEER_TIMEOUT, peer, same_user};
 use crate::sys::{Unforked, above_stdio, generation, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -47,10 +47,10 @@ pub(super) fn connect(
     address: &SocketAddr,
     nobody: impl FnOnce() -> Failure,
 ) -> Result<UnixStream, Failure> {
-    let stream = dial(address, PATIENCE).map_err(|error| match error.kind() {
+    let stream = dial(address, PEER_TIMEOUT).map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => nobody(),
         io::ErrorKind::TimedOut => {
-            let message = format!("the queue was not handed over within {PATIENCE:?}");
+            let message = format!("the queue was not handed over within {PEER_TIMEOUT:?}");
             Failure::caused(FailureKind::PeerGone, message, error)
         }
         _ => refused("cannot ask for a queue", error),
@@ -228,8 +228,8 @@ fn run(
             }
         };
         let set_up = same_user(&stream)
-            .and_then(|()| Ok(stream.set_read_timeout(Some(PATIENCE))?))
-            .and_then(|()| Ok(stream.set_write_timeout(Some(PATIENCE))?));
+            .and_then(|()| Ok(stream.set_read_timeout(Some(PEER_TIMEOUT))?))
+            .and_then(|()| Ok(stream.set_write_timeout(Some(PEER_TIMEOUT))?));
         // Who is refused finds the stream closed.
         if set_up.is_ok() && serve(stream).is_break() {
             return;

@@ -1,6 +1,6 @@
-//! Sending a [`Parcel`] through a socket, between processes of one user.
+//! Sending an [`FdBundle`] through a socket, between processes of one user.
 
-use super::fd_bundle::{Label, MOST, Parcel, illegible};
+use super::fd_bundle::{BundleHeader, FdBundle, MAX_FDS, malformed};
 use crate::sys::{above_stdio, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -14,11 +14,11 @@ use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Longer than any label.
+/// Longer than any header.
 const TEXT: usize = 128;
 
 /// How long one end waits for the other to do its small part.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The process at the other end of `stream`, and its user. The kernel says which they are, as
 /// of when that end connected or began to listen.
@@ -39,11 +39,11 @@ pub(super) fn same_user(stream: &UnixStream) -> Result<(), Failure> {
     }
 }
 
-/// Sends `parcel`. It fits any socket's buffer, so this does not wait for the receiver.
-pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
-    let text = parcel.label.to_string();
-    let fds: Vec<BorrowedFd<'_>> = parcel.fds.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+/// Sends `bundle`. It fits any socket's buffer, so this does not wait for the receiver.
+pub(super) fn send(stream: &UnixStream, bundle: &FdBundle) -> io::Result<()> {
+    let text = bundle.header.to_string();
+    let fds: Vec<BorrowedFd<'_>> = bundle.fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -58,12 +58,12 @@ pub(super) fn send(stream: &UnixStream, parcel: &Parcel) -> io::Result<()> {
     Ok(())
 }
 
-/// Receives a parcel, or a failure in its place; waits for [`PATIENCE`] at most, whatever
+/// Receives a bundle, or a failure in its place; waits for [`PEER_TIMEOUT`] at most, whatever
 /// signals come.
-pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
-    let late = Instant::now() + PATIENCE;
+pub(super) fn receive(stream: &UnixStream) -> Result<FdBundle, Failure> {
+    let late = Instant::now() + PEER_TIMEOUT;
     let mut text = [0; TEXT];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let message = loop {
         let left = late.saturating_duration_since(Instant::now());
@@ -93,12 +93,12 @@ pub(super) fn receive(stream: &UnixStream) -> Result<Parcel, Failure> {
         return Err(Failure::new(FailureKind::Io, message));
     }
     let text = std::str::from_utf8(&text[..message.bytes]);
-    let label: Label = text.map_err(|_| illegible("it is not text"))?.parse()?;
+    let header: BundleHeader = text.map_err(|_| malformed("it is not text"))?.parse()?;
     let fds = fds.map_err(|e| refused("cannot receive all descriptors of the queue", e))?;
     if fds.is_empty() {
-        return Err(illegible("it came without descriptors"));
+        return Err(malformed("it came without descriptors"));
     }
-    Ok(Parcel { label, fds })
+    Ok(FdBundle { header, fds })
 }
 
 #[cold]
@@ -108,7 +108,7 @@ fn silent(stream: &UnixStream) -> Failure {
         Err(_) => "the process".to_owned(),
     };
     let message = format!(
-        "{who}, which is to hand the queue over, has not answered for {PATIENCE:?}: it was \
+        "{who}, which is to hand the queue over, has not answered for {PEER_TIMEOUT:?}: it was \
          stopped, or is another program"
     );
     Failure::new(FailureKind::PeerGone, message)

@@ -26,19 +26,19 @@ proptest! {
     /// what they take.
     #[test]
     fn items_never_overlap(steps in prop::collection::vec(step(), 1..500)) {
-        let (mut tail, mut head, mut lap) = (0, 0, Lap::default());
+        let (mut tail, mut head, mut arena_state) = (0, 0, ArenaState::default());
         let mut inside = VecDeque::<(u32, u32)>::new();
         for step in steps {
             match step {
                 Step::Push(need) => {
-                    let (at, next) = lap.place(tail, head, need).unwrap();
+                    let (at, next) = arena_state.place(tail, head, need).unwrap();
                     for (from, to) in &inside {
                         prop_assert!(at + need <= *from || *to <= at);
                     }
-                    (tail, lap) = (at + need, Lap::from_word(next.word()));
+                    (tail, arena_state) = (at + need, ArenaState::from_word(next.word()));
                     inside.push_back((at, tail));
                 }
-                Step::PushInVain(need) => lap = lap.place(tail, head, need).unwrap().1,
+                Step::PushInVain(need) => arena_state = arena_state.place(tail, head, need).unwrap().1,
                 Step::Pop => {
                     if let Some((_, to)) = inside.pop_front() {
                         head = to;
@@ -46,16 +46,16 @@ proptest! {
                 }
             }
             let sum: u32 = inside.iter().map(|(from, to)| to - from).sum();
-            prop_assert_eq!(lap.taken(tail, head), sum);
+            prop_assert_eq!(arena_state.taken(tail, head), sum);
         }
     }
 
     /// Nonsense leads to some place, or none.
     #[test]
     fn lies_are_answered(word: u64, tail: u32, head: u32, need: u32) {
-        let lap = Lap::from_word(word);
-        lap.taken(tail, head);
-        if let Some((at, _)) = lap.place(tail, head, need) {
+        let arena_state = ArenaState::from_word(word);
+        arena_state.taken(tail, head);
+        if let Some((at, _)) = arena_state.place(tail, head, need) {
             prop_assert!(at.checked_add(need).is_some());
         }
     }
@@ -63,11 +63,11 @@ proptest! {
 
 #[test]
 fn a_light_load_stays_inside_the_window() {
-    let (mut tail, mut head, mut lap) = (0, 0, Lap::default());
+    let (mut tail, mut head, mut arena_state) = (0, 0, ArenaState::default());
     let mut ends = VecDeque::new();
     for _ in 0..100_000 {
-        let (at, next) = lap.place(tail, head, 65).unwrap();
-        (tail, lap) = (at + 65, next);
+        let (at, next) = arena_state.place(tail, head, 65).unwrap();
+        (tail, arena_state) = (at + 65, next);
         assert!(tail <= WINDOW);
         ends.push_back(tail);
         if ends.len() == 10 {
@@ -78,36 +78,36 @@ fn a_light_load_stays_inside_the_window() {
 
 #[test]
 fn a_backlog_is_never_out_of_room() {
-    let (mut tail, mut head, mut lap) = (0, 0, Lap::default());
+    let (mut tail, mut head, mut arena_state) = (0, 0, ArenaState::default());
     let mut ends = VecDeque::new();
     for round in 0..200_000 {
-        let (at, next) = lap.place(tail, head, 64).unwrap();
-        (tail, lap) = (at + 64, next);
+        let (at, next) = arena_state.place(tail, head, 64).unwrap();
+        (tail, arena_state) = (at + 64, next);
         ends.push_back(tail);
         // Long phases of growing and shrinking.
         let pops = if round / 10_000 % 2 == 0 { 0 } else { 2 };
         for end in ends.drain(..pops.min(ends.len())) {
             head = end;
         }
-        assert_eq!(lap.taken(tail, head), ends.len() as u32 * 64);
+        assert_eq!(arena_state.taken(tail, head), ends.len() as u32 * 64);
         assert!(tail <= 4 * 10_000 * 64);
     }
 }
 
 #[test]
 fn what_fits_the_window_stays_inside() {
-    let place = |tail| Lap::default().place(tail, 9, 5).unwrap().0;
+    let place = |tail| ArenaState::default().place(tail, 9, 5).unwrap().0;
     assert_eq!(place(WINDOW - 5), WINDOW - 5);
     assert_eq!(place(WINDOW - 4), 0);
 }
 
 #[test]
 fn its_end_is_its_end() {
-    assert_eq!(Lap::default().place(0, 0, GRANULES), None);
-    let (at, lap) = Lap::default().place(GRANULES - 2, 9, 5).unwrap();
-    assert_eq!((at, lap.turn), (0, GRANULES - 2));
+    assert_eq!(ArenaState::default().place(0, 0, GRANULES), None);
+    let (at, arena_state) = ArenaState::default().place(GRANULES - 2, 9, 5).unwrap();
+    assert_eq!((at, arena_state.turn), (0, GRANULES - 2));
     assert_eq!(
-        Lap::default().place(GRANULES - 2, 5, 5),
+        ArenaState::default().place(GRANULES - 2, 5, 5),
         None,
         "neither behind nor in front"
     );

@@ -160,7 +160,7 @@ fn both_may_have_died() {
     }
 }
 
-/// Who dies may have said that the hall is taken, and put no record into the pipe that would
+/// Who dies may have said that the arena is taken, and put no record into the pipe that would
 /// ever free it.
 #[test]
 fn an_empty_queue_has_room_whoever_died() {
@@ -168,7 +168,7 @@ fn an_empty_queue_has_room_whoever_died() {
     let batch = same(1, 10_000);
     let all = pipe.limits.memory as u32 / GRANULE as u32;
     for round in 1..4 {
-        Notes(&control).set_reach(control.tail.cursor(Relaxed).position + round * all);
+        Notes(&control).set_high_water(control.tail.cursor(Relaxed).position + round * all);
         pipe.repair(&control).unwrap();
         let (written, tail) = write(&pipe, &control, &batch);
         assert_eq!(written, 1, "the queue is empty, and full");
@@ -182,7 +182,7 @@ fn an_empty_queue_has_room_whoever_died() {
 #[test]
 fn what_is_no_item_is_counted_out() {
     let (pipe, control) = small();
-    let forged = Record::Elsewhere {
+    let forged = Record::Indirect {
         at: 0,
         len: 1 << 30,
     }
@@ -211,7 +211,7 @@ fn repairs_to_nothing(pipe: &Pipe, control: &Control) {
 #[test]
 fn what_is_no_item_takes_no_others_with_it() {
     let (pipe, control) = small();
-    let item = |bytes| Record::Inside(bytes).encode();
+    let item = |bytes| Record::Inline(bytes).encode();
     for record in [item(b"1"), [0; SIZE], item(b"3"), item(b"4")] {
         rustix::io::write(&pipe.pipe, &record).unwrap();
         let tail = control.tail.cursor(Relaxed);
@@ -406,9 +406,9 @@ fn a_log_without_end_keeps_its_order() {
     control.head.set_cursor(at(1 << 30));
     control.tail.set_cursor(at((1 << 30) + 5));
     let notes = Notes(&control);
-    notes.set_spill(Some(0));
+    notes.set_log_start(Some(0));
     let mut batch = Batch::default();
     add(&mut batch, &item(0, 8));
     assert_eq!(write(&pipe, &control, &batch).0, 1);
-    assert_eq!(notes.spill(), Some(1 << 30));
+    assert_eq!(notes.log_start(), Some(1 << 30));
 }

@@ -9,7 +9,7 @@ use rustix::fs::fstat;
 #[test]
 fn what_was_written_is_read_and_given_back() {
     let file = create(1 << 62).unwrap();
-    let stretch = Stretch {
+    let stretch = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 1 << 61,
@@ -29,7 +29,7 @@ fn what_was_written_is_read_and_given_back() {
 #[test]
 fn nothing_leads_outside() {
     let file = create(8192).unwrap();
-    let stretch = Stretch {
+    let stretch = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 4096,
@@ -48,7 +48,7 @@ fn nothing_leads_outside() {
 #[test]
 fn what_is_behind_it_stays() {
     let file = create(3 * 4096).unwrap();
-    let [stretch, next] = [1, 2].map(|page| Stretch {
+    let [stretch, next] = [1, 2].map(|page| FileRange {
         file: file.as_fd(),
         start: page * 4096,
         len: 4096,
@@ -66,7 +66,7 @@ fn what_is_behind_it_stays() {
 #[test]
 fn a_file_cut_short_is_damage() {
     let file = create(4096).unwrap();
-    let stretch = Stretch {
+    let stretch = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 4096,

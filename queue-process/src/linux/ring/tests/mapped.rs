@@ -34,8 +34,8 @@ fn words_lie_one_behind_the_other() {
     arena.set_two(2, [8, 9]);
     assert_eq!([0, 1, 2, 3].map(|at| arena.get(at)), [7, 0, 8, 9]);
     // Hints that nothing comes of, wherever.
-    arena.announce(1 << 40);
-    arena.expect(3, usize::MAX);
+    arena.prefetch_write(1 << 40);
+    arena.prefetch_read(3, usize::MAX);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::codec::Raw;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Shareable;
 use crate::linux::ring::options::*;
-use crate::linux::ring::queue::{MOST, Storage, WINDOW};
+use crate::linux::ring::queue::{MAX_WORDS, Storage, WINDOW};
 use queue_core::Bound;
 
 fn memory(item: usize, memory: usize, bound: Bound) -> u64 {
@@ -22,7 +22,7 @@ fn a_queue_has_room_for_all_that_it_takes() {
     assert_eq!(memory(8, 0, Bound::items(3)), records(3));
     assert_eq!(memory(8, 8000, Bound::Unbounded), records(1000));
     assert_eq!(memory(1, 8000, Bound::Unbounded), records(1000));
-    assert_eq!(memory(8, usize::MAX, Bound::Unbounded), MOST * 8);
+    assert_eq!(memory(8, usize::MAX, Bound::Unbounded), MAX_WORDS * 8);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::linux::engine::layout::{Control, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
 use crate::linux::ring::arena::Arena;
 use crate::linux::ring::position::*;
-use crate::linux::ring::state::{BASE, GROWN, Notes, TOP, WINDOW};
+use crate::linux::ring::state::{COMMITTED, LIVE_END, Notes, SKIP_BASE, WINDOW};
 use crate::linux::ring::storage::Ring;
 use queue_core::Failure;
 use queue_core::FailureKind;
@@ -91,13 +91,13 @@ fn the_front_is_free_below_the_head_of_a_plain_queue() {
         (0, 20, 10, 10, false),
         (0, 10, 10, 9, true),
         (0, 5, 10, 3, false),
-        // Leapt from below `base` to there, until the head comes after.
+        // Skipped from below `skip_base` to there, until the head comes after.
         (15, 20, 10, 5, false),
         (20, 20, 10, 5, false),
         (21, 20, 10, 5, true),
         (10, 20, 10, 5, true),
     ] {
-        let control = control(&[(BASE, base)]);
+        let control = control(&[(SKIP_BASE, base)]);
         let notes = Notes { control: &control };
         let head = head(&control, front);
         let it_is = Ring::<Words>::is_front_free(&notes, tail, &head, need);
@@ -105,7 +105,7 @@ fn the_front_is_free_below_the_head_of_a_plain_queue() {
     }
 }
 
-/// What `find_place` says of a queue with these notes, and the window that it leaves.
+/// What `find_placement` says of a queue with these notes, and the window that it leaves.
 fn found(
     noted: &[(usize, usize)],
     [tail, front, need]: [usize; 3],
@@ -114,9 +114,9 @@ fn found(
     let control = control(noted);
     let notes = Notes { control: &control };
     let mut head = head(&control, front);
-    let place = ring().find_place(&notes, tail, &mut head, empty, need);
-    let target = place.map(|place| place.target(tail));
-    assert!(!matches!(place, Some(Place::Front)) || target == Some(0));
+    let placement = ring().find_placement(&notes, tail, &mut head, empty, need);
+    let target = placement.map(|placement| placement.target(tail));
+    assert!(!matches!(placement, Some(Placement::Wrap)) || target == Some(0));
     (target, notes.get(WINDOW))
 }
 
@@ -135,13 +135,13 @@ fn what_does_not_fit_at_the_tail_finds_a_place() {
     assert_eq!(found(&[(WINDOW, 49)], [90, 2, 9], false), (Some(90), 49));
     assert_eq!(found(&[(WINDOW, 49)], [90, 2, 10], false).0, None);
     // Wrapped: over all that is live.
-    assert_eq!(found(&[(TOP, 60)], [8, 10, 5], false), (Some(60), 0));
-    assert_eq!(found(&[(TOP, 60)], [8, 10, 39], false), (Some(60), 0));
-    assert_eq!(found(&[(TOP, 60)], [8, 10, 40], false), (None, 0));
-    assert_eq!(found(&[(TOP, 10)], [8, 10, 5], false), (None, 0));
-    assert_eq!(found(&[(TOP, 11)], [8, 10, 5], false), (Some(11), 0));
+    assert_eq!(found(&[(LIVE_END, 60)], [8, 10, 5], false), (Some(60), 0));
+    assert_eq!(found(&[(LIVE_END, 60)], [8, 10, 39], false), (Some(60), 0));
+    assert_eq!(found(&[(LIVE_END, 60)], [8, 10, 40], false), (None, 0));
+    assert_eq!(found(&[(LIVE_END, 10)], [8, 10, 5], false), (None, 0));
+    assert_eq!(found(&[(LIVE_END, 11)], [8, 10, 5], false), (Some(11), 0));
     // An empty queue whose ends both stand where the tail turned is plain.
-    assert_eq!(found(&[(TOP, 60)], [10, 10, 5], true), (Some(0), 0));
+    assert_eq!(found(&[(LIVE_END, 60)], [10, 10, 5], true), (Some(0), 0));
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn an_old_look_at_the_head_is_renewed_first() {
             fresh: false,
             ..head(&control, now)
         };
-        let place = ring().find_place(&notes, 3, &mut head, false, 9);
-        assert_eq!(place.map(|place| place.target(3)), target);
+        let placement = ring().find_placement(&notes, 3, &mut head, false, 9);
+        assert_eq!(placement.map(|placement| placement.target(3)), target);
         assert!(head.fresh && head.cursor == at(now));
     }
 }
@@ -164,7 +164,7 @@ fn an_old_look_at_the_head_is_renewed_first() {
 fn without_memory_at_the_tail_there_is_the_front() {
     let control = control(&[]);
     let notes = Notes { control: &control };
-    for (now, place) in [(20, Some(0)), (5, None)] {
+    for (now, placement) in [(20, Some(0)), (5, None)] {
         let mut head = PeerCursor {
             cursor: at(1),
             fresh: true,
@@ -172,13 +172,13 @@ fn without_memory_at_the_tail_there_is_the_front() {
         };
         let failure = Failure::new(FailureKind::Io, "no memory");
         let found = Ring::<Words>::without_memory(&notes, 30, &mut head, 5, failure);
-        assert_eq!(found.ok().map(|place| place.target(30)), place);
+        assert_eq!(found.ok().map(|placement| placement.target(30)), placement);
     }
 }
 
 #[test]
 fn there_is_room_as_far_as_nobody_need_look() {
-    for (window, grown, tail, front, room) in [
+    for (window, committed, tail, front, room) in [
         (0, 99, 4, 0, 10),
         (0, 99, 4, 4, 10),
         (20, 99, 4, 0, 20),
@@ -186,7 +186,7 @@ fn there_is_room_as_far_as_nobody_need_look() {
         (20, 99, 4, 30, 30),
         (20, 25, 4, 30, 25),
     ] {
-        let control = control(&[(WINDOW, window), (GROWN, grown)]);
+        let control = control(&[(WINDOW, window), (COMMITTED, committed)]);
         let notes = Notes { control: &control };
         let head = head(&control, front);
         assert_eq!(ring().room(&notes, tail, &head), room);
@@ -195,7 +195,7 @@ fn there_is_room_as_far_as_nobody_need_look() {
 
 #[test]
 fn memory_comes_a_quarter_ahead_while_there_is_some() {
-    for (memory, grown, to, then, later) in [
+    for (memory, committed, to, then, later) in [
         (100, 30, 30, Some(30), false),
         (100, 0, 4, Some(10), false),
         (100, 10, 20, Some(25), false),
@@ -207,17 +207,21 @@ fn memory_comes_a_quarter_ahead_while_there_is_some() {
         (50, 10, 50, Some(50), true),
         (50, 10, 51, None, false),
     ] {
-        let control = control(&[(GROWN, grown)]);
+        let control = control(&[(COMMITTED, committed)]);
         let notes = Notes { control: &control };
         let ring = Ring::new(Words(memory), 8, 10, 40);
         let grew = ring.grow(&control, &notes, to);
         assert_eq!(
-            grew.ok().map(|()| notes.get(GROWN)),
+            grew.ok().map(|()| notes.get(COMMITTED)),
             then,
-            "{grown} to {to}"
+            "{committed} to {to}"
         );
-        assert_eq!(notes.get(GROWN), then.unwrap_or(grown));
+        assert_eq!(notes.get(COMMITTED), then.unwrap_or(committed));
         let needs_trim = control.needs_trim.load(Ordering::Relaxed);
-        assert_eq!(needs_trim == needs_trim::LATER, later, "{grown} to {to}");
+        assert_eq!(
+            needs_trim == needs_trim::LATER,
+            later,
+            "{committed} to {to}"
+        );
     }
 }

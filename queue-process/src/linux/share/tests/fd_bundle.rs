@@ -10,15 +10,15 @@ use rustix::io::{FdFlags, fcntl_getfd};
 fn a_label_survives_its_text() {
     for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
         for id in [0, 7, u64::MAX] {
-            let label = Label { id, half };
-            assert_eq!(label.to_string().parse::<Label>().unwrap(), label);
+            let header = BundleHeader { id, half };
+            assert_eq!(header.to_string().parse::<BundleHeader>().unwrap(), header);
         }
     }
 }
 
 #[test]
 fn other_texts_are_refused() {
-    let good = Label { id: 7, half: None }.to_string();
+    let good = BundleHeader { id: 7, half: None }.to_string();
     for text in [
         "",
         "queue-process/2",
@@ -29,21 +29,21 @@ fn other_texts_are_refused() {
         &format!("{good} "),
         &format!(" {good}"),
     ] {
-        let failure = text.parse::<Label>().unwrap_err();
+        let failure = text.parse::<BundleHeader>().unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt, "{text:?}");
     }
 }
 
 #[test]
 fn packing_keeps_what_it_packs() {
-    let memory = memfd_create("parcel", MemfdFlags::CLOEXEC).unwrap();
-    let parcel = Parcel::pack(&[memory.as_fd(), memory.as_fd()], None).unwrap();
-    assert_eq!(parcel.label.id, id(memory.as_fd()).unwrap());
+    let memory = memfd_create("bundle", MemfdFlags::CLOEXEC).unwrap();
+    let bundle = FdBundle::pack(&[memory.as_fd(), memory.as_fd()], None).unwrap();
+    assert_eq!(bundle.header.id, id(memory.as_fd()).unwrap());
     let other = memfd_create("other", MemfdFlags::CLOEXEC).unwrap();
-    assert_ne!(parcel.label.id, id(other.as_fd()).unwrap());
+    assert_ne!(bundle.header.id, id(other.as_fd()).unwrap());
     drop(memory);
-    assert_eq!(parcel.fds.len(), 2);
-    for fd in &parcel.fds {
+    assert_eq!(bundle.fds.len(), 2);
+    for fd in &bundle.fds {
         assert_eq!(fcntl_getfd(fd).unwrap(), FdFlags::CLOEXEC);
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of [`socket`](crate::linux::share::socket).
 
-use crate::linux::share::fd_bundle::{Label, Parcel};
+use crate::linux::share::fd_bundle::{BundleHeader, FdBundle};
 use crate::linux::share::socket::*;
 use queue_core::FailureKind;
 use rustix::fd::AsFd;
@@ -11,19 +11,19 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-fn parcel(count: usize) -> Parcel {
+fn bundle(count: usize) -> FdBundle {
     let file = memfd_create("socket", MemfdFlags::CLOEXEC).unwrap();
-    Parcel::pack(&vec![file.as_fd(); count], None).unwrap()
+    FdBundle::pack(&vec![file.as_fd(); count], None).unwrap()
 }
 
 #[test]
 fn a_parcel_arrives() {
     let (here, there) = UnixStream::pair().unwrap();
     same_user(&here).unwrap();
-    let sent = parcel(4);
+    let sent = bundle(4);
     send(&here, &sent).unwrap();
     let received = receive(&there).unwrap();
-    assert_eq!(received.label, sent.label);
+    assert_eq!(received.header, sent.header);
     assert_eq!(received.fds.len(), 4);
     pwrite(&sent.fds[0], b"hello", 0).unwrap();
     for fd in &received.fds {
@@ -39,7 +39,7 @@ fn who_does_not_receive_keeps_nobody_waiting() {
     let (here, _there) = UnixStream::pair().unwrap();
     here.set_write_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    let (sent, begun) = (parcel(1), Instant::now());
+    let (sent, begun) = (bundle(1), Instant::now());
     let full = loop {
         if let Err(error) = send(&here, &sent) {
             break error;
@@ -60,6 +60,6 @@ fn what_is_no_parcel_is_refused() {
     assert_eq!(refused(b""), FailureKind::PeerGone);
     assert_eq!(refused(b"nonsense"), FailureKind::Corrupt);
     assert_eq!(refused(&[0xff; 1000]), FailureKind::Corrupt);
-    let label = Label { id: 9, half: None }.to_string();
-    assert_eq!(refused(label.as_bytes()), FailureKind::Corrupt, "no fds");
+    let header = BundleHeader { id: 9, half: None }.to_string();
+    assert_eq!(refused(header.as_bytes()), FailureKind::Corrupt, "no fds");
 }

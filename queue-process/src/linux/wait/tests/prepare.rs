@@ -6,8 +6,8 @@ use crate::linux::wait::prepare::*;
 use queue_core::Queue;
 use queue_core::sync::atomic::Ordering;
 
-/// What the flag of sleepers and the word they sleep on say after somebody got ready to wait for `end`
-/// of a queue of three slots with so many items, back or not; and what came of it.
+/// What the flag of sleepers and the word they sleep on say after somebody got ready to wait for
+/// `end` of a queue of three slots with so many items, back or not; and what came of it.
 fn stood(items: u8, end: End, back: bool) -> (PreparedWait, u32, u32) {
     let queue = ShmQueue::<u8>::bounded(3);
     (0..items).for_each(|item| queue.try_push(item).unwrap());
