@@ -9,7 +9,7 @@
 //! | [`engine`] | items in and out of a storage, under two locks |
 //! | [`membership`] | who takes part, and whether they are alive |
 //!
-//! A queue is a **control page** in shared memory ([`engine::layout`]) and a **storage** (the
+//! A queue is a **header** in shared memory ([`engine::layout`]) and a **storage** (the
 //! trait [`engine::storage::Storage`]). The [`engine`] moves items in and out of the storage
 //! under two locks ([`engine::lock`]), one for each end, counts them, makes those wait who must,
 //! and closes. It has no notion of item types: a handle puts codec and verbs on top.

@@ -84,7 +84,7 @@ impl LinuxMembership {
 }
 
 impl Registry {
-    /// Takes an entry for this process. `file` is the control page's.
+    /// Takes an entry for this process. `file` is that of the queue's memory.
     ///
     /// # Errors
     /// `EUSERS` if there are too many participants, or what the system says.

@@ -1,7 +1,7 @@
 //! [`Registry`]: who takes part in a queue, on which sides, and whether they are alive.
 //!
 //! A member is one opened queue in one process. It owns an entry, and has two bytes
-//! of the control page's file locked that belong to the entry, through two file
+//! of the file of the queue's memory locked that belong to the entry, through two file
 //! descriptions. The kernel frees such a lock when the last descriptor of its description is
 //! closed, hence at the latest when all processes have died that have one:
 //!
@@ -40,7 +40,7 @@ const MAX_RESCANS: u32 = if cfg!(loom) { 4 } else { 64 };
 /// of no use to the queue.
 pub(crate) const RETAINED_MS: u32 = 2000;
 
-/// The kernel's locks on the bytes of the control page's file, as the descriptions of one
+/// The kernel's locks on the bytes of the file of the queue's memory, as the descriptions of one
 /// participant have them.
 pub(crate) trait Bytes {
     /// Locks the bytes of an entry: false if somebody else has one.

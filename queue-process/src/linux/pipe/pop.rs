@@ -2,7 +2,7 @@
 
 use super::overflow::{GRANULE, granules};
 use super::record::{Record, SIZE};
-use super::state::{Notes, is_from};
+use super::state::{TailState, is_from};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{Control, Cursor};
@@ -67,7 +67,7 @@ impl Pop<'_> {
     /// seen. A later one says the same of this item: it is unset when all is read, is
     /// set to the number of a later item, and moved up only as far as all is read.
     fn is_in_log(&self) -> bool {
-        let log_start = Notes(self.control).log_start();
+        let log_start = TailState(self.control).log_start();
         log_start.is_some_and(|log_start| is_from(self.head.count, log_start))
     }
 

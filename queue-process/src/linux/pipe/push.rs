@@ -2,7 +2,7 @@
 
 use super::overflow::{ArenaState, GRANULE, granules};
 use super::record::{MAX_INLINE, Record, SIZE};
-use super::state::{Notes, is_from};
+use super::state::{TailState, is_from};
 use super::storage::{BATCH, LOG_LEN, Pipe, RETAINED_GRANULES};
 use crate::linux::engine::layout::{Control, Cursor, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
@@ -14,7 +14,7 @@ use queue_core::sync::atomic::Ordering::Relaxed;
 pub(super) struct Push<'a> {
     pipe: &'a Pipe,
     control: &'a Control,
-    notes: Notes<'a>,
+    tail_state: TailState<'a>,
     head: Cursor,
     /// Moves on with each item that is written.
     pub(super) tail: Cursor,
@@ -28,10 +28,10 @@ impl<'a> Push<'a> {
         mut tail: Cursor,
         head: &mut PeerCursor<'_>,
     ) -> Self {
-        let notes = Notes(control);
+        let tail_state = TailState(control);
         // While nothing lies in the arena or the log, it does not matter where the head is,
         // and two processes pass on small items with fewer cache lines.
-        let known = head.cursor.position == tail.position && notes.log_start().is_none();
+        let known = head.cursor.position == tail.position && tail_state.log_start().is_none();
         if !known && head.refresh().count == tail.count {
             // Nothing is inside, so nothing of the arena is taken. Who died may have said that
             // something is, and no pop would ever free it.
@@ -40,12 +40,12 @@ impl<'a> Push<'a> {
         let arena_state = match tail.position == head.cursor.position {
             // The arena is empty, whatever was noted for an item that then did not come.
             true => ArenaState::default(),
-            false => notes.arena_state(),
+            false => tail_state.arena_state(),
         };
         Self {
             pipe,
             control,
-            notes,
+            tail_state,
             head: head.cursor,
             tail,
             arena_state,
@@ -126,7 +126,7 @@ impl<'a> Push<'a> {
     /// that is too far.
     fn left(&self, high_water: u32, arena_state: ArenaState) -> Option<u64> {
         let taken = u64::from(arena_state.taken(high_water, self.head.position)) * GRANULE;
-        let logged = self.notes.log_start().map_or(0, |log_start| {
+        let logged = self.tail_state.log_start().map_or(0, |log_start| {
             let head = self.head.count;
             let oldest = if is_from(head, log_start) {
                 head
@@ -140,19 +140,19 @@ impl<'a> Push<'a> {
 
     /// Whether the next record goes to the log.
     fn is_logging(&self) -> bool {
-        let Some(log_start) = self.notes.log_start() else {
+        let Some(log_start) = self.tail_state.log_start() else {
             return false;
         };
         let (tail, head) = (self.tail.count, self.head.count);
         if head == tail {
             // All is read: back to the pipe.
             self.pipe.log().give_back(0, LOG_LEN);
-            self.notes.set_log_start(None);
+            self.tail_state.set_log_start(None);
             return false;
         }
         if tail.wrapping_sub(log_start) > 1 << 30 && is_from(head, log_start) {
             // Before the numbers have gone round. All that is inside is in the log.
-            self.notes.set_log_start(Some(head));
+            self.tail_state.set_log_start(Some(head));
         }
         true
     }
@@ -166,8 +166,8 @@ impl<'a> Push<'a> {
         let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
         // In this order, and before the records: see `ArenaState`, and `repair`. They stay ahead of
         // the tail if not all records go in, as they do where somebody dies just here.
-        self.notes.set_arena_state(arena_state);
-        self.notes.set_high_water(high_water);
+        self.tail_state.set_arena_state(arena_state);
+        self.tail_state.set_high_water(high_water);
         let piped = if spilling { 0 } else { self.pipe_in(records)? };
         let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
         let written = piped + logged.as_ref().unwrap_or(&0);
@@ -209,12 +209,12 @@ impl<'a> Push<'a> {
             // Relaxed: as above. At once, for then the pipe is used again.
             self.control.needs_trim.store(needs_trim::AT_ONCE, Relaxed);
             // Before the records are there: whoever repairs knows what the pipe holds.
-            self.notes.set_log_start(Some(first));
+            self.tail_state.set_log_start(Some(first));
         }
         let at = u64::from(first) * SIZE as u64;
         let written = self.pipe.log().write(at, &records[..count * SIZE]);
         if written.is_err() && !spilling {
-            self.notes.set_log_start(None);
+            self.tail_state.set_log_start(None);
         }
         written.map(|()| count)
     }

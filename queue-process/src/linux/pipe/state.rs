@@ -1,15 +1,15 @@
-//! [`Notes`]: what those who push remember.
+//! [`TailState`]: what those who push remember.
 
 use super::overflow::ArenaState;
 use crate::linux::engine::layout::Control;
 use queue_core::sync::atomic::Ordering::Relaxed;
 
 /// What those who push remember: at the tail, but for `log_start`, which each pop asks for.
-pub(super) struct Notes<'a>(pub(super) &'a Control);
+pub(super) struct TailState<'a>(pub(super) &'a Control);
 
 // Relaxed in all of these: they are written under the tail lock alone. Those who pop
 // read `log_start` too; [`Pop`](super::pop::Pop) says why any value that they may see will do.
-impl Notes<'_> {
+impl TailState<'_> {
     /// The number of the first item that went to the log, while pushes go there.
     pub(super) fn log_start(&self) -> Option<u32> {
         let word = self.0.both.load(Relaxed);

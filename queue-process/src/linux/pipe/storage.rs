@@ -22,7 +22,7 @@ use super::overflow::{GRANULE, GRANULES};
 use super::pop::Pop;
 use super::push::Push;
 use super::record::SIZE;
-use super::state::{Notes, is_from};
+use super::state::{TailState, is_from};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
 use crate::linux::engine::layout::{Control, Cursor};
@@ -151,12 +151,12 @@ impl Storage for Pipe {
     }
 
     fn repair(&self, control: &Control) -> Result<(), Failure> {
-        let notes = Notes(control);
+        let tail_state = TailState(control);
         // Relaxed: under both locks.
         let (mut tail, mut head) = (control.tail.cursor(Relaxed), control.head.cursor(Relaxed));
         let bytes = ioctl_fionread(&self.pipe).map_err(|e| refused("cannot ask the pipe", e))?;
         let piped = u32::try_from(bytes / SIZE as u64).unwrap_or(u32::MAX);
-        match notes.log_start() {
+        match tail_state.log_start() {
             // The pipe holds the items up to `log_start`, the log those from there on.
             Some(log_start) => {
                 if !is_from(tail.count, log_start) {
@@ -179,7 +179,7 @@ impl Storage for Pipe {
             }
         }
         // The dead may have put a record into the pipe that takes up to here.
-        tail.position = notes.high_water();
+        tail.position = tail_state.high_water();
         control.tail.set_cursor(tail);
         control.head.set_cursor(head);
         Ok(())
@@ -191,7 +191,7 @@ impl Storage for Pipe {
             u64::from(GRANULES) * GRANULE,
         );
         self.log().give_back(0, LOG_LEN);
-        Notes(control).set_log_start(None);
+        TailState(control).set_log_start(None);
         control.needs_trim.store(0, Relaxed);
     }
 }

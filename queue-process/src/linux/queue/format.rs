@@ -1,4 +1,4 @@
-//! [`Identity`]: what a queue is, written once when it is created.
+//! [`Format`]: what a queue is, written once when it is created.
 //!
 //! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
 //! never looks at the original again.
@@ -21,12 +21,12 @@ const VERSION: u64 = 6;
 /// word; and the names of codec and item type, as far as there is room, to be told to people.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Identity {
+pub(crate) struct Format {
     words: [Word64; 8],
     names: [[Word64; 32]; 2],
 }
 
-shared_safe!(Identity { words, names });
+shared_safe!(Format { words, names });
 
 /// How much a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Limits {
     }
 }
 
-impl Identity {
+impl Format {
     /// Writes what the queue is.
     pub(crate) fn write(&self, kind: u32, types: &Types, limits: &Limits) {
         let capacity = limits.bound.capacity().map_or(0, |n| n as u64);
@@ -89,10 +89,10 @@ impl Identity {
         // What somebody wrote there is shown as text, and not as what a terminal obeys.
         let names = String::from_utf8_lossy(&names);
         let (codec, item) = names.split_once('\n').unwrap_or_default();
-        let published = |name: &str| Cow::Owned(name.escape_debug().to_string());
+        let shown = |name: &str| Cow::Owned(name.escape_debug().to_string());
         Types {
-            item: published(item),
-            codec: published(codec),
+            item: shown(item),
+            codec: shown(codec),
             word: self.words[7].load(Ordering::Relaxed) as u32,
         }
     }

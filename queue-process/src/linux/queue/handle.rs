@@ -1,10 +1,10 @@
 //! [`Handle`]: one process's opened queue: made, handed over, used, left.
 //!
 //! A kind is a newtype around a handle with its storage. What a queue consists of, to be
-//! handed to another process, is [`Parts`].
+//! handed to another process, is [`QueueFds`].
 
 use super::format::Limits;
-use super::header::Page;
+use super::header::Header;
 use super::platform::Linux;
 use crate::codec::Codec;
 use crate::linux::engine::Engine;
@@ -38,7 +38,7 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
     /// How many descriptors it has of its own.
     const DESCRIPTORS: usize;
 
-    /// How many bytes of the mapping it uses, behind the page.
+    /// How many bytes of the mapping it uses, behind the header.
     fn mapped(limits: &Limits) -> Result<usize, Failure>;
 
     /// An empty storage in a new mapping.
@@ -60,16 +60,16 @@ pub(crate) trait Shareable: Storage + Sized + 'static {
 
 /// The descriptors of a queue: with these, any process can open it. In order:
 ///
-/// 0. its memory, whose beginning is the [`Page`];
+/// 0. its memory, whose beginning is the [`Header`];
 /// 1. the eventfd of the tail, 2. the eventfd of the head;
 /// 3. what the storage has of its own.
 ///
 /// To hand a queue to a child: pass duplicates of these; between fork and exec call
-/// `register_for_exec` on `Page::of(mapping).registry`, so that the child is counted from then on;
+/// `register_for_exec` on `Header::of(mapping).registry`, so that the child is counted from then on;
 /// in the child call [`Handle::adopt`], with the descriptors that this made. To hand it to a
 /// process that runs already: pass duplicates, and [`Handle::open`] them there, while somebody
 /// keeps the queue alive.
-pub(crate) type Parts = Vec<OwnedFd>;
+pub(crate) type QueueFds = Vec<OwnedFd>;
 
 /// What the clones of a handle share.
 pub(crate) struct Shared<S: Storage> {
@@ -121,15 +121,15 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             let message = "a capacity of more than 2^31 items";
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
-        let len = Page::END + S::mapped(&limits)?;
-        Self::create_in(Mapping::create("queue", len, Page::END)?, limits)
+        let len = Header::END + S::mapped(&limits)?;
+        Self::create_in(Mapping::create("queue", len, Header::END)?, limits)
     }
 
     /// [`create`](Self::create) in new memory, with limits that make sense.
     pub(crate) fn create_in(mapping: Mapping, limits: Limits) -> Result<Self, Failure> {
         let mapping = Arc::new(mapping);
-        Page::of(&mapping)
-            .identity
+        Header::of(&mapping)
+            .format
             .write(S::KIND, &Types::of::<T, C>(), &limits);
         let eventfds = eventfd::eventfds()?;
         let storage = S::create(&mapping, &limits)?;
@@ -149,8 +149,8 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     ///
     /// # Errors
     /// `Mismatch` or `Corrupt` if they are not those of such a queue, or what the system says.
-    pub(crate) fn open(parts: Parts, sides: Sides) -> Result<Self, Failure> {
-        Self::open_with(parts, sides, |mapping| register(mapping, sides))
+    pub(crate) fn open(fds: QueueFds, sides: Sides) -> Result<Self, Failure> {
+        Self::open_with(fds, sides, |mapping| register(mapping, sides))
     }
 
     /// [`open`](Self::open) for a process that was counted on `sides` before it was
@@ -159,19 +159,19 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// # Errors
     /// As [`open`](Self::open).
     pub(crate) fn adopt(
-        parts: Parts,
+        fds: QueueFds,
         membership: [OwnedFd; DESCRIPTORS],
         sides: Sides,
     ) -> Result<Self, Failure> {
-        Self::open_with(parts, sides, |mapping| {
-            Page::of(mapping)
+        Self::open_with(fds, sides, |mapping| {
+            Header::of(mapping)
                 .registry
                 .adopt(mapping.file(), sides, membership)
                 .or_else(|error| match error.kind() {
                     // A process between the parent and this one (a shell, say) is the one
                     // that was expected, and it let us inherit what it had.
                     io::ErrorKind::NotFound => {
-                        Page::of(mapping).registry.register(mapping.file(), sides)
+                        Header::of(mapping).registry.register(mapping.file(), sides)
                     }
                     _ => Err(error),
                 })
@@ -180,26 +180,26 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 
     fn open_with(
-        parts: Parts,
+        fds: QueueFds,
         sides: Sides,
         register: impl FnOnce(&Mapping) -> Result<LinuxMembership, Failure>,
     ) -> Result<Self, Failure> {
-        if parts.len() != 3 + S::DESCRIPTORS {
+        if fds.len() != 3 + S::DESCRIPTORS {
             return Err(corrupt(
                 "not as many descriptors as a queue of this kind has",
             ));
         }
-        let mut parts = parts.into_iter();
-        let mut next = || parts.next().expect("counted above");
+        let mut fds = fds.into_iter();
+        let mut next = || fds.next().expect("counted above");
         let mapping = Arc::new(Mapping::open(next())?);
         let eventfds: Eventfds = Arc::new([next(), next()]);
-        if mapping.len() < Page::END {
+        if mapping.len() < Header::END {
             return Err(corrupt("too small to be a queue"));
         }
-        let limits = Page::of(&mapping)
-            .identity
+        let limits = Header::of(&mapping)
+            .format
             .read(S::KIND, &Types::of::<T, C>())?;
-        if S::mapped(&limits)? > mapping.len() - Page::END {
+        if S::mapped(&limits)? > mapping.len() - Header::END {
             return Err(corrupt("the queue is smaller than it says"));
         }
         for eventfd in eventfds.iter() {
@@ -207,7 +207,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             rustix::io::ioctl_fionbio(eventfd, true)
                 .map_err(|_| corrupt("a descriptor of the queue is no event"))?;
         }
-        let storage = S::open(&mapping, &limits, parts.collect())?;
+        let storage = S::open(&mapping, &limits, fds.collect())?;
         let membership = register(&mapping)?;
         Ok(Self::assemble(
             mapping, eventfds, storage, membership, limits, sides,
@@ -240,13 +240,13 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         }
     }
 
-    /// The parts, to be duplicated for another process: see [`Parts`].
-    pub(crate) fn parts(&self) -> Vec<BorrowedFd<'_>> {
+    /// The parts, to be duplicated for another process: see [`QueueFds`].
+    pub(crate) fn fds(&self) -> Vec<BorrowedFd<'_>> {
         let linux = self.shared.engine.platform();
-        let mut parts = vec![linux.mapping().file()];
-        parts.extend(linux.eventfds().iter().map(AsFd::as_fd));
-        parts.extend(self.shared.engine.storage().descriptors());
-        parts
+        let mut fds = vec![linux.mapping().file()];
+        fds.extend(linux.eventfds().iter().map(AsFd::as_fd));
+        fds.extend(self.shared.engine.storage().descriptors());
+        fds
     }
 
     /// The queue's memory, which holds the registry.
@@ -267,7 +267,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
 }
 
 fn register(mapping: &Mapping, sides: Sides) -> Result<LinuxMembership, Failure> {
-    Page::of(mapping)
+    Header::of(mapping)
         .registry
         .register(mapping.file(), sides)
         .map_err(|e| sys::refused("cannot take part in the queue", e))

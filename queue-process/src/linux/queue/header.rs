@@ -1,6 +1,6 @@
-//! [`Page`]: how the shared memory of a queue begins.
+//! [`Header`]: how the shared memory of a queue begins.
 
-use super::format::Identity;
+use super::format::Format;
 use crate::linux::engine::layout::Control;
 use crate::linux::membership::registry::Registry;
 use crate::sys::{Mapping, shared_safe};
@@ -8,23 +8,23 @@ use crate::sys::{Mapping, shared_safe};
 /// How the shared memory of a queue begins. The storage may use what comes behind.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Page {
-    pub(crate) identity: Identity,
+pub(crate) struct Header {
+    pub(crate) format: Format,
     pub(crate) control: Control,
     pub(crate) registry: Registry,
 }
 
-shared_safe!(Page {
-    identity,
+shared_safe!(Header {
+    format,
     control,
     registry
 });
 
-impl Page {
+impl Header {
     /// Where the storage's memory begins: at a page of its own.
     pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
 
-    /// The page at the beginning of `mapping`, which has [`Page::END`] bytes at least.
+    /// The header at the beginning of `mapping`, which has [`Header::END`] bytes at least.
     #[inline(always)]
     pub(crate) fn of(mapping: &Mapping) -> &Self {
         mapping.at(0)

@@ -1,6 +1,6 @@
 //! [`Linux`]: one participant's view of a queue on the real thing.
 
-use super::header::Page;
+use super::header::Header;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::member::LinuxMembership;
@@ -86,7 +86,7 @@ impl Linux {
     }
 
     fn registry(&self) -> &Registry {
-        &Page::of(&self.mapping).registry
+        &Header::of(&self.mapping).registry
     }
 
     /// Whether somebody is counted on `side`, as far as this process can know.
@@ -125,7 +125,7 @@ impl Linux {
 impl Platform for Linux {
     #[inline(always)]
     fn control(&self) -> &Control {
-        &Page::of(&self.mapping).control
+        &Header::of(&self.mapping).control
     }
 
     #[inline(always)]

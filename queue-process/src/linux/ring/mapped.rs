@@ -1,14 +1,14 @@
-//! The [`Arena`] of a queue: the part of its mapping behind the page.
+//! The [`Arena`] of a queue: the part of its mapping behind the header.
 
 use super::arena::Arena;
 use crate::linux::engine::inline_item::word;
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::sys::{Mapping, refused};
 use queue_core::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Memory of a mapping from [`Page::END`] on.
+/// Memory of a mapping from [`Header::END`] on.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     mapping: Arc<Mapping>,
@@ -29,7 +29,7 @@ impl Mapped {
 /// Where word `at` lies in the mapping.
 #[inline(always)]
 const fn byte(at: usize) -> usize {
-    Page::END + at * 8
+    Header::END + at * 8
 }
 
 impl Arena for Mapped {

@@ -1,7 +1,7 @@
 //! [`Placement`]: where in its arena a [`Ring`] puts the next record.
 
 use super::arena::Arena;
-use super::state::{COMMITTED, LIVE_END, Notes, SKIP_BASE, WINDOW};
+use super::state::{COMMITTED, LIVE_END, SKIP_BASE, TailState, WINDOW};
 use super::storage::Ring;
 use crate::linux::engine::layout::{Control, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
@@ -41,7 +41,7 @@ impl<A: Arena> Ring<A> {
     #[inline(always)]
     pub(super) fn fits_here(
         &self,
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         tail: usize,
         head: &PeerCursor<'_>,
         need: usize,
@@ -49,7 +49,7 @@ impl<A: Arena> Ring<A> {
         let front = head.cursor.position as usize;
         if front <= tail {
             // Plain or skipped.
-            tail + need <= notes.get(WINDOW).max(self.window)
+            tail + need <= tail_state.get(WINDOW).max(self.window)
         } else {
             // Wrapped. A word stays free before the head, so that there is room for a jump.
             tail + need < front
@@ -60,7 +60,7 @@ impl<A: Arena> Ring<A> {
     #[cold]
     pub(super) fn find_placement(
         &self,
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         tail: usize,
         head: &mut PeerCursor<'_>,
         empty: bool,
@@ -68,40 +68,40 @@ impl<A: Arena> Ring<A> {
     ) -> Option<Placement> {
         if !head.fresh {
             head.refresh();
-            if self.fits_here(notes, tail, head, need) {
+            if self.fits_here(tail_state, tail, head, need) {
                 return Some(Placement::Append);
             }
         }
         let front = head.cursor.position as usize;
         if front > tail {
             // Wrapped, and up to the head.
-            let live_end = notes.get(LIVE_END);
+            let live_end = tail_state.get(LIVE_END);
             return (live_end > front && live_end + need <= self.end())
                 .then_some(Placement::Skip(live_end));
         }
-        if Self::is_front_free(notes, tail, head, need) {
+        if Self::is_front_free(tail_state, tail, head, need) {
             if empty {
                 // The burst is over.
-                notes.set(WINDOW, 0);
+                tail_state.set(WINDOW, 0);
             }
             return Some(Placement::Wrap);
         }
         // Upwards; not to look again at once, the window grows, but never so far that a
         // skip over it could fail.
-        let window = notes.get(WINDOW).max(self.window);
+        let window = tail_state.get(WINDOW).max(self.window);
         let larger = (tail + need + window / 2).min(self.end() / 2);
-        notes.set(WINDOW, larger);
+        tail_state.set(WINDOW, larger);
         (tail + need <= self.end()).then_some(Placement::Append)
     }
 
     /// Whether the tail of a plain queue can wrap to 0 now.
     pub(super) fn is_front_free(
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         tail: usize,
         head: &PeerCursor<'_>,
         need: usize,
     ) -> bool {
-        let (front, base) = (head.cursor.position as usize, notes.get(SKIP_BASE));
+        let (front, base) = (head.cursor.position as usize, tail_state.get(SKIP_BASE));
         let skipped = front < base && base <= tail;
         front <= tail && !skipped && need < front
     }
@@ -109,28 +109,33 @@ impl<A: Arena> Ring<A> {
     /// There is no memory at the tail, says `failure`: the front has some, if it is free.
     #[cold]
     pub(super) fn without_memory(
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         tail: usize,
         head: &mut PeerCursor<'_>,
         need: usize,
         failure: Failure,
     ) -> Result<Placement, Failure> {
         head.refresh();
-        match Self::is_front_free(notes, tail, head, need) {
+        match Self::is_front_free(tail_state, tail, head, need) {
             true => Ok(Placement::Wrap),
             false => Err(failure),
         }
     }
 
     /// Up to where there is room at the tail, and memory, whatever the head does.
-    pub(super) fn room(&self, notes: &Notes<'_>, tail: usize, head: &PeerCursor<'_>) -> usize {
+    pub(super) fn room(
+        &self,
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &PeerCursor<'_>,
+    ) -> usize {
         let front = head.cursor.position as usize;
         let room = if front <= tail {
-            notes.get(WINDOW).max(self.window)
+            tail_state.get(WINDOW).max(self.window)
         } else {
             front
         };
-        room.min(notes.get(COMMITTED))
+        room.min(tail_state.get(COMMITTED))
     }
 
     /// Sees to it that there is memory up to word `to`.
@@ -138,21 +143,21 @@ impl<A: Arena> Ring<A> {
     pub(super) fn grow(
         &self,
         control: &Control,
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         to: usize,
     ) -> Result<(), Failure> {
-        let committed = notes.get(COMMITTED);
+        let committed = tail_state.get(COMMITTED);
         if to <= committed {
             return Ok(());
         }
-        self.grow_from(control, notes, committed, to)
+        self.grow_from(control, tail_state, committed, to)
     }
 
     #[cold]
     fn grow_from(
         &self,
         control: &Control,
-        notes: &Notes<'_>,
+        tail_state: &TailState<'_>,
         committed: usize,
         to: usize,
     ) -> Result<(), Failure> {
@@ -163,7 +168,7 @@ impl<A: Arena> Ring<A> {
             Ok(()) => ample,
             Err(_) => self.arena.grow(committed, to).map(|()| to)?,
         };
-        notes.set(COMMITTED, to);
+        tail_state.set(COMMITTED, to);
         if to > self.keep {
             // Relaxed: a hint for who drains the queue.
             control

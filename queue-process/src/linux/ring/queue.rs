@@ -7,7 +7,7 @@ use crate::codec::{Codec, Postcard};
 use crate::linux::engine::storage::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::kind::kind;
 use crate::linux::share::kind::handover;
 use crate::sys::Mapping;
@@ -117,7 +117,7 @@ impl Shareable for Storage {
     }
 
     fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
-        let words = (mapping.len() - Page::END) / 8;
+        let words = (mapping.len() - Header::END) / 8;
         Ok(Ring::new(
             Mapped::new(mapping.clone(), words),
             limits.item,

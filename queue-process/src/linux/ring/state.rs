@@ -1,4 +1,4 @@
-//! [`Notes`]: what pushers keep on the tail line for one another, under the tail lock. What
+//! [`TailState`]: what pushers keep at the tail for one another, under the tail lock. What
 //! they mean is on the [`ring`](super::storage)'s page.
 
 use crate::linux::engine::layout::Control;
@@ -15,12 +15,12 @@ pub(super) const COMMITTED: usize = 3;
 /// Up to where records can be written at the tail without another look, or 0.
 pub(super) const FAST_LIMIT: usize = 4;
 
-/// The notes, which hold words of the arena.
-pub(super) struct Notes<'a> {
+/// These notes, which hold words of the arena.
+pub(super) struct TailState<'a> {
     pub(super) control: &'a Control,
 }
 
-impl Notes<'_> {
+impl TailState<'_> {
     // Relaxed, both: under the tail lock.
     #[inline(always)]
     pub(super) fn get(&self, note: usize) -> usize {

@@ -25,7 +25,7 @@
 
 use super::arena::Arena;
 use super::position::Placement;
-use super::state::{COMMITTED, FAST_LIMIT, LIVE_END, Notes, SKIP_BASE, WINDOW};
+use super::state::{COMMITTED, FAST_LIMIT, LIVE_END, SKIP_BASE, TailState, WINDOW};
 use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::inline_item::{Item, SMALL};
 use crate::linux::engine::layout::{Control, Cursor};
@@ -90,7 +90,7 @@ impl<A: Arena> Ring<A> {
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let (at, need) = (tail.position as usize, words(item.bytes.len()));
-        let room = Notes { control }.get(FAST_LIMIT);
+        let room = TailState { control }.get(FAST_LIMIT);
         if at + need < room.min(self.end()) {
             self.put(at, item);
             return Ok(Some((at + need) as u32));
@@ -129,23 +129,23 @@ impl<A: Arena> Ring<A> {
         if at > self.end() || head.cursor.position as usize > self.end() {
             return Err(corrupt("the queue's ends are outside its memory"));
         }
-        let notes = Notes { control };
+        let tail_state = TailState { control };
         let need = words(item.bytes.len());
         let empty = head.cursor.count == tail.count;
         let mut placement = Placement::Append;
-        if !self.fits_here(&notes, at, head, need) {
-            match self.find_placement(&notes, at, head, empty, need) {
+        if !self.fits_here(&tail_state, at, head, need) {
+            match self.find_placement(&tail_state, at, head, empty, need) {
                 Some(found) => placement = found,
                 None => return Ok(None),
             }
         }
         if placement.target(at) + need > self.end() {
-            return Err(corrupt("the notes of the queue's tail are damaged"));
+            return Err(corrupt("the tail_state of the queue's tail are damaged"));
         }
         // With the word for the jump that may come behind it.
         let reach = (placement.target(at) + need + 1).max(at + 1);
-        if let Err(failure) = self.grow(control, &notes, reach) {
-            placement = Self::without_memory(&notes, at, head, need, failure)?;
+        if let Err(failure) = self.grow(control, &tail_state, reach) {
+            placement = Self::without_memory(&tail_state, at, head, need, failure)?;
         }
         let target = placement.target(at);
         self.put(target, item);
@@ -154,18 +154,18 @@ impl<A: Arena> Ring<A> {
                 // Not within a batch: who dies leaves the tail where it is published, and
                 // between there and here may lie a jump.
                 if tail == control.tail.cursor(Ordering::Relaxed) {
-                    notes.set(FAST_LIMIT, self.room(&notes, target + need, head));
+                    tail_state.set(FAST_LIMIT, self.room(&tail_state, target + need, head));
                 }
             }
             Placement::Wrap => {
-                notes.set(FAST_LIMIT, 0);
-                notes.set(SKIP_BASE, 0);
-                notes.set(LIVE_END, at + 1);
+                tail_state.set(FAST_LIMIT, 0);
+                tail_state.set(SKIP_BASE, 0);
+                tail_state.set(LIVE_END, at + 1);
             }
             Placement::Skip(live_end) => {
-                notes.set(FAST_LIMIT, 0);
-                notes.set(SKIP_BASE, live_end);
-                notes.set(WINDOW, (2 * live_end).min(self.end() / 2));
+                tail_state.set(FAST_LIMIT, 0);
+                tail_state.set(SKIP_BASE, live_end);
+                tail_state.set(WINDOW, (2 * live_end).min(self.end() / 2));
             }
         }
         if target != at {
@@ -184,12 +184,12 @@ impl<A: Arena> Ring<A> {
         records: &[u8],
     ) -> Option<u32> {
         let (at, need) = (tail.position as usize, records.len().div_ceil(8));
-        let notes = Notes { control };
+        let tail_state = TailState { control };
         let fits = head.cursor.position as usize <= self.end()
-            && self.fits_here(&notes, at, head, need)
+            && self.fits_here(&tail_state, at, head, need)
             && at + need <= self.end();
         // With the word for the jump that may come behind.
-        if !fits || self.grow(control, &notes, at + need + 1).is_err() {
+        if !fits || self.grow(control, &tail_state, at + need + 1).is_err() {
             return None;
         }
         self.arena.write(at, records);
@@ -343,11 +343,11 @@ impl<A: Arena> Storage for Ring<A> {
     }
 
     fn trim(&self, control: &Control) {
-        let notes = Notes { control };
+        let tail_state = TailState { control };
         let tail = control.tail.cursor(Ordering::Relaxed);
         let (at, committed) = (
             tail.position as usize,
-            notes.get(COMMITTED).min(self.arena.words()),
+            tail_state.get(COMMITTED).min(self.arena.words()),
         );
         if at >= committed || committed <= self.keep {
             control.needs_trim.store(0, Ordering::Relaxed);
@@ -355,19 +355,19 @@ impl<A: Arena> Storage for Ring<A> {
         }
         // Both ends to 0, in steps of which each leaves a queue in order: the tail by a
         // jump, and the head after it, as a pop would go.
-        notes.set(FAST_LIMIT, 0);
+        tail_state.set(FAST_LIMIT, 0);
         self.arena.set(at, JUMP);
         let to_front = Cursor {
             count: tail.count,
             position: 0,
         };
-        notes.set(SKIP_BASE, 0);
-        notes.set(WINDOW, 0);
-        notes.set(LIVE_END, at + 1);
+        tail_state.set(SKIP_BASE, 0);
+        tail_state.set(WINDOW, 0);
+        tail_state.set(LIVE_END, at + 1);
         control.tail.set_cursor(to_front);
         control.head.set_cursor(to_front);
         // Nothing is live now. If we die here, the memory stays until the next time.
-        notes.set(COMMITTED, self.keep);
+        tail_state.set(COMMITTED, self.keep);
         control.needs_trim.store(0, Ordering::Relaxed);
         self.arena.shrink(self.keep, committed);
     }

@@ -11,7 +11,7 @@ use crate::handover::variable;
 use crate::linux::membership::member::DESCRIPTORS;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::sys::{self, InheritGuard, PerProcess, Refusal};
 use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -34,18 +34,18 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     ) -> Result<(), Failure> {
         let variable = variable(PREFIX, name)?;
         let half = self.restrict(half)?;
-        let parts = self.parts();
+        let fds = self.fds();
         let header = BundleHeader {
-            id: id(parts[0])?,
+            id: id(fds[0])?,
             half,
         };
         let mapping = Arc::clone(self.mapping());
         let sides = sides(half);
         let membership = move |file: BorrowedFd<'_>, membership: &mut [OwnedFd; DESCRIPTORS]| {
-            let registry = &Page::of(&mapping).registry;
+            let registry = &Header::of(&mapping).registry;
             registry.register_for_exec(file, sides, membership)
         };
-        let (numbers, left) = sys::leave(command, &parts, membership)
+        let (numbers, left) = sys::leave(command, &fds, membership)
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
         replace_former(&shared_before(command, &variable), numbers[0], left);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
@@ -69,14 +69,14 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             if id(fds[0])? != header.id {
                 return Err(not_inherited(name));
             }
-            let Some((parts, membership)) = fds.split_last_chunk::<DESCRIPTORS>() else {
+            let Some((fds, membership)) = fds.split_last_chunk::<DESCRIPTORS>() else {
                 return Err(malformed("it is not complete"));
             };
             let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-            let parts = parts.iter().map(duplicate).collect::<Result<_, _>>()?;
+            let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
             let [life, seat] = membership;
             let membership = [duplicate(life)?, duplicate(seat)?];
-            Self::adopt(parts, membership, sides(header.half))
+            Self::adopt(fds, membership, sides(header.half))
         };
         sys::take(&numbers, adopt).map_err(|refusal| match refusal {
             Refusal::Gone => not_inherited(name),
@@ -89,12 +89,8 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     pub(crate) fn half(&self, side: Side) -> Result<Self, Failure> {
         let half = self.restrict(Some(side))?;
         let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-        let parts = self
-            .parts()
-            .iter()
-            .map(duplicate)
-            .collect::<Result<_, _>>()?;
-        Self::open(parts, sides(half))
+        let fds = self.fds().iter().map(duplicate).collect::<Result<_, _>>()?;
+        Self::open(fds, sides(half))
     }
 
     /// The half to hand over when `half` was asked for: not more than this process has.

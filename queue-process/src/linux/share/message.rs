@@ -13,7 +13,7 @@ use crate::codec::Codec;
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::sys::{Mapping, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -33,7 +33,7 @@ struct KeepAlive {
 
 impl KeepAlive {
     fn new(mapping: &Arc<Mapping>, sides: Sides) -> Result<Self, Failure> {
-        let membership = Page::of(mapping)
+        let membership = Header::of(mapping)
             .registry
             .register(mapping.file(), sides)
             .and_then(|mut membership| membership.keep_from_children().map(|()| membership))
@@ -48,7 +48,9 @@ impl KeepAlive {
 impl Drop for KeepAlive {
     fn drop(&mut self) {
         // If it was the last one of a side, the others notice that they are alone.
-        Page::of(&self.mapping).registry.give_back(&self.membership);
+        Header::of(&self.mapping)
+            .registry
+            .give_back(&self.membership);
     }
 }
 
@@ -56,7 +58,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Makes the queue ready to be fetched, once: the text that says where.
     pub(crate) fn to_message(&self) -> Result<String, Failure> {
         let half = self.restrict(None)?;
-        let bundle = FdBundle::pack(&self.parts(), half)?;
+        let bundle = FdBundle::pack(&self.fds(), half)?;
         let keep_alive = KeepAlive::new(self.mapping(), sides(half))?;
         let mut token = [0; 16];
         getrandom(&mut token, GetRandomFlags::empty())
@@ -100,7 +102,7 @@ mod tests {
         let text = queue.0.to_message().unwrap();
         let fetched = Handle::from_message(&text).map(ShmQueue::<u8>).unwrap();
         let memory = queue.0.mapping();
-        let registry = &Page::of(memory).registry;
+        let registry = &Header::of(memory).registry;
         let late = Instant::now() + Duration::from_secs(20);
         loop {
             let next = registry.register(memory.file(), Sides::BOTH).unwrap();

@@ -14,7 +14,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     /// Lets the processes of this user open the queue under `name`, as long as there is
     /// a handle in this process.
     pub(crate) fn serve_named(&self, name: &str) -> Result<(), Failure> {
-        let bundle = FdBundle::pack(&self.parts(), self.restrict(None)?)?;
+        let bundle = FdBundle::pack(&self.fds(), self.restrict(None)?)?;
         let server = Server::start(&address(name)?, move |stream| {
             // Whoever cannot receive it sees the stream end.
             let _ = send(&stream, &bundle);

@@ -2,7 +2,7 @@
 
 use crate::linux::membership::member::*;
 use crate::linux::membership::registry::{Bytes, Sides};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::sys::Mapping;
 use crate::sys::{self};
 use queue_core::sync::atomic::Ordering;
@@ -11,16 +11,16 @@ use rustix::io::{Errno, FdFlags};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// A queue's page, and the descriptors of the place in it that this process took for the
+/// The memory of a queue, and the descriptors of the membership that this process took for the
 /// program that it is about to become: which it never does, so all is here, to be forged.
 fn expecting(sides: Sides) -> (Mapping, [OwnedFd; 2]) {
-    let mapping = Mapping::create("membership", Page::END, Page::END).unwrap();
+    let mapping = Mapping::create("membership", Header::END, Header::END).unwrap();
     let own = expect(&mapping, sides);
     (mapping, own)
 }
 
 fn expect(mapping: &Mapping, sides: Sides) -> [OwnedFd; 2] {
-    let registry = &Page::of(mapping).registry;
+    let registry = &Header::of(mapping).registry;
     let duplicate = || mapping.file().try_clone_to_owned().unwrap();
     let mut own = [duplicate(), duplicate()];
     let registered = registry.register_for_exec(mapping.file(), sides, &mut own);
@@ -37,7 +37,7 @@ fn adopt(
     sides: Sides,
     own: [OwnedFd; 2],
 ) -> Result<LinuxMembership, Option<i32>> {
-    let registry = &Page::of(mapping).registry;
+    let registry = &Header::of(mapping).registry;
     let adopted = registry.adopt(mapping.file(), sides, own);
     adopted.map_err(|error| error.raw_os_error())
 }
@@ -48,7 +48,7 @@ const FORGED: Option<i32> = Some(Errno::BADF.raw_os_error());
 #[test]
 fn what_was_claimed_for_a_program_is_adopted_once() {
     let (mapping, own) = expecting(Sides::CONSUMERS);
-    let registry = &Page::of(&mapping).registry;
+    let registry = &Header::of(&mapping).registry;
     let stranger = registry.register(mapping.file(), Sides::BOTH).unwrap();
     let process = registry.entries[0].process.load(Ordering::Relaxed);
     assert_eq!(process, std::process::id());
@@ -87,7 +87,7 @@ fn of_two_with_one_number_each_gets_its_own() {
 #[test]
 fn what_was_claimed_for_another_process_is_not_adopted() {
     let (mapping, own) = expecting(Sides::BOTH);
-    let entry = &Page::of(&mapping).registry.entries[0];
+    let entry = &Header::of(&mapping).registry.entries[0];
     for word in [&entry.process, &entry.started] {
         let ours = word.load(Ordering::Relaxed);
         word.store(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ fn what_was_claimed_for_another_process_is_not_adopted() {
 #[test]
 fn forged_descriptors_are_not_adopted() {
     let (mapping, own) = expecting(Sides::BOTH);
-    let another = Mapping::create("another", Page::END, Page::END).unwrap();
+    let another = Mapping::create("another", Header::END, Header::END).unwrap();
     let at = |file: &Mapping, owner: u64| {
         let fd = reopen(file.file()).unwrap();
         rustix::fs::seek(&fd, SeekFrom::Start(owner)).unwrap();
@@ -122,7 +122,7 @@ fn forged_descriptors_are_not_adopted() {
         [at(&mapping, 0x100), at(&mapping, 0x100)],
     ];
     for own in forged {
-        let entry = &Page::of(&mapping).registry.entries[0];
+        let entry = &Header::of(&mapping).registry.entries[0];
         entry.sides.store(Sides::BOTH.expected(), Ordering::Relaxed);
         assert_eq!(adopt(&mapping, Sides::BOTH, own).unwrap_err(), FORGED);
     }
@@ -130,7 +130,7 @@ fn forged_descriptors_are_not_adopted() {
 
 #[test]
 fn a_seat_that_cannot_be_taken_is_left_as_it_was() {
-    let mapping = Mapping::create("seat", Page::END, Page::END).unwrap();
+    let mapping = Mapping::create("seat", Header::END, Header::END).unwrap();
     let [one, other] = [(); 2].map(|()| Descriptions::new(mapping.file()).unwrap());
     // One whose life is being given back.
     assert!(sys::lock_byte(one.life.as_fd(), 3).unwrap());

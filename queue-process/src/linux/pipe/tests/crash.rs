@@ -11,7 +11,7 @@ use crate::linux::membership::registry::Sides;
 use crate::linux::pipe::overflow::GRANULE;
 use crate::linux::pipe::queue::PipeQueue;
 use crate::linux::pipe::record::{Record, SIZE};
-use crate::linux::pipe::state::Notes;
+use crate::linux::pipe::state::TailState;
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::{Handle, Shareable};
@@ -168,7 +168,7 @@ fn an_empty_queue_has_room_whoever_died() {
     let batch = same(1, 10_000);
     let all = pipe.limits.memory as u32 / GRANULE as u32;
     for round in 1..4 {
-        Notes(&control).set_high_water(control.tail.cursor(Relaxed).position + round * all);
+        TailState(&control).set_high_water(control.tail.cursor(Relaxed).position + round * all);
         pipe.repair(&control).unwrap();
         let (written, tail) = write(&pipe, &control, &batch);
         assert_eq!(written, 1, "the queue is empty, and full");
@@ -262,9 +262,9 @@ impl Wake for Eventfd {
 
 /// Another participant.
 fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> Handle<Vec<u8>, Raw, Pipe> {
-    let parts = queue.0.parts().into_iter();
-    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
-    Handle::open(parts, Sides::BOTH).unwrap()
+    let fds = queue.0.fds().into_iter();
+    let fds = fds.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    Handle::open(fds, Sides::BOTH).unwrap()
 }
 
 /// It dies with so many items in the pipe, before it says so.
@@ -388,10 +388,10 @@ fn a_repair_wakes_who_sleeps() {
 #[test]
 fn the_last_to_leave_closes_the_queue() {
     let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
-    let parts = queue.0.parts().into_iter();
-    let parts = parts.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    let fds = queue.0.fds().into_iter();
+    let fds = fds.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
     let consumer: Handle<Vec<u8>, Raw, Pipe> =
-        Handle::open(parts, Sides::of(Side::Consumers)).unwrap();
+        Handle::open(fds, Sides::of(Side::Consumers)).unwrap();
     assert!(!consumer.shared().engine.is_closed());
     drop(queue);
     assert!(consumer.shared().engine.is_closed());
@@ -405,10 +405,10 @@ fn a_log_without_end_keeps_its_order() {
     let at = |count| Cursor { count, position: 0 };
     control.head.set_cursor(at(1 << 30));
     control.tail.set_cursor(at((1 << 30) + 5));
-    let notes = Notes(&control);
-    notes.set_log_start(Some(0));
+    let tail_state = TailState(&control);
+    tail_state.set_log_start(Some(0));
     let mut batch = Batch::default();
     add(&mut batch, &item(0, 8));
     assert_eq!(write(&pipe, &control, &batch).0, 1);
-    assert_eq!(notes.log_start(), Some(1 << 30));
+    assert_eq!(tail_state.log_start(), Some(1 << 30));
 }

@@ -9,55 +9,55 @@ use rustix::fs::fstat;
 #[test]
 fn what_was_written_is_read_and_given_back() {
     let file = create(1 << 62).unwrap();
-    let stretch = FileRange {
+    let range = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 1 << 61,
     };
     let bytes: Vec<u8> = (0..3 << 20).map(|n| (n % 251) as u8).collect();
-    stretch.write(1 << 40, &bytes).unwrap();
+    range.write(1 << 40, &bytes).unwrap();
     let mut read = vec![0; bytes.len()];
-    stretch.fill(1 << 40, &mut read).unwrap();
+    range.fill(1 << 40, &mut read).unwrap();
     assert!(read == bytes);
     assert!(fstat(&file).unwrap().st_blocks * 512 >= 3 << 20);
-    stretch.give_back(1 << 40, (1 << 40) + bytes.len() as u64);
+    range.give_back(1 << 40, (1 << 40) + bytes.len() as u64);
     assert_eq!(fstat(&file).unwrap().st_blocks, 0);
-    stretch.fill(1 << 40, &mut read).unwrap();
+    range.fill(1 << 40, &mut read).unwrap();
     assert!(read.iter().all(|byte| *byte == 0));
 }
 
 #[test]
 fn nothing_leads_outside() {
     let file = create(8192).unwrap();
-    let stretch = FileRange {
+    let range = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 4096,
     };
     for at in [4093, 4097, u64::MAX - 1, u64::MAX] {
-        let failure = stretch.fill(at, &mut [0; 4]).unwrap_err();
+        let failure = range.fill(at, &mut [0; 4]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
-        let failure = stretch.write(at, &[0; 4]).unwrap_err();
+        let failure = range.write(at, &[0; 4]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
     }
-    stretch.give_back(4000, u64::MAX);
-    stretch.give_back(5000, 6000);
-    stretch.give_back(100, 50);
+    range.give_back(4000, u64::MAX);
+    range.give_back(5000, 6000);
+    range.give_back(100, 50);
 }
 
 #[test]
 fn what_is_behind_it_stays() {
     let file = create(3 * 4096).unwrap();
-    let [stretch, next] = [1, 2].map(|page| FileRange {
+    let [range, next] = [1, 2].map(|page| FileRange {
         file: file.as_fd(),
         start: page * 4096,
         len: 4096,
     });
-    stretch.write(1024, b"given back").unwrap();
+    range.write(1024, b"given back").unwrap();
     next.write(0, b"stays").unwrap();
-    stretch.give_back(1024, u64::MAX);
+    range.give_back(1024, u64::MAX);
     let mut bytes = [1; 5];
-    stretch.fill(1024, &mut bytes).unwrap();
+    range.fill(1024, &mut bytes).unwrap();
     assert_eq!(bytes, [0; 5]);
     next.fill(0, &mut bytes).unwrap();
     assert_eq!(&bytes, b"stays");
@@ -66,11 +66,11 @@ fn what_is_behind_it_stays() {
 #[test]
 fn a_file_cut_short_is_damage() {
     let file = create(4096).unwrap();
-    let stretch = FileRange {
+    let range = FileRange {
         file: file.as_fd(),
         start: 4096,
         len: 4096,
     };
-    let failure = stretch.fill(0, &mut [0; 4]).unwrap_err();
+    let failure = range.fill(0, &mut [0; 4]).unwrap_err();
     assert_eq!(failure.kind(), FailureKind::Corrupt);
 }

@@ -5,7 +5,7 @@ use crate::codec::Raw;
 use crate::linux::engine::layout::EndState;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;
@@ -36,8 +36,8 @@ fn lie() -> impl Strategy<Value = Lie> {
 
 impl Lie {
     /// All but who holds the locks: who says that a living one does makes all wait.
-    fn tell(self, page: &Page) {
-        let control = &page.control;
+    fn tell(self, header: &Header) {
+        let control = &header.control;
         let states: [&EndState; 2] = [&control.tail, &control.head];
         let mut small: Vec<&Word32> = vec![&control.closed, &control.needs_trim];
         let mut large: Vec<&Word64> = Vec::new();
@@ -98,7 +98,7 @@ fn lie_to<Q: Queue<Vec<u8>>, S: Shareable>(
 ) {
     (0..20).for_each(|n| drop(queue.try_push(vec![n; 100 * usize::from(n)])));
     for lie in lies {
-        lie.tell(Page::of(handle.mapping()));
+        lie.tell(Header::of(handle.mapping()));
         use_it(queue);
     }
     queue.close();
@@ -138,8 +138,8 @@ fn lie_of<Q: Queue<Vec<u8>>, S: Shareable>(
     };
     rustix::io::pwrite(memory, &value.to_ne_bytes(), at).unwrap();
     let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
-    let parts = handle.parts().iter().map(duplicate).collect();
-    match Handle::open(parts, Sides::BOTH) {
+    let fds = handle.fds().iter().map(duplicate).collect();
+    match Handle::open(fds, Sides::BOTH) {
         // It may do: a limit that is another one, say.
         Ok(handle) => use_it(&open(handle)),
         Err(failure) => {

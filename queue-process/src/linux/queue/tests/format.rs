@@ -22,22 +22,22 @@ fn what_was_written_is_read_by_who_means_the_same() {
     };
     let bounds = [1, MAX_ITEMS as usize].map(Bound::items);
     for bound in bounds.into_iter().chain([Bound::Unbounded]) {
-        let identity = Identity::default();
-        identity.write(2, &types("a::Job"), &of(bound));
-        assert_eq!(identity.read(2, &types("a::Job")).unwrap(), of(bound));
-        assert_eq!(identity.types(), types("a::Job"));
+        let format = Format::default();
+        format.write(2, &types("a::Job"), &of(bound));
+        assert_eq!(format.read(2, &types("a::Job")).unwrap(), of(bound));
+        assert_eq!(format.types(), types("a::Job"));
         for (kind, item, says) in [
             (1, "a::Job", "another kind"),
             (2, "b::Job", "`a::Job` by the codec `raw`"),
         ] {
-            let failure = identity.read(kind, &types(item)).unwrap_err();
+            let failure = format.read(kind, &types(item)).unwrap_err();
             assert_eq!(failure.kind(), FailureKind::Mismatch);
             assert!(failure.to_string().contains(says), "{failure}");
         }
     }
-    let identity = Identity::default();
-    identity.write(2, &types("a"), &of(Bound::items(MAX_ITEMS as usize + 1)));
-    let failure = identity.read(2, &types("a")).unwrap_err();
+    let format = Format::default();
+    format.write(2, &types("a"), &of(Bound::items(MAX_ITEMS as usize + 1)));
+    let failure = format.read(2, &types("a")).unwrap_err();
     assert_eq!(
         failure.kind(),
         FailureKind::Corrupt,
@@ -55,13 +55,13 @@ fn a_long_name_is_cut_and_a_hostile_one_is_text() {
         memory: 99,
     };
     let long: &'static str = "n".repeat(1000).leak();
-    let identity = Identity::default();
-    identity.write(2, &types(long), &limits);
-    identity.read(2, &types(long)).unwrap();
-    assert_eq!(identity.types().item.len(), 512 - "raw\n".len());
+    let format = Format::default();
+    format.write(2, &types(long), &limits);
+    format.read(2, &types(long)).unwrap();
+    assert_eq!(format.types().item.len(), 512 - "raw\n".len());
     // Cut or not, it is told apart by all of it.
-    assert!(identity.read(2, &types(&long[1..])).is_err());
-    identity.write(2, &types("\x1b[2J\u{202e}"), &limits);
-    let published = identity.read(2, &types("a")).unwrap_err().to_string();
-    assert!(published.contains("\\u{1b}[2J\\u{202e}"), "{published}");
+    assert!(format.read(2, &types(&long[1..])).is_err());
+    format.write(2, &types("\x1b[2J\u{202e}"), &limits);
+    let shown = format.read(2, &types("a")).unwrap_err().to_string();
+    assert!(shown.contains("\\u{1b}[2J\\u{202e}"), "{shown}");
 }

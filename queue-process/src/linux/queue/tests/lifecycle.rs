@@ -5,8 +5,8 @@ use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::format;
-use crate::linux::queue::handle::{Handle, Parts};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::handle::{Handle, QueueFds};
+use crate::linux::queue::header::Header;
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::eventfds;
 use crate::sys::Mapping;
@@ -20,9 +20,9 @@ use std::sync::atomic::Ordering;
 type Bytes = ShmQueue<Vec<u8>, Raw>;
 
 /// Duplicates of what the queue is made of.
-fn parts(queue: &Bytes) -> Parts {
+fn fds(queue: &Bytes) -> QueueFds {
     let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
-    queue.0.parts().iter().map(duplicate).collect()
+    queue.0.fds().iter().map(duplicate).collect()
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn a_bounded_queue_has_memory_for_all_its_items() {
 
 #[test]
 fn what_is_too_small_is_no_queue() {
-    let corrupt = |parts| {
+    let corrupt = |fds| {
         let opened =
-            Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(parts, Sides::BOTH);
+            Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(fds, Sides::BOTH);
         assert_eq!(opened.err().unwrap().kind(), FailureKind::Corrupt);
     };
     let with = |mapping: &Mapping| {
@@ -63,16 +63,16 @@ fn what_is_too_small_is_no_queue() {
         fds.map(|fd| fd.try_clone_to_owned().unwrap()).into()
     };
     corrupt(with(&Mapping::create("no page", 4096, 4096).unwrap()));
-    corrupt(Parts::new());
+    corrupt(QueueFds::new());
 
     // It says that it has one word more than it has.
     let limits = Bytes::options().limits(Bound::items(1));
-    let len = Page::END + limits.memory as usize;
-    let mapping = Mapping::create("queue", len, Page::END).unwrap();
+    let len = Header::END + limits.memory as usize;
+    let mapping = Mapping::create("queue", len, Header::END).unwrap();
     let says = |memory| {
         let types = Types::of::<Vec<u8>, Raw>();
         let limits = format::Limits { memory, ..limits };
-        Page::of(&mapping).identity.write(1, &types, &limits);
+        Header::of(&mapping).format.write(1, &types, &limits);
         with(&mapping)
     };
     Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(
@@ -81,7 +81,7 @@ fn what_is_too_small_is_no_queue() {
     )
     .unwrap();
     corrupt(says(limits.memory + 8));
-    corrupt(says(limits.memory + Page::END as u64));
+    corrupt(says(limits.memory + Header::END as u64));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn the_last_of_a_side_closes_as_it_goes() {
 #[test]
 fn who_has_no_ends_of_a_side_does_not_count_there() {
     let queue = Bytes::create(Bound::items(1)).unwrap();
-    let other = Handle::<Vec<u8>, Raw, _>::open(parts(&queue), Sides::BOTH)
+    let other = Handle::<Vec<u8>, Raw, _>::open(fds(&queue), Sides::BOTH)
         .map(ShmQueue)
         .unwrap();
     let held = |side| other.0.shared().engine.platform().is_held(side);
@@ -188,6 +188,6 @@ fn a_queue_describes_itself() {
 #[test]
 fn the_parts_are_all_that_a_queue_is() {
     let queue = Bytes::create(Bound::items(1)).unwrap();
-    assert_eq!(queue.0.parts().len(), 3);
+    assert_eq!(queue.0.fds().len(), 3);
     assert!(Arc::ptr_eq(queue.0.mapping(), queue.clone().0.mapping()));
 }

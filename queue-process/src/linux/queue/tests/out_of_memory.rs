@@ -5,7 +5,7 @@
 
 use crate::codec::Raw;
 use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::linux::ring::queue::ShmQueue;
 use crate::sys::Mapping;
 use queue_core::{Bound, Failure, FailureKind, Queue, TryPopError};
@@ -51,7 +51,7 @@ fn with_tmpfs(name: &str, kib: u32) -> Option<PathBuf> {
 /// An unbounded queue in a file there.
 fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
     let limits = Bytes::options().limits(Bound::Unbounded);
-    let len = Page::END + crate::linux::ring::queue::Storage::mapped(&limits)?;
+    let len = Header::END + crate::linux::ring::queue::Storage::mapped(&limits)?;
     let file = File::options()
         .read(true)
         .write(true)
@@ -59,7 +59,7 @@ fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
         .open(directory.join("queue"))
         .unwrap();
     file.set_len(len as u64).unwrap();
-    let mapping = Mapping::with_file(file.into(), len, Page::END)?;
+    let mapping = Mapping::with_file(file.into(), len, Header::END)?;
     Handle::create_in(mapping, limits).map(ShmQueue)
 }
 

@@ -3,7 +3,7 @@
 use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::platform::*;
 use crate::linux::wait::eventfd::eventfd;
 use crate::linux::wait::eventfd::eventfds;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 fn linux() -> Linux {
-    let mapping = Arc::new(Mapping::create("linux", Page::END, Page::END).unwrap());
-    let registry = &Page::of(&mapping).registry;
+    let mapping = Arc::new(Mapping::create("linux", Header::END, Header::END).unwrap());
+    let registry = &Header::of(&mapping).registry;
     let membership = registry.register(mapping.file(), Sides::BOTH).unwrap();
     Linux::new(mapping, membership, Sides::BOTH, eventfds().unwrap())
 }
@@ -32,7 +32,7 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
     let linux = linux();
     let memory = linux.mapping().clone();
     let register = || {
-        Page::of(&memory)
+        Header::of(&memory)
             .registry
             .register(memory.file(), Sides::BOTH)
     };
@@ -53,7 +53,7 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
         if next.owner() == 0x200 {
             break;
         }
-        Page::of(&memory).registry.give_back(&next);
+        Header::of(&memory).registry.give_back(&next);
         assert!(Instant::now() < late, "{:x}", next.owner());
     }
 }

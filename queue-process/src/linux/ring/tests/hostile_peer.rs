@@ -4,7 +4,7 @@
 //! `PROPTEST_CASES=1000000` makes it long.
 
 use crate::codec::Raw;
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::linux::ring::queue::ShmQueue;
 use proptest::prelude::*;
 use queue_core::{Bound, Queue};
@@ -77,14 +77,14 @@ proptest! {
         }
         // The locks are left alone: whoever holds one can make others wait, for it seems
         // to be alive.
-        let control = offset_of!(Page, control) / 8;
+        let control = offset_of!(Header, control) / 8;
         let line = |word: usize| word % 48 == 16;
         for (at, word) in ends {
             let masked = if line(at) { word & !u64::from(u32::MAX) } else { word };
             scribble(&queue, control + at, masked);
         }
         for (at, word) in ring {
-            scribble(&queue, Page::END / 8 + at, word);
+            scribble(&queue, Header::END / 8 + at, word);
         }
         try_all(&queue);
     }
@@ -95,7 +95,7 @@ proptest! {
 fn a_garbled_lock_is_taken_over() {
     for garbage in [u64::MAX, 1 << 31, 0xdead_beef] {
         let queue = queue();
-        let control = offset_of!(Page, control) / 8;
+        let control = offset_of!(Header, control) / 8;
         for line in [16, 16 + 48] {
             scribble(&queue, control + line, garbage & u64::from(u32::MAX));
         }

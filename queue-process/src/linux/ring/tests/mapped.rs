@@ -1,6 +1,6 @@
 //! Tests of [`mapped`](crate::linux::ring::mapped).
 
-use crate::linux::queue::header::Page;
+use crate::linux::queue::header::Header;
 use crate::linux::ring::arena::Arena;
 use crate::linux::ring::mapped::*;
 use crate::sys::Mapping;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn what_is_written_to_a_word_is_read_from_there() {
     for len in 0..5 * SMALL {
         let bytes: Vec<u8> = (1..=len as u8).collect();
-        let size = Page::END + 64 * 8;
+        let size = Header::END + 64 * 8;
         let mapping = Arc::new(Mapping::create("arena", size, size).unwrap());
         let arena = Mapped::new(mapping.clone(), 64);
         arena.write(3, &bytes);
@@ -18,7 +18,7 @@ fn what_is_written_to_a_word_is_read_from_there() {
         arena.read(3, len, &mut read);
         assert_eq!(read, [b"> ", &bytes[..]].concat());
         let mut there = Vec::new();
-        mapping.read(Page::END + 3 * 8, len, &mut there);
+        mapping.read(Header::END + 3 * 8, len, &mut there);
         assert_eq!(there, bytes);
         let around = [2, 3 + len.div_ceil(8)].map(|at| arena.get(at));
         assert_eq!(around, [0, 0], "{len} bytes");
@@ -27,7 +27,7 @@ fn what_is_written_to_a_word_is_read_from_there() {
 
 #[test]
 fn words_lie_one_behind_the_other() {
-    let size = Page::END + 4 * 8;
+    let size = Header::END + 4 * 8;
     let arena = Mapped::new(Arc::new(Mapping::create("arena", size, size).unwrap()), 4);
     assert_eq!(arena.words(), 4);
     arena.set(0, 7);
@@ -41,12 +41,12 @@ fn words_lie_one_behind_the_other() {
 #[test]
 fn memory_comes_and_goes_by_words() {
     let words = 4 * 4096 / 8;
-    let size = Page::END + words * 8;
-    let mapping = Arc::new(Mapping::create("arena", size, Page::END).unwrap());
+    let size = Header::END + words * 8;
+    let mapping = Arc::new(Mapping::create("arena", size, Header::END).unwrap());
     let arena = Mapped::new(mapping.clone(), words);
     let pages = || {
         let blocks = rustix::fs::fstat(mapping.file()).unwrap().st_blocks as usize;
-        (blocks * 512 - Page::END) / 4096
+        (blocks * 512 - Header::END) / 4096
     };
     assert_eq!(pages(), 0);
     arena.grow(0, words / 4 + 1).unwrap();
@@ -63,7 +63,7 @@ fn memory_comes_and_goes_by_words() {
 #[test]
 #[should_panic(expected = "len()")]
 fn an_arena_is_no_larger_than_its_mapping() {
-    let size = Page::END + 8;
+    let size = Header::END + 8;
     let mapping = Mapping::create("arena", size, size).unwrap();
     let _ = Mapped::new(Arc::new(mapping), 2);
 }

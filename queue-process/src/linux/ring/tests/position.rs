@@ -5,7 +5,7 @@ use crate::linux::engine::layout::{Control, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
 use crate::linux::ring::arena::Arena;
 use crate::linux::ring::position::*;
-use crate::linux::ring::state::{COMMITTED, LIVE_END, Notes, SKIP_BASE, WINDOW};
+use crate::linux::ring::state::{COMMITTED, LIVE_END, SKIP_BASE, TailState, WINDOW};
 use crate::linux::ring::storage::Ring;
 use queue_core::Failure;
 use queue_core::FailureKind;
@@ -38,11 +38,11 @@ fn ring() -> Ring<Words> {
     Ring::new(Words(100), 8, 10, 40)
 }
 
-/// A tail line with these notes.
+/// The words of a queue whose tail has these notes.
 fn control(noted: &[(usize, usize)]) -> Control {
     let control = Control::default();
     for &(note, word) in noted {
-        Notes { control: &control }.set(note, word);
+        TailState { control: &control }.set(note, word);
     }
     control
 }
@@ -77,9 +77,9 @@ fn what_belongs_at_the_tail_fits_there() {
         (20, 3, 30, 20, true),
     ] {
         let control = control(&[(WINDOW, window)]);
-        let notes = Notes { control: &control };
+        let tail_state = TailState { control: &control };
         let head = head(&control, front);
-        let it_fits = ring().fits_here(&notes, tail, &head, need);
+        let it_fits = ring().fits_here(&tail_state, tail, &head, need);
         assert_eq!(it_fits, fits, "{window}: {need} at {tail}, head {front}");
     }
 }
@@ -98,9 +98,9 @@ fn the_front_is_free_below_the_head_of_a_plain_queue() {
         (10, 20, 10, 5, true),
     ] {
         let control = control(&[(SKIP_BASE, base)]);
-        let notes = Notes { control: &control };
+        let tail_state = TailState { control: &control };
         let head = head(&control, front);
-        let it_is = Ring::<Words>::is_front_free(&notes, tail, &head, need);
+        let it_is = Ring::<Words>::is_front_free(&tail_state, tail, &head, need);
         assert_eq!(it_is, free, "{base}: {need} behind {tail}, head {front}");
     }
 }
@@ -112,12 +112,12 @@ fn found(
     empty: bool,
 ) -> (Option<usize>, usize) {
     let control = control(noted);
-    let notes = Notes { control: &control };
+    let tail_state = TailState { control: &control };
     let mut head = head(&control, front);
-    let placement = ring().find_placement(&notes, tail, &mut head, empty, need);
+    let placement = ring().find_placement(&tail_state, tail, &mut head, empty, need);
     let target = placement.map(|placement| placement.target(tail));
     assert!(!matches!(placement, Some(Placement::Wrap)) || target == Some(0));
-    (target, notes.get(WINDOW))
+    (target, tail_state.get(WINDOW))
 }
 
 #[test]
@@ -147,14 +147,14 @@ fn what_does_not_fit_at_the_tail_finds_a_place() {
 #[test]
 fn an_old_look_at_the_head_is_renewed_first() {
     let control = control(&[]);
-    let notes = Notes { control: &control };
+    let tail_state = TailState { control: &control };
     for (now, target) in [(20, Some(3)), (10, None)] {
         let mut head = PeerCursor {
             cursor: at(8),
             fresh: false,
             ..head(&control, now)
         };
-        let placement = ring().find_placement(&notes, 3, &mut head, false, 9);
+        let placement = ring().find_placement(&tail_state, 3, &mut head, false, 9);
         assert_eq!(placement.map(|placement| placement.target(3)), target);
         assert!(head.fresh && head.cursor == at(now));
     }
@@ -163,7 +163,7 @@ fn an_old_look_at_the_head_is_renewed_first() {
 #[test]
 fn without_memory_at_the_tail_there_is_the_front() {
     let control = control(&[]);
-    let notes = Notes { control: &control };
+    let tail_state = TailState { control: &control };
     for (now, placement) in [(20, Some(0)), (5, None)] {
         let mut head = PeerCursor {
             cursor: at(1),
@@ -171,7 +171,7 @@ fn without_memory_at_the_tail_there_is_the_front() {
             ..head(&control, now)
         };
         let failure = Failure::new(FailureKind::Io, "no memory");
-        let found = Ring::<Words>::without_memory(&notes, 30, &mut head, 5, failure);
+        let found = Ring::<Words>::without_memory(&tail_state, 30, &mut head, 5, failure);
         assert_eq!(found.ok().map(|placement| placement.target(30)), placement);
     }
 }
@@ -187,9 +187,9 @@ fn there_is_room_as_far_as_nobody_need_look() {
         (20, 25, 4, 30, 25),
     ] {
         let control = control(&[(WINDOW, window), (COMMITTED, committed)]);
-        let notes = Notes { control: &control };
+        let tail_state = TailState { control: &control };
         let head = head(&control, front);
-        assert_eq!(ring().room(&notes, tail, &head), room);
+        assert_eq!(ring().room(&tail_state, tail, &head), room);
     }
 }
 
@@ -208,15 +208,15 @@ fn memory_comes_a_quarter_ahead_while_there_is_some() {
         (50, 10, 51, None, false),
     ] {
         let control = control(&[(COMMITTED, committed)]);
-        let notes = Notes { control: &control };
+        let tail_state = TailState { control: &control };
         let ring = Ring::new(Words(memory), 8, 10, 40);
-        let grew = ring.grow(&control, &notes, to);
+        let grew = ring.grow(&control, &tail_state, to);
         assert_eq!(
-            grew.ok().map(|()| notes.get(COMMITTED)),
+            grew.ok().map(|()| tail_state.get(COMMITTED)),
             then,
             "{committed} to {to}"
         );
-        assert_eq!(notes.get(COMMITTED), then.unwrap_or(committed));
+        assert_eq!(tail_state.get(COMMITTED), then.unwrap_or(committed));
         let needs_trim = control.needs_trim.load(Ordering::Relaxed);
         assert_eq!(
             needs_trim == needs_trim::LATER,
