@@ -1,6 +1,14 @@
-//! [`Arena`]: the memory that a ring lies in.
+//! [`Arena`]: the memory that a ring lies in; and [`Mapped`], which is shared between processes.
 
 use queue_core::Failure;
+#[cfg(not(loom))]
+use {
+    crate::linux::engine::inline_item::word,
+    crate::linux::queue::header::Header,
+    crate::sys::{Mapping, refused},
+    std::sync::Arc,
+    std::sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Memory of whole words, shared by those who use the ring. An access outside may panic.
 pub(crate) trait Arena: Send + Sync {
@@ -34,4 +42,110 @@ pub(crate) trait Arena: Send + Sync {
     fn grow(&self, from: usize, to: usize) -> Result<(), Failure>;
     /// Gives the memory of the words `from..to` back.
     fn shrink(&self, from: usize, to: usize);
+}
+
+/// The part of a queue's mapping behind its header, as an arena.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    mapping: Arc<Mapping>,
+    words: usize,
+}
+
+/// Up to how many bytes an item is copied by words.
+#[cfg(not(loom))]
+pub(super) const SMALL: usize = 16;
+
+#[cfg(not(loom))]
+impl Mapped {
+    /// `words` words, which the mapping has.
+    pub(crate) fn new(mapping: Arc<Mapping>, words: usize) -> Self {
+        assert!(byte(words) <= mapping.len());
+        Self { mapping, words }
+    }
+}
+
+/// Where word `at` lies in the mapping.
+#[cfg(not(loom))]
+#[inline(always)]
+const fn byte(at: usize) -> usize {
+    Header::END + at * 8
+}
+
+#[cfg(not(loom))]
+impl Arena for Mapped {
+    #[inline(always)]
+    fn words(&self) -> usize {
+        self.words
+    }
+
+    #[inline(always)]
+    fn set(&self, at: usize, word: u64) {
+        // Relaxed: published by the cursor of the tail.
+        self.mapping
+            .at::<AtomicU64>(byte(at))
+            .store(word, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn set_two(&self, at: usize, [first, second]: [u64; 2]) {
+        // Relaxed, both: as in `set`.
+        let words: &[AtomicU64; 2] = self.mapping.at(byte(at));
+        words[0].store(first, Ordering::Relaxed);
+        words[1].store(second, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn get(&self, at: usize) -> u64 {
+        self.mapping
+            .at::<AtomicU64>(byte(at))
+            .load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn prefetch_write(&self, at: usize) {
+        self.mapping.prefetch_write(byte(at));
+    }
+
+    fn prefetch_read(&self, at: usize, words: usize) {
+        self.mapping
+            .prefetch_read(byte(at), words.saturating_mul(8));
+    }
+
+    #[inline(always)]
+    fn write(&self, at: usize, bytes: &[u8]) {
+        match bytes.len() {
+            // By words, for a call of the general copy costs more than these.
+            0..=SMALL => {
+                for (n, bytes) in bytes.chunks(8).enumerate() {
+                    self.set(at + n, word(bytes));
+                }
+            }
+            _ => self.mapping.write(byte(at), bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        match len {
+            0..=SMALL => {
+                let end = into.len() + len;
+                for n in 0..len.div_ceil(8) {
+                    into.extend_from_slice(&self.get(at + n).to_ne_bytes());
+                }
+                into.truncate(end);
+            }
+            _ => self.mapping.read(byte(at), len, into),
+        }
+    }
+
+    fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {
+        self.mapping
+            .take(byte(from), byte(to) - byte(from))
+            .map_err(|error| refused("no memory for the item", error))
+    }
+
+    fn shrink(&self, from: usize, to: usize) {
+        self.mapping.give_back(byte(from), byte(to) - byte(from));
+    }
 }

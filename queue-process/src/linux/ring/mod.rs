@@ -2,13 +2,10 @@
 
 pub(crate) mod arena;
 #[cfg(not(loom))]
-mod mapped;
-#[cfg(not(loom))]
 mod options;
 mod position;
 #[cfg(not(loom))]
 pub(crate) mod queue;
-mod state;
 pub(crate) mod storage;
 
 #[cfg(all(test, not(loom)))]

@@ -1,6 +1,6 @@
 //! [`ShmOptions`]: a `ShmQueue` made to measure.
 
-use super::mapped::Mapped;
+use super::arena::Mapped;
 use super::queue::{MAX_WORDS, ShmQueue, Storage, WINDOW};
 use super::storage::Ring;
 use crate::codec::Codec;

@@ -1,6 +1,6 @@
 //! [`ShmQueue`]: between processes at memory speed.
 
-use super::mapped::Mapped;
+use super::arena::Mapped;
 use super::options::ShmOptions;
 use super::storage::Ring;
 use crate::codec::{Codec, Postcard};

@@ -24,8 +24,7 @@
 //! might have wrapped.
 
 use super::arena::Arena;
-use super::position::Placement;
-use super::state::{COMMITTED, FAST_LIMIT, LIVE_END, SKIP_BASE, TailState, WINDOW};
+use super::position::{COMMITTED, FAST_LIMIT, LIVE_END, Placement, SKIP_BASE, TailState, WINDOW};
 use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::inline_item::{Item, SMALL};
 use crate::linux::engine::layout::{Control, Cursor};

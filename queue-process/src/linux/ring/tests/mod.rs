@@ -1,4 +1,4 @@
+mod arena;
 mod hostile_peer;
-mod mapped;
 mod options;
 mod position;

@@ -5,7 +5,7 @@ use crate::linux::engine::layout::{Control, needs_trim};
 use crate::linux::engine::storage::PeerCursor;
 use crate::linux::ring::arena::Arena;
 use crate::linux::ring::position::*;
-use crate::linux::ring::state::{COMMITTED, LIVE_END, SKIP_BASE, TailState, WINDOW};
+use crate::linux::ring::position::{COMMITTED, LIVE_END, SKIP_BASE, TailState, WINDOW};
 use crate::linux::ring::storage::Ring;
 use queue_core::Failure;
 use queue_core::FailureKind;

@@ -1,8 +1,7 @@
-//! Tests of [`mapped`](crate::linux::ring::mapped).
+//! Tests of [`arena`](crate::linux::ring::arena).
 
 use crate::linux::queue::header::Header;
-use crate::linux::ring::arena::Arena;
-use crate::linux::ring::mapped::*;
+use crate::linux::ring::arena::*;
 use crate::sys::Mapping;
 use std::sync::Arc;
 
