@@ -284,12 +284,12 @@ fn death_of_a_trimmer() {
     });
 }
 
-/// The heir dies too, at every step, whenever the first died: repair can be repeated.
+/// The new owner dies too, at every step, whenever the first died: repair can be repeated.
 #[test]
-fn death_of_the_heir() {
+fn death_of_the_new_owner() {
     for first in 1..24 {
         at_every_step(
-            &format!("death_of_the_heir_of_{first}"),
+            &format!("death_of_the_new_owner_of_{first}"),
             1,
             1,
             move |steps| {

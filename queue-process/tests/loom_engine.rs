@@ -350,7 +350,7 @@ fn eventfds() {
         let got: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
         assert_eq!(got, 3);
     });
-    check("a_bell_and_a_sleeper", Some(2), || {
+    check("a_future_and_a_sleeper", Some(2), || {
         let simulation = Simulation::new(2, 24, 8, 24);
         let others = [
             start(&simulation, 1, |queue| queue.pop_by_eventfd().unwrap()),

@@ -155,7 +155,7 @@ fn the_living_keep_their_lock() {
 
 /// Who holds the lock dies. One of two inherits it and sees what the dead did, also if the
 /// dead one's entry is the other's by then, which tells of the death without the kernel;
-/// and the other does not take the heir for dead.
+/// and the other does not take the new owner for dead.
 #[test]
 fn the_dead_leave_their_lock() {
     check("the_dead_leave_their_lock", Some(3), || {

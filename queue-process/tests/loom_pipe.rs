@@ -72,7 +72,7 @@ fn death_of_a_popper() {
 /// Catches: how the arena lies and how far it is taken written down in the other order, or
 /// after the record.
 #[test]
-fn death_in_a_turn_of_the_hall() {
+fn death_in_a_turn_of_the_arena() {
     // So many have gone, so many are inside, and the next turns (or goes on beyond).
     for (gone, inside) in [(2, 1), (2, 3), (1, 2), (3, 2)] {
         let name = format!("death_in_a_turn_{gone}_{inside}");
@@ -211,7 +211,7 @@ fn death_of_a_batch_popper() {
 }
 
 /// A pusher dies, alone with a future that waits for its item: once it is in the pipe, whatever
-/// is said of it, a patrol brings the two together. The same for a popper, and its place.
+/// is said of it, a check of the peers brings the two together. The same for a popper, and its place.
 #[test]
 fn what_the_pipe_holds_finds_who_waits() {
     at_every_step("an_unsaid_item", 1, 1, |steps| {
@@ -263,7 +263,7 @@ enum Verb {
 /// comes who finds all that was accepted.
 /// Catches: a lock that is given back before its end is marked as poisoned.
 #[test]
-fn death_of_the_heir() {
+fn death_of_the_new_owner() {
     use Verb::{Close, Pop, Push};
     let pairs = [
         (Push, Push),
@@ -287,16 +287,16 @@ fn death_of_the_heir() {
                     live(queue, first, LARGE + 1)
                 });
                 let dead = dead.join().unwrap().is_none();
-                let heir = start(&simulation, 2, heirs, move |queue| {
+                let new_owner = start(&simulation, 2, heirs, move |queue| {
                     live(queue, second, LARGE + 2)
                 });
-                // At the end at which the heir works.
+                // At the end at which the new owner works.
                 let mut got = Vec::new();
                 if second == Pop {
                     got.extend(queue.try_pop());
                 }
                 let pushed = queue.try_push(LARGE + 3).is_ok();
-                let died = heir.join().unwrap().is_none();
+                let died = new_owner.join().unwrap().is_none();
                 queue.recover();
                 got.extend(drain(&queue));
                 // How many of a verb at least were done, and at most.

@@ -178,7 +178,7 @@ impl Process {
     /// # Errors
     /// `Closed`.
     pub fn push_by_eventfd(&self, number: u64) -> Result<(), No> {
-        self.wait_for_bell(End::Head, || self.try_push(number))
+        self.wait_for_eventfd(End::Head, || self.try_push(number))
     }
 
     /// Pops as the only future of a process, which listens to the eventfd itself.
@@ -186,10 +186,10 @@ impl Process {
     /// # Errors
     /// `Closed`.
     pub fn pop_by_eventfd(&self) -> Result<u64, No> {
-        self.wait_for_bell(End::Tail, || self.try_pop())
+        self.wait_for_eventfd(End::Tail, || self.try_pop())
     }
 
-    fn wait_for_bell<R>(
+    fn wait_for_eventfd<R>(
         &self,
         end: End,
         mut attempt: impl FnMut() -> Result<R, No>,

@@ -112,7 +112,7 @@ impl Platform for System {
 
     fn notify_futures(&self, end: End) {
         if step() {
-            self.eventfd(end).ring();
+            self.eventfd(end).notify();
         }
     }
 }

@@ -8,21 +8,21 @@ use std::sync::atomic::AtomicUsize;
 /// Where processes sleep: the queue of a lock.
 #[derive(Debug)]
 pub(super) struct WaitList {
-    pub(super) rung: Mutex<bool>,
+    pub(super) notified: Mutex<bool>,
     pub(super) eventfd: Condvar,
 }
 
 impl WaitList {
     pub(super) fn new() -> Self {
         Self {
-            rung: Mutex::new(false),
+            notified: Mutex::new(false),
             eventfd: Condvar::new(),
         }
     }
 
     /// All who sleep here look again.
     pub(super) fn on_death(&self) {
-        let _sleepers = self.rung.lock().expect("nobody panics here");
+        let _sleepers = self.notified.lock().expect("nobody panics here");
         self.eventfd.notify_all();
     }
 }
@@ -111,8 +111,8 @@ impl Futex {
 /// An eventfd: how often it was notified.
 #[derive(Debug)]
 pub(super) struct Eventfd {
-    rings: Mutex<usize>,
-    rung: Condvar,
+    notifications: Mutex<usize>,
+    notified: Condvar,
 }
 
 /// How many futures of a process are done; under the mutex of the eventfd, and so not loom's.
@@ -122,33 +122,36 @@ pub(super) struct Done(AtomicUsize);
 impl Eventfd {
     pub(super) fn new() -> Self {
         Self {
-            rings: Mutex::new(0),
-            rung: Condvar::new(),
+            notifications: Mutex::new(0),
+            notified: Condvar::new(),
         }
     }
 
-    pub(super) fn ring(&self) {
-        *self.rings.lock().expect("nobody panics here") += 1;
-        self.rung.notify_all();
+    pub(super) fn notify(&self) {
+        *self.notifications.lock().expect("nobody panics here") += 1;
+        self.notified.notify_all();
     }
 
     /// Waits until it was notified more often than `heard` says, which then says how often:
     /// true; or until `all` are done.
     pub(super) fn hear(&self, heard: &mut usize, done: &Done, all: usize) -> bool {
-        let mut rings = self.rings.lock().expect("nobody panics here");
-        while *rings == *heard && done.0.load(std::sync::atomic::Ordering::Relaxed) < all {
-            rings = self.rung.wait(rings).expect("nobody panics here");
+        let mut notifications = self.notifications.lock().expect("nobody panics here");
+        while *notifications == *heard && done.0.load(std::sync::atomic::Ordering::Relaxed) < all {
+            notifications = self
+                .notified
+                .wait(notifications)
+                .expect("nobody panics here");
         }
-        let rung = *rings != *heard;
-        *heard = *rings;
-        rung
+        let notified = *notifications != *heard;
+        *heard = *notifications;
+        notified
     }
 
     /// One of those who wait for it is done.
     pub(super) fn done(&self, done: &Done) {
-        let _rings = self.rings.lock().expect("nobody panics here");
+        let _held = self.notifications.lock().expect("nobody panics here");
         done.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.rung.notify_all();
+        self.notified.notify_all();
     }
 }
 
@@ -174,7 +177,7 @@ impl Queue {
     pub(super) fn pause(&self, word: &Word32, holder: u32, is_alive: impl Fn(u32) -> bool) {
         let one = std::sync::atomic::Ordering::Relaxed;
         self.waiting.fetch_add(1, one);
-        let mut list = self.list.rung.lock().expect("nobody panics here");
+        let mut list = self.list.notified.lock().expect("nobody panics here");
         // Whoever gives the lock back after this look finds `waiting` set.
         while holder != 0 && newest(word) == holder && is_alive(holder) {
             list = self.list.eventfd.wait(list).expect("nobody panics here");

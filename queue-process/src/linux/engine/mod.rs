@@ -323,13 +323,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         // Relaxed, both: written under this lock.
         let seen = Cursor::from_word(held.state.cached.load(Ordering::Relaxed));
         let other = self.control().end(end.other());
-        let opposite = PeerCursor {
+        let peer = PeerCursor {
             cursor: seen,
             fresh: false,
             state: held.state,
             other,
         };
-        (held.state.cursor(Ordering::Relaxed), opposite)
+        (held.state.cursor(Ordering::Relaxed), peer)
     }
 
     /// Appends the bytes of the oldest item to `into`, and pops it.

@@ -77,8 +77,9 @@ impl State {
         for (number, entry) in &mut self.entries {
             if !entry.heard {
                 let data = EventData::new_u64(*number as u64);
-                let each_ring = EventFlags::IN | EventFlags::ET;
-                let added = epoll::add(epoll, eventfd(&entry.eventfds, entry.end), data, each_ring);
+                let each_write = EventFlags::IN | EventFlags::ET;
+                let added =
+                    epoll::add(epoll, eventfd(&entry.eventfds, entry.end), data, each_write);
                 entry.heard = added.is_ok();
             }
         }
@@ -189,8 +190,8 @@ impl WakerThread {
         let (mut last_check, mut busy) = (Instant::now(), Instant::now());
         let mut slice = RECHECK_INTERVAL;
         loop {
-            let rung = self.wait(slice);
-            if !tell(rung, WatchedQueue::wake_futures) {
+            let notified = self.wait(slice);
+            if !tell(notified, WatchedQueue::wake_futures) {
                 slice = SOON;
             }
             if last_check.elapsed() < slice {
@@ -217,11 +218,12 @@ impl WakerThread {
         };
         let mut events = [MaybeUninit::uninit(); 32];
         let timeout = Timespec::try_from(slice).ok();
-        let Ok((rung, _)) = epoll::wait(&epoll, &mut events, timeout.as_ref()) else {
+        let Ok((notified, _)) = epoll::wait(&epoll, &mut events, timeout.as_ref()) else {
             return Vec::new();
         };
         let state = self.lock();
-        rung.iter()
+        notified
+            .iter()
             .filter_map(|event| state.entries.get(&(event.data.u64() as RawFd)))
             .map(|entry| (entry.queue.clone(), entry.end))
             .collect()

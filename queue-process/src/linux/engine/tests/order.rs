@@ -35,7 +35,7 @@ enum What {
     Write,
     Read,
     Repair,
-    Ring(End),
+    Notify(End),
     Wake(End, u32),
 }
 
@@ -96,7 +96,7 @@ impl Platform for Onlooker {
         self.0.happens(What::Wake(end, sleepers));
     }
     fn notify_futures(&self, end: End) {
-        self.0.happens(What::Ring(end));
+        self.0.happens(What::Notify(end));
     }
 }
 
@@ -182,7 +182,7 @@ fn batch() -> Batch {
 
 /// All in its order: what is written or read, the eventfd, the end with its lock, the sleeper.
 #[test]
-fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
+fn futures_are_notified_before_the_end_moves_and_sleepers_wake_after() {
     type Verb = fn(&Engine<Onlooker, Onlooker>);
     let verbs: [(Verb, End, What, u32); 4] = [
         (
@@ -229,7 +229,7 @@ fn the_bell_rings_before_the_end_moves_and_sleepers_wake_after() {
         };
         let expected = [
             seen(moves, locks, before),
-            seen(What::Ring(end), locks, before),
+            seen(What::Notify(end), locks, before),
             seen(What::Wake(end, 1), [0; 2], after),
         ];
         assert_eq!(world.seen(), expected, "{moves:?} {items}");
@@ -250,7 +250,7 @@ fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
     assert!(matches!(done, Ok(()) | Err(Refusal::NotNow)));
     let told = world.seen().iter().any(|seen| {
         let (ring, wake) = (
-            matches!(seen.what, What::Ring(_)),
+            matches!(seen.what, What::Notify(_)),
             matches!(seen.what, What::Wake(..)),
         );
         ring || wake
@@ -259,7 +259,7 @@ fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
 }
 
 #[test]
-fn bells_ring_before_the_end_and_sleepers_wake_after() {
+fn futures_are_notified_before_the_end_and_sleepers_wake_after() {
     let (world, queue) = queue(1);
     let states = [&world.control.tail, &world.control.head];
     // Also those of whom a dead one did not let the others know.
@@ -274,8 +274,8 @@ fn bells_ring_before_the_end_and_sleepers_wake_after() {
         closed,
     };
     let expected = [
-        seen(What::Ring(End::Tail), ME, false),
-        seen(What::Ring(End::Head), ME, false),
+        seen(What::Notify(End::Tail), ME, false),
+        seen(What::Notify(End::Head), ME, false),
         seen(What::Wake(End::Tail, u32::MAX), 0, true),
         seen(What::Wake(End::Head, u32::MAX), 0, true),
     ];
@@ -315,9 +315,9 @@ fn a_repair_comes_first_and_tells_all() {
             let seen = world.seen();
             let expected = [
                 What::Repair,
-                What::Ring(End::Tail),
+                What::Notify(End::Tail),
                 What::Wake(End::Tail, u32::MAX),
-                What::Ring(End::Head),
+                What::Notify(End::Head),
                 What::Wake(End::Head, u32::MAX),
             ];
             let first: Vec<_> = seen.iter().take(5).map(|seen| seen.what).collect();

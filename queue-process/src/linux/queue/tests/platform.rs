@@ -21,7 +21,7 @@ fn linux() -> Linux {
 }
 
 /// How often it was notified.
-fn rings(linux: &Linux, end: End) -> u64 {
+fn notifications(linux: &Linux, end: End) -> u64 {
     let mut count = [0; 8];
     let _ = rustix::io::read(eventfd(linux.eventfds(), end), &mut count);
     u64::from_ne_bytes(count)
@@ -59,17 +59,20 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
 }
 
 #[test]
-fn each_end_has_a_bell() {
+fn each_end_has_an_eventfd() {
     let linux = linux();
     for (end, other) in [(End::Tail, End::Head), (End::Head, End::Tail)] {
         linux.notify_futures(end);
         linux.notify_futures(end);
-        assert_eq!((rings(&linux, end), rings(&linux, other)), (2, 0));
+        assert_eq!(
+            (notifications(&linux, end), notifications(&linux, other)),
+            (2, 0)
+        );
         // As often as it can.
         let full = u64::MAX - 1;
         rustix::io::write(eventfd(linux.eventfds(), end), &full.to_ne_bytes()).unwrap();
         linux.notify_futures(end);
-        assert_eq!(rings(&linux, end), 1, "it rings anew");
+        assert_eq!(notifications(&linux, end), 1, "it is notified anew");
     }
 }
 

@@ -17,7 +17,7 @@ fn bundle(count: usize) -> FdBundle {
 }
 
 #[test]
-fn a_parcel_arrives() {
+fn a_bundle_arrives() {
     let (here, there) = UnixStream::pair().unwrap();
     same_user(&here).unwrap();
     let sent = bundle(4);
@@ -50,7 +50,7 @@ fn who_does_not_receive_keeps_nobody_waiting() {
 }
 
 #[test]
-fn what_is_no_parcel_is_refused() {
+fn what_is_no_bundle_is_refused() {
     let refused = |bytes: &[u8]| {
         let (mut here, there) = UnixStream::pair().unwrap();
         here.write_all(bytes).unwrap();

@@ -76,7 +76,7 @@ fn one_is_woken_for_each_item_in_order() {
 }
 
 #[test]
-fn the_bell_is_armed_as_long_as_somebody_waits() {
+fn the_flag_is_set_as_long_as_somebody_waits() {
     let queue = ShmQueue::<u8>::bounded(8);
     let (engine, list) = (&queue.0.shared().engine, WaitList::default());
     let async_waiting = || engine.control().tail.async_waiting.load(Ordering::Relaxed) != 0;

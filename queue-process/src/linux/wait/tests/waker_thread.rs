@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 /// A queue that counts how often its peers are checked, and says when an eventfd was notified.
 struct Queue {
     checks: AtomicU32,
-    rung: Sender<(End, Instant)>,
+    notified: Sender<(End, Instant)>,
 }
 
 impl Queue {
     fn new() -> (Arc<Self>, Receiver<(End, Instant)>) {
-        let (rung, heard) = mpsc::channel();
+        let (notified, heard) = mpsc::channel();
         let checks = AtomicU32::new(0);
-        (Arc::new(Self { checks, rung }), heard)
+        (Arc::new(Self { checks, notified }), heard)
     }
 
     fn checks(&self) -> u32 {
@@ -35,7 +35,7 @@ impl WatchedQueue for Queue {
     }
 
     fn wake_futures(&self, end: End) -> bool {
-        let _ = self.rung.send((end, Instant::now()));
+        let _ = self.notified.send((end, Instant::now()));
         true
     }
 }
@@ -46,14 +46,14 @@ fn registration(queue: &Arc<Queue>, eventfds: &Eventfds, end: End) -> Registrati
     Registration::new(&Arc::downgrade(&queue), eventfds, end).expect("a thread")
 }
 
-fn ring(eventfds: &Eventfds, end: End) {
+fn notify(eventfds: &Eventfds, end: End) {
     rustix::io::write(eventfd(eventfds, end), &1u64.to_ne_bytes()).unwrap();
 }
 
 const LONG: Duration = Duration::from_secs(20);
 
 #[test]
-fn it_patrols_as_long_as_somebody_waits() {
+fn it_checks_peers_as_long_as_somebody_waits() {
     let (queue, _heard) = Queue::new();
     let registration = registration(&queue, &eventfds().unwrap(), End::Tail);
     let begun = Instant::now();
@@ -164,11 +164,11 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
 }
 
 #[test]
-fn each_ring_is_heard_at_once() {
+fn each_notification_is_heard_at_once() {
     let (queue, heard) = Queue::new();
     let eventfds = eventfds().unwrap();
     // One that was notified before anybody waited.
-    ring(&eventfds, End::Head);
+    notify(&eventfds, End::Head);
     let _posts = [End::Tail, End::Tail, End::Head].map(|end| registration(&queue, &eventfds, end));
     let (end, _) = heard.recv_timeout(LONG).unwrap();
     assert_eq!(end, End::Head);
@@ -178,14 +178,14 @@ fn each_ring_is_heard_at_once() {
     for _ in 0..400 {
         // It has gone back to wait by then.
         std::thread::sleep(Duration::from_millis(5));
-        let rung = Instant::now();
-        ring(&eventfds, End::Tail);
+        let notified = Instant::now();
+        notify(&eventfds, End::Tail);
         // It looks at both now and then by itself.
         let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
         let (_, at) = all
-            .find(|(end, at)| *end == End::Tail && *at >= rung)
+            .find(|(end, at)| *end == End::Tail && *at >= notified)
             .unwrap();
-        in_a_row = if at - rung < RECHECK_INTERVAL / 3 {
+        in_a_row = if at - notified < RECHECK_INTERVAL / 3 {
             in_a_row + 1
         } else {
             0
