@@ -211,7 +211,8 @@ fn death_of_a_batch_popper() {
 }
 
 /// A pusher dies, alone with a future that waits for its item: once it is in the pipe, whatever
-/// is said of it, a check of the peers brings the two together. The same for a popper, and its place.
+/// is said of it, a check of the peers brings the two together. The same for a popper, and its
+/// slot.
 #[test]
 fn what_the_pipe_holds_finds_who_waits() {
     at_every_step("an_unsaid_item", 1, 1, |steps| {

@@ -1,5 +1,5 @@
 //! [`Engine`]: pushing, popping and waking, over any [`Storage`]. Waiting is in
-//! [`standing`](crate::linux::wait::prepare), closing in [`state`](state).
+//! [`prepare`](crate::linux::wait::prepare), closing in [`state`].
 //!
 //! # Who does what under which lock
 //!
