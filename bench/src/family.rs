@@ -25,10 +25,10 @@ macro_rules! kind {
         $crate::channels::channel! {
             /// A kind of ours.
             $channel $name, many_to_many, |_| true;
-            Producer<T, $($kind)::+<T>>, Consumer<T, $($kind)::+<T>>;
+            Producer<$($kind)::+<T>>, Consumer<$($kind)::+<T>>;
             |shape| {
-                let bound = shape.capacity.map_or(Bound::Unbounded, Bound::items);
-                let queue = <$($kind)::+<T> as Create>::create(bound).expect("in memory");
+                let bound = shape.capacity.map_or(Capacity::Unbounded, Capacity::bounded);
+                let queue = <$($kind)::+<T> as WithCapacity>::try_with_capacity(bound).expect("in memory");
                 queue.into_ends()
             }
         }

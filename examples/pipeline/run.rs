@@ -3,7 +3,7 @@
 use crate::report::Progress;
 use crate::tally::{Part, Tally, count};
 use crate::worlds::{Carries, World};
-use queue_core::Bound;
+use queue_core::Capacity;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -37,9 +37,9 @@ where
     P: Carries<Part>,
 {
     let started = Instant::now();
-    let bound = Bound::items(plan.capacity);
-    let (feed, jobs) = J::create(bound)?.into_ends();
-    let (parts, collected) = P::create(bound)?.into_ends();
+    let bound = Capacity::bounded(plan.capacity);
+    let (feed, jobs) = J::try_with_capacity(bound)?.into_ends();
+    let (parts, collected) = P::try_with_capacity(bound)?.into_ends();
     let workers = W::start(name, plan.workers, jobs, parts)?;
 
     let progress = Progress::new(name, plan.files.len());

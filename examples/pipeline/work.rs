@@ -8,13 +8,10 @@ use std::path::PathBuf;
 ///
 /// As an `async fn` it runs wherever there is something to run it: a task awaits it, a
 /// thread or a process blocks on it.
-pub(crate) async fn work<J, P>(
-    jobs: Consumer<PathBuf, J>,
-    parts: Producer<Part, P>,
-) -> Result<(), Failure>
+pub(crate) async fn work<J, P>(jobs: Consumer<J>, parts: Producer<P>) -> Result<(), Failure>
 where
-    J: Queue<PathBuf>,
-    P: Queue<Part>,
+    J: Queue<Item = PathBuf>,
+    P: Queue<Item = Part>,
 {
     loop {
         let path = match jobs.pop_async().await {

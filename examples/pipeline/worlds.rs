@@ -3,14 +3,14 @@
 use crate::run::Trouble;
 use crate::tally::Part;
 use crate::work::work;
-use queue_core::{Consumer, Create, Failure, Producer, Queue};
+use queue_core::{Consumer, Failure, Producer, Queue, WithCapacity};
 use queue_process::Handover;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
 /// A kind of queue with items of one type.
-pub(crate) trait Carries<T: Send>: Queue<T> + Create + Clone + 'static {}
-impl<T: Send, Q: Queue<T> + Create + Clone + 'static> Carries<T> for Q {}
+pub(crate) trait Carries<T: Send>: Queue<Item = T> + WithCapacity + Clone + 'static {}
+impl<T: Send, Q: Queue<Item = T> + WithCapacity + Clone + 'static> Carries<T> for Q {}
 
 /// What workers run on: `J` carries paths to them, and `P` what they counted back.
 pub(crate) trait World<J: Carries<PathBuf>, P: Carries<Part>>: Sized {
@@ -18,8 +18,8 @@ pub(crate) trait World<J: Carries<PathBuf>, P: Carries<Part>>: Sized {
     fn start(
         name: &str,
         workers: usize,
-        jobs: Consumer<PathBuf, J>,
-        parts: Producer<Part, P>,
+        jobs: Consumer<J>,
+        parts: Producer<P>,
     ) -> Result<Self, Trouble>;
 
     /// Waits until all have ended well.
@@ -33,8 +33,8 @@ impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Threads {
     fn start(
         _: &str,
         workers: usize,
-        jobs: Consumer<PathBuf, J>,
-        parts: Producer<Part, P>,
+        jobs: Consumer<J>,
+        parts: Producer<P>,
     ) -> Result<Self, Trouble> {
         let start = |_| {
             let (jobs, parts) = (jobs.clone(), parts.clone());
@@ -62,8 +62,8 @@ impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Tasks {
     fn start(
         _: &str,
         workers: usize,
-        jobs: Consumer<PathBuf, J>,
-        parts: Producer<Part, P>,
+        jobs: Consumer<J>,
+        parts: Producer<P>,
     ) -> Result<Self, Trouble> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers)
@@ -89,14 +89,14 @@ pub(crate) struct Processes(Vec<Child>);
 
 impl<J: Carries<PathBuf>, P: Carries<Part>> World<J, P> for Processes
 where
-    Consumer<PathBuf, J>: Handover,
-    Producer<Part, P>: Handover,
+    Consumer<J>: Handover,
+    Producer<P>: Handover,
 {
     fn start(
         name: &str,
         workers: usize,
-        jobs: Consumer<PathBuf, J>,
-        parts: Producer<Part, P>,
+        jobs: Consumer<J>,
+        parts: Producer<P>,
     ) -> Result<Self, Trouble> {
         let mut started = Self(Vec::new());
         for _ in 0..workers {
@@ -121,13 +121,14 @@ where
 }
 
 /// What a worker process does: it takes the ends that its parent handed to it.
-pub(crate) fn work_for_parent<J: Queue<PathBuf>, P: Queue<Part>>() -> Result<(), Failure>
+pub(crate) fn work_for_parent<J: Queue<Item = PathBuf>, P: Queue<Item = Part>>()
+-> Result<(), Failure>
 where
-    Consumer<PathBuf, J>: Handover,
-    Producer<Part, P>: Handover,
+    Consumer<J>: Handover,
+    Producer<P>: Handover,
 {
-    let jobs = Consumer::<PathBuf, J>::from_parent("JOBS")?;
-    let parts = Producer::<Part, P>::from_parent("PARTS")?;
+    let jobs = Consumer::<J>::from_parent("JOBS")?;
+    let parts = Producer::<P>::from_parent("PARTS")?;
     pollster::block_on(work(jobs, parts))
 }
 

@@ -90,19 +90,15 @@ mod pushers;
 mod pushing;
 mod queue;
 mod shared;
-#[cfg(feature = "sink")]
-mod sink;
 mod state;
 mod turn;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;
-#[cfg(feature = "sink")]
-pub use sink::Sink;
 pub use turn::Turn;
 
 pub use queue_core::{
-    Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, ResultsStream, Side, Stream, TryPopError, TryPushError,
-    dynamic, iter,
+    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
+    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
+    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };

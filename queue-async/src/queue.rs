@@ -9,8 +9,8 @@ use crate::turn::Turn;
 use queue_core::coop;
 use queue_core::sync::{Arc, Deadline};
 use queue_core::{
-    Bound, Create, Ends, Failure, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue,
-    TryPopError, TryPushError,
+    Capacity, EndpointCounts, Failure, Kind, PopError, PopTimeoutError, PushError,
+    PushTimeoutError, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -48,7 +48,7 @@ pub struct AsyncQueue<T> {
 impl<T> AsyncQueue<T> {
     queue_core::constructors!();
 
-    fn new(bound: Bound) -> Self {
+    fn new(bound: Capacity) -> Self {
         let capacity = bound.capacity();
         Self {
             shared: Arc::new(Shared::new(capacity.unwrap_or(usize::MAX))),
@@ -146,17 +146,58 @@ impl<T> fmt::Debug for AsyncQueue<T> {
     }
 }
 
-impl<T> Create for AsyncQueue<T> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
+impl<T> WithCapacity for AsyncQueue<T> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self::new(bound))
     }
 }
 
-impl<T: Send> Queue<T> for AsyncQueue<T> {
+impl<T: Send> Kind for AsyncQueue<T> {
+    type Item = T;
     type Listener<'a>
         = Turn<'a, T>
     where
         Self: 'a;
+
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.shared.ends
+    }
+
+    fn listen(&self, side: Side) -> Turn<'_, T> {
+        match side {
+            Side::Consumers => {
+                let key = self.shared.change(|state| state.join_poppers(None));
+                Turn::new(&self.shared, Want::Item, key)
+            }
+            Side::Producers => {
+                let join = |state: &mut State<T>| state.join_pushers(Wish::Notice, None);
+                Turn::new(&self.shared, Want::Notice, self.shared.change(join))
+            }
+        }
+    }
+}
+
+impl<T: Send> Queue for AsyncQueue<T> {
+    #[inline]
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        self.shared.wait_push(item, || deadline)
+    }
+
+    #[inline]
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        pop_until(self, || deadline)
+    }
+
+    #[inline]
+    fn poll_pop<'a>(
+        &'a self,
+        turn: &mut Option<Turn<'a, T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, PopError>> {
+        (self.shared)
+            .poll_popping(turn, cx, State::pop)
+            .map_err(|Closed| PopError::Closed)
+    }
 
     #[inline]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
@@ -170,20 +211,6 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
             Some(Err(Closed)) => Err(TryPopError::Closed),
             None => Err(TryPopError::Empty),
         }
-    }
-
-    fn listen_items(&self) -> Turn<'_, T> {
-        let key = self.shared.change(|state| state.join_poppers(None));
-        Turn::new(&self.shared, Want::Item, key)
-    }
-
-    fn listen_places(&self) -> Turn<'_, T> {
-        let join = |state: &mut State<T>| state.join_pushers(Wish::Notice, None);
-        Turn::new(&self.shared, Want::Notice, self.shared.change(join))
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.shared.ends
     }
 
     fn len(&self) -> usize {
@@ -209,11 +236,6 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
 
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         self.shared.wait_push(item, || Deadline::after(timeout))
-    }
-
-    #[inline]
-    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        self.shared.wait_push(item, || deadline)
     }
 
     #[inline]
@@ -264,24 +286,8 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
     }
 
     #[inline]
-    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
-        pop_until(self, || deadline)
-    }
-
-    #[inline]
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         Pop::new(&self.shared)
-    }
-
-    #[inline]
-    fn poll_pop<'a>(
-        &'a self,
-        turn: &mut Option<Turn<'a, T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, PopError>> {
-        (self.shared)
-            .poll_popping(turn, cx, State::pop)
-            .map_err(|Closed| PopError::Closed)
     }
 
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
@@ -295,15 +301,19 @@ impl<T: Send> Queue<T> for AsyncQueue<T> {
         }
     }
 
-    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+    fn pop_many_until(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<usize, PopTimeoutError> {
         if max == 0 {
             return Ok(0);
         }
-        let never = || Deadline::NEVER;
-        match (self.shared).wait_popping(never, |state| state.pop_many(into, max)) {
+        match (self.shared).wait_popping(|| deadline, |state| state.pop_many(into, max)) {
             Some(Ok(count)) => Ok(count),
-            Some(Err(Closed)) => Err(PopError::Closed),
-            None => unreachable!("never has not come"),
+            Some(Err(Closed)) => Err(PopTimeoutError::Closed),
+            None => Err(PopTimeoutError::Timeout),
         }
     }
 

@@ -1,7 +1,7 @@
 //! [`Shared`]: what all handles of a queue share.
 
 use crate::state::State;
-use queue_core::Ends;
+use queue_core::EndpointCounts;
 use queue_core::sync::{Lock, LockGuard};
 use queue_core::waiters::wake_all;
 use std::task::Waker;
@@ -9,14 +9,14 @@ use std::task::Waker;
 /// The state under its lock, and the ends beside it.
 pub(crate) struct Shared<T> {
     state: Lock<State<T>>,
-    pub(crate) ends: Ends,
+    pub(crate) ends: EndpointCounts,
 }
 
 impl<T> Shared<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             state: Lock::new(State::new(capacity)),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 use queue_async::{AsyncQueue, Queue};
+use queue_core::{Kind, Side};
 
 #[test]
 fn a_queue_says_how_full_it_is_and_a_waiter_for_what() {
@@ -13,11 +14,10 @@ fn a_queue_says_how_full_it_is_and_a_waiter_for_what() {
     );
     let permit = queue.try_reserve().unwrap();
     assert_eq!(format!("{permit:?}"), "Permit(..)");
-    let waiter = queue.listen_places();
+    let waiter = queue.listen(Side::Producers);
     assert_eq!(format!("{waiter:?}"), "Turn { want: Notice, .. }");
 }
 
-#[cfg(feature = "sink")]
 #[test]
 fn a_sink_says_whether_it_is_ready() {
     use futures::Sink as _;

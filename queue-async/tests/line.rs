@@ -6,6 +6,7 @@
 use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
+use queue_core::{Kind, Side};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -331,19 +332,19 @@ fn a_stream_keeps_its_place_in_line() {
 fn a_listener_is_ready_once_its_turn_has_come() {
     let queue = AsyncQueue::bounded(1);
     let soon = || Deadline::after(std::time::Duration::from_millis(1));
-    assert!(!queue.listen_items().wait(soon()), "nothing came");
-    let mut item = Task::waiting(queue.listen_items());
+    assert!(!queue.listen(Side::Consumers).wait(soon()), "nothing came");
+    let mut item = Task::waiting(queue.listen(Side::Consumers));
     queue.try_push(1).unwrap();
     assert_eq!(item.woken(), 1);
     item.ready();
-    assert!(!queue.listen_places().wait(soon()), "it is full");
-    let mut place = Task::waiting(queue.listen_places());
+    assert!(!queue.listen(Side::Producers).wait(soon()), "it is full");
+    let mut place = Task::waiting(queue.listen(Side::Producers));
     queue.try_pop().unwrap();
     assert_eq!(place.woken(), 1);
     place.ready();
     item.cancel();
     queue.try_push(2).unwrap();
-    assert!(queue.listen_items().wait(soon()));
+    assert!(queue.listen(Side::Consumers).wait(soon()));
 }
 
 /// The processor time of this thread, where the system tells it; else the time since `begun`.

@@ -8,6 +8,7 @@ use queue_async::{AsyncQueue, PopError, Queue};
 use queue_core::event::Listen;
 use queue_core::model::check;
 use queue_core::sync::{Deadline, thread};
+use queue_core::{Kind, Side};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -126,10 +127,11 @@ fn listeners() {
         let queue = AsyncQueue::bounded(1);
         queue.try_push(1).unwrap();
         let other = queue.clone();
-        let listener = thread::spawn(move || assert!(other.listen_places().wait(Deadline::NEVER)));
+        let listener =
+            thread::spawn(move || assert!(other.listen(Side::Producers).wait(Deadline::NEVER)));
         let other = queue.clone();
         let producer = thread::spawn(move || block_on(other.push_async(2)).unwrap());
-        drop(queue.listen_items());
+        drop(queue.listen(Side::Consumers));
         assert_eq!(queue.pop(), Ok(1));
         assert_eq!(queue.pop(), Ok(2));
         listener.join().unwrap();

@@ -1,5 +1,5 @@
 //! The queue as a `Sink`.
-#![cfg(all(feature = "sink", not(loom)))]
+#![cfg(not(loom))]
 
 use futures::{Sink, SinkExt, StreamExt, executor::block_on, stream};
 use queue_async::{AsyncQueue, Queue};
@@ -15,21 +15,33 @@ fn forwards_and_leaves_the_queue_open() {
 }
 
 #[test]
-fn ready_means_a_place_is_held() {
+fn what_finds_no_slot_waits_in_the_sink_until_it_is_flushed() {
     let queue = AsyncQueue::bounded(1);
     let cx = &mut Context::from_waker(Waker::noop());
-    {
-        let mut sink = pin!(queue.sink());
+    let mut sink = pin!(queue.sink());
+    for n in [1, 2] {
         assert!(sink.as_mut().poll_ready(cx).is_ready());
-        assert!(queue.try_push(1).is_err());
-        assert!(sink.as_mut().poll_close(cx).is_ready());
-        queue.try_push(2).unwrap();
-        assert!(sink.as_mut().poll_ready(cx).is_pending());
-        queue.try_pop().unwrap();
-        assert!(sink.as_mut().poll_ready(cx).is_ready());
+        sink.as_mut().start_send(n).unwrap();
     }
-    // Dropped: the place is free again.
-    queue.try_push(3).unwrap();
+    assert_eq!(queue.len(), 1);
+    assert!(sink.as_mut().poll_ready(cx).is_pending());
+    assert!(sink.as_mut().poll_close(cx).is_pending());
+    assert_eq!(queue.try_pop(), Ok(1));
+    assert!(sink.as_mut().poll_close(cx).is_ready());
+    assert_eq!(queue.try_pop(), Ok(2));
+    assert!(!queue.is_closed());
+}
+
+#[test]
+fn a_sink_that_owns_its_half_closes_it() {
+    let queue = AsyncQueue::unbounded();
+    let mut sink = queue.producer().into_sink();
+    block_on(sink.send(1)).unwrap();
+    assert_eq!(queue.producer_count(), 1);
+    block_on(sink.close()).unwrap();
+    assert!(queue.is_closed());
+    assert_eq!(block_on(sink.send(2)).unwrap_err().into_item(), 2);
+    assert_eq!(queue.close_now(), [1]);
 }
 
 #[test]
@@ -41,7 +53,7 @@ fn a_closed_queue_hands_the_item_back() {
     assert!(sink.as_mut().poll_ready(cx).is_ready());
     queue.close();
     let error = sink.as_mut().start_send("back").unwrap_err();
-    assert_eq!(error.into_item(), Some("back"));
+    assert_eq!(error.into_item(), "back");
     let error = block_on(sink.feed("never taken")).unwrap_err();
-    assert_eq!(error.into_item(), None);
+    assert_eq!(error.into_item(), "never taken");
 }

@@ -2,19 +2,23 @@
 
 #![cfg(not(loom))]
 
-use queue_async::{AsyncQueue, Consumer, Permit, Producer, Queue, ResultsStream, Stream, Turn};
+use queue_async::{
+    AsyncQueue, Consumer, IntoItemSink, IntoItemStream, IntoResultStream, ItemSink, ItemStream,
+    Permit, Producer, Queue, ResultStream, Turn,
+};
+use queue_core::Kind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 const fn kept<T: UnwindSafe + RefUnwindSafe>() {}
 
 const _: () = {
     type Numbers = AsyncQueue<u64>;
-    kept::<(Numbers, Producer<u64, Numbers>, Consumer<u64, Numbers>)>();
-    kept::<(Stream<'_, u64, Numbers>, ResultsStream<'_, u64, Numbers>)>();
-    kept::<<Numbers as Queue<u64>>::Listener<'_>>();
+    kept::<(Numbers, Producer<Numbers>, Consumer<Numbers>)>();
+    kept::<(ItemStream<'_, Numbers>, ResultStream<'_, Numbers>)>();
+    kept::<<Numbers as Kind>::Listener<'_>>();
     kept::<(Permit<'_, u64>, Turn<'_, u64>)>();
-    #[cfg(feature = "sink")]
-    kept::<queue_async::Sink<'_, u64>>();
+    kept::<(ItemSink<'_, Numbers>, IntoItemSink<Numbers>)>();
+    kept::<(IntoItemStream<Numbers>, IntoResultStream<Numbers>)>();
 };
 
 #[test]

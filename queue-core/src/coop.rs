@@ -10,7 +10,7 @@
 //! use queue_core::{Queue, TryPopError, coop};
 //! use std::task::{Context, Poll, ready};
 //!
-//! fn poll_try_pop<Q: Queue<u32>>(queue: &Q, cx: &mut Context<'_>) -> Poll<Result<u32, TryPopError>> {
+//! fn poll_try_pop<Q: Queue<Item = u32>>(queue: &Q, cx: &mut Context<'_>) -> Poll<Result<u32, TryPopError>> {
 //!     ready!(coop::poll_proceed(cx));
 //!     Poll::Ready(queue.try_pop())
 //! }

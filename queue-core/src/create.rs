@@ -1,4 +1,4 @@
-//! [`Create`] and [`Bound`]: building a queue whose kind is a type parameter.
+//! [`WithCapacity`] and [`Capacity`]: building a queue whose kind is a type parameter.
 
 use crate::{Failure, FailureKind};
 use std::num::NonZeroUsize;
@@ -6,24 +6,24 @@ use std::num::NonZeroUsize;
 /// How many items a queue holds.
 ///
 /// ```
-/// use queue_core::{Bound, Create, Failure};
+/// use queue_core::{Capacity, WithCapacity, Failure};
 /// /// A bound from a command line, where 0 says that there is none.
-/// fn open<Q: Create>(places: usize) -> Result<Q, Failure> {
-///     Q::create(match places {
-///         0 => Bound::Unbounded,
-///         n => Bound::items(n),
+/// fn open<Q: WithCapacity>(places: usize) -> Result<Q, Failure> {
+///     Q::try_with_capacity(match places {
+///         0 => Capacity::Unbounded,
+///         n => Capacity::bounded(n),
 ///     })
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bound {
+pub enum Capacity {
     /// Exactly so many; one more is `Full`.
-    Items(NonZeroUsize),
+    Bounded(NonZeroUsize),
     /// As many as memory holds; never `Full`.
     Unbounded,
 }
 
-impl Bound {
+impl Capacity {
     /// A bound of `n` items.
     ///
     /// # Panics
@@ -31,26 +31,26 @@ impl Bound {
     /// some libraries zero means "no bound", so it is refused loudly here.
     ///
     /// ```
-    /// use queue_core::Bound;
-    /// assert_eq!(Bound::items(4).capacity(), Some(4));
-    /// assert_eq!(Bound::Unbounded.capacity(), None);
+    /// use queue_core::Capacity;
+    /// assert_eq!(Capacity::bounded(4).capacity(), Some(4));
+    /// assert_eq!(Capacity::Unbounded.capacity(), None);
     /// ```
     #[track_caller]
-    pub fn items(n: usize) -> Self {
-        made(Self::try_items(n))
+    pub fn bounded(n: usize) -> Self {
+        made(Self::try_bounded(n))
     }
 
     /// A bound of `n` items, where zero is an error.
     ///
     /// # Errors
-    /// `Unsupported` if `n` is zero: see [`items`](Self::items).
+    /// `Unsupported` if `n` is zero: see [`bounded`](Self::bounded).
     ///
     /// ```
-    /// use queue_core::Bound;
-    /// assert!(Bound::try_items(0).is_err());
+    /// use queue_core::Capacity;
+    /// assert!(Capacity::try_bounded(0).is_err());
     /// ```
-    pub fn try_items(n: usize) -> Result<Self, Failure> {
-        NonZeroUsize::new(n).map(Self::Items).ok_or_else(|| {
+    pub fn try_bounded(n: usize) -> Result<Self, Failure> {
+        NonZeroUsize::new(n).map(Self::Bounded).ok_or_else(|| {
             let message =
                 "a bounded queue needs a capacity of at least 1 (use unbounded() for no bound)";
             Failure::new(FailureKind::Unsupported, message)
@@ -60,7 +60,7 @@ impl Bound {
     /// The number of items, or `None` without a bound.
     pub fn capacity(self) -> Option<usize> {
         match self {
-            Self::Items(n) => Some(n.get()),
+            Self::Bounded(n) => Some(n.get()),
             Self::Unbounded => None,
         }
     }
@@ -72,18 +72,27 @@ impl Bound {
 /// [`constructors!`](crate::constructors) writes.
 ///
 /// ```
-/// use queue_core::{Bound, Create, Failure, Queue};
-/// fn pair<Q: Queue<u32> + Create>() -> Result<(Q, Q), Failure> {
-///     Ok((Q::create(Bound::items(8))?, Q::create(Bound::Unbounded)?))
+/// use queue_core::{Capacity, WithCapacity, Failure, Queue};
+/// fn pair<Q: Queue<Item = u32> + WithCapacity>() -> Result<(Q, Q), Failure> {
+///     Ok((Q::try_with_capacity(Capacity::bounded(8))?, Q::try_with_capacity(Capacity::Unbounded)?))
 /// }
 /// ```
-pub trait Create: Sized {
+pub trait WithCapacity: Sized {
     /// An empty, open queue.
     ///
     /// # Errors
     /// A kind whose storage comes from the operating system fails when that
     /// refuses; an in-process kind never does.
-    fn create(bound: Bound) -> Result<Self, Failure>;
+    fn try_with_capacity(capacity: Capacity) -> Result<Self, Failure>;
+
+    /// [`try_with_capacity`](Self::try_with_capacity), where a refusal is a panic.
+    ///
+    /// # Panics
+    /// With the failure, if the system refuses.
+    #[track_caller]
+    fn with_capacity(capacity: Capacity) -> Self {
+        made(Self::try_with_capacity(capacity))
+    }
 }
 
 /// What was made.
@@ -99,16 +108,16 @@ pub fn made<Q>(result: Result<Q, Failure>) -> Q {
     }
 }
 
-/// Writes the constructors that every kind has, in an `impl` of a type that is [`Create`]:
+/// Writes the constructors that every kind has, in an `impl` of a type that is [`WithCapacity`]:
 /// `bounded(n)`, `unbounded()`, and `try_bounded(n)`, `try_unbounded()`, which return the failure.
 ///
 /// ```
-/// # use queue_core::{Bound, Create, Failure};
-/// struct Simple(Bound);
+/// # use queue_core::{Capacity, WithCapacity, Failure};
+/// struct Simple(Capacity);
 ///
-/// impl Create for Simple {
-///     fn create(bound: Bound) -> Result<Self, Failure> {
-///         Ok(Self(bound))
+/// impl WithCapacity for Simple {
+///     fn try_with_capacity(capacity: Capacity) -> Result<Self, Failure> {
+///         Ok(Self(capacity))
 ///     }
 /// }
 ///
@@ -150,7 +159,7 @@ macro_rules! constructors {
         /// `Unsupported` if `n` is zero, `TooLarge` if it is more than this kind can count or
         /// has memory for, `Io` if the system refuses memory or descriptors.
         pub fn try_bounded(n: usize) -> ::std::result::Result<Self, $crate::Failure> {
-            $crate::Create::create($crate::Bound::try_items(n)?)
+            $crate::WithCapacity::try_with_capacity($crate::Capacity::try_bounded(n)?)
         }
 
         /// [`unbounded`](Self::unbounded), where a refusal is an error.
@@ -158,7 +167,7 @@ macro_rules! constructors {
         /// # Errors
         /// `Io` if the system refuses memory or descriptors.
         pub fn try_unbounded() -> ::std::result::Result<Self, $crate::Failure> {
-            $crate::Create::create($crate::Bound::Unbounded)
+            $crate::WithCapacity::try_with_capacity($crate::Capacity::Unbounded)
         }
     };
 }

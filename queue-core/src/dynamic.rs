@@ -3,8 +3,8 @@
 use crate::event::Listen;
 use crate::sync::Deadline;
 use crate::{
-    Ends, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopError,
-    TryPushError,
+    EndpointCounts, Kind, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, QueueId,
+    Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -26,19 +26,19 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 ///
 /// ```
 /// use queue_core::dynamic::DynQueue;
-/// use queue_core::{Bound, Create, Failure, Queue};
+/// use queue_core::{Capacity, WithCapacity, Failure, Queue};
 ///
 /// /// `ThreadQueue` and `PipeQueue`, say.
 /// fn open<Near, Far>(far: bool) -> Result<DynQueue<u32>, Failure>
 /// where
-///     Near: Queue<u32> + Create + 'static,
-///     Far: Queue<u32> + Create + 'static,
+///     Near: Queue<Item = u32> + WithCapacity + 'static,
+///     Far: Queue<Item = u32> + WithCapacity + 'static,
 /// {
-///     let bound = Bound::items(64);
+///     let bound = Capacity::bounded(64);
 ///     Ok(if far {
-///         DynQueue::new(Far::create(bound)?)
+///         DynQueue::new(Far::try_with_capacity(bound)?)
 ///     } else {
-///         DynQueue::new(Near::create(bound)?)
+///         DynQueue::new(Near::try_with_capacity(bound)?)
 ///     })
 /// }
 /// ```
@@ -47,7 +47,7 @@ pub struct DynQueue<T>(Arc<dyn Erased<T>>);
 
 impl<T: Send + 'static> DynQueue<T> {
     /// Boxes `queue`.
-    pub fn new<Q: Queue<T> + 'static>(queue: Q) -> Self {
+    pub fn new<Q: Queue<Item = T> + 'static>(queue: Q) -> Self {
         Self(Arc::new(queue))
     }
 }
@@ -107,12 +107,12 @@ trait Waits<T>: Send {
 
 /// Whoever waits on a queue of a known kind. Its listener is there from the first, but where
 /// it belongs to [`Queue::poll_pop`], which has one while there is nothing to pop.
-struct Waiting<'a, T: Send, Q: Queue<T>> {
+struct Waiting<'a, T: Send, Q: Queue<Item = T>> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,
 }
 
-impl<T: Send, Q: Queue<T>> Waits<T> for Waiting<'_, T, Q> {
+impl<T: Send, Q: Queue<Item = T>> Waits<T> for Waiting<'_, T, Q> {
     fn wait(self: Box<Self>, deadline: Deadline) -> bool {
         (self.listener).is_none_or(|listener| listener.wait(deadline))
     }
@@ -133,28 +133,30 @@ impl<T: Send, Q: Queue<T>> Waits<T> for Waiting<'_, T, Q> {
 /// first the verbs that go through as they are, then those whose future is boxed.
 macro_rules! erased {
     (
+        kind { $(fn $hook:ident(&self $(, $harg:ident: $htype:ty)*) $(-> $hreturn:ty)?;)* }
         plain { $(fn $name:ident(&self $(, $arg:ident: $type:ty)*) $(-> $return:ty)?;)* }
         boxed { $(fn $future:ident($($farg:ident: $ftype:ty),*) -> $output:ty;)* }
     ) => {
         /// [`Queue`] as far as a trait object can have it.
         trait Erased<T>: Send + Sync {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T>;
-            fn ends(&self) -> &Ends;
+            fn endpoints(&self) -> &EndpointCounts;
+            $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)?;)*
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)?;)*
             $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output>;)*
         }
 
-        impl<T: Send + 'static, Q: Queue<T>> Erased<T> for Q {
+        impl<T: Send + 'static, Q: Queue<Item = T>> Erased<T> for Q {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T> {
-                let listener = side.map(|side| match side {
-                    Side::Consumers => self.listen_items(),
-                    Side::Producers => self.listen_places(),
-                });
+                let listener = side.map(|side| Kind::listen(self, side));
                 DynListener(Box::new(Waiting { queue: self, listener }))
             }
-            fn ends(&self) -> &Ends {
-                Queue::ends(self)
+            fn endpoints(&self) -> &EndpointCounts {
+                Kind::endpoints(self)
             }
+            $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)? {
+                Kind::$hook(self $(, $harg)*)
+            })*
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)? {
                 Queue::$name(self $(, $arg)*)
             })*
@@ -163,14 +165,21 @@ macro_rules! erased {
             })*
         }
 
-        impl<T: Send + 'static> Queue<T> for DynQueue<T> {
+        impl<T: Send + 'static> Kind for DynQueue<T> {
+            type Item = T;
             type Listener<'a> = DynListener<'a, T> where Self: 'a;
-            fn listen_items(&self) -> DynListener<'_, T> {
-                self.0.listen(Some(Side::Consumers))
+            fn listen(&self, side: Side) -> DynListener<'_, T> {
+                self.0.listen(Some(side))
             }
-            fn listen_places(&self) -> DynListener<'_, T> {
-                self.0.listen(Some(Side::Producers))
+            fn endpoints(&self) -> &EndpointCounts {
+                self.0.endpoints()
             }
+            $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)? {
+                self.0.$hook($($harg),*)
+            })*
+        }
+
+        impl<T: Send + 'static> Queue for DynQueue<T> {
             fn poll_pop<'a>(
                 &'a self,
                 listener: &mut Option<DynListener<'a, T>>,
@@ -179,9 +188,6 @@ macro_rules! erased {
                 // Its box is kept from item to item: the kind's own listener comes and goes.
                 let waiting = listener.get_or_insert_with(|| self.0.listen(None));
                 waiting.0.poll_pop(cx)
-            }
-            fn ends(&self) -> &Ends {
-                self.0.ends()
             }
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)? {
                 self.0.$name($($arg),*)
@@ -210,7 +216,16 @@ macro_rules! erased {
 }
 
 erased! {
+    kind {
+        fn ready_hint(&self, side: Side) -> usize;
+        fn on_first_endpoint(&self, side: Side);
+        fn on_last_endpoint(&self, side: Side);
+        fn id(&self) -> QueueId;
+    }
     plain {
+        fn pop_many_until(&self, into: &mut Vec<T>, max: usize, deadline: Deadline) -> Result<usize, PopTimeoutError>;
+        fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError>;
+        fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>>;
         fn try_push(&self, item: T) -> Result<(), TryPushError<T>>;
         fn try_pop(&self) -> Result<T, TryPopError>;
         fn len(&self) -> usize;
@@ -219,18 +234,13 @@ erased! {
         fn is_closed(&self) -> bool;
         fn is_empty(&self) -> bool;
         fn is_full(&self) -> bool;
-        fn glance(&self, side: Side) -> usize;
         fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>>;
-        fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>>;
         fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError>;
-        fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError>;
         fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>>;
         fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError>;
         fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>>;
         fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError>;
         fn close_now(&self) -> Vec<T>;
-        fn retire(&self, side: Side);
-        fn enlist(&self, side: Side);
     }
     boxed {
         fn push_async(item: T) -> Result<(), PushError<T>>;

@@ -1,7 +1,8 @@
 //! [`Producer`] and [`Consumer`]: the two halves of a queue, counted.
 
 use crate::iter::{IntoIter, IntoResults, Iter, Results, TryIter, TryResults};
-use crate::stream::{ResultsStream, Stream};
+use crate::sink::{IntoItemSink, ItemSink};
+use crate::stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError, TryPushError,
@@ -9,7 +10,6 @@ use crate::{
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// One of the two sides of a queue.
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// ```
 /// use queue_core::{Queue, Side};
 /// /// How much a worker has before it, and its producers have room for.
-/// fn load<Q: Queue<u32>>(jobs: &Q) -> (usize, usize) {
-///     (jobs.glance(Side::Consumers), jobs.glance(Side::Producers))
+/// fn load<Q: Queue<Item = u32>>(jobs: &Q) -> (usize, usize) {
+///     (jobs.ready_hint(Side::Consumers), jobs.ready_hint(Side::Producers))
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,20 +33,20 @@ pub enum Side {
 /// beside its storage; only the ends themselves change it.
 ///
 /// ```
-/// use queue_core::{Ends, Queue, Side};
+/// use queue_core::{EndpointCounts, Queue, Side};
 /// /// Starts so many workers that there are `wanted` in all.
-/// fn missing<Q: Queue<u32>>(jobs: &Q, wanted: usize) -> usize {
+/// fn missing<Q: Queue<Item = u32>>(jobs: &Q, wanted: usize) -> usize {
 ///     wanted.saturating_sub(jobs.ends().count(Side::Consumers))
 /// }
-/// assert_eq!(Ends::new().count(Side::Producers), 0);
+/// assert_eq!(EndpointCounts::new().count(Side::Producers), 0);
 /// ```
 #[derive(Debug, Default)]
-pub struct Ends {
+pub struct EndpointCounts {
     producers: AtomicUsize,
     consumers: AtomicUsize,
 }
 
-impl Ends {
+impl EndpointCounts {
     /// No ends yet.
     pub fn new() -> Self {
         Self::default()
@@ -64,13 +64,13 @@ impl Ends {
         }
     }
 
-    fn join(&self, side: Side) {
+    fn add(&self, side: Side) {
         // Relaxed: who clones an end holds one, so the count cannot reach zero meanwhile.
         self.counter(side).fetch_add(1, Ordering::Relaxed);
     }
 
     /// True for the last one.
-    fn leave(&self, side: Side) -> bool {
+    fn remove(&self, side: Side) -> bool {
         // AcqRel: what every other end did comes before what the last one does next; the
         // Release half of each pairs with the Acquire half of the last.
         self.counter(side).fetch_sub(1, Ordering::AcqRel) == 1
@@ -82,18 +82,24 @@ macro_rules! end {
     ($(#[$doc:meta])* $name:ident, $side:expr) => {
         $(#[$doc])*
         #[must_use = "the last half of a side that is dropped closes the queue"]
-        pub struct $name<T: Send, Q: Queue<T>> {
+        pub struct $name<Q> {
             queue: Q,
-            items: PhantomData<fn() -> T>,
+            /// What dropping it does: so the type needs no bound, nor does one that holds it.
+            leave: fn(&Q),
         }
 
-        impl<T: Send, Q: Queue<T>> $name<T, Q> {
+        impl<Q: Queue> $name<Q> {
             /// An end of `queue`, counted from now on. Most users call
             /// [`into_ends`](Queue::into_ends).
             pub fn new(queue: Q) -> Self {
-                queue.ends().join($side);
-                queue.enlist($side);
-                Self { queue, items: PhantomData }
+                queue.endpoints().add($side);
+                queue.on_first_endpoint($side);
+                let leave = |queue: &Q| {
+                    if queue.endpoints().remove($side) {
+                        queue.on_last_endpoint($side);
+                    }
+                };
+                Self { queue, leave }
             }
 
             /// The queue this is an end of, for a kind's own methods. It still does only
@@ -127,6 +133,24 @@ macro_rules! end {
                 self.queue.capacity()
             }
 
+            /// See [`Queue::producer_count`].
+            #[doc(alias("sender_count"))]
+            pub fn producer_count(&self) -> usize {
+                self.queue.producer_count()
+            }
+
+            /// See [`Queue::consumer_count`].
+            #[doc(alias("receiver_count"))]
+            pub fn consumer_count(&self) -> usize {
+                self.queue.consumer_count()
+            }
+
+            /// See [`Queue::same_queue`].
+            #[doc(alias("same_channel"))]
+            pub fn same_queue(&self, other: &Self) -> bool {
+                self.queue.same_queue(&other.queue)
+            }
+
             /// See [`Queue::close`].
             #[doc(alias("shutdown", "disconnect"))]
             pub fn close(&self) -> bool {
@@ -140,21 +164,19 @@ macro_rules! end {
             }
         }
 
-        impl<T: Send, Q: Queue<T> + Clone> Clone for $name<T, Q> {
+        impl<Q: Queue + Clone> Clone for $name<Q> {
             fn clone(&self) -> Self {
                 Self::new(self.queue.clone())
             }
         }
 
-        impl<T: Send, Q: Queue<T>> Drop for $name<T, Q> {
+        impl<Q> Drop for $name<Q> {
             fn drop(&mut self) {
-                if self.queue.ends().leave($side) {
-                    self.queue.retire($side);
-                }
+                (self.leave)(&self.queue);
             }
         }
 
-        impl<T: Send, Q: Queue<T>> fmt::Debug for $name<T, Q> {
+        impl<Q: Queue> fmt::Debug for $name<Q> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name))
                     .field("len", &self.len())
@@ -175,7 +197,7 @@ end! {
     ///
     /// ```
     /// use queue_core::{Producer, Queue};
-    /// fn count_to<Q: Queue<u32>>(n: u32, numbers: Producer<u32, Q>) {
+    /// fn count_to<Q: Queue<Item = u32>>(n: u32, numbers: Producer<Q>) {
     ///     (1..=n).all(|n| numbers.push(n).is_ok()); // until nobody takes them any more
     /// } // dropped here: if it was the last one, the consumers' loops end
     /// ```
@@ -200,7 +222,7 @@ end! {
     ///
     /// ```
     /// use queue_core::{Consumer, Queue};
-    /// fn longest<Q: Queue<String>>(words: &Consumer<String, Q>) -> usize {
+    /// fn longest<Q: Queue<Item = String>>(words: &Consumer<Q>) -> usize {
     ///     let mut longest = 0;
     ///     for word in words {
     ///         longest = longest.max(word.len());
@@ -213,108 +235,141 @@ end! {
 }
 
 #[allow(clippy::missing_errors_doc)] // Each says where to look.
-impl<T: Send, Q: Queue<T>> Producer<T, Q> {
+impl<Q: Queue> Producer<Q> {
     /// See [`Queue::try_push`].
     #[doc(alias("try_send", "put_nowait", "offer"))]
-    pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+    pub fn try_push(&self, item: Q::Item) -> Result<(), TryPushError<Q::Item>> {
         self.queue.try_push(item)
     }
 
     /// See [`Queue::push`].
     #[doc(alias("send", "put", "enqueue", "send_blocking"))]
-    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+    pub fn push(&self, item: Q::Item) -> Result<(), PushError<Q::Item>> {
         self.queue.push(item)
     }
 
     /// See [`Queue::push_timeout`].
     #[doc(alias("send_timeout", "put_timeout"))]
-    pub fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+    pub fn push_timeout(
+        &self,
+        item: Q::Item,
+        timeout: Duration,
+    ) -> Result<(), PushTimeoutError<Q::Item>> {
         self.queue.push_timeout(item, timeout)
     }
 
     /// See [`Queue::push_deadline`].
     #[doc(alias("send_deadline"))]
-    pub fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
+    pub fn push_deadline(
+        &self,
+        item: Q::Item,
+        deadline: Instant,
+    ) -> Result<(), PushTimeoutError<Q::Item>> {
         self.queue.push_deadline(item, deadline)
     }
 
     /// See [`Queue::push_async`].
     #[doc(alias("send", "send_async", "put"))]
-    pub fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+    pub fn push_async(
+        &self,
+        item: Q::Item,
+    ) -> impl Future<Output = Result<(), PushError<Q::Item>>> + Send {
         self.queue.push_async(item)
     }
 
     /// See [`Queue::try_push_many`].
     #[doc(alias("try_send_many", "batch"))]
-    pub fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+    pub fn try_push_many(&self, items: &mut VecDeque<Q::Item>) -> Result<usize, TryPushError<()>> {
         self.queue.try_push_many(items)
     }
 
     /// See [`Queue::push_many`].
     #[doc(alias("send_many", "send_all", "batch"))]
-    pub fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+    pub fn push_many(&self, items: &mut VecDeque<Q::Item>) -> Result<(), PushError<()>> {
         self.queue.push_many(items)
+    }
+
+    /// See [`Queue::sink`].
+    pub fn sink(&self) -> ItemSink<'_, Q> {
+        self.queue.sink()
+    }
+
+    /// This half as a [`futures_sink::Sink`] that owns it: closing or dropping the sink drops the
+    /// half.
+    pub fn into_sink(self) -> IntoItemSink<Q> {
+        IntoItemSink::new(self)
     }
 
     /// See [`Queue::push_many_async`].
     #[doc(alias("send_many", "batch"))]
     pub fn push_many_async(
         &self,
-        items: &mut VecDeque<T>,
+        items: &mut VecDeque<Q::Item>,
     ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
         self.queue.push_many_async(items)
     }
 }
 
 #[allow(clippy::missing_errors_doc)] // Each says where to look.
-impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
+impl<Q: Queue> Consumer<Q> {
     /// See [`Queue::try_pop`].
     #[doc(alias("try_recv", "try_receive", "get_nowait"))]
-    pub fn try_pop(&self) -> Result<T, TryPopError> {
+    pub fn try_pop(&self) -> Result<Q::Item, TryPopError> {
         self.queue.try_pop()
     }
 
     /// See [`Queue::pop`].
     #[doc(alias("recv", "receive", "get", "dequeue", "recv_blocking"))]
-    pub fn pop(&self) -> Result<T, PopError> {
+    pub fn pop(&self) -> Result<Q::Item, PopError> {
         self.queue.pop()
     }
 
     /// See [`Queue::pop_timeout`].
     #[doc(alias("recv_timeout", "get_timeout"))]
-    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<Q::Item, PopTimeoutError> {
         self.queue.pop_timeout(timeout)
     }
 
     /// See [`Queue::pop_deadline`].
     #[doc(alias("recv_deadline"))]
-    pub fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
+    pub fn pop_deadline(&self, deadline: Instant) -> Result<Q::Item, PopTimeoutError> {
         self.queue.pop_deadline(deadline)
     }
 
     /// See [`Queue::pop_async`].
     #[doc(alias("recv", "recv_async", "receive", "get", "select"))]
-    pub fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+    pub fn pop_async(&self) -> impl Future<Output = Result<Q::Item, PopError>> + Send {
         self.queue.pop_async()
     }
 
     /// See [`Queue::try_pop_many`].
     #[doc(alias("try_recv_many", "drain", "batch"))]
-    pub fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+    pub fn try_pop_many(&self, into: &mut Vec<Q::Item>, max: usize) -> Result<usize, TryPopError> {
         self.queue.try_pop_many(into, max)
     }
 
     /// See [`Queue::pop_many`].
     #[doc(alias("recv_many", "batch"))]
-    pub fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+    pub fn pop_many(&self, into: &mut Vec<Q::Item>, max: usize) -> Result<usize, PopError> {
         self.queue.pop_many(into, max)
+    }
+
+    /// See [`Queue::pop_many_timeout`].
+    #[doc(alias("recv_many_timeout", "batch"))]
+    pub fn pop_many_timeout(
+        &self,
+        into: &mut Vec<Q::Item>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        self.queue.pop_many_timeout(into, max, timeout)
     }
 
     /// See [`Queue::pop_many_async`].
     #[doc(alias("recv_many", "batch"))]
     pub fn pop_many_async(
         &self,
-        into: &mut Vec<T>,
+        into: &mut Vec<Q::Item>,
         max: usize,
     ) -> impl Future<Output = Result<usize, PopError>> + Send {
         self.queue.pop_many_async(into, max)
@@ -323,45 +378,56 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
     /// See [`Queue::close_now`].
     #[doc(alias("shutdown", "drain", "clear"))]
     #[must_use = "what was left in the queue is dropped with it; `close` leaves it to be popped"]
-    pub fn close_now(&self) -> Vec<T> {
+    pub fn close_now(&self) -> Vec<Q::Item> {
         self.queue.close_now()
     }
 
     /// See [`Queue::iter`]: it panics where [`results`](Self::results) yields a failure.
-    pub fn iter(&self) -> Iter<'_, T, Q> {
+    pub fn iter(&self) -> Iter<'_, Q> {
         self.queue.iter()
     }
 
     /// See [`Queue::try_iter`]: it panics where [`try_results`](Self::try_results) yields a
     /// failure.
     #[doc(alias("drain"))]
-    pub fn try_iter(&self) -> TryIter<'_, T, Q> {
+    pub fn try_iter(&self) -> TryIter<'_, Q> {
         self.queue.try_iter()
     }
 
     /// See [`Queue::stream`]: it panics where [`results_stream`](Self::results_stream) yields a
     /// failure.
-    pub fn stream(&self) -> Stream<'_, T, Q> {
+    pub fn stream(&self) -> ItemStream<'_, Q> {
         self.queue.stream()
     }
 
     /// See [`Queue::results`].
-    pub fn results(&self) -> Results<'_, T, Q> {
+    pub fn results(&self) -> Results<'_, Q> {
         self.queue.results()
     }
 
     /// See [`Queue::try_results`].
-    pub fn try_results(&self) -> TryResults<'_, T, Q> {
+    pub fn try_results(&self) -> TryResults<'_, Q> {
         self.queue.try_results()
     }
 
     /// See [`Queue::results_stream`].
-    pub fn results_stream(&self) -> ResultsStream<'_, T, Q> {
+    pub fn results_stream(&self) -> ResultStream<'_, Q> {
         self.queue.results_stream()
     }
 
+    /// [`stream`](Self::stream) that owns this half, for a task of its own: it panics where
+    /// [`into_results_stream`](Self::into_results_stream) yields a failure.
+    pub fn into_stream(self) -> IntoItemStream<Q> {
+        IntoItemStream::new(self)
+    }
+
+    /// [`results_stream`](Self::results_stream) that owns this half.
+    pub fn into_results_stream(self) -> IntoResultStream<Q> {
+        IntoResultStream::new(self)
+    }
+
     /// [`results`](Self::results) of a thread that keeps its consumer.
-    pub fn into_results(self) -> IntoResults<T, Q> {
+    pub fn into_results(self) -> IntoResults<Q> {
         IntoResults::new(self)
     }
 }
@@ -369,21 +435,21 @@ impl<T: Send, Q: Queue<T>> Consumer<T, Q> {
 /// `for job in jobs`, where a thread of its own keeps its [`Consumer`].
 ///
 /// It panics where [`into_results`](Consumer::into_results) yields a failure.
-impl<T: Send, Q: Queue<T>> IntoIterator for Consumer<T, Q> {
-    type Item = T;
-    type IntoIter = IntoIter<T, Q>;
+impl<Q: Queue> IntoIterator for Consumer<Q> {
+    type Item = Q::Item;
+    type IntoIter = IntoIter<Q>;
 
-    fn into_iter(self) -> IntoIter<T, Q> {
+    fn into_iter(self) -> IntoIter<Q> {
         IntoIter::new(self)
     }
 }
 
 /// `for job in &jobs`: it panics where [`results`](Consumer::results) yields a failure.
-impl<'a, T: Send, Q: Queue<T>> IntoIterator for &'a Consumer<T, Q> {
-    type Item = T;
-    type IntoIter = Iter<'a, T, Q>;
+impl<'a, Q: Queue> IntoIterator for &'a Consumer<Q> {
+    type Item = Q::Item;
+    type IntoIter = Iter<'a, Q>;
 
-    fn into_iter(self) -> Iter<'a, T, Q> {
+    fn into_iter(self) -> Iter<'a, Q> {
         self.iter()
     }
 }

@@ -148,7 +148,7 @@ push_error!(TryPushError, Full => FULL, Closed => CLOSED);
 /// ```
 /// use queue_core::{PushError, Queue};
 /// /// Gives the job back to its owner where nobody works any more.
-/// fn hand_in<Q: Queue<String>>(jobs: &Q, job: String) -> Option<String> {
+/// fn hand_in<Q: Queue<Item = String>>(jobs: &Q, job: String) -> Option<String> {
 ///     match jobs.push(job) {
 ///         Ok(()) => None,
 ///         Err(PushError::Closed(job)) => Some(job),
@@ -193,7 +193,7 @@ push_error!(PushTimeoutError, Timeout => TIMEOUT, Closed => CLOSED);
 /// ```
 /// use queue_core::{Queue, TryPopError};
 /// /// One round of a loop that has other things to do: false once it may end.
-/// fn round<Q: Queue<u32>>(jobs: &Q) -> bool {
+/// fn round<Q: Queue<Item = u32>>(jobs: &Q) -> bool {
 ///     match jobs.try_pop() {
 ///         Ok(job) => println!("job {job}"),
 ///         Err(TryPopError::Empty) => {}
@@ -220,7 +220,7 @@ pop_error!(TryPopError, Empty => EMPTY, Closed => CLOSED);
 /// ```
 /// use queue_core::{Failure, PopError, Queue};
 /// /// Works until all is done: an end that is none of the queue's own is an error.
-/// fn work<Q: Queue<u32>>(jobs: &Q) -> Result<(), Failure> {
+/// fn work<Q: Queue<Item = u32>>(jobs: &Q) -> Result<(), Failure> {
 ///     loop {
 ///         match jobs.pop() {
 ///             Ok(job) => println!("job {job}"),
@@ -276,7 +276,7 @@ impl<T> PushTimeoutError<T> {
 
     /// The same, of one who waited without a deadline.
     #[inline]
-    pub(crate) fn untimed(self) -> PushError<T> {
+    pub(crate) fn without_timeout(self) -> PushError<T> {
         match self {
             Self::Closed(item) => PushError::Closed(item),
             Self::Failed(item, failure) => PushError::Failed(item, failure),
@@ -300,7 +300,7 @@ impl PopTimeoutError {
 
     /// The same, of one who waited without a deadline.
     #[inline]
-    pub(crate) fn untimed(self) -> PopError {
+    pub(crate) fn without_timeout(self) -> PopError {
         match self {
             Self::Closed => PopError::Closed,
             Self::Failed(failure) => PopError::Failed(failure),

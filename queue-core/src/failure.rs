@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// ```
 /// use queue_core::{FailureKind, Queue, TryPushError};
 /// /// Skips items that are too large; false where no item goes in any more.
-/// fn offer<Q: Queue<Vec<u8>>>(queue: &Q, item: Vec<u8>) -> bool {
+/// fn offer<Q: Queue<Item = Vec<u8>>>(queue: &Q, item: Vec<u8>) -> bool {
 ///     match queue.try_push(item) {
 ///         Err(TryPushError::Failed(_, why)) => why.kind() == FailureKind::TooLarge,
 ///         Err(TryPushError::Closed(_)) => false,
@@ -159,7 +159,7 @@ impl Failure {
     /// ```
     /// use queue_core::{Failure, PopError, Queue};
     /// /// Counts the items that could not be brought out, until the queue ends.
-    /// fn damaged<Q: Queue<u32>>(queue: &Q) -> Result<usize, Failure> {
+    /// fn damaged<Q: Queue<Item = u32>>(queue: &Q) -> Result<usize, Failure> {
     ///     let mut damaged = 0;
     ///     loop {
     ///         match queue.pop() {

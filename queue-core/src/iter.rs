@@ -4,7 +4,6 @@
 use crate::{Consumer, Failure, PopError, Queue, TryPopError};
 use std::fmt;
 use std::iter::FusedIterator;
-use std::marker::PhantomData;
 
 /// Whether an iteration has ended, for good.
 #[derive(Debug, Default)]
@@ -66,26 +65,25 @@ macro_rules! iterator {
     ) => {
         $(#[$doc])*
         #[must_use = "iterators are lazy: nothing is popped unless it is consumed"]
-        pub struct $name<$($lifetime,)? T: Send, Q: Queue<T>> {
+        pub struct $name<$($lifetime,)? Q> {
             queue: $queue,
             end: End,
-            items: PhantomData<fn() -> T>,
         }
 
-        impl<$($lifetime,)? T: Send, Q: Queue<T>> $name<$($lifetime,)? T, Q> {
+        impl<$($lifetime,)? Q: Queue> $name<$($lifetime,)? Q> {
             pub(crate) fn new(queue: $queue) -> Self {
-                Self { queue, end: End::default(), items: PhantomData }
+                Self { queue, end: End::default() }
             }
         }
 
-        impl<$($lifetime,)? T: Send, Q: Queue<T>> fmt::Debug for $name<$($lifetime,)? T, Q> {
+        impl<$($lifetime,)? Q: Queue> fmt::Debug for $name<$($lifetime,)? Q> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let ended = self.end.is_reached();
                 f.debug_struct(stringify!($name)).field("ended", &ended).finish_non_exhaustive()
             }
         }
 
-        impl<$($lifetime,)? T: Send, Q: Queue<T>> Iterator for $name<$($lifetime,)? T, Q> {
+        impl<$($lifetime,)? Q: Queue> Iterator for $name<$($lifetime,)? Q> {
             type Item = $item;
 
             #[track_caller]
@@ -112,11 +110,11 @@ iterator! {
     /// ```
     /// use queue_core::Queue;
     /// /// The sum of all that ever comes.
-    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> u64 {
+    /// fn sum<Q: Queue<Item = u64>>(numbers: &Q) -> u64 {
     ///     numbers.iter().sum()
     /// }
     /// ```
-    Iter<'a>, &'a Q, next(pop) -> T, or panic for "results"
+    Iter<'a>, &'a Q, next(pop) -> Q::Item, or panic for "results"
 }
 
 iterator! {
@@ -130,11 +128,11 @@ iterator! {
     /// ```
     /// use queue_core::{Consumer, Queue};
     /// use std::thread::{JoinHandle, spawn};
-    /// fn adder<Q: Queue<u64> + 'static>(numbers: Consumer<u64, Q>) -> JoinHandle<u64> {
+    /// fn adder<Q: Queue<Item = u64> + 'static>(numbers: Consumer<Q>) -> JoinHandle<u64> {
     ///     spawn(move || numbers.into_iter().sum())
     /// }
     /// ```
-    IntoIter<>, Consumer<T, Q>, next(pop) -> T, or panic for "into_results"
+    IntoIter<>, Consumer<Q>, next(pop) -> Q::Item, or panic for "into_results"
 }
 
 iterator! {
@@ -148,11 +146,11 @@ iterator! {
     /// ```
     /// use queue_core::Queue;
     /// /// Once per frame: what has come since the last one.
-    /// fn frame<Q: Queue<char>>(keys: &Q, text: &mut String) {
+    /// fn frame<Q: Queue<Item = char>>(keys: &Q, text: &mut String) {
     ///     text.extend(keys.try_iter());
     /// }
     /// ```
-    TryIter<'a>, &'a Q, try_next(try_pop) -> T, or panic for "try_results"
+    TryIter<'a>, &'a Q, try_next(try_pop) -> Q::Item, or panic for "try_results"
 }
 
 iterator! {
@@ -165,7 +163,7 @@ iterator! {
     /// ```
     /// use queue_core::Queue;
     /// /// The sum of all that ever comes, and how many did not come out.
-    /// fn sum<Q: Queue<u64>>(numbers: &Q) -> (u64, usize) {
+    /// fn sum<Q: Queue<Item = u64>>(numbers: &Q) -> (u64, usize) {
     ///     let (mut sum, mut failed) = (0, 0);
     ///     for number in numbers.results() {
     ///         match number {
@@ -179,7 +177,7 @@ iterator! {
     ///     (sum, failed)
     /// }
     /// ```
-    Results<'a>, &'a Q, next(pop) -> Result<T, Failure>
+    Results<'a>, &'a Q, next(pop) -> Result<Q::Item, Failure>
 }
 
 iterator! {
@@ -189,14 +187,14 @@ iterator! {
     /// use queue_core::{Consumer, Failure, Queue};
     /// use std::thread::{JoinHandle, spawn};
     /// /// It gives up at the first item that does not come out.
-    /// fn adder<Q>(numbers: Consumer<u64, Q>) -> JoinHandle<Result<u64, Failure>>
+    /// fn adder<Q>(numbers: Consumer<Q>) -> JoinHandle<Result<u64, Failure>>
     /// where
-    ///     Q: Queue<u64> + 'static,
+    ///     Q: Queue<Item = u64> + 'static,
     /// {
     ///     spawn(move || numbers.into_results().sum())
     /// }
     /// ```
-    IntoResults<>, Consumer<T, Q>, next(pop) -> Result<T, Failure>
+    IntoResults<>, Consumer<Q>, next(pop) -> Result<Q::Item, Failure>
 }
 
 iterator! {
@@ -208,17 +206,17 @@ iterator! {
     /// ```
     /// use queue_core::{Failure, Queue};
     /// /// Once per frame: what has come since the last one.
-    /// fn frame<Q: Queue<char>>(keys: &Q, text: &mut String) -> Result<(), Failure> {
+    /// fn frame<Q: Queue<Item = char>>(keys: &Q, text: &mut String) -> Result<(), Failure> {
     ///     for key in keys.try_results() {
     ///         text.push(key?);
     ///     }
     ///     Ok(())
     /// }
     /// ```
-    TryResults<'a>, &'a Q, try_next(try_pop) -> Result<T, Failure>
+    TryResults<'a>, &'a Q, try_next(try_pop) -> Result<Q::Item, Failure>
 }
 
-impl<T: Send, Q: Queue<T>> FusedIterator for Iter<'_, T, Q> {}
-impl<T: Send, Q: Queue<T>> FusedIterator for IntoIter<T, Q> {}
-impl<T: Send, Q: Queue<T>> FusedIterator for Results<'_, T, Q> {}
-impl<T: Send, Q: Queue<T>> FusedIterator for IntoResults<T, Q> {}
+impl<Q: Queue> FusedIterator for Iter<'_, Q> {}
+impl<Q: Queue> FusedIterator for IntoIter<Q> {}
+impl<Q: Queue> FusedIterator for Results<'_, Q> {}
+impl<Q: Queue> FusedIterator for IntoResults<Q> {}

@@ -12,7 +12,7 @@
 //!
 //! # When to use this crate directly
 //!
-//! * To write code that works with any kind: bound it by [`Queue`], and by [`Create`]
+//! * To write code that works with any kind: bound it by [`Queue`], and by [`WithCapacity`]
 //!   if it builds queues too.
 //! * To choose a kind at run time: [`dynamic::DynQueue`].
 //! * To write a kind: [`Queue`] says how, [`event`] has the waiting ([`waiters`] what that
@@ -39,20 +39,24 @@ mod error;
 pub mod event;
 mod failure;
 pub mod iter;
+mod kind;
 #[cfg(loom)]
 pub mod model;
 mod queue;
+mod sink;
 mod stream;
 #[allow(unsafe_code)] // In `lock.rs` alone.
 pub mod sync;
 mod wait;
 pub mod waiters;
 
-pub use create::{Bound, Create, made};
-pub use ends::{Consumer, Ends, Producer, Side};
+pub use create::{Capacity, WithCapacity, made};
+pub use ends::{Consumer, EndpointCounts, Producer, Side};
 pub use error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
 pub use failure::{Failure, FailureKind};
+pub use kind::{Kind, QueueId};
 pub use queue::Queue;
-pub use stream::{ResultsStream, Stream};
+pub use sink::{IntoItemSink, ItemSink};
+pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};

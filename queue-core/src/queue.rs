@@ -1,11 +1,11 @@
 //! [`Queue`]: the one trait.
 
-use crate::event::Listen;
 use crate::iter::{Iter, Results, TryIter, TryResults};
-use crate::stream::{ResultsStream, Stream};
+use crate::sink::ItemSink;
+use crate::stream::{ItemStream, ResultStream};
 use crate::sync::Deadline;
 use crate::{
-    Consumer, Ends, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side,
+    Consumer, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side,
     TryPopError, TryPushError, wait,
 };
 use std::collections::VecDeque;
@@ -20,13 +20,7 @@ use std::time::{Duration, Instant};
 ///
 #[doc(alias("channel", "mpmc", "mpsc"))]
 #[doc = include_str!("queue.md")]
-pub trait Queue<T: Send>: Send + Sync {
-    /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
-    /// that uses the family's [`Event`](crate::event::Event).
-    type Listener<'a>: Listen
-    where
-        Self: 'a;
-
+pub trait Queue: Kind {
     // What a kind gives.
 
     /// Pushes `item` if there is a place, and never waits for another party to act.
@@ -34,25 +28,14 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Full`, `Closed`, or `Failed`, each with the item.
     #[doc(alias("try_send", "put_nowait", "offer"))]
-    fn try_push(&self, item: T) -> Result<(), TryPushError<T>>;
+    fn try_push(&self, item: Self::Item) -> Result<(), TryPushError<Self::Item>>;
 
     /// Pops the oldest item if there is one, and never waits for another party to act.
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("try_recv", "try_receive", "get_nowait"))]
-    fn try_pop(&self) -> Result<T, TryPopError>;
-
-    /// "An item came": a listener that is notified when it is worth trying to pop
-    /// again, also because the queue was closed.
-    fn listen_items(&self) -> Self::Listener<'_>;
-
-    /// "A place came": a listener that is notified when it is worth trying to push
-    /// again, also because the queue was closed.
-    fn listen_places(&self) -> Self::Listener<'_>;
-
-    /// Where this queue counts its [`Producer`]s and [`Consumer`]s.
-    fn ends(&self) -> &Ends;
+    fn try_pop(&self) -> Result<Self::Item, TryPopError>;
 
     /// How many items are inside. Never above the capacity; exact when nobody else
     /// acts, else a snapshot that may be out of date when it is read.
@@ -72,6 +55,15 @@ pub trait Queue<T: Send>: Send + Sync {
     #[doc(alias("is_disconnected", "is_shutdown"))]
     fn is_closed(&self) -> bool;
 
+    /// Whether `other` is a handle of this very queue.
+    ///
+    /// Between processes, handles that came by different ways (a name, a parent, a message) are of
+    /// one queue if it is.
+    #[doc(alias("same_channel"))]
+    fn same_queue(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+
     // State.
 
     /// Whether no item is inside; as exact as [`len`](Self::len).
@@ -88,19 +80,16 @@ pub trait Queue<T: Send>: Send + Sync {
             .is_some_and(|capacity| self.len() >= capacity)
     }
 
-    /// How much there seems to be for `side` to do: about how many items to pop, or
-    /// places to push to; `usize::MAX` when closed. What a thread that is about to
-    /// sleep asks many times in a row, so it must be cheap. A kind where looking costs
-    /// as much as trying answers zero.
-    fn glance(&self, side: Side) -> usize {
-        match side {
-            _ if self.is_closed() => usize::MAX,
-            Side::Consumers => self.len(),
-            Side::Producers => match self.capacity() {
-                Some(capacity) => capacity.saturating_sub(self.len()),
-                None => usize::MAX,
-            },
-        }
+    /// How many [`Producer`]s there are in this process.
+    #[doc(alias("sender_count"))]
+    fn producer_count(&self) -> usize {
+        self.endpoints().count(Side::Producers)
+    }
+
+    /// How many [`Consumer`]s there are in this process.
+    #[doc(alias("receiver_count"))]
+    fn consumer_count(&self) -> usize {
+        self.endpoints().count(Side::Consumers)
     }
 
     // Pushing.
@@ -111,9 +100,9 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed` or `Failed`, each with the item.
     #[doc(alias("send", "put", "enqueue", "send_blocking"))]
     #[inline]
-    fn push(&self, item: T) -> Result<(), PushError<T>> {
+    fn push(&self, item: Self::Item) -> Result<(), PushError<Self::Item>> {
         self.push_until(item, Deadline::NEVER)
-            .map_err(PushTimeoutError::untimed)
+            .map_err(PushTimeoutError::without_timeout)
     }
 
     /// Pushes `item`, waiting up to `timeout` for a place. Tries once before it looks
@@ -123,7 +112,11 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
     #[doc(alias("send_timeout", "put_timeout"))]
-    fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+    fn push_timeout(
+        &self,
+        item: Self::Item,
+        timeout: Duration,
+    ) -> Result<(), PushTimeoutError<Self::Item>> {
         match self.try_push(item) {
             Ok(()) => Ok(()),
             Err(TryPushError::Full(item)) if timeout.is_zero() => {
@@ -143,18 +136,12 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
     #[doc(alias("send_deadline"))]
-    fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
+    fn push_deadline(
+        &self,
+        item: Self::Item,
+        deadline: Instant,
+    ) -> Result<(), PushTimeoutError<Self::Item>> {
         self.push_until(item, Deadline::at(deadline))
-    }
-
-    /// Pushes `item`, waiting until `deadline` or as long as it takes: what the
-    /// blocking verbs of pushing come down to. Tries once before it looks at the clock.
-    ///
-    /// # Errors
-    /// `Timeout`, `Closed` or `Failed`, each with the item.
-    #[inline]
-    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        wait::push_until(self, item, deadline)
     }
 
     /// Pushes `item` as soon as there is a place.
@@ -168,7 +155,10 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
     #[doc(alias("send", "send_async", "put"))]
-    fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+    fn push_async(
+        &self,
+        item: Self::Item,
+    ) -> impl Future<Output = Result<(), PushError<Self::Item>>> + Send {
         wait::push_async(self, item)
     }
 
@@ -180,7 +170,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Full` if there is no place at all, `Closed`, or `Failed` if the first item
     /// failed; what did not go in stays in `items`.
     #[doc(alias("try_send_many", "batch"))]
-    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+    fn try_push_many(&self, items: &mut VecDeque<Self::Item>) -> Result<usize, TryPushError<()>> {
         let places = match self.capacity() {
             Some(capacity) => capacity.saturating_sub(self.len()).max(1),
             None => usize::MAX,
@@ -203,7 +193,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
     /// `items`.
     #[doc(alias("send_many", "send_all", "batch"))]
-    fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+    fn push_many(&self, items: &mut VecDeque<Self::Item>) -> Result<(), PushError<()>> {
         wait::push_many(self, items)
     }
 
@@ -218,7 +208,7 @@ pub trait Queue<T: Send>: Send + Sync {
     #[doc(alias("send_many", "batch"))]
     fn push_many_async(
         &self,
-        items: &mut VecDeque<T>,
+        items: &mut VecDeque<Self::Item>,
     ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
         wait::push_many_async(self, items)
     }
@@ -231,9 +221,9 @@ pub trait Queue<T: Send>: Send + Sync {
     /// `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("recv", "receive", "get", "dequeue", "recv_blocking"))]
     #[inline]
-    fn pop(&self) -> Result<T, PopError> {
+    fn pop(&self) -> Result<Self::Item, PopError> {
         self.pop_until(Deadline::NEVER)
-            .map_err(PopTimeoutError::untimed)
+            .map_err(PopTimeoutError::without_timeout)
     }
 
     /// Pops the oldest item, waiting up to `timeout` for one. Tries once before it
@@ -243,7 +233,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("recv_timeout", "get_timeout"))]
-    fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+    fn pop_timeout(&self, timeout: Duration) -> Result<Self::Item, PopTimeoutError> {
         match self.try_pop() {
             Ok(item) => Ok(item),
             Err(TryPopError::Empty) if timeout.is_zero() => Err(PopTimeoutError::Timeout),
@@ -259,18 +249,8 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("recv_deadline"))]
-    fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
+    fn pop_deadline(&self, deadline: Instant) -> Result<Self::Item, PopTimeoutError> {
         self.pop_until(Deadline::at(deadline))
-    }
-
-    /// Pops the oldest item, waiting until `deadline` or as long as it takes: what the
-    /// blocking verbs of popping come down to. Tries once before it looks at the clock.
-    ///
-    /// # Errors
-    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
-    #[inline]
-    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
-        wait::pop_until(self, deadline)
     }
 
     /// Pops the oldest item as soon as there is one.
@@ -281,23 +261,8 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("recv", "recv_async", "receive", "get", "select"))]
-    fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+    fn pop_async(&self) -> impl Future<Output = Result<Self::Item, PopError>> + Send {
         wait::pop_async(self)
-    }
-
-    /// Pops the oldest item, or arranges that the task is woken when it is worth polling
-    /// again: what [`stream`](Self::stream) comes down to, for futures written by hand.
-    /// `listener` starts as `None` and belongs to this method from poll to poll; dropping
-    /// it gives the waiting up.
-    ///
-    /// # Errors
-    /// `Closed` once the queue is closed and drained; `Failed`.
-    fn poll_pop<'a>(
-        &'a self,
-        listener: &mut Option<Self::Listener<'a>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, PopError>> {
-        wait::poll_pop(self, listener, cx)
     }
 
     /// Pops up to `max` items at once into `into`, and never waits: how many it
@@ -316,7 +281,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// between processes. That item is gone; those before it are in `into`, and those behind it
     /// are still to be popped, by this process.
     #[doc(alias("try_recv_many", "drain", "batch"))]
-    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+    fn try_pop_many(&self, into: &mut Vec<Self::Item>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
             return Ok(0);
         }
@@ -338,8 +303,24 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
     #[doc(alias("recv_many", "batch"))]
-    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
-        wait::pop_many_until(self, into, max, Deadline::NEVER).map_err(PopTimeoutError::untimed)
+    fn pop_many(&self, into: &mut Vec<Self::Item>, max: usize) -> Result<usize, PopError> {
+        self.pop_many_until(into, max, Deadline::NEVER)
+            .map_err(PopTimeoutError::without_timeout)
+    }
+
+    /// [`pop_many`](Self::pop_many), waiting up to `timeout` for the first item. Tries once before
+    /// it looks at the clock, so a zero timeout is one try.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(alias("recv_many_timeout", "batch"))]
+    fn pop_many_timeout(
+        &self,
+        into: &mut Vec<Self::Item>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        self.pop_many_until(into, max, Deadline::after(timeout))
     }
 
     /// [`pop_many`](Self::pop_many) as a future.
@@ -352,7 +333,7 @@ pub trait Queue<T: Send>: Send + Sync {
     #[doc(alias("recv_many", "batch"))]
     fn pop_many_async(
         &self,
-        into: &mut Vec<T>,
+        into: &mut Vec<Self::Item>,
         max: usize,
     ) -> impl Future<Output = Result<usize, PopError>> + Send {
         wait::pop_many_async(self, into, max)
@@ -372,13 +353,13 @@ pub trait Queue<T: Send>: Send + Sync {
     /// ```
     /// # use queue_core::Queue;
     /// /// Gives up, and says which jobs were never begun.
-    /// fn abort<Q: Queue<u32>>(jobs: &Q) -> Vec<u32> {
+    /// fn abort<Q: Queue<Item = u32>>(jobs: &Q) -> Vec<u32> {
     ///     jobs.close_now() // whoever waits in a `push` gets its own item back
     /// }
     /// ```
     #[doc(alias("shutdown", "drain", "clear"))]
     #[must_use = "what was left in the queue is dropped with it; `close` leaves it to be popped"]
-    fn close_now(&self) -> Vec<T> {
+    fn close_now(&self) -> Vec<Self::Item> {
         self.close();
         let mut left = Vec::new();
         loop {
@@ -391,21 +372,6 @@ pub trait Queue<T: Send>: Send + Sync {
                 Err(TryPopError::Closed | TryPopError::Failed(_)) => return left,
             }
         }
-    }
-
-    /// Called when the last end of `side` was dropped: closes the queue.
-    ///
-    /// A kind whose ends live in several processes closes it when the last one of all
-    /// processes has gone.
-    fn retire(&self, side: Side) {
-        let _ = side;
-        self.close();
-    }
-
-    /// Called when an end of `side` was made. A kind whose ends live in several processes
-    /// counts this process on that side from then on.
-    fn enlist(&self, side: Side) {
-        let _ = side;
     }
 
     /// Two halves, each cloneable, that close the queue when the last one of a side is
@@ -421,7 +387,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// ```
     /// # use queue_core::Queue;
-    /// fn sum_of_squares<Q: Queue<u64> + Clone>(queue: Q) -> u64 {
+    /// fn sum_of_squares<Q: Queue<Item = u64> + Clone>(queue: Q) -> u64 {
     ///     let (producer, consumer) = queue.into_ends();
     ///     std::thread::scope(|scope| {
     ///         for first in 0..4 {
@@ -439,11 +405,51 @@ pub trait Queue<T: Send>: Send + Sync {
     /// ```
     #[doc(alias("split", "sender", "receiver"))]
     #[must_use = "a half that is dropped closes the queue, if it is the last of its side"]
-    fn into_ends(self) -> (Producer<T, Self>, Consumer<T, Self>)
+    fn into_ends(self) -> (Producer<Self>, Consumer<Self>)
     where
         Self: Sized + Clone,
     {
         (Producer::new(self.clone()), Consumer::new(self))
+    }
+
+    /// The pushing half alone, of a clone of this handle: see [`into_ends`](Self::into_ends) for
+    /// what a half means.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn count_to<Q: Queue<Item = u32> + Clone + 'static>(queue: &Q, n: u32) {
+    ///     let producer = queue.producer();
+    ///     std::thread::spawn(move || (1..=n).all(|n| producer.push(n).is_ok()));
+    /// } // closed when the thread has ended, if it has the only producer
+    /// ```
+    #[doc(alias("sender"))]
+    #[must_use = "a half that is dropped closes the queue, if it is the last of its side"]
+    fn producer(&self) -> Producer<Self>
+    where
+        Self: Sized + Clone,
+    {
+        Producer::new(self.clone())
+    }
+
+    /// The popping half alone, of a clone of this handle: see [`into_ends`](Self::into_ends) for
+    /// what a half means.
+    #[doc(alias("receiver"))]
+    #[must_use = "a half that is dropped closes the queue, if it is the last of its side"]
+    fn consumer(&self) -> Consumer<Self>
+    where
+        Self: Sized + Clone,
+    {
+        Consumer::new(self.clone())
+    }
+
+    /// This queue as a [`futures_sink::Sink`]: each item that is sent is pushed, waiting for a slot.
+    /// It borrows the queue; closing or dropping it leaves the queue open.
+    /// [`Producer::into_sink`] owns its half, and closes that.
+    fn sink(&self) -> ItemSink<'_, Self>
+    where
+        Self: Sized,
+    {
+        ItemSink::new(self)
     }
 
     // Iteration.
@@ -453,7 +459,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Panics
     /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
     /// may happen between processes: use [`results`](Self::results) there.
-    fn iter(&self) -> Iter<'_, T, Self>
+    fn iter(&self) -> Iter<'_, Self>
     where
         Self: Sized,
     {
@@ -468,7 +474,7 @@ pub trait Queue<T: Send>: Send + Sync {
     /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
     /// may happen between processes: use [`try_results`](Self::try_results) there.
     #[doc(alias("drain"))]
-    fn try_iter(&self) -> TryIter<'_, T, Self>
+    fn try_iter(&self) -> TryIter<'_, Self>
     where
         Self: Sized,
     {
@@ -485,11 +491,11 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Panics
     /// The stream panics with the failure if an item cannot be brought out (`Failed`), as it
     /// may happen between processes: use [`results_stream`](Self::results_stream) there.
-    fn stream(&self) -> Stream<'_, T, Self>
+    fn stream(&self) -> ItemStream<'_, Self>
     where
         Self: Sized,
     {
-        Stream::new(self)
+        ItemStream::new(self)
     }
 
     /// As [`iter`](Self::iter), but yields the failure where an item cannot be brought out, and
@@ -498,7 +504,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///
     /// ```
     /// # use queue_core::Queue;
-    /// fn work<Q: Queue<String>>(jobs: &Q) {
+    /// fn work<Q: Queue<Item = String>>(jobs: &Q) {
     ///     for job in jobs.results() {
     ///         match job {
     ///             Ok(job) => println!("{job}"),
@@ -507,7 +513,7 @@ pub trait Queue<T: Send>: Send + Sync {
     ///     }
     /// }
     /// ```
-    fn results(&self) -> Results<'_, T, Self>
+    fn results(&self) -> Results<'_, Self>
     where
         Self: Sized,
     {
@@ -516,7 +522,7 @@ pub trait Queue<T: Send>: Send + Sync {
 
     /// As [`try_iter`](Self::try_iter), but yields the failure where an item cannot be brought
     /// out, and goes on behind it; as [`results`](Self::results) does.
-    fn try_results(&self) -> TryResults<'_, T, Self>
+    fn try_results(&self) -> TryResults<'_, Self>
     where
         Self: Sized,
     {
@@ -529,10 +535,69 @@ pub trait Queue<T: Send>: Send + Sync {
     /// # Cancel safety
     /// A stream that is dropped, or the future of its next item, loses no item and no
     /// wake.
-    fn results_stream(&self) -> ResultsStream<'_, T, Self>
+    fn results_stream(&self) -> ResultStream<'_, Self>
     where
         Self: Sized,
     {
-        ResultsStream::new(self)
+        ResultStream::new(self)
+    }
+
+    // What waiting comes down to: for authors of kinds, who may know a faster way.
+
+    /// Pushes `item`, waiting until `deadline` or as long as it takes: what the
+    /// blocking verbs of pushing come down to. Tries once before it looks at the clock.
+    ///
+    /// # Errors
+    /// `Timeout`, `Closed` or `Failed`, each with the item.
+    #[doc(hidden)]
+    #[inline]
+    fn push_until(
+        &self,
+        item: Self::Item,
+        deadline: Deadline,
+    ) -> Result<(), PushTimeoutError<Self::Item>> {
+        wait::push_until(self, item, deadline)
+    }
+
+    /// Pops the oldest item, waiting until `deadline` or as long as it takes: what the
+    /// blocking verbs of popping come down to. Tries once before it looks at the clock.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(hidden)]
+    #[inline]
+    fn pop_until(&self, deadline: Deadline) -> Result<Self::Item, PopTimeoutError> {
+        wait::pop_until(self, deadline)
+    }
+
+    /// Pops up to `max` items once there is one, waiting until `deadline` or as long as it takes:
+    /// what [`pop_many`](Self::pop_many) comes down to.
+    ///
+    /// # Errors
+    /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(hidden)]
+    fn pop_many_until(
+        &self,
+        into: &mut Vec<Self::Item>,
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<usize, PopTimeoutError> {
+        wait::pop_many_until(self, into, max, deadline)
+    }
+
+    /// Pops the oldest item, or arranges that the task is woken when it is worth polling
+    /// again: what [`stream`](Self::stream) comes down to, for futures written by hand.
+    /// `listener` starts as `None` and belongs to this method from poll to poll; dropping
+    /// it gives the waiting up.
+    ///
+    /// # Errors
+    /// `Closed` once the queue is closed and drained; `Failed`.
+    #[doc(hidden)]
+    fn poll_pop<'a>(
+        &'a self,
+        listener: &mut Option<Self::Listener<'a>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Self::Item, PopError>> {
+        wait::poll_pop(self, listener, cx)
     }
 }

@@ -1,10 +1,12 @@
-//! [`Stream`] and [`ResultsStream`]: popping as a stream.
+//! Popping as a stream: [`ItemStream`] and [`ResultStream`] borrow the queue, [`IntoItemStream`] and
+//! [`IntoResultStream`] keep a [`Consumer`].
 
 use crate::iter::{End, item_or_panic};
-use crate::{Failure, Queue};
-use futures_core::{FusedStream, Stream as Polled};
+use crate::{Consumer, Failure, PopError, Queue, TryPopError, coop};
+use futures_core::{FusedStream, Stream};
 use std::fmt;
-use std::marker::PhantomData;
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,13 +15,13 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Panics
 /// Polling panics if an item cannot be brought out, which happens between processes alone;
-/// [`ResultsStream`] yields the failure instead.
+/// [`ResultStream`] yields the failure instead.
 ///
 /// ```
 /// use futures_core::Stream as _;
 /// use queue_core::Queue;
 /// use std::{future::poll_fn, pin::pin};
-/// async fn sum<Q: Queue<u64>>(numbers: &Q) -> u64 {
+/// async fn sum<Q: Queue<Item = u64>>(numbers: &Q) -> u64 {
 ///     let mut numbers = pin!(numbers.stream());
 ///     let mut sum = 0;
 ///     // With the extensions of the crate `futures`: `numbers.next().await`.
@@ -30,7 +32,7 @@ use std::task::{Context, Poll, ready};
 /// }
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct Stream<'a, T: Send, Q: Queue<T> + 'a>(ResultsStream<'a, T, Q>);
+pub struct ItemStream<'a, Q: Queue + 'a>(ResultStream<'a, Q>);
 
 /// Pops until the queue is closed and drained, from [`Queue::results_stream`]: each item, or why
 /// it could not be brought out. Dropping it between two items loses neither an item nor a wake.
@@ -42,7 +44,7 @@ pub struct Stream<'a, T: Send, Q: Queue<T> + 'a>(ResultsStream<'a, T, Q>);
 /// use futures_core::Stream as _;
 /// use queue_core::{Failure, Queue};
 /// use std::{future::poll_fn, pin::pin};
-/// async fn sum<Q: Queue<u64>>(numbers: &Q) -> Result<u64, Failure> {
+/// async fn sum<Q: Queue<Item = u64>>(numbers: &Q) -> Result<u64, Failure> {
 ///     let mut numbers = pin!(numbers.results_stream());
 ///     let mut sum = 0;
 ///     // With the extensions of the crate `futures`: `numbers.try_next().await?`.
@@ -53,58 +55,56 @@ pub struct Stream<'a, T: Send, Q: Queue<T> + 'a>(ResultsStream<'a, T, Q>);
 /// }
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct ResultsStream<'a, T: Send, Q: Queue<T> + 'a> {
+pub struct ResultStream<'a, Q: Queue + 'a> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,
     end: End,
-    items: PhantomData<fn() -> T>,
 }
 
-impl<'a, T: Send, Q: Queue<T>> Stream<'a, T, Q> {
+impl<'a, Q: Queue> ItemStream<'a, Q> {
     pub(crate) fn new(queue: &'a Q) -> Self {
-        Self(ResultsStream::new(queue))
+        Self(ResultStream::new(queue))
     }
 }
 
-impl<'a, T: Send, Q: Queue<T>> ResultsStream<'a, T, Q> {
+impl<'a, Q: Queue> ResultStream<'a, Q> {
     pub(crate) fn new(queue: &'a Q) -> Self {
         Self {
             queue,
             listener: None,
             end: End::default(),
-            items: PhantomData,
         }
     }
 }
 
-impl<T: Send, Q: Queue<T>> fmt::Debug for Stream<'_, T, Q> {
+impl<Q: Queue> fmt::Debug for ItemStream<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream")
+        f.debug_struct("ItemStream")
             .field("ended", &self.0.end.is_reached())
             .finish_non_exhaustive()
     }
 }
 
-impl<T: Send, Q: Queue<T>> fmt::Debug for ResultsStream<'_, T, Q> {
+impl<Q: Queue> fmt::Debug for ResultStream<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResultsStream")
+        f.debug_struct("ResultStream")
             .field("ended", &self.end.is_reached())
             .finish_non_exhaustive()
     }
 }
 
-impl<T: Send, Q: Queue<T>> Polled for Stream<'_, T, Q> {
-    type Item = T;
+impl<Q: Queue> Stream for ItemStream<'_, Q> {
+    type Item = Q::Item;
 
     #[track_caller]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Q::Item>> {
         let next = ready!(Pin::new(&mut self.0).poll_next(cx));
         Poll::Ready(next.map(|result| item_or_panic(result, "results_stream")))
     }
 }
 
-impl<T: Send, Q: Queue<T>> Polled for ResultsStream<'_, T, Q> {
-    type Item = Result<T, Failure>;
+impl<Q: Queue> Stream for ResultStream<'_, Q> {
+    type Item = Result<Q::Item, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self {
@@ -121,13 +121,132 @@ impl<T: Send, Q: Queue<T>> Polled for ResultsStream<'_, T, Q> {
     }
 }
 
-impl<T: Send, Q: Queue<T>> FusedStream for Stream<'_, T, Q> {
+impl<Q: Queue> FusedStream for ItemStream<'_, Q> {
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()
     }
 }
 
-impl<T: Send, Q: Queue<T>> FusedStream for ResultsStream<'_, T, Q> {
+impl<Q: Queue> FusedStream for ResultStream<'_, Q> {
+    fn is_terminated(&self) -> bool {
+        self.end.is_reached()
+    }
+}
+
+type Popping<T> = Pin<Box<dyn Future<Output = Result<T, PopError>> + Send>>;
+
+/// Pops until the queue is closed and drained, from a [`Consumer`] that it keeps:
+/// [`Consumer::into_stream`]. It borrows nothing, so a task can be given it. It is fused.
+/// Dropping it between two items loses neither an item nor a wake.
+///
+/// # Panics
+/// Polling panics if an item cannot be brought out, which happens between processes alone;
+/// [`IntoResultStream`] yields the failure instead.
+///
+/// # Cost
+/// An allocation whenever it has to wait.
+#[must_use = "streams do nothing unless polled"]
+pub struct IntoItemStream<Q: Queue>(IntoResultStream<Q>);
+
+/// As [`IntoItemStream`], but yields the failure where an item cannot be brought out, and goes on
+/// behind it, as [`ResultStream`] does: [`Consumer::into_results_stream`].
+#[must_use = "streams do nothing unless polled"]
+pub struct IntoResultStream<Q: Queue> {
+    // Before the half, which it waits for.
+    popping: Option<Popping<Q::Item>>,
+    consumer: Consumer<Q>,
+    end: End,
+}
+
+impl<Q: Queue> IntoItemStream<Q> {
+    pub(crate) fn new(consumer: Consumer<Q>) -> Self {
+        Self(IntoResultStream::new(consumer))
+    }
+}
+
+impl<Q: Queue> IntoResultStream<Q> {
+    pub(crate) fn new(consumer: Consumer<Q>) -> Self {
+        Self {
+            popping: None,
+            consumer,
+            end: End::default(),
+        }
+    }
+}
+
+impl<Q: Queue> fmt::Debug for IntoItemStream<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoItemStream")
+            .field("ended", &self.0.end.is_reached())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<Q: Queue> fmt::Debug for IntoResultStream<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoResultStream")
+            .field("ended", &self.end.is_reached())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The queue is never pinned, and its future has a place of its own.
+impl<Q: Queue> Unpin for IntoItemStream<Q> {}
+impl<Q: Queue> Unpin for IntoResultStream<Q> {}
+
+/// As every kind: a panic in an item's own code leaves the queue usable.
+impl<Q: Queue + UnwindSafe> UnwindSafe for IntoResultStream<Q> {}
+impl<Q: Queue + RefUnwindSafe> RefUnwindSafe for IntoResultStream<Q> {}
+
+impl<Q: Queue + Clone + 'static> Stream for IntoItemStream<Q> {
+    type Item = Q::Item;
+
+    #[track_caller]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Q::Item>> {
+        let next = ready!(Pin::new(&mut self.0).poll_next(cx));
+        Poll::Ready(next.map(|result| item_or_panic(result, "into_results_stream")))
+    }
+}
+
+impl<Q: Queue + Clone + 'static> Stream for IntoResultStream<Q> {
+    type Item = Result<Q::Item, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.end.is_reached() {
+            return Poll::Ready(None);
+        }
+        let Self {
+            popping,
+            consumer,
+            end,
+        } = &mut *self;
+        let popped = if let Some(popping) = popping {
+            ready!(popping.as_mut().poll(cx))
+        } else {
+            ready!(coop::poll_proceed(cx));
+            match consumer.try_pop() {
+                Ok(item) => Ok(item),
+                Err(TryPopError::Closed) => Err(PopError::Closed),
+                Err(TryPopError::Failed(failure)) => Err(PopError::Failed(failure)),
+                Err(TryPopError::Empty) => {
+                    let queue = consumer.queue().clone();
+                    let waiting = Box::pin(async move { queue.pop_async().await });
+                    ready!(popping.insert(waiting).as_mut().poll(cx))
+                }
+            }
+        };
+        *popping = None;
+        Poll::Ready(end.next(popped))
+    }
+}
+
+impl<Q: Queue + Clone + 'static> FusedStream for IntoItemStream<Q> {
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
+    }
+}
+
+impl<Q: Queue + Clone + 'static> FusedStream for IntoResultStream<Q> {
     fn is_terminated(&self) -> bool {
         self.end.is_reached()
     }

@@ -7,7 +7,7 @@ mod common;
 
 use common::*;
 use queue_core::contract::{self, Clause, Of, Probe, Subject, set_patience};
-use queue_core::{Bound, Create, Failure};
+use queue_core::{Capacity, Failure, WithCapacity};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -125,8 +125,8 @@ struct Jobs<F>(F);
 impl<F: Broken> Subject for Jobs<F> {
     type Item = Job;
     type Queue = Simple<Job, F>;
-    fn create(bound: Bound) -> Result<Self::Queue, Failure> {
-        Create::create(bound)
+    fn create(bound: Capacity) -> Result<Self::Queue, Failure> {
+        WithCapacity::try_with_capacity(bound)
     }
     fn refused() -> Option<Job> {
         Some(Job::bad())

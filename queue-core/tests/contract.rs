@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Job, Simple};
-use queue_core::Create;
+use queue_core::WithCapacity;
 use queue_core::dynamic::DynQueue;
 
 queue_core::contract! {
@@ -18,7 +18,7 @@ queue_core::contract! {
     /// Every verb through a trait object.
     mod dynamic;
     kind: DynQueue;
-    create: |bound| Ok(DynQueue::new(Simple::<_>::create(bound)?));
+    create: |bound| Ok(DynQueue::new(Simple::<_>::try_with_capacity(bound)?));
 }
 
 queue_core::contract! {

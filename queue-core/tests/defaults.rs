@@ -4,8 +4,8 @@
 
 use queue_core::event::{Event, Listener};
 use queue_core::{
-    Ends, Failure, FailureKind, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError,
-    TryPushError,
+    EndpointCounts, Failure, FailureKind, Kind, PopTimeoutError, PushTimeoutError, Queue, Side,
+    TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,7 +24,7 @@ struct Least {
     closed: AtomicBool,
     tries: AtomicUsize,
     came: Event,
-    ends: Ends,
+    ends: EndpointCounts,
 }
 
 impl Least {
@@ -41,9 +41,23 @@ impl Least {
     }
 }
 
-impl Queue<u8> for Least {
+impl Kind for Least {
+    type Item = u8;
     type Listener<'a> = Listener<'a>;
 
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.ends
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.came.listen(),
+            Side::Producers => self.came.listen(),
+        }
+    }
+}
+
+impl Queue for Least {
     fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
         self.tries.fetch_add(1, Ordering::Relaxed);
         if self.is_full() {
@@ -73,18 +87,6 @@ impl Queue<u8> for Least {
         }
     }
 
-    fn listen_items(&self) -> Listener<'_> {
-        self.came.listen()
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.came.listen()
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.ends
-    }
-
     fn len(&self) -> usize {
         self.items().len()
     }
@@ -104,12 +106,13 @@ impl Queue<u8> for Least {
 
 #[test]
 fn a_glance_is_how_much_there_is_to_do() {
-    let glance = |queue: &Least| [Side::Consumers, Side::Producers].map(|side| queue.glance(side));
+    let ready_hint =
+        |queue: &Least| [Side::Consumers, Side::Producers].map(|side| queue.ready_hint(side));
     let queue = Least::holding(&[1, 2], Some(7));
-    assert_eq!(glance(&queue), [2, 5]);
+    assert_eq!(ready_hint(&queue), [2, 5]);
     queue.close();
-    assert_eq!(glance(&queue), [usize::MAX; 2]);
-    assert_eq!(glance(&Least::holding(&[1], None)), [1, usize::MAX]);
+    assert_eq!(ready_hint(&queue), [usize::MAX; 2]);
+    assert_eq!(ready_hint(&Least::holding(&[1], None)), [1, usize::MAX]);
 }
 
 #[test]
@@ -174,8 +177,8 @@ fn a_future_pushes_once_a_place_has_come() {
 #[test]
 fn the_last_end_closes() {
     let queue = Least::default();
-    queue.enlist(Side::Producers);
+    queue.on_first_endpoint(Side::Producers);
     assert!(!queue.is_closed());
-    queue.retire(Side::Producers);
+    queue.on_last_endpoint(Side::Producers);
     assert!(queue.is_closed());
 }

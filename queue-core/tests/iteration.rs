@@ -10,7 +10,8 @@ use queue_core::contract::Item;
 use queue_core::dynamic::DynQueue;
 use queue_core::event::Listener;
 use queue_core::{
-    Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, Queue, TryPopError, TryPushError,
+    Capacity, Consumer, EndpointCounts, Failure, FailureKind, Kind, PopError, Queue, Side,
+    TryPopError, TryPushError, WithCapacity,
 };
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Items 1 and 2, with one between them that fails as it comes out; closed.
 fn broken_in_the_middle() -> Simple<Job, LateFailure> {
-    let queue = Simple::create(Bound::Unbounded).unwrap();
+    let queue = Simple::try_with_capacity(Capacity::Unbounded).unwrap();
     for job in [Job::new(1), Job::bad(), Job::new(2)] {
         assert!(queue.try_push(job).is_ok());
     }
@@ -72,7 +73,7 @@ fn items(mut next: impl FnMut() -> Option<Job>, instead: &str) -> Vec<u64> {
     })
 }
 
-fn over<Q: Queue<Job> + Clone>(queue: impl Fn() -> Q) {
+fn over<Q: Queue<Item = Job> + Clone>(queue: impl Fn() -> Q) {
     let all = [1, 0, 2];
     let consumer = || Consumer::new(queue());
     let half = consumer();
@@ -126,24 +127,28 @@ fn no_loop_swallows_a_failure_and_none_stops_at_a_bad_item() {
 #[derive(Clone)]
 struct Stuck(Simple<Job>);
 
-impl Queue<Job> for Stuck {
+impl Kind for Stuck {
+    type Item = Job;
     type Listener<'a> = Listener<'a>;
+    fn endpoints(&self) -> &EndpointCounts {
+        self.0.endpoints()
+    }
 
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => unreachable!("it never waits"),
+            Side::Producers => unreachable!("it never waits"),
+        }
+    }
+}
+
+impl Queue for Stuck {
     fn try_push(&self, item: Job) -> Result<(), TryPushError<Job>> {
         self.0.try_push(item)
     }
     fn try_pop(&self) -> Result<Job, TryPopError> {
         let denied = Failure::new(FailureKind::Denied, "the other half alone");
         Err(TryPopError::Failed(denied))
-    }
-    fn listen_items(&self) -> Listener<'_> {
-        unreachable!("it never waits")
-    }
-    fn listen_places(&self) -> Listener<'_> {
-        unreachable!("it never waits")
-    }
-    fn ends(&self) -> &Ends {
-        self.0.ends()
     }
     fn len(&self) -> usize {
         self.0.len()
@@ -172,7 +177,7 @@ fn one_failure<R: Debug>(mut next: impl FnMut() -> Option<Result<R, Failure>>) {
 
 #[test]
 fn a_failure_that_takes_no_item_is_told_once() {
-    let queue = Stuck(Simple::create(Bound::Unbounded).unwrap());
+    let queue = Stuck(Simple::try_with_capacity(Capacity::Unbounded).unwrap());
     assert!(matches!(queue.pop(), Err(PopError::Failed(_))));
     let mut iter = queue.results();
     one_failure(|| iter.next());
@@ -190,7 +195,7 @@ fn a_failure_that_takes_no_item_is_told_once() {
 
 #[test]
 fn an_iterator_that_never_waits_goes_on() {
-    let queue = Simple::<Job>::create(Bound::items(2)).unwrap();
+    let queue = Simple::<Job>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let (mut iter, mut results) = (queue.try_iter(), queue.try_results());
     assert!(iter.next().is_none() && results.next().is_none());
     assert!(queue.try_push(Job::new(1)).is_ok() && queue.try_push(Job::new(2)).is_ok());
@@ -201,13 +206,13 @@ fn an_iterator_that_never_waits_goes_on() {
 
 #[test]
 fn a_stream_ends_with_its_queue() {
-    let queue = Simple::<Job>::create(Bound::items(2)).unwrap();
+    let queue = Simple::<Job>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let mut stream = queue.stream();
     assert!(poll(&mut stream).is_pending() && !stream.is_terminated());
     assert_eq!(format!("{stream:?}"), "Stream { ended: false, .. }");
     assert_eq!(
         format!("{:?}", queue.results_stream()),
-        "ResultsStream { ended: false, .. }"
+        "ResultStream { ended: false, .. }"
     );
     assert_eq!(
         format!("{:?}", queue.results()),

@@ -5,7 +5,9 @@
 
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{Ends, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError};
+use queue_core::{
+    EndpointCounts, Kind, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +22,7 @@ struct Late {
     item: Mutex<Option<u8>>,
     /// If not zero: how often somebody may try in vain, though there seems to be something.
     teases: AtomicUsize,
-    ends: Ends,
+    ends: EndpointCounts,
 }
 
 impl Late {
@@ -66,9 +68,27 @@ impl Future for Waiter<'_> {
     }
 }
 
-impl Queue<u8> for Late {
+impl Kind for Late {
+    type Item = u8;
     type Listener<'a> = Waiter<'a>;
 
+    fn ready_hint(&self, _: Side) -> usize {
+        usize::from(self.teases.load(Ordering::Relaxed) != 0)
+    }
+
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.ends
+    }
+
+    fn listen(&self, side: Side) -> Waiter<'_> {
+        match side {
+            Side::Consumers => Waiter(self, Side::Consumers),
+            Side::Producers => Waiter(self, Side::Producers),
+        }
+    }
+}
+
+impl Queue for Late {
     fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
         if self.teases() {
             return Err(TryPushError::Full(item));
@@ -87,22 +107,6 @@ impl Queue<u8> for Late {
             return Err(TryPopError::Empty);
         }
         self.with(Option::take).ok_or(TryPopError::Empty)
-    }
-
-    fn listen_items(&self) -> Waiter<'_> {
-        Waiter(self, Side::Consumers)
-    }
-
-    fn listen_places(&self) -> Waiter<'_> {
-        Waiter(self, Side::Producers)
-    }
-
-    fn glance(&self, _: Side) -> usize {
-        usize::from(self.teases.load(Ordering::Relaxed) != 0)
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.ends
     }
 
     fn len(&self) -> usize {

@@ -6,7 +6,7 @@ use queue_core::event::{Event, Listener};
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicUsize, Ordering};
 use queue_core::sync::{Arc, thread};
-use queue_core::{Ends, Producer, Queue, TryPopError, TryPushError};
+use queue_core::{EndpointCounts, Kind, Producer, Queue, Side, TryPopError, TryPushError};
 
 /// A queue whose items are counted, each number by a producer of its own, and whose
 /// `close` adds them up. Nothing here orders anything: the ends are on trial.
@@ -17,14 +17,28 @@ struct Shared {
     pushed: [AtomicUsize; 2],
     closed_at: AtomicUsize,
     came: Event,
-    ends: Ends,
+    ends: EndpointCounts,
 }
 
 const OPEN: usize = usize::MAX;
 
-impl Queue<usize> for Tally {
+impl Kind for Tally {
+    type Item = usize;
     type Listener<'a> = Listener<'a>;
 
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.0.ends
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.0.came.listen(),
+            Side::Producers => self.0.came.listen(),
+        }
+    }
+}
+
+impl Queue for Tally {
     fn try_push(&self, producer: usize) -> Result<(), TryPushError<usize>> {
         self.0.pushed[producer].store(1, Ordering::Relaxed);
         Ok(())
@@ -32,18 +46,6 @@ impl Queue<usize> for Tally {
 
     fn try_pop(&self) -> Result<usize, TryPopError> {
         Err(TryPopError::Empty)
-    }
-
-    fn listen_items(&self) -> Listener<'_> {
-        self.0.came.listen()
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.0.came.listen()
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.0.ends
     }
 
     fn len(&self) -> usize {
@@ -65,7 +67,7 @@ impl Queue<usize> for Tally {
     }
 }
 
-/// Catches: either half of the ordering in `Ends::leave` gone, for whichever of the two is
+/// Catches: either half of the ordering in `EndpointCounts::leave` gone, for whichever of the two is
 /// the last must see what the other has done.
 #[test]
 fn the_last_end_sees_what_others_did() {
@@ -74,7 +76,7 @@ fn the_last_end_sees_what_others_did() {
             pushed: [AtomicUsize::new(0), AtomicUsize::new(0)],
             closed_at: AtomicUsize::new(OPEN),
             came: Event::new(),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
         }));
         let mine = Producer::new(queue.clone());
         let theirs = mine.clone();

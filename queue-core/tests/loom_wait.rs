@@ -7,7 +7,7 @@ use queue_core::event::{Event, Listener};
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicUsize, Ordering};
 use queue_core::sync::{Arc, thread};
-use queue_core::{Ends, Queue, TryPopError, TryPushError};
+use queue_core::{EndpointCounts, Kind, Queue, Side, TryPopError, TryPushError};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -21,7 +21,7 @@ struct Shared {
     full: AtomicUsize,
     items: Event,
     places: Event,
-    ends: Ends,
+    ends: EndpointCounts,
 }
 
 impl Slot {
@@ -30,7 +30,7 @@ impl Slot {
             full: AtomicUsize::new(full),
             items: Event::new(),
             places: Event::new(),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
         }))
     }
 
@@ -41,9 +41,23 @@ impl Slot {
     }
 }
 
-impl Queue<()> for Slot {
+impl Kind for Slot {
+    type Item = ();
     type Listener<'a> = Listener<'a>;
 
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.0.ends
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.0.items.listen(),
+            Side::Producers => self.0.places.listen(),
+        }
+    }
+}
+
+impl Queue for Slot {
     fn try_push(&self, (): ()) -> Result<(), TryPushError<()>> {
         if !self.turn(0, 1) {
             return Err(TryPushError::Full(()));
@@ -58,18 +72,6 @@ impl Queue<()> for Slot {
         }
         self.0.places.notify();
         Ok(())
-    }
-
-    fn listen_items(&self) -> Listener<'_> {
-        self.0.items.listen()
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.0.places.listen()
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.0.ends
     }
 
     fn len(&self) -> usize {

@@ -11,8 +11,8 @@ use queue_core::dynamic::DynQueue;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{
-    Bound, Create, Failure, FailureKind, PopError, PopTimeoutError, PushError, PushTimeoutError,
-    Queue, Side, TryPopError, TryPushError,
+    Capacity, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError, PushTimeoutError,
+    Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
 use std::error::Error;
 use std::future::Future;
@@ -136,9 +136,9 @@ fn a_failure_says_why() {
 
 #[test]
 fn a_bound_is_its_number() {
-    let capacities = [1, 7].map(|n| Bound::items(n).capacity());
+    let capacities = [1, 7].map(|n| Capacity::bounded(n).capacity());
     assert_eq!(capacities, [Some(1), Some(7)]);
-    assert_eq!(Bound::Unbounded.capacity(), None);
+    assert_eq!(Capacity::Unbounded.capacity(), None);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_deadline_is_a_moment_or_never() {
 
 #[test]
 fn a_half_does_what_the_queue_does() {
-    let queue = Simple::<u64>::create(Bound::items(4)).unwrap();
+    let queue = Simple::<u64>::try_with_capacity(Capacity::bounded(4)).unwrap();
     let (producer, consumer) = queue.clone().into_ends();
     let hour = Duration::from_secs(3600);
     producer.try_push(1).unwrap();
@@ -197,12 +197,12 @@ fn a_half_does_what_the_queue_does() {
 
 #[test]
 fn the_last_half_of_a_side_closes_the_queue() {
-    let queue = Simple::<u64>::create(Bound::Unbounded).unwrap();
+    let queue = Simple::<u64>::try_with_capacity(Capacity::Unbounded).unwrap();
     let (producer, consumer) = queue.clone().into_ends();
     let count = || {
         (
-            queue.ends().count(Side::Producers),
-            queue.ends().count(Side::Consumers),
+            queue.endpoints().count(Side::Producers),
+            queue.endpoints().count(Side::Consumers),
         )
     };
     assert_eq!(count(), (1, 1));
@@ -217,7 +217,7 @@ fn the_last_half_of_a_side_closes_the_queue() {
     assert!(queue.is_closed());
     assert_eq!(consumer.into_iter().collect::<Vec<_>>(), [1]);
 
-    let queue = Simple::<u64>::create(Bound::Unbounded).unwrap();
+    let queue = Simple::<u64>::try_with_capacity(Capacity::Unbounded).unwrap();
     let (producer, consumer) = queue.into_ends();
     drop(consumer);
     assert_eq!(producer.push(1), Err(PushError::Closed(1)));
@@ -225,7 +225,7 @@ fn the_last_half_of_a_side_closes_the_queue() {
 
 #[test]
 fn a_failed_item_comes_back() {
-    let queue = Simple::<Job>::create(Bound::items(1)).unwrap();
+    let queue = Simple::<Job>::try_with_capacity(Capacity::bounded(1)).unwrap();
     let error = queue.try_push(Job::bad()).unwrap_err();
     assert!(error.failure().is_some() && !error.is_full());
     assert_eq!(error.into_item().number(), Job::bad().number());
@@ -233,11 +233,11 @@ fn a_failed_item_comes_back() {
 
 #[test]
 fn a_boxed_queue_and_its_listeners_do_what_its_own_do() {
-    let queue = DynQueue::new(Simple::<u64>::create(Bound::items(1)).unwrap());
+    let queue = DynQueue::new(Simple::<u64>::try_with_capacity(Capacity::bounded(1)).unwrap());
     let soon = || Deadline::after(Duration::from_millis(1));
     let cx = &mut Context::from_waker(Waker::noop());
-    assert!(!queue.listen_items().wait(soon()), "nothing came");
-    let listener = queue.listen_items();
+    assert!(!queue.listen(Side::Consumers).wait(soon()), "nothing came");
+    let listener = queue.listen(Side::Consumers);
     assert_eq!(format!("{listener:?}"), "DynListener(..)");
     queue.push(1).unwrap();
     assert!(listener.wait(soon()));
@@ -245,7 +245,7 @@ fn a_boxed_queue_and_its_listeners_do_what_its_own_do() {
         format!("{queue:?}"),
         "DynQueue { len: 1, capacity: Some(1), closed: false, .. }"
     );
-    let mut listener = queue.listen_places();
+    let mut listener = queue.listen(Side::Producers);
     assert!(Pin::new(&mut listener).poll(cx).is_pending());
     assert_eq!(queue.pop(), Ok(1));
     assert!(Pin::new(&mut listener).poll(cx).is_ready());

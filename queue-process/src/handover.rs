@@ -26,7 +26,7 @@ use std::process::Command;
 /// ```no_run
 /// use queue_process::{Consumer, Handover, PipeQueue};
 ///
-/// let jobs = Consumer::<String, PipeQueue<String>>::from_parent("JOBS")?;
+/// let jobs = Consumer::<PipeQueue<String>>::from_parent("JOBS")?;
 /// for job in jobs.results() {
 ///     println!("{}", job?);
 /// }

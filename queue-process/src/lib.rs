@@ -176,7 +176,7 @@ pub use linux::{
 };
 
 pub use queue_core::{
-    Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, ResultsStream, Side, Stream, TryPopError, TryPushError,
-    dynamic, iter,
+    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
+    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
+    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };

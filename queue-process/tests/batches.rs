@@ -70,13 +70,13 @@ fn panicked<R>(act: impl FnOnce() -> R) -> u32 {
     }
 }
 
-fn fill(queue: &impl Queue<Moody>, numbers: impl IntoIterator<Item = u32>) {
+fn fill(queue: &impl Queue<Item = Moody>, numbers: impl IntoIterator<Item = u32>) {
     for number in numbers {
         queue.push(Moody(number)).unwrap();
     }
 }
 
-fn filled<Q: Queue<Moody>>(queue: Q, numbers: impl IntoIterator<Item = u32>) -> Q {
+fn filled<Q: Queue<Item = Moody>>(queue: Q, numbers: impl IntoIterator<Item = u32>) -> Q {
     fill(&queue, numbers);
     queue
 }
@@ -90,7 +90,7 @@ fn numbers(items: impl IntoIterator<Item = Moody>) -> Vec<u32> {
 /// A way to pop several.
 type PopMany<Q> = fn(&Q, &mut Vec<Moody>, usize) -> Option<usize>;
 
-fn pop_many<Q: Queue<Moody>>() -> [PopMany<Q>; 3] {
+fn pop_many<Q: Queue<Item = Moody>>() -> [PopMany<Q>; 3] {
     [
         |queue, into, max| queue.try_pop_many(into, max).ok(),
         |queue, into, max| queue.pop_many(into, max).ok(),
@@ -104,7 +104,7 @@ fn pop_many<Q: Queue<Moody>>() -> [PopMany<Q>; 3] {
     ]
 }
 
-fn what_is_behind_a_panic_still_comes<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+fn what_is_behind_a_panic_still_comes<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
     for many in pop_many() {
         let queue = filled(make(), 0..4);
         let mut got = Vec::new();
@@ -136,7 +136,7 @@ fn what_is_behind_a_panic_still_comes<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
     }
 }
 
-fn failures_and_panics_in_one_batch<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+fn failures_and_panics_in_one_batch<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
     let queue = filled(make(), [8, 1, 2, 18, 3]);
     let mut got = Vec::new();
     assert_eq!(panicked(|| queue.try_pop_many(&mut got, 10)), 2);
@@ -162,7 +162,7 @@ fn failures_and_panics_in_one_batch<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
     assert_eq!(queue.try_pop_many(&mut got, 10), Ok(1));
 }
 
-fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
     let queue = filled(make(), [0, 8, 1, 2, 3, 12, 5]);
     assert_eq!(panicked(|| queue.close_now()), 2);
     assert!(queue.is_closed());
@@ -180,7 +180,7 @@ fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Moody>>(make: &impl Fn() -> 
     assert_eq!(queue.close_now(), [3, 5, 7].map(Moody));
 }
 
-fn what_cannot_be_pushed_stays_with_its_owner<Q: Queue<Moody>>(make: &impl Fn() -> Q) {
+fn what_cannot_be_pushed_stays_with_its_owner<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
     let queue = make();
     let items = || -> VecDeque<_> { [0, 1, 4, 5].map(Moody).into() };
     let push: [fn(&Q, &mut VecDeque<Moody>); 3] = [
@@ -221,14 +221,14 @@ fn soon(holds: impl Fn() -> bool) {
 }
 
 /// Whoever waits in this process, as a thread or a task, gets what is behind a panic.
-fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Moody> + 'static>(make: &impl Fn() -> Q) {
+fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Item = Moody> + 'static>(make: &impl Fn() -> Q) {
     struct Woken(AtomicBool);
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::SeqCst);
         }
     }
-    fn pop_as_task(queue: &impl Queue<Moody>) -> Moody {
+    fn pop_as_task(queue: &impl Queue<Item = Moody>) -> Moody {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = woken.clone().into();
         let mut pop = pin!(queue.pop_async());
@@ -239,7 +239,7 @@ fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Moody> + 'static>(make: &impl 
             }
         }
     }
-    fn pop_as_thread(queue: &impl Queue<Moody>) -> Moody {
+    fn pop_as_thread(queue: &impl Queue<Item = Moody>) -> Moody {
         queue.pop_timeout(Duration::from_secs(30)).unwrap()
     }
     for pop in [pop_as_thread, pop_as_task] {
@@ -266,7 +266,7 @@ fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Moody> + 'static>(make: &impl 
     }
 }
 
-fn all<Q: Queue<Moody> + 'static>(make: impl Fn() -> Q) {
+fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {
     what_is_behind_a_panic_still_comes(&make);
     failures_and_panics_in_one_batch(&make);
     closing_at_once_loses_the_bad_one_alone(&make);

@@ -3,7 +3,8 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{PipeQueue, PopError, PopTimeoutError, PushError, Queue, ShmQueue, Side};
+use queue_core::Side;
+use queue_process::{PipeQueue, PopError, PopTimeoutError, PushError, Queue, ShmQueue};
 use rustix::time::{ClockId, clock_gettime};
 use std::process::{Child, Command};
 use std::sync::mpsc;

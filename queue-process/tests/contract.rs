@@ -5,7 +5,7 @@
 
 use ipc_channel::ipc;
 use queue_core::contract::Item;
-use queue_process::{Bound, Create, Failure, IpcQueue};
+use queue_process::{Capacity, Failure, IpcQueue, WithCapacity};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A number that refuses to be serialized, or panics.
@@ -90,8 +90,10 @@ queue_core::contract! {
 }
 
 /// A guest in the host's own process: its messages take the same way.
-fn as_guest(bound: Bound) -> Result<IpcQueue<Moody>, Failure> {
+fn as_guest(bound: Capacity) -> Result<IpcQueue<Moody>, Failure> {
     let (sender, receiver) = ipc::channel().unwrap();
-    sender.send(IpcQueue::<Moody>::create(bound)?).unwrap();
+    sender
+        .send(IpcQueue::<Moody>::try_with_capacity(bound)?)
+        .unwrap();
     Ok(receiver.recv().unwrap())
 }

@@ -3,7 +3,7 @@
 #![cfg(not(loom))]
 
 use ipc_channel::ipc;
-use queue_process::{Bound, Create, IpcQueue, Queue};
+use queue_process::{Capacity, IpcQueue, Queue, WithCapacity};
 #[cfg(target_os = "linux")]
 use queue_process::{PipeQueue, ShmQueue};
 use std::future::Future;
@@ -97,21 +97,21 @@ fn each_wakes_one<'a>(futures: impl Iterator<Item = Waiting<'a>>, mut act: impl 
     assert!(herd.polls <= 3 * MANY, "{} polls for {MANY}", herd.polls);
 }
 
-fn pop<Q: Queue<u32>>(queue: &Q) -> Waiting<'_> {
+fn pop<Q: Queue<Item = u32>>(queue: &Q) -> Waiting<'_> {
     Box::pin(async {
         queue.pop_async().await.unwrap();
     })
 }
 
-fn push<Q: Queue<u32>>(queue: &Q) -> Waiting<'_> {
+fn push<Q: Queue<Item = u32>>(queue: &Q) -> Waiting<'_> {
     Box::pin(async { queue.push_async(1).await.unwrap() })
 }
 
-fn items<Q: Queue<u32>>(queue: &Q) {
+fn items<Q: Queue<Item = u32>>(queue: &Q) {
     each_wakes_one((0..MANY).map(|_| pop(queue)), || queue.push(1).unwrap());
 }
 
-fn places<Q: Queue<u32>>(queue: &Q) {
+fn places<Q: Queue<Item = u32>>(queue: &Q) {
     queue.push(0).unwrap();
     each_wakes_one((0..MANY).map(|_| push(queue)), || {
         queue.pop().unwrap();
@@ -120,7 +120,7 @@ fn places<Q: Queue<u32>>(queue: &Q) {
 }
 
 /// All items at once, and threads that wait as well.
-fn mixed<Q: Queue<u32> + Clone + 'static>(queue: &Q) {
+fn mixed<Q: Queue<Item = u32> + Clone + 'static>(queue: &Q) {
     let threads = [(); 3].map(|()| {
         let queue = queue.clone();
         thread::spawn(move || (0..20).for_each(|_| assert_eq!(queue.pop(), Ok(1))))
@@ -142,7 +142,7 @@ fn mixed<Q: Queue<u32> + Clone + 'static>(queue: &Q) {
 }
 
 /// Every other one is cancelled, woken or not; the items are for the others.
-fn cancelled<Q: Queue<u32>>(queue: &Q) {
+fn cancelled<Q: Queue<Item = u32>>(queue: &Q) {
     let mut herd = Herd::new((0..MANY).map(|_| pop(queue)));
     for n in (0..MANY).step_by(2) {
         queue.push(1).unwrap();
@@ -159,7 +159,7 @@ fn cancelled<Q: Queue<u32>>(queue: &Q) {
 }
 
 /// A future is polled in one runtime, which then rests, in another, and then in none.
-fn moved<Q: Queue<u32> + Clone + 'static>(queue: &Q) {
+fn moved<Q: Queue<Item = u32> + Clone + 'static>(queue: &Q) {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
@@ -186,8 +186,8 @@ fn moved<Q: Queue<u32> + Clone + 'static>(queue: &Q) {
     pusher.join().unwrap();
 }
 
-fn made<Q: Create>(n: usize) -> Q {
-    Q::create(Bound::items(n)).unwrap()
+fn made<Q: WithCapacity>(n: usize) -> Q {
+    Q::try_with_capacity(Capacity::bounded(n)).unwrap()
 }
 
 /// As a guest has it: every verb is a message to the host, which is in this process here.

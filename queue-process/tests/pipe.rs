@@ -3,7 +3,7 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::codec::Raw;
-use queue_process::{Bound, PipeQueue, Queue};
+use queue_process::{Capacity, PipeQueue, Queue};
 use std::collections::VecDeque;
 
 /// More than any pipe holds.
@@ -31,7 +31,7 @@ fn batches_that_the_pipe_cannot_hold_stay_in_order() {
 fn the_log_of_small_items_counts_as_memory() {
     let queue = PipeQueue::<Vec<u8>, Raw>::options()
         .memory_limit(1 << 20)
-        .create(Bound::Unbounded)
+        .create(Capacity::Unbounded)
         .unwrap();
     let mut items: VecDeque<Vec<u8>> = (0..MANY).map(|_| vec![1]).collect();
     let mut pushed = 0;

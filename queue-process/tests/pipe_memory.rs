@@ -3,7 +3,7 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::codec::Raw;
-use queue_process::{Bound, Create, PipeQueue, Queue};
+use queue_process::{Capacity, PipeQueue, Queue, WithCapacity};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
@@ -60,7 +60,7 @@ fn more_than_the_pipe_holds_stays_in_order() {
 fn large_items_take_memory_and_give_it_back_some_time_after() {
     let _alone = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     let before = memory();
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::Unbounded).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::Unbounded).unwrap();
     for round in 0..2u8 {
         for n in 0..40 {
             queue.push(vec![round ^ n; 1 << 20]).unwrap();
@@ -82,7 +82,7 @@ fn large_items_take_memory_and_give_it_back_some_time_after() {
 fn a_backlog_of_large_items_that_never_ends_does_not_grow() {
     let _alone = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     let before = memory();
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::Unbounded).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::Unbounded).unwrap();
     (0..10).for_each(|n| queue.push(vec![n; 100_000]).unwrap());
     for n in 0..1000u32 {
         assert!(queue.pop().unwrap() == vec![n as u8; 100_000]);

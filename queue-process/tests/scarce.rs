@@ -53,7 +53,7 @@ fn a_queue_is_not_created_beyond_the_limit() {
     names_the_limit(&PipeQueue::<u64>::try_bounded(4).unwrap_err());
     // One that needs less can be had.
     let small = ShmQueue::<u64>::options().max_item_bytes(8);
-    let queue = small.create(queue_process::Bound::items(4)).unwrap();
+    let queue = small.create(queue_process::Capacity::bounded(4)).unwrap();
     queue.push(7).unwrap();
     assert_eq!(queue.pop(), Ok(7));
 }

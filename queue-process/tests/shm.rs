@@ -2,7 +2,7 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::codec::Raw;
-use queue_process::{Bound, Create, Queue, ShmQueue};
+use queue_process::{Capacity, Queue, ShmQueue, WithCapacity};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ fn memory_comes_with_a_backlog_and_goes_some_time_after() {
         assert!(status.unwrap().success());
         return;
     }
-    let queue = ShmQueue::<Vec<u8>, Raw>::create(Bound::Unbounded).unwrap();
+    let queue = ShmQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::Unbounded).unwrap();
     assert!(resident() < 1 << 20, "an empty queue");
     for _ in 0..1000 {
         queue.push(vec![7; 1000]).unwrap();
@@ -112,7 +112,7 @@ proptest::proptest! {
         steps in proptest::collection::vec((0..5u8, 0..30_000usize), 1..300),
     ) {
         let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(largest);
-        let queue = options.create(Bound::items(capacity)).unwrap();
+        let queue = options.create(Capacity::bounded(capacity)).unwrap();
         let mut model = VecDeque::new();
         for (n, (verb, size)) in steps.into_iter().enumerate() {
             // More pushes than pops for a while, then more pops.

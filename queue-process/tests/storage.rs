@@ -4,10 +4,11 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use ipc_channel::ipc;
+use queue_core::Side;
 use queue_process::codec::{Codec, Raw};
 use queue_process::{
-    Bound, Create, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, Side, TryPopError,
-    TryPushError,
+    Capacity, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, TryPopError,
+    TryPushError, WithCapacity,
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 type Bytes = Vec<u8>;
 
-fn items_of_all_sizes(queue: &impl Queue<Bytes>) {
+fn items_of_all_sizes(queue: &impl Queue<Item = Bytes>) {
     let item = |n: usize| vec![n as u8; (n * n * 7919) % 200_001];
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -36,7 +37,7 @@ fn items_of_all_sizes(queue: &impl Queue<Bytes>) {
 }
 
 /// Each popped before the next comes, which may be of another size, and come in a batch.
-fn one_after_another(queue: &impl Queue<Bytes>) {
+fn one_after_another(queue: &impl Queue<Item = Bytes>) {
     let mut popped = Vec::new();
     for n in 0..600_usize {
         let item = vec![n as u8; [8, 100, 3, 0, 9, 1][n * 7919 / 5 % 6]];
@@ -54,7 +55,7 @@ fn one_after_another(queue: &impl Queue<Bytes>) {
 }
 
 /// In batches on both sides, and on one side alone.
-fn batches_of_all_sizes(queue: &impl Queue<Bytes>) {
+fn batches_of_all_sizes(queue: &impl Queue<Item = Bytes>) {
     let item = |n: usize| vec![n as u8; (n * n * 7919) % if n % 50 < 40 { 30 } else { 30_001 }];
     let batch = |n: usize| 1 + (n * 31) % 70;
     thread::scope(|scope| {
@@ -82,7 +83,7 @@ fn batches_of_all_sizes(queue: &impl Queue<Bytes>) {
 }
 
 /// A queue of seven items of 100,000 bytes.
-fn bound_is_exact(queue: &impl Queue<Bytes>) {
+fn bound_is_exact(queue: &impl Queue<Item = Bytes>) {
     for round in 0..50 {
         while let Ok(()) = queue.try_push(vec![round; 100_000]) {}
         assert_eq!((queue.len(), queue.is_full()), (7, true));
@@ -93,7 +94,7 @@ fn bound_is_exact(queue: &impl Queue<Bytes>) {
 }
 
 /// A queue without a bound, in a megabyte.
-fn memory_limit(queue: &impl Queue<Bytes>, holds: RangeInclusive<u32>) {
+fn memory_limit(queue: &impl Queue<Item = Bytes>, holds: RangeInclusive<u32>) {
     let mut inside = 0u32;
     let failure = loop {
         let mut item = vec![0; 1 << 16];
@@ -113,7 +114,7 @@ fn memory_limit(queue: &impl Queue<Bytes>, holds: RangeInclusive<u32>) {
 }
 
 /// A queue of strings of four bytes.
-fn item_over_the_limit(queue: &impl Queue<String>) {
+fn item_over_the_limit(queue: &impl Queue<Item = String>) {
     match queue.try_push("12345".into()) {
         Err(TryPushError::Failed(item, failure)) => {
             let expected = ("12345", FailureKind::TooLarge);
@@ -164,7 +165,7 @@ impl Choosy {
 }
 
 /// Of a batch goes in what is before the first that fails, which fails if it is the first.
-fn a_batch_that_fails(queue: &impl Queue<u8>) {
+fn a_batch_that_fails(queue: &impl Queue<Item = u8>) {
     let mut items = VecDeque::from([1, 2, 200, 3]);
     assert_eq!(queue.try_push_many(&mut items), Ok(2));
     assert_eq!(items, [200, 3]);
@@ -187,7 +188,7 @@ fn a_batch_that_fails(queue: &impl Queue<u8>) {
 }
 
 /// What cannot be decoded is a failure each, after the good ones that came with it.
-fn a_batch_with_bad_items(queue: &impl Queue<u8>) {
+fn a_batch_with_bad_items(queue: &impl Queue<Item = u8>) {
     let fails = |popped: Result<u8, TryPopError>| match popped {
         Err(TryPopError::Failed(failure)) => assert_eq!(failure.kind(), FailureKind::Codec),
         other => panic!("{other:?}"),
@@ -208,7 +209,7 @@ fn a_batch_with_bad_items(queue: &impl Queue<u8>) {
 }
 
 /// What lies behind the bad items of a batch is there for `close_now`.
-fn closed_with_bad_items_to_tell(queue: &impl Queue<u8>) {
+fn closed_with_bad_items_to_tell(queue: &impl Queue<Item = u8>) {
     let mut out = Vec::new();
     queue
         .push_many(&mut [1, 100, 101, 2, 3, 102, 4].into())
@@ -219,7 +220,7 @@ fn closed_with_bad_items_to_tell(queue: &impl Queue<u8>) {
 }
 
 /// More than is popped in one go, of which the first part is all bad.
-fn closed_with_bad_items_first(queue: &impl Queue<Bytes>) {
+fn closed_with_bad_items_first(queue: &impl Queue<Item = Bytes>) {
     let bad = vec![100; 4 << 20];
     queue
         .push_many(&mut [bad.clone(), bad, vec![1]].into())
@@ -230,7 +231,7 @@ fn closed_with_bad_items_first(queue: &impl Queue<Bytes>) {
 
 #[test]
 fn a_hosted_queue_tells_of_bad_items_too() {
-    let queue = || IpcQueue::<u8, Choosy>::create(Bound::items(9)).unwrap();
+    let queue = || IpcQueue::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap();
     a_batch_with_bad_items(&queue());
     closed_with_bad_items_to_tell(&queue());
     let guest = || {
@@ -259,7 +260,7 @@ impl Codec<Arc<AtomicU8>> for Counting {
 }
 
 /// Of one place.
-fn who_waits_as_a_future_makes_bytes_once(queue: &impl Queue<Arc<AtomicU8>>) {
+fn who_waits_as_a_future_makes_bytes_once(queue: &impl Queue<Item = Arc<AtomicU8>>) {
     queue.push(Arc::default()).unwrap();
     let item = Arc::new(AtomicU8::new(7));
     let mut push = pin!(queue.push_async(item.clone()));
@@ -276,7 +277,7 @@ fn who_waits_as_a_future_makes_bytes_once(queue: &impl Queue<Arc<AtomicU8>>) {
 }
 
 /// Of items of up to 4 bytes.
-fn a_batch_with_a_large_item(queue: &impl Queue<Bytes>) {
+fn a_batch_with_a_large_item(queue: &impl Queue<Item = Bytes>) {
     let mut items: VecDeque<_> = [4, 4, 5, 1].map(|len| vec![0; len]).into();
     assert_eq!(queue.try_push_many(&mut items), Ok(2));
     let error = queue.try_push_many(&mut items).unwrap_err();
@@ -284,7 +285,7 @@ fn a_batch_with_a_large_item(queue: &impl Queue<Bytes>) {
     assert_eq!((items.len(), queue.len()), (2, 2));
 }
 
-fn many_threads(queue: &impl Queue<(u32, u32)>) {
+fn many_threads(queue: &impl Queue<Item = (u32, u32)>) {
     thread::scope(|scope| {
         for producer in 0..4 {
             scope.spawn(move || (0..5000).for_each(|n| queue.push((producer, n)).unwrap()));
@@ -303,7 +304,7 @@ fn many_threads(queue: &impl Queue<(u32, u32)>) {
 }
 
 /// One place for many: who was woken for it, and comes too late, waits on.
-fn one_place(queue: &impl Queue<u32>) {
+fn one_place(queue: &impl Queue<Item = u32>) {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -331,54 +332,63 @@ macro_rules! promises {
             #[test]
             fn items_of_all_sizes_come_out_as_they_went_in() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
-                items_of_all_sizes(&options.create(Bound::items(1000)).unwrap());
+                items_of_all_sizes(&options.create(Capacity::bounded(1000)).unwrap());
             }
 
             #[test]
             fn items_that_come_one_after_another_come_out_as_they_went_in() {
-                one_after_another(&$kind::<Bytes, Raw>::create(Bound::items(3)).unwrap());
+                one_after_another(
+                    &$kind::<Bytes, Raw>::try_with_capacity(Capacity::bounded(3)).unwrap(),
+                );
             }
 
             #[test]
             fn batches_of_all_sizes_come_out_as_they_went_in() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
-                batches_of_all_sizes(&options.create(Bound::items(100)).unwrap());
+                batches_of_all_sizes(&options.create(Capacity::bounded(100)).unwrap());
             }
 
             #[test]
             fn a_bound_is_exact_with_the_largest_items() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(100_000);
-                bound_is_exact(&options.create(Bound::items(7)).unwrap());
+                bound_is_exact(&options.create(Capacity::bounded(7)).unwrap());
             }
 
             #[test]
             fn the_memory_limit_is_a_failure_and_all_inside_stays() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(1 << 16);
                 let options = options.memory_limit(1 << 20);
-                memory_limit(&options.create(Bound::Unbounded).unwrap(), $in_a_megabyte);
+                memory_limit(
+                    &options.create(Capacity::Unbounded).unwrap(),
+                    $in_a_megabyte,
+                );
             }
 
             #[test]
             fn an_item_over_the_limit_comes_back() {
                 let options = $kind::<String>::options().max_item_bytes(4);
-                item_over_the_limit(&options.create(Bound::Unbounded).unwrap());
+                item_over_the_limit(&options.create(Capacity::Unbounded).unwrap());
             }
 
             #[test]
             fn a_batch_ends_where_an_item_fails() {
-                a_batch_that_fails(&$kind::<u8, Choosy>::create(Bound::items(9)).unwrap());
+                a_batch_that_fails(
+                    &$kind::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap(),
+                );
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(4);
-                a_batch_with_a_large_item(&options.create(Bound::items(9)).unwrap());
+                a_batch_with_a_large_item(&options.create(Capacity::bounded(9)).unwrap());
             }
 
             #[test]
             fn bad_items_in_a_batch_are_failures_later() {
-                a_batch_with_bad_items(&$kind::<u8, Choosy>::create(Bound::items(9)).unwrap());
+                a_batch_with_bad_items(
+                    &$kind::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap(),
+                );
                 closed_with_bad_items_to_tell(
-                    &$kind::<u8, Choosy>::create(Bound::items(9)).unwrap(),
+                    &$kind::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap(),
                 );
                 let options = $kind::<Bytes, Choosy>::options().max_item_bytes(4 << 20);
-                closed_with_bad_items_first(&options.create(Bound::items(9)).unwrap());
+                closed_with_bad_items_first(&options.create(Capacity::bounded(9)).unwrap());
                 // Who may not pop gets nothing, and that at once.
                 let queue = $kind::<u8>::bounded(9);
                 queue.push(1).unwrap();
@@ -388,7 +398,9 @@ macro_rules! promises {
 
             #[test]
             fn a_push_makes_bytes_once() {
-                let queue = $kind::<Arc<AtomicU8>, Counting>::create(Bound::items(1)).unwrap();
+                let queue =
+                    $kind::<Arc<AtomicU8>, Counting>::try_with_capacity(Capacity::bounded(1))
+                        .unwrap();
                 who_waits_as_a_future_makes_bytes_once(&queue);
             }
 

@@ -3,7 +3,7 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{Bound, IpcQueue, PipeQueue, Queue, ShmQueue};
+use queue_process::{Capacity, IpcQueue, PipeQueue, Queue, ShmQueue};
 use std::panic::{UnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -78,8 +78,8 @@ fn parent() {
     let closed = close_streams();
     let name = format!("streams {}", process::id());
     let names = ["PIPE", "SHM"].map(|kind| format!("{name} {kind}"));
-    let pipe = PipeQueue::<u8>::create_named(&names[0], Bound::items(64)).unwrap();
-    let shm = ShmQueue::<u8>::create_named(&names[1], Bound::items(64)).unwrap();
+    let pipe = PipeQueue::<u8>::create_named(&names[0], Capacity::bounded(64)).unwrap();
+    let shm = ShmQueue::<u8>::create_named(&names[1], Capacity::bounded(64)).unwrap();
     let ipc = IpcQueue::<u8>::bounded(64);
     for sort in ["null", "piped", "inherit"] {
         let stdio = || match sort {

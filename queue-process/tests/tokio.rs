@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 /// Tasks, a thread and a plain future share one queue, small enough that all must wait.
-fn mixed<Q: Queue<u64> + Clone + 'static>(queue: &Q) {
+fn mixed<Q: Queue<Item = u64> + Clone + 'static>(queue: &Q) {
     const EACH: u64 = 2000;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)

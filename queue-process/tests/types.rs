@@ -4,7 +4,8 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 
 use queue_process::{
-    Bound, Codec, Create, Failure, FailureKind, IpcQueue, PipeQueue, Postcard, Queue, ShmQueue,
+    Capacity, Codec, Failure, FailureKind, IpcQueue, PipeQueue, Postcard, Queue, ShmQueue,
+    WithCapacity,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ macro_rules! linux {
         fn $test() {
             let bits = format!("words of {} bits", usize::BITS);
             let name = &name(stringify!($test));
-            let jobs = $kind::<a::Job>::create_named(name, Bound::items(2)).unwrap();
+            let jobs = $kind::<a::Job>::create_named(name, Capacity::bounded(2)).unwrap();
             let other = $kind::<b::Job>::open_named(name).unwrap_err();
             says(
                 &other,
@@ -77,7 +78,7 @@ macro_rules! linux {
             );
             drop(jobs);
 
-            let jobs = $kind::<a::Job, Jobs>::create_named(name, Bound::items(2)).unwrap();
+            let jobs = $kind::<a::Job, Jobs>::create_named(name, Capacity::bounded(2)).unwrap();
             let same = $kind::<b::Job, Jobs>::open_named(name).unwrap();
             jobs.push(a::Job(7)).unwrap();
             assert_eq!(same.pop().unwrap().0, 7);
@@ -102,7 +103,7 @@ fn ipc_queue() {
     // ipc-channel has no room for the text of a failure.
     assert!(sent::<_, _, b::Job, Postcard>(&jobs).is_none());
     assert!(sent::<_, _, a::Job, Postcard>(&jobs).is_some());
-    let jobs = IpcQueue::<a::Job, Jobs>::create(Bound::items(2)).unwrap();
+    let jobs = IpcQueue::<a::Job, Jobs>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let same = sent::<_, _, b::Job, Jobs>(&jobs).unwrap();
     jobs.push(a::Job(7)).unwrap();
     assert_eq!(same.pop().unwrap().0, 7);

@@ -41,8 +41,8 @@ mod thread;
 
 pub use lock_free::LockFreeQueue;
 pub use queue_core::{
-    Bound, Consumer, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, Producer,
-    PushError, PushTimeoutError, Queue, ResultsStream, Side, Stream, TryPopError, TryPushError,
-    dynamic, iter,
+    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
+    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
+    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };
 pub use thread::ThreadQueue;

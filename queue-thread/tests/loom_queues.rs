@@ -16,8 +16,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-trait Kind: Queue<u32> + Clone + 'static {}
-impl<Q: Queue<u32> + Clone + 'static> Kind for Q {}
+trait Kind: Queue<Item = u32> + Clone + 'static {}
+impl<Q: Queue<Item = u32> + Clone + 'static> Kind for Q {}
 
 /// Two producers and two consumers of one item each, over one place.
 /// Catches: a notify dropped on either side, `listen_*` not holding the lock of those

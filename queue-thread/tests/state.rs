@@ -27,8 +27,8 @@ fn a_queue_says_how_full_it_is() {
 }
 
 /// For every kind: of 30 items, when some were popped and so may lie elsewhere.
-fn seen<Q: Queue<u32>>(queue: Q) {
-    let look = || [Side::Consumers, Side::Producers].map(|side| queue.glance(side));
+fn seen<Q: Queue<Item = u32>>(queue: Q) {
+    let look = || [Side::Consumers, Side::Producers].map(|side| queue.ready_hint(side));
     let places = |inside| queue.capacity().map_or(usize::MAX, |all| all - inside);
     // As good as without a bound is good enough for who looks.
     let close = |[items, free]: [usize; 2], inside| {
@@ -55,7 +55,7 @@ fn a_glance_sees_what_is_there() {
 /// Looks at the queue that wakes it, and pops from it.
 struct Meddler<Q>(Q);
 
-impl<Q: Queue<u32> + 'static> Wake for Meddler<Q> {
+impl<Q: Queue<Item = u32> + 'static> Wake for Meddler<Q> {
     fn wake(self: Arc<Self>) {
         assert!(self.0.len() < 40);
         self.0.try_pop().unwrap();
@@ -63,7 +63,7 @@ impl<Q: Queue<u32> + 'static> Wake for Meddler<Q> {
 }
 
 /// Wakers act on the queue, whichever of its parts a pop took from.
-fn wakes_without_a_lock<Q: Queue<u32> + Clone + 'static>(queue: Q) {
+fn wakes_without_a_lock<Q: Queue<Item = u32> + Clone + 'static>(queue: Q) {
     let (done, is_done) = mpsc::channel();
     std::thread::spawn(move || {
         let waker = Waker::from(Arc::new(Meddler(queue.clone())));

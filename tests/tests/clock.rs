@@ -33,7 +33,7 @@ fn asks<R>(act: impl FnOnce() -> R) -> (R, usize) {
     (result, ASKED.get() - before)
 }
 
-fn one_try<Q: Queue<u32>>(kind: &str, queue: &Q) {
+fn one_try<Q: Queue<Item = u32>>(kind: &str, queue: &Q) {
     let zero = Duration::ZERO;
     let ((), asked) = asks(|| {
         for round in 0..100 {
@@ -77,7 +77,7 @@ fn one_try_asks_no_clock() {
 #[test]
 fn nor_does_a_deadline_at_once() {
     use queue_core::sync::Deadline;
-    fn try_it<Q: Queue<u32>>(kind: &str, queue: &Q) {
+    fn try_it<Q: Queue<Item = u32>>(kind: &str, queue: &Q) {
         let ((), asked) = asks(|| {
             let at_once = || Deadline::after(Duration::ZERO);
             assert_eq!(queue.pop_until(at_once()), Err(PopTimeoutError::Timeout));

@@ -9,7 +9,7 @@
 use queue_async::AsyncQueue;
 use queue_core::contract::Storm;
 use queue_core::contract::history::Violation;
-use queue_core::{Bound, Create, Queue};
+use queue_core::{Capacity, Queue, WithCapacity};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,7 @@ fn first_seed() -> u64 {
 /// Storms over queues of every size; `allowed` says what a kind openly does not promise.
 fn storms<Q>(kind: &str, allowed: impl Fn(&Violation) -> bool)
 where
-    Q: Queue<u64> + Create + Clone + 'static,
+    Q: Queue<Item = u64> + WithCapacity + Clone + 'static,
 {
     let calm = Storm {
         producers: 6,
@@ -65,7 +65,8 @@ where
             seed += 1;
             let storm = Storm { seed, ..storm };
             println!("{kind}, capacity {capacity:?}, {storm:?}");
-            let queue = Q::create(capacity.map_or(Bound::Unbounded, Bound::items));
+            let queue =
+                Q::try_with_capacity(capacity.map_or(Capacity::Unbounded, Capacity::bounded));
             let history = storm.record(&queue.expect("an in-process queue"));
             operations += history.len();
             let found = history.violations();

@@ -19,7 +19,7 @@ impl Wake for Panics {
 }
 
 /// For one kind, that makes queues of four places: for each verb one.
-fn loses_nothing<Q: Queue<u32>>(make: impl Fn() -> Q) {
+fn loses_nothing<Q: Queue<Item = u32>>(make: impl Fn() -> Q) {
     let batch = |queue: &Q, into: &mut Vec<u32>| {
         let _ = queue.try_pop_many(into, 3);
     };

@@ -5,7 +5,7 @@ use super::link::{Half, Link, Result, Rx, Tx, Way, number, words};
 use super::{Entry, entry};
 use crate::cell::Shape;
 use crate::subject::Role::Ours;
-use queue_core::{Bound, Create, Queue};
+use queue_core::{Capacity, WithCapacity, Queue};
 use queue_process::codec::Raw;
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ pub fn entries() -> Vec<Entry> {
 pub struct Kind<Q>(PhantomData<Q>);
 
 /// What the bench must know of a kind besides what the family's traits say.
-pub trait Named: Queue<Self::Item> + Create + Handover + 'static {
+pub trait Named: Queue<Item = Self::Item> + WithCapacity + Handover + 'static {
     /// Its name in the tables.
     const NAME: &'static str;
     /// What goes through it.
@@ -102,7 +102,7 @@ impl<Q: Named> Link for Kind<Q> {
     }
 
     fn host(way: &Way) -> Result<Q> {
-        Q::create(Bound::items(way.capacity())).map_err(words)
+        Q::try_with_capacity(Capacity::bounded(way.capacity())).map_err(words)
     }
 
     fn hand(host: &mut Q, way: &Way, _: Half, worker: &mut Command) -> Result<()> {

@@ -6,10 +6,10 @@ use crate::cell::Shape;
 use crate::family::kinds;
 use crate::item::Item;
 use crate::subject::{Role, Subject};
-use queue_core::{Bound, Consumer, Create, Producer, Queue};
+use queue_core::{Capacity, Consumer, WithCapacity, Producer, Queue};
 use std::collections::VecDeque;
 
-impl<T: Item, Q: Queue<T> + 'static> Tx<T> for Producer<T, Q> {
+impl<T: Item, Q: Queue<Item = T> + 'static> Tx<T> for Producer<Q> {
     #[inline]
     fn send(&mut self, item: T) {
         assert!(self.push(item).is_ok(), "the queue is closed");
@@ -20,7 +20,7 @@ impl<T: Item, Q: Queue<T> + 'static> Tx<T> for Producer<T, Q> {
     }
 }
 
-impl<T: Item, Q: Queue<T> + 'static> Rx<T> for Consumer<T, Q> {
+impl<T: Item, Q: Queue<Item = T> + 'static> Rx<T> for Consumer<Q> {
     #[inline]
     fn recv(&mut self) -> Option<T> {
         self.pop().ok()

@@ -33,7 +33,7 @@ impl Dice {
 /// chosen at random, and note what they do.
 ///
 /// ```
-/// # fn check<Q: queue_core::Queue<u64> + Clone + 'static>(queue: &Q) {
+/// # fn check<Q: queue_core::Queue<Item = u64> + Clone + 'static>(queue: &Q) {
 /// use queue_core::contract::Storm;
 /// let storm = Storm { seed: 7, cancel: true, ..Storm::PLAIN };
 /// let history = storm.record(queue);
@@ -79,7 +79,7 @@ impl Storm {
     ///
     /// # Panics
     /// If it hangs, or a verb answers what it never may.
-    pub fn record<T: Item, Q: Queue<T> + Clone + 'static>(self, queue: &Q) -> History {
+    pub fn record<T: Item, Q: Queue<Item = T> + Clone + 'static>(self, queue: &Q) -> History {
         let queue = queue.clone();
         run(format!("{self:?}"), move |crew| self.rage(crew, &queue))
     }
@@ -88,7 +88,7 @@ impl Storm {
     pub(super) fn rage<T, Q>(self, crew: &Crew, queue: &Q) -> History
     where
         T: Item,
-        Q: Queue<T> + Clone + 'static,
+        Q: Queue<Item = T> + Clone + 'static,
     {
         let epoch = Instant::now();
         let producers: Vec<Worker<Recorder>> = (0..self.producers)
@@ -120,7 +120,7 @@ impl Storm {
     }
 
     /// Closes, and waits for the consumers to drain.
-    fn finish<T: Item, Q: Queue<T>>(
+    fn finish<T: Item, Q: Queue<Item = T>>(
         self,
         queue: &Q,
         consumers: Vec<Worker<Recorder>>,
@@ -144,7 +144,12 @@ impl Storm {
         }
     }
 
-    fn produce<T: Item, Q: Queue<T>>(self, queue: &Q, id: u64, mut notes: Recorder) -> Recorder {
+    fn produce<T: Item, Q: Queue<Item = T>>(
+        self,
+        queue: &Q,
+        id: u64,
+        mut notes: Recorder,
+    ) -> Recorder {
         let mut dice = Dice::new(self.seed.wrapping_add(id));
         let verbs: Vec<Push> = Push::all()
             .filter(|verb| !matches!(verb, Push::Many | Push::ManyFuture | Push::TryMany))
@@ -196,7 +201,12 @@ impl Storm {
         notes
     }
 
-    fn consume<T: Item, Q: Queue<T>>(self, queue: &Q, id: u64, mut notes: Recorder) -> Recorder {
+    fn consume<T: Item, Q: Queue<Item = T>>(
+        self,
+        queue: &Q,
+        id: u64,
+        mut notes: Recorder,
+    ) -> Recorder {
         let mut dice = Dice::new(self.seed.wrapping_add(500 + id));
         let verbs: Vec<Pop> = Pop::all()
             .filter(|verb| !matches!(verb, Pop::Many | Pop::ManyFuture | Pop::TryMany))
@@ -262,7 +272,7 @@ impl Storm {
 ///
 /// Each item of a batch has its own moment between the beginning and the end of the
 /// call, so each is noted as an operation of its own.
-fn push_batch<T: Item, Q: Queue<T>>(
+fn push_batch<T: Item, Q: Queue<Item = T>>(
     queue: &Q,
     mut batch: VecDeque<T>,
     verb: u64,
@@ -303,7 +313,7 @@ fn push_batch<T: Item, Q: Queue<T>>(
 }
 
 /// Pops a batch: what came, and whether the queue was found drained.
-fn pop_batch<T: Item, Q: Queue<T>>(
+fn pop_batch<T: Item, Q: Queue<Item = T>>(
     queue: &Q,
     max: usize,
     verb: u64,

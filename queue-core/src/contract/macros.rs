@@ -77,7 +77,7 @@ macro_rules! contract {
         impl $crate::contract::Subject for $subject {
             type Item = $item;
             type Queue = $($kind)::+<$item>;
-            fn create(bound: $crate::Bound) -> ::std::result::Result<Self::Queue, $crate::Failure> {
+            fn create(bound: $crate::Capacity) -> ::std::result::Result<Self::Queue, $crate::Failure> {
                 $crate::contract! { @create bound [$($create)?] }
             }
             $(
@@ -92,9 +92,9 @@ macro_rules! contract {
             )?
         }
     };
-    (@create $bound:ident []) => { <Self::Queue as $crate::Create>::create($bound) };
+    (@create $bound:ident []) => { <Self::Queue as $crate::WithCapacity>::try_with_capacity($bound) };
     (@create $bound:ident [$create:expr]) => {{
-        let create: fn($crate::Bound) -> ::std::result::Result<Self::Queue, $crate::Failure> = $create;
+        let create: fn($crate::Capacity) -> ::std::result::Result<Self::Queue, $crate::Failure> = $create;
         create($bound)
     }};
 

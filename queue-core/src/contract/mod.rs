@@ -24,7 +24,7 @@
 //!
 //! # For the author of a queue
 //!
-//! Implement [`Queue`](crate::Queue) and [`Create`](crate::Create), make the queue
+//! Implement [`Queue`](crate::Queue) and [`WithCapacity`](crate::WithCapacity), make the queue
 //! `Clone`, add `queue-core` with the feature `contract` to the `dev-dependencies`, and
 //! write in `tests/contract.rs`:
 //!
@@ -50,7 +50,7 @@
 //!     kind: MyQueue;
 //!     // The one item type to try, where the kind does not carry any type at all.
 //!     items: Vec<u8>;
-//!     // How a queue is made, where it is not by `Create`.
+//!     // How a queue is made, where it is not by `WithCapacity`.
 //!     create: |bound| my_queue::Builder::new().bound(bound).build();
 //!     // An item that is refused as `Failed`, if there is one: tried in C8.
 //!     refused: vec![0; 100_000_000];

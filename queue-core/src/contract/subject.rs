@@ -1,7 +1,7 @@
 //! [`Subject`]: how the suite gets a queue to try.
 
 use super::Item;
-use crate::{Bound, Create, Failure, Queue};
+use crate::{Capacity, Failure, Queue, WithCapacity};
 use std::marker::PhantomData;
 
 /// A kind of queue with one type of item, on which clauses can be tried.
@@ -12,13 +12,13 @@ pub trait Subject: 'static {
     /// What goes through the queue.
     type Item: Item;
     /// The queue. Its clones are the same queue.
-    type Queue: Queue<Self::Item> + Clone + 'static;
+    type Queue: Queue<Item = Self::Item> + Clone + 'static;
 
     /// A new, empty queue.
     ///
     /// # Errors
     /// Where the kind cannot make one; every clause fails with it.
-    fn create(bound: Bound) -> Result<Self::Queue, Failure>;
+    fn create(bound: Capacity) -> Result<Self::Queue, Failure>;
 
     /// An item that this kind refuses as `Failed`, if there is one (C8).
     fn refused() -> Option<Self::Item> {
@@ -36,9 +36,9 @@ pub trait Subject: 'static {
 ///
 /// ```
 /// use queue_core::contract::{Of, c1_fifo, c7_close};
-/// use queue_core::{Create, Queue};
+/// use queue_core::{WithCapacity, Queue};
 /// /// Some clauses alone, for a test that runs often.
-/// fn brief<Q: Queue<u64> + Create + Clone + 'static>() {
+/// fn brief<Q: Queue<Item = u64> + WithCapacity + Clone + 'static>() {
 ///     c1_fifo::<Of<u64, Q>>();
 ///     c7_close::<Of<u64, Q>>();
 /// }
@@ -49,24 +49,25 @@ pub struct Of<T, Q>(PhantomData<fn() -> (T, Q)>);
 impl<T, Q> Subject for Of<T, Q>
 where
     T: Item,
-    Q: Queue<T> + Create + Clone + 'static,
+    Q: Queue<Item = T> + WithCapacity + Clone + 'static,
 {
     type Item = T;
     type Queue = Q;
 
-    fn create(bound: Bound) -> Result<Q, Failure> {
-        Q::create(bound)
+    fn create(bound: Capacity) -> Result<Q, Failure> {
+        Q::try_with_capacity(bound)
     }
 }
 
 /// A queue of `S` with room for `n`.
 pub(super) fn bounded<S: Subject>(n: usize) -> S::Queue {
-    S::create(Bound::items(n)).unwrap_or_else(|failure| panic!("no queue of {n}: {failure:#}"))
+    S::create(Capacity::bounded(n)).unwrap_or_else(|failure| panic!("no queue of {n}: {failure:#}"))
 }
 
 /// A queue of `S` without a bound.
 pub(super) fn unbounded<S: Subject>() -> S::Queue {
-    S::create(Bound::Unbounded).unwrap_or_else(|failure| panic!("no unbounded queue: {failure:#}"))
+    S::create(Capacity::Unbounded)
+        .unwrap_or_else(|failure| panic!("no unbounded queue: {failure:#}"))
 }
 
 /// A queue of `S` that holds items 0 to `n`, and no more.

@@ -72,7 +72,11 @@ verbs! {
 
 impl Push {
     /// Pushes `item`, and gives it back with the reason where that failed.
-    pub(super) fn run<T: Send, Q: Queue<T>>(self, queue: &Q, item: T) -> Result<(), (T, Refusal)> {
+    pub(super) fn run<T: Send, Q: Queue<Item = T>>(
+        self,
+        queue: &Q,
+        item: T,
+    ) -> Result<(), (T, Refusal)> {
         match self {
             Self::Try => queue.try_push(item).map_err(|error| match error {
                 TryPushError::Full(item) => (item, Refusal::NotNow),
@@ -84,8 +88,8 @@ impl Push {
             Self::Timeout => timed(queue.push_timeout(item, LONG)),
             Self::Deadline => timed(queue.push_deadline(item, Instant::now() + LONG)),
             Self::Forever => timed(queue.push_timeout(item, Duration::MAX)),
-            Self::Plain => untimed(queue.push(item)),
-            Self::Future => untimed(block_on(queue.push_async(item))),
+            Self::Plain => without_timeout(queue.push(item)),
+            Self::Future => without_timeout(block_on(queue.push_async(item))),
             Self::TryMany => one(item, |items| match queue.try_push_many(items) {
                 Ok(count) => {
                     assert_eq!(count, 1, "try_push_many of one item counts {count}");
@@ -109,7 +113,7 @@ fn timed<T>(result: Result<(), PushTimeoutError<T>>) -> Result<(), (T, Refusal)>
     })
 }
 
-fn untimed<T>(result: Result<(), PushError<T>>) -> Result<(), (T, Refusal)> {
+fn without_timeout<T>(result: Result<(), PushError<T>>) -> Result<(), (T, Refusal)> {
     result.map_err(|error| match error {
         PushError::Closed(item) => (item, Refusal::Closed),
         PushError::Failed(item, failure) => (item, Refusal::Failed(failure)),
@@ -117,7 +121,7 @@ fn untimed<T>(result: Result<(), PushError<T>>) -> Result<(), (T, Refusal)> {
 }
 
 fn many(result: Result<(), PushError<()>>) -> Result<(), Refusal> {
-    untimed(result).map_err(|((), refusal)| refusal)
+    without_timeout(result).map_err(|((), refusal)| refusal)
 }
 
 /// A batch of one.
@@ -142,7 +146,7 @@ fn one<T>(
 
 impl Pop {
     /// Pops one item.
-    pub(super) fn run<T: Send, Q: Queue<T>>(self, queue: &Q) -> Result<T, Refusal> {
+    pub(super) fn run<T: Send, Q: Queue<Item = T>>(self, queue: &Q) -> Result<T, Refusal> {
         match self {
             Self::Try => tried(queue.try_pop()),
             Self::Zero => clocked(queue.pop_timeout(Duration::ZERO)),

@@ -26,22 +26,18 @@ impl<L: Listen> Wait<L> {
     /// passed. Every try comes before a look at the clock.
     #[cold]
     #[inline(never)]
-    fn again<'a, T, Q>(&mut self, queue: &'a Q, side: Side, deadline: Deadline) -> bool
+    fn again<'a, Q>(&mut self, queue: &'a Q, side: Side, deadline: Deadline) -> bool
     where
-        T: Send,
-        Q: Queue<T, Listener<'a> = L> + ?Sized,
+        Q: Queue<Listener<'a> = L> + ?Sized,
     {
         *self = match mem::replace(self, Self::Late) {
             Self::Looked if deadline.has_passed() => return false,
             Self::Tried | Self::Looked => {
                 let enough = spin::burst(queue.capacity());
-                if spin::until_some(deadline, enough, || queue.glance(side)) {
+                if spin::until_some(deadline, enough, || queue.ready_hint(side)) {
                     Self::Looked
                 } else {
-                    Self::Listening(match side {
-                        Side::Producers => queue.listen_places(),
-                        Side::Consumers => queue.listen_items(),
-                    })
+                    Self::Listening(queue.listen(side))
                 }
             }
             Self::Listening(listener) => {
@@ -59,7 +55,7 @@ impl<L: Listen> Wait<L> {
 
 /// Pushes `item` once there is a place.
 #[inline]
-pub(crate) fn push_until<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) fn push_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     mut item: T,
     deadline: Deadline,
@@ -84,7 +80,7 @@ pub(crate) fn push_until<T: Send, Q: Queue<T> + ?Sized>(
 
 /// Pops an item once there is one.
 #[inline]
-pub(crate) fn pop_until<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) fn pop_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     deadline: Deadline,
 ) -> Result<T, PopTimeoutError> {
@@ -92,7 +88,7 @@ pub(crate) fn pop_until<T: Send, Q: Queue<T> + ?Sized>(
 }
 
 /// Pushes all of `items`, waiting for places.
-pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) fn push_many<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
@@ -111,7 +107,7 @@ pub(crate) fn push_many<T: Send, Q: Queue<T> + ?Sized>(
 }
 
 /// Waits for one item, takes up to `max`.
-pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) fn pop_many_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     into: &mut Vec<T>,
     max: usize,
@@ -124,7 +120,7 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<T> + ?Sized>(
 }
 
 #[inline]
-fn until_popped<T: Send, Q: Queue<T> + ?Sized, R>(
+fn until_popped<T: Send, Q: Queue<Item = T> + ?Sized, R>(
     queue: &Q,
     deadline: Deadline,
     mut attempt: impl FnMut() -> Result<R, TryPopError>,

@@ -5,13 +5,13 @@
 //! anyway.
 
 use crate::coop;
-use crate::{PopError, PushError, Queue, TryPopError, TryPushError};
+use crate::{PopError, PushError, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) async fn push_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     item: T,
 ) -> Result<(), PushError<T>> {
@@ -28,13 +28,15 @@ pub(crate) async fn push_async<T: Send, Q: Queue<T> + ?Sized>(
             }
         };
         match listener.take() {
-            None => listener = Some(queue.listen_places()),
+            None => listener = Some(queue.listen(Side::Producers)),
             Some(listener) => listener.await,
         }
     }
 }
 
-pub(crate) async fn pop_async<T: Send, Q: Queue<T> + ?Sized>(queue: &Q) -> Result<T, PopError> {
+pub(crate) async fn pop_async<T: Send, Q: Queue<Item = T> + ?Sized>(
+    queue: &Q,
+) -> Result<T, PopError> {
     coop::proceed().await;
     let mut listener = None;
     loop {
@@ -45,14 +47,14 @@ pub(crate) async fn pop_async<T: Send, Q: Queue<T> + ?Sized>(queue: &Q) -> Resul
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
         }
         match listener.take() {
-            None => listener = Some(queue.listen_items()),
+            None => listener = Some(queue.listen(Side::Consumers)),
             Some(listener) => listener.await,
         }
     }
 }
 
 /// [`pop_async`], for who keeps the listener from poll to poll.
-pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) fn poll_pop<'a, T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &'a Q,
     listener: &mut Option<Q::Listener<'a>>,
     cx: &mut Context<'_>,
@@ -71,7 +73,7 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
         }
         match listener {
             // Try once more before waiting.
-            None => *listener = Some(queue.listen_items()),
+            None => *listener = Some(queue.listen(Side::Consumers)),
             Some(listening) => {
                 ready!(Pin::new(listening).poll(cx));
                 *listener = None;
@@ -82,7 +84,7 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<T> + ?Sized>(
     Poll::Ready(popped)
 }
 
-pub(crate) async fn push_many_async<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) async fn push_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
@@ -101,14 +103,14 @@ pub(crate) async fn push_many_async<T: Send, Q: Queue<T> + ?Sized>(
             Err(TryPushError::Failed((), failure)) => return Err(PushError::Failed((), failure)),
         }
         match listener.take() {
-            None => listener = Some(queue.listen_places()),
+            None => listener = Some(queue.listen(Side::Producers)),
             Some(listener) => listener.await,
         }
     }
     Ok(())
 }
 
-pub(crate) async fn pop_many_async<T: Send, Q: Queue<T> + ?Sized>(
+pub(crate) async fn pop_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     into: &mut Vec<T>,
     max: usize,
@@ -129,7 +131,7 @@ pub(crate) async fn pop_many_async<T: Send, Q: Queue<T> + ?Sized>(
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
         }
         match listener.take() {
-            None => listener = Some(queue.listen_items()),
+            None => listener = Some(queue.listen(Side::Consumers)),
             Some(listener) => listener.await,
         }
     }

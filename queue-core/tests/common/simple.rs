@@ -7,8 +7,8 @@ use super::{Broken, Fault, Sound, Waiter};
 use queue_core::event::{Event, Listen};
 use queue_core::sync::Deadline;
 use queue_core::{
-    Bound, Create, Ends, Failure, FailureKind, PopError, PopTimeoutError, PushError,
-    PushTimeoutError, Queue, Side, TryPopError, TryPushError,
+    Capacity, EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError,
+    PushTimeoutError, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -54,7 +54,7 @@ struct Shared<T: Sample, F: Broken> {
     /// How many items were announced.
     told: AtomicUsize,
     places: Event,
-    ends: Ends,
+    ends: EndpointCounts,
     pushing: AtomicUsize,
     fault: PhantomData<fn() -> F>,
 }
@@ -73,7 +73,7 @@ impl<T: Sample, F: Broken> Drop for Shared<T, F> {
 pub(crate) struct Simple<T: Sample, F: Broken = Sound> {
     shared: Arc<Shared<T, F>>,
     capacity: Option<usize>,
-    own_ends: Ends,
+    own_ends: EndpointCounts,
 }
 
 impl<T: Sample, F: Broken> Clone for Simple<T, F> {
@@ -81,13 +81,13 @@ impl<T: Sample, F: Broken> Clone for Simple<T, F> {
         Self {
             shared: self.shared.clone(),
             capacity: self.capacity,
-            own_ends: Ends::new(),
+            own_ends: EndpointCounts::new(),
         }
     }
 }
 
-impl<T: Sample, F: Broken> Create for Simple<T, F> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
+impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         let state = State {
             inside: VecDeque::new(),
             closed: false,
@@ -102,14 +102,14 @@ impl<T: Sample, F: Broken> Create for Simple<T, F> {
             task_was_last: AtomicBool::new(false),
             told: AtomicUsize::new(0),
             places: Event::new(),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
             pushing: AtomicUsize::new(0),
             fault: PhantomData,
         };
         Ok(Self {
             shared: Arc::new(shared),
             capacity: bound.capacity(),
-            own_ends: Ends::new(),
+            own_ends: EndpointCounts::new(),
         })
     }
 }

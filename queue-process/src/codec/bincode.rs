@@ -23,8 +23,8 @@ use std::error::Error;
 /// most 256 times the bytes that are there.
 ///
 /// ```
-/// use queue_process::{Bincode, Bound, Create, IpcQueue, Queue};
-/// let queue = IpcQueue::<(u8, String), Bincode>::create(Bound::items(4))?;
+/// use queue_process::{Bincode, Capacity, WithCapacity, IpcQueue, Queue};
+/// let queue = IpcQueue::<(u8, String), Bincode>::try_with_capacity(Capacity::bounded(4))?;
 /// queue.push((1, "one".into()))?;
 /// assert_eq!(queue.pop()?.1, "one");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

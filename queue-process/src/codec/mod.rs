@@ -75,7 +75,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// changes whenever the type does also keeps old programs and new ones apart.
     ///
     /// ```
-    /// use queue_process::{Create, Bound, Codec, Failure, IpcQueue, Postcard, Queue};
+    /// use queue_process::{WithCapacity, Capacity, Codec, Failure, IpcQueue, Postcard, Queue};
     ///
     /// #[derive(serde::Serialize, serde::Deserialize)]
     /// struct Job(u32);
@@ -95,7 +95,7 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///     }
     /// }
     ///
-    /// let jobs = IpcQueue::<Job, Jobs>::create(Bound::items(4))?;
+    /// let jobs = IpcQueue::<Job, Jobs>::try_with_capacity(Capacity::bounded(4))?;
     /// jobs.push(Job(7))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -9,7 +9,7 @@ use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
+use queue_core::{Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -215,7 +215,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     let empty = |queue: &Queued| assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
     empty(&queue);
     assert_eq!(last(), "Pop { max: 1, watch: None }");
-    let waiting = [(); 2].map(|()| queue.listen_items());
+    let waiting = [(); 2].map(|()| queue.listen(Side::Consumers));
     empty(&queue);
     assert_eq!(last(), "Pop { max: 1, watch: Some(0) }");
     Call::Came(Side::Consumers, 1).send(&caller).unwrap();
@@ -235,14 +235,14 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
         }
     }
     assert!(!second.wait(Deadline::after(Duration::from_millis(20))));
-    let all = [queue.listen_places(), queue.listen_items()];
+    let all = [queue.listen(Side::Producers), queue.listen(Side::Consumers)];
     Call::End.send(&caller).unwrap();
     assert!(all.into_iter().all(|waiting| waiting.wait(soon())));
-    assert_eq!(queue.glance(Side::Consumers), 0);
-    let gone = queue.listen_items();
+    assert_eq!(queue.ready_hint(Side::Consumers), 0);
+    let gone = queue.listen(Side::Consumers);
     drop(caller);
     assert!(gone.wait(soon()));
-    assert_eq!(queue.glance(Side::Consumers), usize::MAX);
+    assert_eq!(queue.ready_hint(Side::Consumers), usize::MAX);
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
 }
 

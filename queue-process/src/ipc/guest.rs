@@ -7,7 +7,7 @@ use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
 use queue_core::event::Event;
-use queue_core::{Ends, Failure, FailureKind, Side};
+use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::{fmt, thread};
@@ -43,7 +43,7 @@ pub(super) struct Guest {
     ears: Arc<Ears>,
     capacity: Option<usize>,
     role: Role,
-    ends: Ends,
+    ends: EndpointCounts,
     pub(super) owed: Owed,
 }
 
@@ -174,7 +174,7 @@ impl Guest {
             ears: Arc::default(),
             capacity,
             role,
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
             owed: Owed::default(),
         });
         // The thread must not keep the line open: the host is to notice when the last
@@ -200,7 +200,7 @@ impl Guest {
         self.role
     }
 
-    pub(super) fn ends(&self) -> &Ends {
+    pub(super) fn ends(&self) -> &EndpointCounts {
         &self.ends
     }
 
@@ -277,7 +277,7 @@ impl Guest {
         asked.unwrap_or(false)
     }
 
-    pub(super) fn retire(&self, side: Side) {
+    pub(super) fn on_last_endpoint(&self, side: Side) {
         // A host that is gone knows already.
         let _ = self.converse(|line| Ok(line.ask(&Request::Retire(Role::of(side)))?));
     }

@@ -5,7 +5,7 @@ use crate::foreign::calmly;
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
 use queue_core::sync::Lock;
-use queue_core::{Bound, Side};
+use queue_core::{Capacity, Side};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Why the queue took or gave nothing.
@@ -77,7 +77,7 @@ impl Calls {
 
 impl Hosted {
     /// An empty, open queue where the host's process is present on both sides.
-    pub(super) fn new(bound: Bound) -> Self {
+    pub(super) fn new(bound: Capacity) -> Self {
         Self {
             state: Lock::new(State {
                 items: VecDeque::new(),
@@ -124,7 +124,7 @@ impl Hosted {
 
     /// How many items, or places, those of `side` would find now; `usize::MAX` at the
     /// end. Items that are lent are no more to be had, and their places not yet.
-    pub(super) fn glance(&self, side: Side) -> usize {
+    pub(super) fn ready_hint(&self, side: Side) -> usize {
         let state = self.state.lock();
         match side {
             Side::Producers if state.closed => usize::MAX,

@@ -9,7 +9,7 @@ use crate::codec::Codec;
 use crate::foreign::guarded;
 use crate::handover::variable;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
-use queue_core::{Bound, Consumer, Failure, FailureKind, Producer, Queue, Side};
+use queue_core::{Capacity, Consumer, Failure, FailureKind, Kind, Producer, Side};
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 use std::sync::mpsc;
@@ -123,7 +123,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Errors
     /// Always `Unsupported`.
-    pub fn create_named(name: &str, bound: Bound) -> Result<Self, Failure> {
+    pub fn create_named(name: &str, bound: Capacity) -> Result<Self, Failure> {
         let _ = bound;
         Err(nameless(name))
     }
@@ -140,7 +140,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Errors
     /// As [`from_parent`](Self::from_parent), and `Denied` if it is the consuming half.
-    pub fn producer_from_parent(name: &str) -> Result<Producer<T, Self>, Failure> {
+    pub fn producer_from_parent(name: &str) -> Result<Producer<Self>, Failure> {
         Self::half_from_parent(name, Side::Producers).map(Producer::new)
     }
 
@@ -148,7 +148,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     ///
     /// # Errors
     /// As [`from_parent`](Self::from_parent), and `Denied` if it is the producing half.
-    pub fn consumer_from_parent(name: &str) -> Result<Consumer<T, Self>, Failure> {
+    pub fn consumer_from_parent(name: &str) -> Result<Consumer<Self>, Failure> {
         Self::half_from_parent(name, Side::Consumers).map(Consumer::new)
     }
 
@@ -157,8 +157,8 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let queue = Self::from_parent(name)?;
         let half = queue.half(side)?;
         match side {
-            Side::Producers => queue.retire(Side::Consumers),
-            Side::Consumers => queue.retire(Side::Producers),
+            Side::Producers => queue.on_last_endpoint(Side::Consumers),
+            Side::Consumers => queue.on_last_endpoint(Side::Producers),
         }
         Ok(half)
     }
@@ -174,7 +174,7 @@ impl<T: Send, C: Codec<T>> Handover for IpcQueue<T, C> {
     }
 }
 
-impl<T: Send, C: Codec<T>> Handover for Producer<T, IpcQueue<T, C>> {
+impl<T: Send, C: Codec<T>> Handover for Producer<IpcQueue<T, C>> {
     fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
         let half = self.queue().half(Side::Producers)?;
         half.share_with(command, name)
@@ -185,7 +185,7 @@ impl<T: Send, C: Codec<T>> Handover for Producer<T, IpcQueue<T, C>> {
     }
 }
 
-impl<T: Send, C: Codec<T>> Handover for Consumer<T, IpcQueue<T, C>> {
+impl<T: Send, C: Codec<T>> Handover for Consumer<IpcQueue<T, C>> {
     fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
         let half = self.queue().half(Side::Consumers)?;
         half.share_with(command, name)

@@ -20,7 +20,7 @@ use crate::types::Types;
 use guest::Guest;
 use hosted::Hosted;
 use queue_core::sync::Lock;
-use queue_core::{Bound, Create, Ends, Failure, FailureKind, Side};
+use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
 use service::{Names, open_line};
 use std::fmt;
 use std::marker::PhantomData;
@@ -121,7 +121,7 @@ enum Place {
 /// This process hosts the queue, and is present as long as it has handles.
 struct Host {
     hosted: Arc<Hosted>,
-    ends: Ends,
+    ends: EndpointCounts,
     owed: Owed,
     /// The sides on which this process still stands.
     present: Lock<[bool; 2]>,
@@ -130,7 +130,7 @@ struct Host {
 }
 
 impl Host {
-    fn retire(&self, side: Side) {
+    fn on_last_endpoint(&self, side: Side) {
         let present = std::mem::take(&mut self.present.lock()[side as usize]);
         if present {
             self.hosted.leave(side);
@@ -144,13 +144,13 @@ impl Drop for Host {
             // A forked child's copy: the queue is its parent's.
             return;
         }
-        self.retire(Side::Producers);
-        self.retire(Side::Consumers);
+        self.on_last_endpoint(Side::Producers);
+        self.on_last_endpoint(Side::Consumers);
     }
 }
 
 /// Hosted by this process, with the codec [`Postcard`]; of another codec is what
-/// [`Create`] makes.
+/// [`WithCapacity`] makes.
 impl<T: Send> IpcQueue<T>
 where
     Postcard: Codec<T>,
@@ -234,12 +234,12 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 }
 
-impl<T: Send, C: Codec<T>> Create for IpcQueue<T, C> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
+impl<T: Send, C: Codec<T>> WithCapacity for IpcQueue<T, C> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self {
             place: Place::Here(Arc::new(Host {
                 hosted: Arc::new(Hosted::new(bound)),
-                ends: Ends::new(),
+                ends: EndpointCounts::new(),
                 owed: Owed::default(),
                 present: Lock::new([true; 2]),
                 generation: generation(),

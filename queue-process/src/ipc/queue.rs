@@ -9,7 +9,9 @@ use crate::foreign::calmly;
 use crate::owed::{Due, Owed};
 use crate::per_process::PerProcess;
 use queue_core::event::{Event, Listener};
-use queue_core::{Ends, Failure, FailureKind, Queue, Side, TryPopError, TryPushError};
+use queue_core::{
+    EndpointCounts, Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError,
+};
 use std::collections::VecDeque;
 use std::{iter, thread};
 
@@ -17,12 +19,47 @@ use std::{iter, thread};
 /// fewer places.
 const BATCH_ITEMS: usize = 256;
 
-impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
+impl<T: Send, C: Codec<T>> Kind for IpcQueue<T, C> {
+    type Item = T;
     type Listener<'a>
         = Listener<'a>
     where
         Self: 'a;
 
+    fn endpoints(&self) -> &EndpointCounts {
+        match &self.place {
+            Place::Here(host) => &host.ends,
+            Place::Elsewhere(guest) => guest.ends(),
+        }
+    }
+
+    /// In a guest looking costs as much as trying, so it does not spin.
+    fn ready_hint(&self, side: Side) -> usize {
+        match self.reach() {
+            Ok(_) if side == Side::Consumers && self.owed().is_some() => usize::MAX,
+            Ok(Place::Here(host)) => host.hosted.ready_hint(side),
+            Ok(Place::Elsewhere(guest)) if !guest.is_gone() => 0,
+            Ok(Place::Elsewhere(_)) | Err(_) => usize::MAX,
+        }
+    }
+
+    fn on_last_endpoint(&self, side: Side) {
+        match self.reach() {
+            Ok(Place::Here(host)) => host.on_last_endpoint(side),
+            Ok(Place::Elsewhere(guest)) => guest.on_last_endpoint(side),
+            Err(_) => {}
+        }
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.listen(Side::Consumers),
+            Side::Producers => self.listen(Side::Producers),
+        }
+    }
+}
+
+impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         let refused = match self.reach() {
             // Before it is serialized: who waits for a place tries again and again.
@@ -92,21 +129,6 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         }
     }
 
-    fn listen_items(&self) -> Listener<'_> {
-        self.listen(Side::Consumers)
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.listen(Side::Producers)
-    }
-
-    fn ends(&self) -> &Ends {
-        match &self.place {
-            Place::Here(host) => &host.ends,
-            Place::Elsewhere(guest) => guest.ends(),
-        }
-    }
-
     fn len(&self) -> usize {
         let len = self.state().0.saturating_add(self.owed().len());
         len.min(self.capacity().unwrap_or(usize::MAX))
@@ -121,16 +143,6 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
 
     fn is_closed(&self) -> bool {
         self.state().1
-    }
-
-    /// In a guest looking costs as much as trying, so it does not spin.
-    fn glance(&self, side: Side) -> usize {
-        match self.reach() {
-            Ok(_) if side == Side::Consumers && self.owed().is_some() => usize::MAX,
-            Ok(Place::Here(host)) => host.hosted.glance(side),
-            Ok(Place::Elsewhere(guest)) if !guest.is_gone() => 0,
-            Ok(Place::Elsewhere(_)) | Err(_) => usize::MAX,
-        }
     }
 
     fn close(&self) -> bool {
@@ -163,14 +175,6 @@ impl<T: Send, C: Codec<T>> Queue<T> for IpcQueue<T, C> {
         }
         self.owed().decode_all::<T, C>(left)
     }
-
-    fn retire(&self, side: Side) {
-        match self.reach() {
-            Ok(Place::Here(host)) => host.retire(side),
-            Ok(Place::Elsewhere(guest)) => guest.retire(side),
-            Err(_) => {}
-        }
-    }
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
@@ -195,7 +199,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let room = match &self.place {
             Place::Here(host) => match host.hosted.refuses() {
                 Some(refusal) => return Err(refusal.into()),
-                None => host.hosted.glance(Side::Producers),
+                None => host.hosted.ready_hint(Side::Producers),
             },
             Place::Elsewhere(guest) => guest.capacity().unwrap_or(usize::MAX),
         };

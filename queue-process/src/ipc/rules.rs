@@ -5,14 +5,14 @@ use super::wire::{BATCH_BYTES, Role};
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{Bound, Side};
+use queue_core::{Capacity, Side};
 use std::time::Duration;
 
 const WAIT: Result<usize, Refusal> = Err(Refusal::Wait);
 const CLOSED: Result<usize, Refusal> = Err(Refusal::Closed);
 
 fn hosted(capacity: usize) -> Hosted {
-    Hosted::new(Bound::items(capacity))
+    Hosted::new(Capacity::bounded(capacity))
 }
 
 /// Pushes so many items: how many went in.
@@ -86,7 +86,7 @@ fn what_is_lent_keeps_its_place_until_it_has_arrived() {
     let guest = Who::Guest(number, None);
     assert_eq!(push(&queue, Who::Host, 3), Ok(3));
     assert_eq!(pop(&queue, guest, 2), Ok(2));
-    let both = || [Side::Producers, Side::Consumers].map(|side| queue.glance(side));
+    let both = || [Side::Producers, Side::Consumers].map(|side| queue.ready_hint(side));
     assert_eq!((queue.state().0, both()), (3, [0, 1]));
     assert_eq!(push(&queue, Who::Host, 1), WAIT);
     queue.settle(1);
@@ -100,8 +100,8 @@ fn what_is_lent_keeps_its_place_until_it_has_arrived() {
     assert_eq!((queue.state().0, both()), (1, [usize::MAX, 1]));
     assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
     assert_eq!(both(), [usize::MAX, usize::MAX]);
-    let unbounded = Hosted::new(Bound::Unbounded);
-    assert_eq!(unbounded.glance(Side::Producers), usize::MAX);
+    let unbounded = Hosted::new(Capacity::Unbounded);
+    assert_eq!(unbounded.ready_hint(Side::Producers), usize::MAX);
 }
 
 #[test]

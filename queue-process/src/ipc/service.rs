@@ -144,7 +144,7 @@ impl Service {
                 first: self.hosted.close(),
             },
             Request::Retire(role) => {
-                role.sides().for_each(|side| self.retire(side));
+                role.sides().for_each(|side| self.on_last_endpoint(side));
                 Reply::Done
             }
             Request::Share(role) => match self.share(role) {
@@ -168,7 +168,7 @@ impl Service {
         Ok(Reply::Done)
     }
 
-    fn retire(&mut self, side: Side) {
+    fn on_last_endpoint(&mut self, side: Side) {
         if std::mem::take(&mut self.present[side as usize]) {
             self.hosted.leave(side);
         }
@@ -186,8 +186,8 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.take_back();
         self.hosted.dismiss(self.guest);
-        self.retire(Side::Producers);
-        self.retire(Side::Consumers);
+        self.on_last_endpoint(Side::Producers);
+        self.on_last_endpoint(Side::Consumers);
     }
 }
 
@@ -195,7 +195,7 @@ impl Drop for Service {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use queue_core::Bound;
+    use queue_core::Capacity;
     use queue_core::event::Listen;
     use queue_core::sync::Deadline;
     use std::time::{Duration, Instant};
@@ -206,7 +206,7 @@ mod tests {
     };
 
     fn host(capacity: usize) -> Arc<Hosted> {
-        Arc::new(Hosted::new(Bound::items(capacity)))
+        Arc::new(Hosted::new(Capacity::bounded(capacity)))
     }
 
     fn push(hosted: &Hosted, item: u8) -> Result<usize, Refusal> {
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(drain(&hosted), [2, 3]);
         assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
         drop(ticket);
-        soon(|| hosted.glance(Side::Consumers) > 0);
+        soon(|| hosted.ready_hint(Side::Consumers) > 0);
         assert_eq!(drain(&hosted), [0, 1]);
         assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
     }

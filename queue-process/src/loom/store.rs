@@ -10,7 +10,7 @@ use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::ring::storage::Ring;
 use crate::sys::modelled::OwnedFd;
-use queue_core::{Bound, Failure};
+use queue_core::{Capacity, Failure};
 use std::sync::Arc;
 
 /// What a world's storage is made of.
@@ -42,7 +42,7 @@ impl Store {
                 pipe: kernel.clone(),
                 file: kernel.clone(),
                 limits: Limits {
-                    bound: Bound::items(simulation.capacity as usize),
+                    bound: Capacity::bounded(simulation.capacity as usize),
                     item: LARGE as u32,
                     memory: 1 << 20,
                 },

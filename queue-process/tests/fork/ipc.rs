@@ -2,7 +2,8 @@
 
 use crate::tools::*;
 use crate::{Role, program};
-use queue_process::{FailureKind, IpcQueue, Queue, Side, TryPopError};
+use queue_core::Side;
+use queue_process::{FailureKind, IpcQueue, Queue, TryPopError};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -15,7 +15,7 @@ mod tools;
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod run {
-    use queue_core::{Create, Queue};
+    use queue_core::{Queue, WithCapacity};
     use queue_process::{Consumer, Handover, PipeQueue, Producer, ShmQueue};
     use std::os::unix::process::CommandExt;
     use std::process::{Command, ExitCode};
@@ -27,17 +27,17 @@ mod run {
 
     /// A queue of numbers, of either kind.
     pub(crate) trait Jobs:
-        Queue<u64> + Create + Handover + Clone + std::fmt::Debug + 'static
+        Queue<Item = u64> + WithCapacity + Handover + Clone + std::fmt::Debug + 'static
     {
         const KIND: &'static str;
         fn of(n: usize) -> Self;
         fn named(name: &str) -> Result<Self, queue_process::Failure>;
         fn open(name: &str) -> Result<Self, queue_process::Failure>;
         /// What the parent shared of each half.
-        fn producer(name: &str) -> Producer<u64, Self>;
-        fn consumer(name: &str) -> Consumer<u64, Self>;
-        fn share_producer(half: &Producer<u64, Self>, with: &mut Command, name: &str);
-        fn share_consumer(half: &Consumer<u64, Self>, with: &mut Command, name: &str);
+        fn producer_named(name: &str) -> Producer<Self>;
+        fn consumer_named(name: &str) -> Consumer<Self>;
+        fn share_producer(half: &Producer<Self>, with: &mut Command, name: &str);
+        fn share_consumer(half: &Consumer<Self>, with: &mut Command, name: &str);
     }
 
     macro_rules! jobs {
@@ -48,21 +48,21 @@ mod run {
                     Self::bounded(n)
                 }
                 fn named(name: &str) -> Result<Self, queue_process::Failure> {
-                    Self::create_named(name, queue_process::Bound::items(4))
+                    Self::create_named(name, queue_process::Capacity::bounded(4))
                 }
                 fn open(name: &str) -> Result<Self, queue_process::Failure> {
                     Self::open_named(name)
                 }
-                fn producer(name: &str) -> Producer<u64, Self> {
+                fn producer_named(name: &str) -> Producer<Self> {
                     Self::producer_from_parent(name).unwrap()
                 }
-                fn consumer(name: &str) -> Consumer<u64, Self> {
+                fn consumer_named(name: &str) -> Consumer<Self> {
                     Self::consumer_from_parent(name).unwrap()
                 }
-                fn share_producer(half: &Producer<u64, Self>, with: &mut Command, name: &str) {
+                fn share_producer(half: &Producer<Self>, with: &mut Command, name: &str) {
                     half.share_with(with, name).unwrap();
                 }
-                fn share_consumer(half: &Consumer<u64, Self>, with: &mut Command, name: &str) {
+                fn share_consumer(half: &Consumer<Self>, with: &mut Command, name: &str) {
                     half.share_with(with, name).unwrap();
                 }
             }

@@ -157,8 +157,8 @@ fn a_killed_parent_leaves_its_locks<Q: Jobs>() {
 
 /// A program that takes its queue, and forks; its parent ends, and it goes on.
 fn daemon<Q: Jobs>() {
-    let jobs = Q::consumer("JOBS");
-    let results = Q::producer("RESULTS");
+    let jobs = Q::consumer_named("JOBS");
+    let results = Q::producer_named("RESULTS");
     for _ in 0..2 {
         let Some(child) = fork() else { continue };
         std::mem::forget(child);

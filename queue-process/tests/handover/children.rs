@@ -47,7 +47,7 @@ fn a_child_gets_two_whole_queues() {
 }
 
 fn double_halves() {
-    let jobs = Consumer::<u64, Jobs>::from_parent("JOBS").unwrap();
+    let jobs = Consumer::<Jobs>::from_parent("JOBS").unwrap();
     let results = Jobs::producer_from_parent("RESULTS").unwrap();
     jobs.iter().for_each(|job| results.push(job * 2).unwrap());
 }

@@ -2,7 +2,7 @@
 
 use super::{Jobs, Kind, child, name};
 use crate::tools::*;
-use queue_process::{Bound, FailureKind, Queue};
+use queue_process::{Capacity, FailureKind, Queue};
 use std::env;
 use std::process::Child;
 
@@ -23,9 +23,9 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     let name = &name("named");
     let missing = Jobs::open_named(name).unwrap_err();
     assert_eq!(missing.kind(), FailureKind::PeerGone);
-    let jobs = Jobs::create_named(name, Bound::items(4)).unwrap();
+    let jobs = Jobs::create_named(name, Capacity::bounded(4)).unwrap();
     assert_eq!(jobs.capacity(), Some(4));
-    let twice = Jobs::create_named(name, Bound::items(4)).unwrap_err();
+    let twice = Jobs::create_named(name, Capacity::bounded(4)).unwrap_err();
     assert_eq!(twice.kind(), FailureKind::Denied);
     succeeded(child("open").env("NAME", name).spawn().unwrap());
     assert_eq!(jobs.pop(), Ok(11));
@@ -43,11 +43,11 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     );
     opened.push(1).unwrap();
     assert_eq!(opened.pop(), Ok(1), "the queue lives on");
-    Jobs::create_named(name, Bound::Unbounded).unwrap();
+    Jobs::create_named(name, Capacity::Unbounded).unwrap();
 }
 
 fn creator() {
-    let jobs = Jobs::create_named(&env::var("NAME").unwrap(), Bound::items(4));
+    let jobs = Jobs::create_named(&env::var("NAME").unwrap(), Capacity::bounded(4));
     let _jobs = jobs.unwrap();
     Jobs::from_parent("READY").unwrap().push(1).unwrap();
     loop {
@@ -78,7 +78,7 @@ fn a_killed_creator_leaves_no_name() {
         FailureKind::PeerGone
     );
     jobs.push(2).unwrap();
-    Jobs::create_named(name, Bound::Unbounded).unwrap();
+    Jobs::create_named(name, Capacity::Unbounded).unwrap();
 }
 
 fn foreigner() {
@@ -109,7 +109,7 @@ fn another_user_gets_nothing_and_deceives_nobody() {
     }
 
     // The other user's process connects to root's queue.
-    let jobs = Jobs::create_named(name, Bound::items(1)).unwrap();
+    let jobs = Jobs::create_named(name, Capacity::bounded(1)).unwrap();
     let address = format!("queue-process/0/{name}");
     let address = SocketAddr::from_abstract_name(address).unwrap();
     let connected = std::thread::spawn(move || {

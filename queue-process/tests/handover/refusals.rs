@@ -3,7 +3,7 @@
 
 use super::{Jobs, Kind, child, name};
 use crate::tools::*;
-use queue_process::{Bound, FailureKind, Queue};
+use queue_process::{Capacity, FailureKind, Queue};
 use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
@@ -105,7 +105,7 @@ fn exhausted() {
             .unwrap_err());
         io(jobs.half(queue_core::Side::Producers).unwrap_err());
         io(
-            Jobs::create_named(&env::var("NAME").unwrap(), Bound::items(1))
+            Jobs::create_named(&env::var("NAME").unwrap(), Capacity::bounded(1))
                 .unwrap_err(),
         );
         // What is there works on.
@@ -116,7 +116,7 @@ fn exhausted() {
     files.truncate(files.len() - 16);
     for _ in 0..10 {
         let name = &env::var("NAME").unwrap();
-        let _named = Jobs::create_named(name, Bound::items(1)).unwrap();
+        let _named = Jobs::create_named(name, Capacity::bounded(1)).unwrap();
         files.extend(all_left());
         io(Jobs::open_named(name).unwrap_err());
         // With one left, who asks or who is asked has too few: the one fails, the other

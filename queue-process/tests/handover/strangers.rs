@@ -4,7 +4,7 @@
 use super::names::creator_of;
 use super::{Jobs, child, name};
 use crate::tools::*;
-use queue_process::{Bound, Failure, FailureKind};
+use queue_process::{Capacity, Failure, FailureKind};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{
@@ -62,7 +62,7 @@ fn in_time<R: Send + 'static>(ask: impl FnOnce() -> R + Send + 'static) -> R {
 /// stands in a message.
 fn all_give_up(name: &str, in_message: &str, kind: FailureKind) -> [Failure; 2] {
     let (ours, message) = (name.to_owned(), postcard::to_stdvec(in_message).unwrap());
-    let created = in_time(move || Jobs::create_named(&ours, Bound::items(1)).unwrap_err());
+    let created = in_time(move || Jobs::create_named(&ours, Capacity::bounded(1)).unwrap_err());
     assert_eq!(created.kind(), FailureKind::Denied, "{created:#}");
     let fetched = thread::spawn(move || {
         in_time(move || postcard::from_bytes::<Jobs>(&message).map(drop).unwrap_err())
@@ -122,7 +122,7 @@ fn a_stopped_creator_is_not_waited_for() {
     let begun = Instant::now();
     let opened = Jobs::open_named(name).unwrap_err();
     let took = begun.elapsed();
-    let taken = Jobs::create_named(name, Bound::items(1)).unwrap_err();
+    let taken = Jobs::create_named(name, Capacity::bounded(1)).unwrap_err();
     kill(&mut child);
     assert_eq!(opened.kind(), FailureKind::PeerGone, "{opened:#}");
     assert!(took < LONG, "{took:?}");
@@ -172,7 +172,7 @@ fn another_users_queue_is_denied() {
         return; // Only root can be two users.
     }
     let name = &name("other user");
-    let jobs = Jobs::create_named(name, Bound::items(1)).unwrap();
+    let jobs = Jobs::create_named(name, Capacity::bounded(1)).unwrap();
     let opened = thread::scope(|scope| {
         let other = scope.spawn(|| {
             // This thread alone, for the length of its life.

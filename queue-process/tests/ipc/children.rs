@@ -61,9 +61,9 @@ fn produce_half() {
     let denied = queue.half(Side::Consumers).unwrap_err();
     assert_eq!(denied.kind(), FailureKind::Denied);
     queue.push(7).unwrap();
-    let producer = Producer::<u64, Numbers>::from_parent("HALF").unwrap();
+    let producer = Producer::<Numbers>::from_parent("HALF").unwrap();
     producer.push(8).unwrap();
-    let denied = Consumer::<u64, Numbers>::from_parent("OTHER").unwrap_err();
+    let denied = Consumer::<Numbers>::from_parent("OTHER").unwrap_err();
     assert_eq!(denied.kind(), FailureKind::Denied);
 }
 
@@ -99,7 +99,7 @@ fn another_type_or_a_second_time_is_refused() {
     let queue = Numbers::unbounded();
     succeeds(start("wrong_type", &[("Q", &queue)]));
     for failure in [
-        Numbers::create_named("name", Bound::Unbounded).unwrap_err(),
+        Numbers::create_named("name", Capacity::Unbounded).unwrap_err(),
         Numbers::open_named("name").unwrap_err(),
     ] {
         assert_eq!(failure.kind(), FailureKind::Unsupported);

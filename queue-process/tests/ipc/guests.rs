@@ -1,7 +1,7 @@
 //! Guests in the host's own process: their messages take the same way.
 
 use super::*;
-use queue_process::{Bound, Create};
+use queue_process::{Capacity, WithCapacity};
 
 #[test]
 fn guests_of_guests_share_one_queue() {
@@ -40,7 +40,9 @@ fn batches_keep_order_and_leave_the_rest() {
 
 #[test]
 fn large_items_pass() {
-    let queue = IpcQueue::<Vec<u8>, queue_process::codec::Raw>::create(Bound::items(2)).unwrap();
+    let queue =
+        IpcQueue::<Vec<u8>, queue_process::codec::Raw>::try_with_capacity(Capacity::bounded(2))
+            .unwrap();
     let (sender, receiver) = ipc::channel().unwrap();
     sender.send(queue.clone()).unwrap();
     let guest: IpcQueue<Vec<u8>, queue_process::codec::Raw> = receiver.recv().unwrap();

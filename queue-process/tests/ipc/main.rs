@@ -8,9 +8,10 @@ mod deaths;
 mod guests;
 
 use ipc_channel::ipc;
+use queue_core::Side;
 use queue_process::{
-    Bound, Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer,
-    PushError, Queue, Side, TryPopError, TryPushError,
+    Capacity, Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer,
+    PushError, Queue, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::pin::pin;

@@ -63,7 +63,7 @@ impl Gate {
 }
 
 impl Pass<'_> {
-    /// Ends the push: whether the gate was closed meanwhile.
+    /// EndpointCounts the push: whether the gate was closed meanwhile.
     #[inline]
     pub(super) fn leave(self) -> bool {
         // Release: pairs with the Acquire in `is_over`.

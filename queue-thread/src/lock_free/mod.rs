@@ -14,7 +14,9 @@ use chain::Chain;
 use owner::Owner;
 use queue_core::event::{Event, Listener};
 use queue_core::sync::CachePadded;
-use queue_core::{Bound, Create, Ends, Failure, Queue, Side, TryPopError, TryPushError};
+use queue_core::{
+    Capacity, EndpointCounts, Failure, Kind, Queue, Side, TryPopError, TryPushError, WithCapacity,
+};
 use ring::Ring;
 use std::fmt;
 
@@ -87,7 +89,7 @@ struct Shared<T> {
     storage: Storage<T>,
     items: CachePadded<Event>,
     places: CachePadded<Event>,
-    ends: Ends,
+    ends: EndpointCounts,
 }
 
 #[allow(clippy::large_enum_variant)] // There is one for each queue, and it is not moved.
@@ -112,17 +114,17 @@ impl<T> LockFreeQueue<T> {
     queue_core::constructors!();
 }
 
-impl<T> Create for LockFreeQueue<T> {
+impl<T> WithCapacity for LockFreeQueue<T> {
     /// The places of a bounded one are all allocated now: `TooLarge` if there is no memory for them.
-    fn create(bound: Bound) -> Result<Self, Failure> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self(Owner::new(Shared {
             storage: match bound {
-                Bound::Items(n) => Bounded(Ring::new(n.get())?),
-                Bound::Unbounded => Unbounded(Chain::new()),
+                Capacity::Bounded(n) => Bounded(Ring::new(n.get())?),
+                Capacity::Unbounded => Unbounded(Chain::new()),
             },
             items: CachePadded(Event::new()),
             places: CachePadded(Event::new()),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
         })))
     }
 }
@@ -143,12 +145,40 @@ impl<T> fmt::Debug for LockFreeQueue<T> {
     }
 }
 
-impl<T: Send> Queue<T> for LockFreeQueue<T> {
+impl<T: Send> Kind for LockFreeQueue<T> {
+    type Item = T;
     type Listener<'a>
         = Listener<'a>
     where
         Self: 'a;
 
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.0.ends
+    }
+
+    #[inline]
+    fn ready_hint(&self, side: Side) -> usize {
+        let storage = &self.0.storage;
+        if storage.is_closed() {
+            return usize::MAX;
+        }
+        match (storage, side) {
+            (Bounded(ring), Side::Consumers) => ring.about(),
+            (Bounded(ring), Side::Producers) => ring.capacity() - ring.about(),
+            (Unbounded(chain), Side::Consumers) => chain.len(),
+            (Unbounded(_), Side::Producers) => usize::MAX,
+        }
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.0.items.listen(),
+            Side::Producers => self.0.places.listen(),
+        }
+    }
+}
+
+impl<T: Send> Queue for LockFreeQueue<T> {
     #[inline]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         let shared: &Shared<T> = &self.0;
@@ -213,32 +243,6 @@ impl<T: Send> Queue<T> for LockFreeQueue<T> {
             shared.pass_on();
         }
         Ok(most)
-    }
-
-    fn listen_items(&self) -> Listener<'_> {
-        self.0.items.listen()
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.0.places.listen()
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.0.ends
-    }
-
-    #[inline]
-    fn glance(&self, side: Side) -> usize {
-        let storage = &self.0.storage;
-        if storage.is_closed() {
-            return usize::MAX;
-        }
-        match (storage, side) {
-            (Bounded(ring), Side::Consumers) => ring.about(),
-            (Bounded(ring), Side::Producers) => ring.capacity() - ring.about(),
-            (Unbounded(chain), Side::Consumers) => chain.len(),
-            (Unbounded(_), Side::Producers) => usize::MAX,
-        }
     }
 
     fn len(&self) -> usize {

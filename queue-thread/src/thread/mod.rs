@@ -4,7 +4,9 @@ mod store;
 
 use queue_core::event::Listener;
 use queue_core::sync::Arc;
-use queue_core::{Bound, Create, Ends, Failure, Queue, Side, TryPopError, TryPushError};
+use queue_core::{
+    Capacity, EndpointCounts, Failure, Kind, Queue, Side, TryPopError, TryPushError, WithCapacity,
+};
 use std::collections::VecDeque;
 use std::fmt;
 use store::Store;
@@ -41,14 +43,14 @@ pub struct ThreadQueue<T>(Arc<Store<T>>);
 impl<T> ThreadQueue<T> {
     queue_core::constructors!();
 
-    fn new(bound: Bound) -> Self {
+    fn new(bound: Capacity) -> Self {
         Self(Arc::new(Store::new(bound.capacity())))
     }
 }
 
-impl<T> Create for ThreadQueue<T> {
+impl<T> WithCapacity for ThreadQueue<T> {
     /// Never fails.
-    fn create(bound: Bound) -> Result<Self, Failure> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self::new(bound))
     }
 }
@@ -69,12 +71,28 @@ impl<T> fmt::Debug for ThreadQueue<T> {
     }
 }
 
-impl<T: Send> Queue<T> for ThreadQueue<T> {
+impl<T: Send> Kind for ThreadQueue<T> {
+    type Item = T;
     type Listener<'a>
         = Listener<'a>
     where
         Self: 'a;
 
+    #[inline]
+    fn ready_hint(&self, side: Side) -> usize {
+        self.0.ready_hint(side)
+    }
+
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.0.ends
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        self.0.listen(side)
+    }
+}
+
+impl<T: Send> Queue for ThreadQueue<T> {
     #[inline]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         self.0.try_push(item)
@@ -91,23 +109,6 @@ impl<T: Send> Queue<T> for ThreadQueue<T> {
 
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         self.0.try_pop_many(into, max)
-    }
-
-    fn listen_items(&self) -> Listener<'_> {
-        self.0.listen_items()
-    }
-
-    fn listen_places(&self) -> Listener<'_> {
-        self.0.listen_places()
-    }
-
-    #[inline]
-    fn glance(&self, side: Side) -> usize {
-        self.0.glance(side)
-    }
-
-    fn ends(&self) -> &Ends {
-        &self.0.ends
     }
 
     fn len(&self) -> usize {

@@ -22,7 +22,7 @@
 use queue_core::event::{Event, Listener};
 use queue_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use queue_core::sync::{CachePadded, Lock};
-use queue_core::{Ends, Side, TryPopError, TryPushError};
+use queue_core::{EndpointCounts, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::mem;
 
@@ -67,7 +67,7 @@ pub(super) struct Store<T> {
     capacity: Option<usize>,
     /// The capacity, or a number that is never reached.
     limit: usize,
-    pub(super) ends: Ends,
+    pub(super) ends: EndpointCounts,
 }
 
 /// How many to wake once the lock is given back, if there are so many.
@@ -90,7 +90,7 @@ impl<T> Store<T> {
             closed: AtomicBool::new(false),
             capacity,
             limit: capacity.unwrap_or(usize::MAX),
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
         }
     }
 
@@ -260,16 +260,17 @@ impl<T> Store<T> {
         }
     }
 
-    pub(super) fn listen_items(&self) -> Listener<'_> {
-        // Who tries again finds nothing only under the tail lock, where producers look
-        // for listeners: they see this one, or it sees their item.
-        self.items.listen()
-    }
-
-    pub(super) fn listen_places(&self) -> Listener<'_> {
-        // As above for consumers at the inbox. Those at the outbox look under this lock.
-        let _head = self.head.lock.lock();
-        self.places.listen()
+    pub(super) fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            // Who tries again finds nothing only under the tail lock, where producers look
+            // for listeners: they see this one, or it sees their item.
+            Side::Consumers => self.items.listen(),
+            // As above for consumers at the inbox. Those at the outbox look under this lock.
+            Side::Producers => {
+                let _head = self.head.lock.lock();
+                self.places.listen()
+            }
+        }
     }
 
     pub(super) fn close(&self) -> bool {
@@ -288,7 +289,7 @@ impl<T> Store<T> {
 
     /// What a waiter looks at, without a lock.
     #[inline]
-    pub(super) fn glance(&self, side: Side) -> usize {
+    pub(super) fn ready_hint(&self, side: Side) -> usize {
         if self.closed.load(Ordering::Relaxed) {
             return usize::MAX;
         }

@@ -51,14 +51,14 @@ pub(crate) fn mentioned(node: &impl ToTokens) -> BTreeSet<String> {
 
 /// The names that a `let` of this statement binds.
 pub(crate) fn bound(stmt: &Stmt) -> BTreeSet<String> {
-    struct Bound(BTreeSet<String>);
-    impl<'ast> Visit<'ast> for Bound {
+    struct Capacity(BTreeSet<String>);
+    impl<'ast> Visit<'ast> for Capacity {
         fn visit_pat_ident(&mut self, pat: &'ast syn::PatIdent) {
             self.0.insert(pat.ident.to_string());
             visit::visit_pat_ident(self, pat);
         }
     }
-    let mut bound = Bound(BTreeSet::new());
+    let mut bound = Capacity(BTreeSet::new());
     if let Stmt::Local(local) = stmt {
         bound.visit_pat(&local.pat);
     }

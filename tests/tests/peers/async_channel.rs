@@ -6,8 +6,8 @@ use async_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use queue_core::event::Listener;
 use queue_core::sync::Deadline;
 use queue_core::{
-    Bound, Create, Ends, Failure, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue,
-    TryPopError, TryPushError,
+    Capacity, EndpointCounts, Failure, Kind, PopError, PopTimeoutError, PushError,
+    PushTimeoutError, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ impl<T> Clone for AsyncChannel<T> {
     }
 }
 
-impl<T> Create for AsyncChannel<T> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
+impl<T> WithCapacity for AsyncChannel<T> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         let (sender, receiver) = match bound.capacity() {
             Some(n) => async_channel::bounded(n),
             None => async_channel::unbounded(),
@@ -41,30 +41,25 @@ impl<T> Create for AsyncChannel<T> {
     }
 }
 
-impl<T: Send> Queue<T> for AsyncChannel<T> {
+impl<T: Send> Kind for AsyncChannel<T> {
+    type Item = T;
     type Listener<'a>
         = Listener<'a>
     where
         Self: 'a;
-
-    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        self.sender.try_send(item).map_err(|error| match error {
-            TrySendError::Full(item) => TryPushError::Full(item),
-            TrySendError::Closed(item) => TryPushError::Closed(item),
-        })?;
-        self.bells.items.notify();
-        Ok(())
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.bells.ends
     }
 
-    fn try_pop(&self) -> Result<T, TryPopError> {
-        let item = self.receiver.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => TryPopError::Empty,
-            TryRecvError::Closed => TryPopError::Closed,
-        })?;
-        self.bells.places.notify();
-        Ok(item)
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.bells.items.listen(),
+            Side::Producers => self.bells.places.listen(),
+        }
     }
+}
 
+impl<T: Send> Queue for AsyncChannel<T> {
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
         if deadline != Deadline::NEVER {
             return push_until(self, item, deadline);
@@ -87,6 +82,24 @@ impl<T: Send> Queue<T> for AsyncChannel<T> {
         Ok(item)
     }
 
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        self.sender.try_send(item).map_err(|error| match error {
+            TrySendError::Full(item) => TryPushError::Full(item),
+            TrySendError::Closed(item) => TryPushError::Closed(item),
+        })?;
+        self.bells.items.notify();
+        Ok(())
+    }
+
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        let item = self.receiver.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => TryPopError::Empty,
+            TryRecvError::Closed => TryPopError::Closed,
+        })?;
+        self.bells.places.notify();
+        Ok(item)
+    }
+
     async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
         let sent = self.sender.send(item).await;
         sent.map_err(|error| PushError::Closed(error.0))?;
@@ -98,16 +111,6 @@ impl<T: Send> Queue<T> for AsyncChannel<T> {
         let item = self.receiver.recv().await.map_err(|_| PopError::Closed)?;
         self.bells.places.notify();
         Ok(item)
-    }
-
-    fn listen_items(&self) -> Listener<'_> {
-        self.bells.items.listen()
-    }
-    fn listen_places(&self) -> Listener<'_> {
-        self.bells.places.listen()
-    }
-    fn ends(&self) -> &Ends {
-        &self.bells.ends
     }
     fn len(&self) -> usize {
         self.receiver.len()

@@ -12,8 +12,8 @@ use crossbeam_channel::{
 use queue_core::event::Listener;
 use queue_core::sync::Deadline;
 use queue_core::{
-    Bound, Create, Ends, Failure, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError,
-    TryPushError,
+    Capacity, EndpointCounts, Failure, Kind, PopTimeoutError, PushTimeoutError, Queue, Side,
+    TryPopError, TryPushError, WithCapacity,
 };
 use std::sync::{Arc, Mutex};
 
@@ -37,8 +37,8 @@ impl<T> Clone for Crossbeam<T> {
     }
 }
 
-impl<T> Create for Crossbeam<T> {
-    fn create(bound: Bound) -> Result<Self, Failure> {
+impl<T> WithCapacity for Crossbeam<T> {
+    fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         let (sender, receiver) = match bound.capacity() {
             Some(n) => crossbeam_channel::bounded(n),
             None => crossbeam_channel::unbounded(),
@@ -65,34 +65,38 @@ impl<T> Crossbeam<T> {
     }
 }
 
-impl<T: Send> Queue<T> for Crossbeam<T> {
+impl<T: Send> Kind for Crossbeam<T> {
+    type Item = T;
     type Listener<'a>
         = Listener<'a>
     where
         Self: 'a;
-
-    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        let Some(sender) = self.sender() else {
-            return Err(TryPushError::Closed(item));
-        };
-        sender.try_send(item).map_err(|error| match error {
-            TrySendError::Full(item) => TryPushError::Full(item),
-            TrySendError::Disconnected(item) => TryPushError::Closed(item),
-        })?;
-        self.bells.items.notify();
-        Ok(())
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.bells.ends
     }
 
-    fn try_pop(&self) -> Result<T, TryPopError> {
-        let receiver = self.receiver().ok_or(TryPopError::Closed)?;
-        let item = receiver.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => TryPopError::Empty,
-            TryRecvError::Disconnected => TryPopError::Closed,
-        })?;
-        self.bells.places.notify();
-        Ok(item)
+    /// Without consumers the channel ends by its own means.
+    fn on_last_endpoint(&self, side: Side) {
+        if side == Side::Consumers {
+            drop(
+                self.receiver
+                    .lock()
+                    .expect("no panic under the lock")
+                    .take(),
+            );
+        }
+        self.close();
     }
 
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.bells.items.listen(),
+            Side::Producers => self.bells.places.listen(),
+        }
+    }
+}
+
+impl<T: Send> Queue for Crossbeam<T> {
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
         let Some(sender) = self.sender() else {
             return Err(PushTimeoutError::Closed(item));
@@ -143,14 +147,26 @@ impl<T: Send> Queue<T> for Crossbeam<T> {
         Ok(item)
     }
 
-    fn listen_items(&self) -> Listener<'_> {
-        self.bells.items.listen()
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let Some(sender) = self.sender() else {
+            return Err(TryPushError::Closed(item));
+        };
+        sender.try_send(item).map_err(|error| match error {
+            TrySendError::Full(item) => TryPushError::Full(item),
+            TrySendError::Disconnected(item) => TryPushError::Closed(item),
+        })?;
+        self.bells.items.notify();
+        Ok(())
     }
-    fn listen_places(&self) -> Listener<'_> {
-        self.bells.places.listen()
-    }
-    fn ends(&self) -> &Ends {
-        &self.bells.ends
+
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        let receiver = self.receiver().ok_or(TryPopError::Closed)?;
+        let item = receiver.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => TryPopError::Empty,
+            TryRecvError::Disconnected => TryPopError::Closed,
+        })?;
+        self.bells.places.notify();
+        Ok(item)
     }
     fn len(&self) -> usize {
         self.receiver().map_or(0, |receiver| receiver.len())
@@ -171,18 +187,5 @@ impl<T: Send> Queue<T> for Crossbeam<T> {
         self.bells.items.notify_all();
         self.bells.places.notify_all();
         first
-    }
-
-    /// Without consumers the channel ends by its own means.
-    fn retire(&self, side: Side) {
-        if side == Side::Consumers {
-            drop(
-                self.receiver
-                    .lock()
-                    .expect("no panic under the lock")
-                    .take(),
-            );
-        }
-        self.close();
     }
 }

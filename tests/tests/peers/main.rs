@@ -25,7 +25,7 @@ use self::async_channel::AsyncChannel;
 use self::crossbeam::Crossbeam;
 use queue_core::contract::Storm;
 use queue_core::contract::history::Violation;
-use queue_core::{Bound, Create, Queue};
+use queue_core::{Capacity, Queue, WithCapacity};
 
 queue_core::contract! {
     mod crossbeam_channel;
@@ -43,7 +43,7 @@ queue_core::contract! {
 
 /// Storms, judged as those of the family are, and what is found printed: which answers
 /// are no moment's truth.
-fn storms<Q: Queue<u64> + Create + Clone + 'static>(peer: &str) {
+fn storms<Q: Queue<Item = u64> + WithCapacity + Clone + 'static>(peer: &str) {
     let mut found: Vec<Violation> = Vec::new();
     for seed in 0..40 {
         let storm = Storm {
@@ -53,7 +53,8 @@ fn storms<Q: Queue<u64> + Create + Clone + 'static>(peer: &str) {
             cancel: true,
             ..Storm::PLAIN
         };
-        let queue = Q::create(Bound::items(1 + seed as usize % 4)).expect("in process");
+        let queue =
+            Q::try_with_capacity(Capacity::bounded(1 + seed as usize % 4)).expect("in process");
         found.extend(storm.record(&queue).violations());
     }
     println!(

@@ -3,24 +3,26 @@
 
 use queue_core::event::{Event, Listen};
 use queue_core::sync::Deadline;
-use queue_core::{Ends, PopTimeoutError, PushTimeoutError, Queue, TryPopError, TryPushError};
+use queue_core::{
+    EndpointCounts, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
+};
 
 /// What every wrapper carries beside its channel.
 #[derive(Debug, Default)]
 pub(crate) struct Bells {
     pub(crate) items: Event,
     pub(crate) places: Event,
-    pub(crate) ends: Ends,
+    pub(crate) ends: EndpointCounts,
 }
 
-pub(crate) fn push_until<T: Send, Q: Queue<T>>(
+pub(crate) fn push_until<T: Send, Q: Queue<Item = T>>(
     queue: &Q,
     mut item: T,
     deadline: Deadline,
 ) -> Result<(), PushTimeoutError<T>> {
     let mut waited = true;
     loop {
-        let listener = queue.listen_places();
+        let listener = queue.listen(Side::Producers);
         item = match queue.try_push(item) {
             Ok(()) => return Ok(()),
             Err(TryPushError::Full(item)) if waited => item,
@@ -34,13 +36,13 @@ pub(crate) fn push_until<T: Send, Q: Queue<T>>(
     }
 }
 
-pub(crate) fn pop_until<T: Send, Q: Queue<T>>(
+pub(crate) fn pop_until<T: Send, Q: Queue<Item = T>>(
     queue: &Q,
     deadline: Deadline,
 ) -> Result<T, PopTimeoutError> {
     let mut waited = true;
     loop {
-        let listener = queue.listen_items();
+        let listener = queue.listen(Side::Consumers);
         match queue.try_pop() {
             Ok(item) => return Ok(item),
             Err(TryPopError::Empty) if waited => {}

@@ -3,7 +3,7 @@
 use ipc_channel::ipc;
 use queue_async::AsyncQueue;
 use queue_core::dynamic::DynQueue;
-use queue_core::{Bound, Create, Queue};
+use queue_core::{Capacity, Queue, WithCapacity};
 use queue_process::IpcQueue;
 #[cfg(target_os = "linux")]
 use queue_process::{PipeQueue, ShmQueue};
@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 /// What a handle of any kind is.
-pub(crate) trait Handle<T: Send>: Queue<T> + Clone + Debug + Unpin + 'static {}
+pub(crate) trait Handle<T: Send>: Queue<Item = T> + Clone + Debug + Unpin + 'static {}
 
-impl<T: Send, Q: Queue<T> + Clone + Debug + Unpin + 'static> Handle<T> for Q {}
+impl<T: Send, Q: Queue<Item = T> + Clone + Debug + Unpin + 'static> Handle<T> for Q {}
 
 /// An item that goes anywhere.
 pub(crate) trait Item: Serialize + DeserializeOwned + Send + 'static {}
@@ -26,23 +26,24 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Item for T {}
 pub(crate) trait Kind {
     type Of<T: Item>: Handle<T>;
 
-    fn create<T: Item>(bound: Bound) -> Self::Of<T>;
+    fn create<T: Item>(bound: Capacity) -> Self::Of<T>;
 
     fn bounded<T: Item>(n: usize) -> Self::Of<T> {
-        Self::create(Bound::items(n))
+        Self::create(Capacity::bounded(n))
     }
 
     fn unbounded<T: Item>() -> Self::Of<T> {
-        Self::create(Bound::Unbounded)
+        Self::create(Capacity::Unbounded)
     }
 }
 
 /// A kind whose items stay in the process, and so may be of any type.
 pub(crate) trait Local {
-    type Any<T: Send + 'static>: Handle<T> + Create;
+    type Any<T: Send + 'static>: Handle<T> + WithCapacity;
 
     fn any<T: Send + 'static>(capacity: Option<usize>) -> Self::Any<T> {
-        Create::create(capacity.map_or(Bound::Unbounded, Bound::items)).expect("a queue")
+        WithCapacity::try_with_capacity(capacity.map_or(Capacity::Unbounded, Capacity::bounded))
+            .expect("a queue")
     }
 }
 
@@ -54,10 +55,11 @@ macro_rules! kinds {
         impl Kind for $name {
             type Of<T: Item> = $queue<T>;
 
-            fn create<T: Item>(bound: Bound) -> $queue<T> {
-                Create::create(bound).expect("a queue")
+            fn create<T: Item>(bound: Capacity) -> $queue<T> {
+                WithCapacity::try_with_capacity(bound).expect("a queue")
             }
-        }
+
+}
     )*};
 }
 
@@ -79,9 +81,9 @@ pub(crate) enum Guest {}
 impl Kind for Guest {
     type Of<T: Item> = IpcQueue<T>;
 
-    fn create<T: Item>(bound: Bound) -> IpcQueue<T> {
+    fn create<T: Item>(bound: Capacity) -> IpcQueue<T> {
         let (sender, receiver) = ipc::channel().expect("a channel");
-        let host = IpcQueue::<T>::create(bound).expect("a queue");
+        let host = IpcQueue::<T>::try_with_capacity(bound).expect("a queue");
         sender.send(host).expect("the other end is there");
         receiver.recv().expect("what was sent")
     }
@@ -93,7 +95,7 @@ pub(crate) enum Boxed {}
 impl Kind for Boxed {
     type Of<T: Item> = DynQueue<T>;
 
-    fn create<T: Item>(bound: Bound) -> DynQueue<T> {
+    fn create<T: Item>(bound: Capacity) -> DynQueue<T> {
         DynQueue::new(Async::create::<T>(bound))
     }
 }

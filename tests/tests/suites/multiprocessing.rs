@@ -4,7 +4,7 @@
 //! The child is this very program, told by an environment variable what to do.
 
 use super::kinds::Handle;
-use queue_core::{Bound, Create, PopTimeoutError, TryPushError};
+use queue_core::{Capacity, PopTimeoutError, TryPushError, WithCapacity};
 use std::env;
 use std::process::{Command, Stdio, exit};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const ROLE: &str = "SUITES_ROLE";
 
 /// What a child needs of its kind: `share_with` and `from_parent` are the kind's own.
-trait Shared: Handle<u64> + Create {
+trait Shared: Handle<u64> + WithCapacity {
     fn share(&self, command: &mut Command);
     fn taken_up() -> Self;
 }
@@ -116,7 +116,7 @@ fn started<Q: Shared>(kind: &str, role: &str, queue: &Q) -> std::process::Child 
 /// What the parent pushed comes before what its child pushed after that, and both see one
 /// length and one bound.
 fn order_over_processes<Q: Shared>(kind: &str) {
-    let queue = Q::create(Bound::items(20)).unwrap();
+    let queue = Q::try_with_capacity(Capacity::bounded(20)).unwrap();
     (0..10).for_each(|n| queue.push(n).unwrap());
     let mut child = started(kind, "fill", &queue);
     assert!(child.wait().unwrap().success());
@@ -127,7 +127,7 @@ fn order_over_processes<Q: Shared>(kind: &str) {
 
 /// A push that returned has happened: there is no thread left that would have to do it.
 fn a_child_exits_at_once<Q: Shared>(kind: &str) {
-    let queue = Q::create(Bound::Unbounded).unwrap();
+    let queue = Q::try_with_capacity(Capacity::Unbounded).unwrap();
     let mut child = started(kind, "exit", &queue);
     assert!(child.wait().unwrap().success());
     assert_eq!(queue.len(), 1000);
@@ -136,7 +136,7 @@ fn a_child_exits_at_once<Q: Shared>(kind: &str) {
 
 /// A child empties a full queue, so that its parent's push goes on, and answers.
 fn a_child_takes_over<Q: Shared>(kind: &str) {
-    let queue = Q::create(Bound::items(4)).unwrap();
+    let queue = Q::try_with_capacity(Capacity::bounded(4)).unwrap();
     (0..4).for_each(|n| queue.push(n).unwrap());
     let mut child = started(kind, "take", &queue);
     queue.push(4).unwrap();

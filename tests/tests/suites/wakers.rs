@@ -5,7 +5,7 @@ use super::kinds::{Kind, Local, over};
 use super::polled::{Bell, PATIENCE, Polled};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{PopTimeoutError, Queue, TryPopError, TryPushError};
+use queue_core::{Kind as _, PopTimeoutError, Queue, Side, TryPopError, TryPushError};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,10 +145,10 @@ fn polled_then_waited_on<K: Kind>() {
     let waits = queue.clone();
     let (polled, is_polled) = mpsc::channel();
     let thread = thread::spawn(move || {
-        let listener = waits.listen_items();
+        let listener = waits.listen(Side::Consumers);
         assert_eq!(waits.try_pop(), Err(TryPopError::Empty));
         waits_as_both(listener, &polled);
-        let listener = waits.listen_places();
+        let listener = waits.listen(Side::Producers);
         assert_eq!(waits.try_push(2), Err(TryPushError::Full(2)));
         waits_as_both(listener, &polled);
     });

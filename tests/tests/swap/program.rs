@@ -4,9 +4,11 @@
 use super::Kind;
 use super::home::dynamic::DynQueue;
 use super::home::iter::{IntoIter, IntoResults, Iter, Results, TryIter, TryResults};
-use super::home::{Bound, Consumer, Create, Ends, Failure, FailureKind, Producer, Queue, Side};
+use super::home::{Capacity, Consumer, Failure, FailureKind, Producer, Queue, WithCapacity};
+use super::home::{IntoItemSink, IntoItemStream, IntoResultStream, ItemSink};
+use super::home::{ItemStream, ResultStream, TryPopError, TryPushError};
 use super::home::{PopError, PopTimeoutError, PushError, PushTimeoutError};
-use super::home::{ResultsStream, Stream, TryPopError, TryPushError};
+use futures::{SinkExt as _, StreamExt as _};
 use futures_core::Stream as _;
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -45,9 +47,9 @@ impl Transcript {
 /// A queue of `n` places: the one way to get one that every kind has.
 fn bounded<T: Send>(n: usize) -> Kind<T>
 where
-    Kind<T>: Queue<T> + Create,
+    Kind<T>: Queue<Item = T> + WithCapacity,
 {
-    Kind::create(Bound::items(n)).expect("a queue can be made")
+    Kind::try_with_capacity(Capacity::bounded(n)).expect("a queue can be made")
 }
 
 /// What the compiler knows of a handle, it knows of every kind's: what may be moved and
@@ -188,7 +190,7 @@ fn batches(seen: &mut Transcript) {
 }
 
 fn ends(seen: &mut Transcript) {
-    let (producer, consumer): (Producer<u64, Kind<u64>>, Consumer<u64, _>) = bounded(4).into_ends();
+    let (producer, consumer): (Producer<Kind<u64>>, Consumer<_>) = bounded(4).into_ends();
     let second = producer.clone();
     drop(producer);
     second.push(1).unwrap();
@@ -207,36 +209,73 @@ fn ends(seen: &mut Transcript) {
 fn named(seen: &mut Transcript) {
     let queue = bounded::<u64>(4);
     queue.push_many(&mut (1..=4).collect()).unwrap();
-    let mut stream: Stream<'_, u64, Kind<u64>> = caught(queue.stream());
+    let mut stream: ItemStream<'_, Kind<u64>> = caught(queue.stream());
     let first = Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
-    let mut what_is_there: TryIter<'_, u64, Kind<u64>> = queue.try_iter();
-    let mut until_the_end: Iter<'_, u64, Kind<u64>> = queue.iter();
+    let mut what_is_there: TryIter<'_, Kind<u64>> = queue.try_iter();
+    let mut until_the_end: Iter<'_, Kind<u64>> = queue.iter();
     let next = (what_is_there.next(), until_the_end.next());
     seen.see("taken one by one", (first, next));
     let (producer, consumer) = queue.clone().into_ends();
-    let ends: &Ends = queue.ends();
-    let count = (ends.count(Side::Producers), ends.count(Side::Consumers));
-    drop(producer);
-    let mut rest: IntoIter<u64, Kind<u64>> = consumer.into_iter();
+    let another = queue.producer();
+    let count = (queue.producer_count(), consumer.consumer_count());
+    seen.see(
+        "the same",
+        (producer.same_queue(&another), queue.same_queue(&bounded(4))),
+    );
+    drop((producer, another));
+    let mut rest: IntoIter<Kind<u64>> = consumer.into_iter();
     seen.see("halves, and the rest", (count, rest.next(), rest.next()));
     results(seen);
+    owned(seen);
+}
+
+/// What a task is given to keep.
+fn owned(seen: &mut Transcript) {
+    let queue = bounded::<u64>(2);
+    let (producer, consumer) = (queue.producer(), queue.consumer());
+    let mut batch = Vec::new();
+    let nothing = consumer.pop_many_timeout(&mut batch, 9, Duration::from_millis(1));
+    seen.see("no batch", nothing);
+    let mut borrowed: ItemSink<'_, Kind<u64>> = caught(queue.sink());
+    seen.see("sent", block_on(borrowed.send(1)).is_ok());
+    drop(borrowed);
+    seen.see(
+        "a batch",
+        (
+            consumer.pop_many_timeout(&mut batch, 9, Duration::ZERO),
+            batch,
+        ),
+    );
+    let mut sink: IntoItemSink<Kind<u64>> = caught(producer.into_sink());
+    let stream: IntoItemStream<Kind<u64>> = caught(consumer.clone().into_stream());
+    let items = thread::spawn(move || block_on(stream.collect::<Vec<_>>()));
+    let mut numbers = futures::stream::iter((1..=9).map(Ok));
+    seen.see("all sent", block_on(sink.send_all(&mut numbers)).is_ok());
+    seen.see(
+        "closed",
+        (block_on(sink.close()).is_ok(), queue.is_closed()),
+    );
+    seen.see("all came", items.join().expect("no panic"));
+    let late = block_on(sink.send(10)).map_err(PushError::into_item);
+    let mut results: IntoResultStream<Kind<u64>> = consumer.into_results_stream();
+    seen.see("late", (late, block_on(results.next()).is_none()));
 }
 
 /// The loops that yield a failure where there is one.
 fn results(seen: &mut Transcript) {
     let queue = bounded::<u64>(4);
     queue.push_many(&mut (1..=4).collect()).unwrap();
-    let mut stream: ResultsStream<'_, u64, Kind<u64>> = caught(queue.results_stream());
+    let mut stream: ResultStream<'_, Kind<u64>> = caught(queue.results_stream());
     let first = Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
-    let mut what_is_there: TryResults<'_, u64, Kind<u64>> = kept_anywhere(queue.try_results());
-    let mut until_the_end: Results<'_, u64, Kind<u64>> = kept_anywhere(queue.results());
+    let mut what_is_there: TryResults<'_, Kind<u64>> = caught(queue.try_results());
+    let mut until_the_end: Results<'_, Kind<u64>> = caught(queue.results());
     seen.see(
         "results",
         (first, what_is_there.next(), until_the_end.next()),
     );
     let (producer, consumer) = queue.clone().into_ends();
     drop(producer);
-    let rest: IntoResults<u64, Kind<u64>> = kept_anywhere(consumer.into_results());
+    let rest: IntoResults<Kind<u64>> = caught(consumer.into_results());
     let rest: Result<Vec<u64>, FailureKind> = rest.map(|n| n.map_err(|why| why.kind())).collect();
     seen.see("the rest of them", rest);
 }

@@ -74,7 +74,7 @@ fn gives_back<S: Subject>(
 }
 
 /// Fails unless `queue` is full with items 0 to `n` and can be used as before.
-fn unchanged<T: Item, Q: Queue<T>>(queue: &Q, n: u64) {
+fn unchanged<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
     assert_eq!(queue.len(), n as usize, "len() after failed pushes");
     assert!(
         drain(queue).into_iter().eq(0..n),

@@ -134,7 +134,7 @@ fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
 }
 
 /// Fails unless exactly `n` go in; leaves them inside, numbered from 0.
-fn refill<T: Item, Q: Queue<T>>(queue: &Q, n: u64) {
+fn refill<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
     assert_eq!(queue.len(), 0, "len() of a drained queue");
     for number in 0..n {
         assert!(queue.try_push(T::new(number)).is_ok(), "a place was lost");

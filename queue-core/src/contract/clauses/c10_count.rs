@@ -67,7 +67,7 @@ pub fn c10_count<S: Subject>() {
     });
 }
 
-fn counts<T: Item, Q: Queue<T>>(queue: &Q, n: usize) {
+fn counts<T: Item, Q: Queue<Item = T>>(queue: &Q, n: usize) {
     assert_eq!(queue.len(), n, "len()");
     assert_eq!(queue.is_empty(), n == 0, "is_empty() with {n} items");
     let capacity = queue.capacity().expect("bounded");

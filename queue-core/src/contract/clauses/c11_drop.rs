@@ -1,5 +1,5 @@
 use super::*;
-use crate::Bound;
+use crate::Capacity;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// **C11 drop**: dropping the last handle drops what is left once; a panic in `T`'s own
@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub fn c11_drop<S: Subject>() {
     run(Clause::C11, |crew| {
         crew.step("handles of a queue that holds items go one after another");
-        for bound in [Bound::items(3), Bound::Unbounded] {
+        for bound in [Capacity::bounded(3), Capacity::Unbounded] {
             for _ in 0..20 {
                 let queue = S::create(bound).expect("a queue");
                 assert_eq!(queue.len(), 0, "a new queue holds items");
@@ -64,10 +64,10 @@ pub fn c11_drop<S: Subject>() {
 pub fn c11_drop_any_item<S: Subject<Item = Probe>>() {
     run(Clause::C11, |crew| {
         for bound in [
-            Bound::items(1),
-            Bound::items(5),
-            Bound::items(64),
-            Bound::Unbounded,
+            Capacity::bounded(1),
+            Capacity::bounded(5),
+            Capacity::bounded(64),
+            Capacity::Unbounded,
         ] {
             for popped in [0, 1, 3] {
                 crew.step(format!("{bound:?}, {popped} popped, the rest left inside"));

@@ -5,7 +5,7 @@ use crate::{Consumer, Producer};
 /// the last consumer has gone, pushes are `Closed(item)`.
 ///
 /// Tried with clones that go one by one, with ends in other threads, and with waiting
-/// threads and futures on the other side. (Ends in other processes, and their death, are
+/// threads and futures on the other side. (EndpointCounts in other processes, and their death, are
 /// for a process kind's own tests.)
 ///
 /// # Panics
@@ -65,12 +65,12 @@ pub fn c12_ends<S: Subject>() {
     });
 }
 
-type Ends<S> = (
-    Producer<<S as Subject>::Item, <S as Subject>::Queue>,
-    Consumer<<S as Subject>::Item, <S as Subject>::Queue>,
+type EndpointCounts<S> = (
+    Producer<<S as Subject>::Queue>,
+    Consumer<<S as Subject>::Queue>,
 );
 
-fn ends<S: Subject>(capacity: usize) -> Ends<S> {
+fn ends<S: Subject>(capacity: usize) -> EndpointCounts<S> {
     bounded::<S>(capacity).into_ends()
 }
 

@@ -47,7 +47,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Pops all that is there.
-fn drain<T: Item, Q: Queue<T>>(queue: &Q) -> Vec<u64> {
+fn drain<T: Item, Q: Queue<Item = T>>(queue: &Q) -> Vec<u64> {
     std::iter::from_fn(|| queue.try_pop().ok())
         .map(|item| item.number())
         .collect()

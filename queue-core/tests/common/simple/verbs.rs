@@ -2,11 +2,79 @@
 
 use super::*;
 
-impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
+impl<T: Sample, F: Broken> Kind for Simple<T, F> {
+    type Item = T;
     type Listener<'a>
         = Waiter<'a, F>
     where
         Self: 'a;
+
+    fn endpoints(&self) -> &EndpointCounts {
+        match F::FAULT {
+            Fault::EndsPerHandle => &self.own_ends,
+            _ => &self.shared.ends,
+        }
+    }
+
+    fn on_last_endpoint(&self, side: Side) {
+        match (F::FAULT, side) {
+            (Fault::EndsNeverClose, _) | (Fault::OneSidedEnds, Side::Consumers) => {}
+            _ => drop(self.close()),
+        }
+    }
+
+    fn listen(&self, side: Side) -> Waiter<'_, F> {
+        match side {
+            Side::Consumers => {
+                self.shared.task_was_last.store(false, Ordering::Relaxed);
+                Waiter::new(self.shared.items.listen())
+            }
+            Side::Producers => Waiter::new(self.shared.places.listen()),
+        }
+    }
+}
+
+impl<T: Sample, F: Broken> Queue for Simple<T, F> {
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        let deadline = shortened(F::FAULT, deadline);
+        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
+            return Err(PushTimeoutError::Timeout(item));
+        }
+        let mut item = item;
+        loop {
+            let listener = self.listen(Side::Producers);
+            item = match self.try_push(item) {
+                Ok(()) => return Ok(()),
+                Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
+                Err(TryPushError::Failed(item, why)) => {
+                    return Err(PushTimeoutError::Failed(item, why));
+                }
+                Err(TryPushError::Full(item)) => item,
+            };
+            if !listener.wait(deadline) {
+                return self.try_push(item).map_err(late_push);
+            }
+        }
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        let deadline = shortened(F::FAULT, deadline);
+        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
+            return Err(PopTimeoutError::Timeout);
+        }
+        loop {
+            let listener = self.listen(Side::Consumers);
+            match self.try_pop() {
+                Ok(item) => return Ok(item),
+                Err(TryPopError::Closed) => return Err(PopTimeoutError::Closed),
+                Err(TryPopError::Failed(why)) => return Err(PopTimeoutError::Failed(why)),
+                Err(TryPopError::Empty) => {}
+            }
+            if !listener.wait(deadline) {
+                return self.try_pop().map_err(late_pop);
+            }
+        }
+    }
 
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         match F::FAULT {
@@ -38,22 +106,6 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
                 self.pop_once()
             }
             popped => popped,
-        }
-    }
-
-    fn listen_items(&self) -> Waiter<'_, F> {
-        self.shared.task_was_last.store(false, Ordering::Relaxed);
-        Waiter::new(self.shared.items.listen())
-    }
-
-    fn listen_places(&self) -> Waiter<'_, F> {
-        Waiter::new(self.shared.places.listen())
-    }
-
-    fn ends(&self) -> &Ends {
-        match F::FAULT {
-            Fault::EndsPerHandle => &self.own_ends,
-            _ => &self.shared.ends,
         }
     }
 
@@ -96,13 +148,6 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
         }
     }
 
-    fn retire(&self, side: Side) {
-        match (F::FAULT, side) {
-            (Fault::EndsNeverClose, _) | (Fault::OneSidedEnds, Side::Consumers) => {}
-            _ => drop(self.close()),
-        }
-    }
-
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
         if is_over(F::FAULT, timeout) {
             return Err(PushTimeoutError::Timeout(item));
@@ -117,47 +162,6 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
         self.pop_until(Deadline::after(timeout))
     }
 
-    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        let deadline = shortened(F::FAULT, deadline);
-        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
-            return Err(PushTimeoutError::Timeout(item));
-        }
-        let mut item = item;
-        loop {
-            let listener = self.listen_places();
-            item = match self.try_push(item) {
-                Ok(()) => return Ok(()),
-                Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
-                Err(TryPushError::Failed(item, why)) => {
-                    return Err(PushTimeoutError::Failed(item, why));
-                }
-                Err(TryPushError::Full(item)) => item,
-            };
-            if !listener.wait(deadline) {
-                return self.try_push(item).map_err(late_push);
-            }
-        }
-    }
-
-    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
-        let deadline = shortened(F::FAULT, deadline);
-        if F::FAULT == Fault::ClockFirst && deadline.has_passed() {
-            return Err(PopTimeoutError::Timeout);
-        }
-        loop {
-            let listener = self.listen_items();
-            match self.try_pop() {
-                Ok(item) => return Ok(item),
-                Err(TryPopError::Closed) => return Err(PopTimeoutError::Closed),
-                Err(TryPopError::Failed(why)) => return Err(PopTimeoutError::Failed(why)),
-                Err(TryPopError::Empty) => {}
-            }
-            if !listener.wait(deadline) {
-                return self.try_pop().map_err(late_pop);
-            }
-        }
-    }
-
     async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
         let leaves = [Fault::PushesFromGrave, Fault::PushesIfWoken].contains(&F::FAULT);
         let ghost = leaves.then(|| item.clone());
@@ -168,7 +172,7 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
         };
         let mut item = item;
         loop {
-            let listener = self.listen_places();
+            let listener = self.listen(Side::Producers);
             let pushed = self.try_push(item);
             if !matches!(pushed, Err(TryPushError::Full(_))) {
                 grave.waits = false;
@@ -190,7 +194,7 @@ impl<T: Sample, F: Broken> Queue<T> for Simple<T, F> {
                     self.shared.task_was_last.store(true, Ordering::Relaxed);
                     Waiter::new(self.shared.task_items.listen())
                 }
-                _ => self.listen_items(),
+                _ => self.listen(Side::Consumers),
             };
             match self.try_pop() {
                 Ok(item) => {

@@ -4,17 +4,17 @@ use super::queue::PipeQueue;
 use crate::codec::Codec;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Handle;
-use queue_core::{Bound, Failure};
+use queue_core::{Capacity, Failure};
 use std::fmt;
 use std::marker::PhantomData;
 
 /// What can be chosen of a [`PipeQueue`] beyond its bound, from [`PipeQueue::options`].
 ///
 /// ```
-/// use queue_process::{Bound, PipeQueue, Queue};
+/// use queue_process::{Capacity, PipeQueue, Queue};
 /// let lines = PipeQueue::<String>::options()
 ///     .max_item_bytes(100)
-///     .create(Bound::items(8))?;
+///     .create(Capacity::bounded(8))?;
 /// lines.push("short".into())?;
 /// let refused = lines.push("long".repeat(100)).unwrap_err();
 /// assert_eq!(refused.into_item().len(), 400); // and the queue is as it was
@@ -61,7 +61,7 @@ impl<T: Send, C: Codec<T>> PipeOptions<T, C> {
     ///
     /// # Errors
     /// `TooLarge` for limits that are too high, or what the system says.
-    pub fn create(self, bound: Bound) -> Result<PipeQueue<T, C>, Failure> {
+    pub fn create(self, bound: Capacity) -> Result<PipeQueue<T, C>, Failure> {
         let memory = match bound.capacity() {
             // Room for each item's record and for what rounding up takes.
             Some(items) => (u64::from(self.item) + 128).saturating_mul(items as u64),
@@ -79,7 +79,7 @@ impl<T: Send, C: Codec<T>> PipeOptions<T, C> {
     ///
     /// # Errors
     /// As [`create`](Self::create), and as [`PipeQueue::create_named`].
-    pub fn create_named(self, name: &str, bound: Bound) -> Result<PipeQueue<T, C>, Failure> {
+    pub fn create_named(self, name: &str, bound: Capacity) -> Result<PipeQueue<T, C>, Failure> {
         let queue = self.create(bound)?;
         queue.0.serve_named(name)?;
         Ok(queue)

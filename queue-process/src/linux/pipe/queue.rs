@@ -74,8 +74,8 @@ impl<T: Send, C: Codec<T>> PipeQueue<T, C> {
     /// What can be chosen beyond the bound.
     ///
     /// ```
-    /// use queue_process::{Bound, FailureKind, PipeQueue, Queue};
-    /// let queue = PipeQueue::<String>::options().max_item_bytes(8).create(Bound::items(4))?;
+    /// use queue_process::{Capacity, FailureKind, PipeQueue, Queue};
+    /// let queue = PipeQueue::<String>::options().max_item_bytes(8).create(Capacity::bounded(4))?;
     /// queue.push("small".into()).unwrap();
     /// let error = queue.push("much too large".into()).unwrap_err();
     /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);

@@ -9,7 +9,7 @@ use crate::sys::Word64;
 use crate::sys::shared_safe;
 use crate::types::Types;
 use queue_core::sync::atomic::Ordering;
-use queue_core::{Bound, Failure, FailureKind};
+use queue_core::{Capacity, Failure, FailureKind};
 use std::borrow::Cow;
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
@@ -32,7 +32,7 @@ shared_safe!(Format { words, names });
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// How many items.
-    pub(crate) bound: Bound,
+    pub(crate) bound: Capacity,
     /// How many bytes one item may have.
     pub(crate) item: u32,
     /// How many bytes the storage may take.
@@ -136,8 +136,8 @@ impl Format {
             .ok()
             .filter(|&item| item <= Limits::MAX_ITEM);
         let bound = match usize::try_from(capacity) {
-            Ok(0) => Some(Bound::Unbounded),
-            Ok(n) if n <= MAX_ITEMS as usize => Some(Bound::items(n)),
+            Ok(0) => Some(Capacity::Unbounded),
+            Ok(n) if n <= MAX_ITEMS as usize => Some(Capacity::bounded(n)),
             _ => None,
         };
         let (Some(item), Some(bound)) = (item, bound) else {

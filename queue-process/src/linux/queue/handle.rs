@@ -22,7 +22,7 @@ use crate::linux::wait::waker_thread;
 use crate::owed::Owed;
 use crate::sys::{self, Mapping, PerProcess};
 use crate::types::Types;
-use queue_core::{Ends, Failure, FailureKind, Side};
+use queue_core::{EndpointCounts, Failure, FailureKind, QueueId, Side};
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -75,7 +75,7 @@ pub(crate) type QueueFds = Vec<OwnedFd>;
 pub(crate) struct Shared<S: Storage> {
     pub(crate) engine: Engine<S, Linux>,
     pub(crate) limits: Limits,
-    pub(crate) ends: Ends,
+    pub(crate) ends: EndpointCounts,
     /// The futures of this process that wait for the tail, and for the head.
     waiting: PerProcess<[WaitList; 2]>,
     /// Its threads that sleep until the tail moves, and until the head does.
@@ -226,7 +226,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
-            ends: Ends::new(),
+            ends: EndpointCounts::new(),
             waiting: PerProcess::new(),
             sleepers: PerProcess::new(),
             rights,
@@ -287,13 +287,22 @@ impl<S: Storage> Shared<S> {
         &self.sleepers.get_or(Default::default)[end as usize]
     }
 
-    /// About how much there is of what those want who wait for `end`; see `Queue::glance`.
-    pub(crate) fn glance(&self, end: End) -> usize {
+    /// About how much there is of what those want who wait for `end`; see `Queue::ready_hint`.
+    pub(crate) fn ready_hint(&self, end: End) -> usize {
         match end {
             _ if self.engine.is_closed() => usize::MAX,
             // Not `len`: to ask whether a holder of a lock lives is a system call.
             End::Tail => self.engine.len() as usize + self.owed.len(),
             End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
+        }
+    }
+
+    /// Tells this queue from all others, by whatever way it came into this process: by the number of
+    /// its memory, which while it exists no other has.
+    pub(crate) fn id(&self) -> QueueId {
+        match rustix::fs::fstat(self.engine.platform().mapping().file()) {
+            Ok(status) => QueueId::new(status.st_dev, status.st_ino),
+            Err(_) => QueueId::of_address(&self.ends),
         }
     }
 
@@ -349,7 +358,7 @@ impl<S: Storage> Shared<S> {
     }
 
     /// The last end of `side` in this process is gone: so is the process, on that side.
-    pub(crate) fn retire(&self, side: Side) {
+    pub(crate) fn on_last_endpoint(&self, side: Side) {
         let counting = self.engine.platform().counting();
         if self.ends.count(side) == 0 {
             self.engine.platform().leave(side);
@@ -359,7 +368,7 @@ impl<S: Storage> Shared<S> {
     }
 
     /// There is an end of `side` in this process.
-    pub(crate) fn enlist(&self, side: Side) {
+    pub(crate) fn on_first_endpoint(&self, side: Side) {
         let _counting = self.engine.platform().counting();
         if self.rights.contain(side) {
             self.engine.platform().join(side);

@@ -24,18 +24,40 @@ macro_rules! kind {
             }
         }
 
-        impl<T: Send, C: $crate::codec::Codec<T>> queue_core::Create for $kind<T, C> {
-            fn create(bound: queue_core::Bound) -> Result<Self, queue_core::Failure> {
+        impl<T: Send, C: $crate::codec::Codec<T>> queue_core::WithCapacity for $kind<T, C> {
+            fn try_with_capacity(bound: queue_core::Capacity) -> Result<Self, queue_core::Failure> {
                 Self::options().create(bound)
             }
         }
 
-        impl<T: Send, C: $crate::codec::Codec<T>> queue_core::Queue<T> for $kind<T, C> {
+        impl<T: Send, C: $crate::codec::Codec<T>> queue_core::Kind for $kind<T, C> {
+            type Item = T;
             type Listener<'a>
                 = $crate::linux::wait::listener::Listener<'a>
             where
                 Self: 'a;
 
+            fn listen(&self, side: queue_core::Side) -> Self::Listener<'_> {
+                self.0.listen(side)
+            }
+            fn endpoints(&self) -> &queue_core::EndpointCounts {
+                &self.0.shared().ends
+            }
+            fn id(&self) -> queue_core::QueueId {
+                self.0.shared().id()
+            }
+            fn ready_hint(&self, side: queue_core::Side) -> usize {
+                self.0.ready_hint(side)
+            }
+            fn on_last_endpoint(&self, side: queue_core::Side) {
+                self.0.shared().on_last_endpoint(side);
+            }
+            fn on_first_endpoint(&self, side: queue_core::Side) {
+                self.0.shared().on_first_endpoint(side);
+            }
+        }
+
+        impl<T: Send, C: $crate::codec::Codec<T>> queue_core::Queue for $kind<T, C> {
             #[inline]
             fn try_push(&self, item: T) -> Result<(), queue_core::TryPushError<T>> {
                 self.0.try_push(item)
@@ -43,15 +65,6 @@ macro_rules! kind {
             #[inline]
             fn try_pop(&self) -> Result<T, queue_core::TryPopError> {
                 self.0.try_pop()
-            }
-            fn listen_items(&self) -> Self::Listener<'_> {
-                self.0.listen(queue_core::Side::Consumers)
-            }
-            fn listen_places(&self) -> Self::Listener<'_> {
-                self.0.listen(queue_core::Side::Producers)
-            }
-            fn ends(&self) -> &queue_core::Ends {
-                &self.0.shared().ends
             }
             fn len(&self) -> usize {
                 self.0.shared().len()
@@ -64,9 +77,6 @@ macro_rules! kind {
             }
             fn is_closed(&self) -> bool {
                 self.0.shared().is_closed()
-            }
-            fn glance(&self, side: queue_core::Side) -> usize {
-                self.0.glance(side)
             }
             fn close_now(&self) -> Vec<T> {
                 self.0.close_now()
@@ -97,12 +107,6 @@ macro_rules! kind {
                 max: usize,
             ) -> Result<usize, queue_core::TryPopError> {
                 self.0.try_pop_many(into, max)
-            }
-            fn retire(&self, side: queue_core::Side) {
-                self.0.shared().retire(side);
-            }
-            fn enlist(&self, side: queue_core::Side) {
-                self.0.shared().enlist(side);
             }
         }
     };

@@ -83,9 +83,9 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         pushed?
     }
 
-    /// As [`Shared::glance`], for those who want to get on `side`.
-    pub(crate) fn glance(&self, side: Side) -> usize {
-        self.shared.glance(awaited(side))
+    /// As [`Shared::ready_hint`], for those who want to get on `side`.
+    pub(crate) fn ready_hint(&self, side: Side) -> usize {
+        self.shared.ready_hint(awaited(side))
     }
 
     pub(crate) fn listen(&self, side: Side) -> Listener<'_> {
@@ -137,7 +137,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
         let shared = &self.shared;
         let enough = spin::burst(shared.limits.bound.capacity());
         loop {
-            if !spin::until_some(deadline, enough, || shared.glance(End::Head)) {
+            if !spin::until_some(deadline, enough, || shared.ready_hint(End::Head)) {
                 // Until the deadline at most: then this try is the last.
                 self.listen(Side::Producers).wait(deadline);
             }

@@ -26,8 +26,8 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
         (self.engine).wait(end, sleepers, left, || owes(self, end), awake)
     }
 
-    fn glance(&self, end: End) -> usize {
-        Shared::glance(self, end)
+    fn ready_hint(&self, end: End) -> usize {
+        Shared::ready_hint(self, end)
     }
 
     fn enough(&self) -> usize {

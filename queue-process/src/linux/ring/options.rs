@@ -6,17 +6,17 @@ use super::storage::Ring;
 use crate::codec::Codec;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Handle;
-use queue_core::{Bound, Failure};
+use queue_core::{Capacity, Failure};
 use std::fmt;
 use std::marker::PhantomData;
 
 /// What can be chosen of a [`ShmQueue`] beyond its bound, from [`ShmQueue::options`].
 ///
 /// ```
-/// use queue_process::{Bound, ShmQueue, Queue};
+/// use queue_process::{Capacity, ShmQueue, Queue};
 /// let lines = ShmQueue::<String>::options()
 ///     .max_item_bytes(100)
-///     .create(Bound::items(8))?;
+///     .create(Capacity::bounded(8))?;
 /// lines.push("short".into())?;
 /// let refused = lines.push("long".repeat(100)).unwrap_err();
 /// assert_eq!(refused.into_item().len(), 400); // and the queue is as it was
@@ -64,7 +64,7 @@ impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
     ///
     /// # Errors
     /// `TooLarge` for limits that are too high, or what the system says.
-    pub fn create(self, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
+    pub fn create(self, bound: Capacity) -> Result<ShmQueue<T, C>, Failure> {
         Ok(ShmQueue(Handle::create(self.limits(bound))?))
     }
 
@@ -72,18 +72,18 @@ impl<T: Send, C: Codec<T>> ShmOptions<T, C> {
     ///
     /// # Errors
     /// As [`create`](Self::create), and as [`ShmQueue::create_named`].
-    pub fn create_named(self, name: &str, bound: Bound) -> Result<ShmQueue<T, C>, Failure> {
+    pub fn create_named(self, name: &str, bound: Capacity) -> Result<ShmQueue<T, C>, Failure> {
         let queue = self.create(bound)?;
         queue.0.serve_named(name)?;
         Ok(queue)
     }
 
-    pub(crate) fn limits(&self, bound: Bound) -> Limits {
+    pub(crate) fn limits(&self, bound: Capacity) -> Limits {
         let item = self.item;
         let records = match bound {
-            Bound::Items(n) => n.get() as u64,
+            Capacity::Bounded(n) => n.get() as u64,
             // Every record, however small its item, takes no more than this share.
-            Bound::Unbounded => self.memory.div_ceil(u64::from(item.max(8))),
+            Capacity::Unbounded => self.memory.div_ceil(u64::from(item.max(8))),
         };
         let words = Ring::<Mapped>::words_for(records, item.min(Limits::MAX_ITEM), WINDOW);
         let least = <Storage>::words_for(1, item.min(Limits::MAX_ITEM), WINDOW);

@@ -78,8 +78,8 @@ impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
     /// What can be chosen beyond the bound.
     ///
     /// ```
-    /// use queue_process::{Bound, FailureKind, Queue, ShmQueue};
-    /// let queue = ShmQueue::<String>::options().max_item_bytes(8).create(Bound::items(4))?;
+    /// use queue_process::{Capacity, FailureKind, Queue, ShmQueue};
+    /// let queue = ShmQueue::<String>::options().max_item_bytes(8).create(Capacity::bounded(4))?;
     /// queue.push("small".into()).unwrap();
     /// let error = queue.push("much too large".into()).unwrap_err();
     /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);

@@ -77,11 +77,11 @@ macro_rules! handover {
             /// consuming half.
             pub fn producer_from_parent(
                 name: &str,
-            ) -> Result<queue_core::Producer<T, Self>, queue_core::Failure> {
+            ) -> Result<queue_core::Producer<Self>, queue_core::Failure> {
                 let side = queue_core::Side::Producers;
                 let queue = $crate::linux::queue::handle::Handle::from_parent(Some(side), name)?;
                 let half = queue_core::Producer::new(Self(queue));
-                queue_core::Queue::retire(half.queue(), queue_core::Side::Consumers);
+                queue_core::Kind::on_last_endpoint(half.queue(), queue_core::Side::Consumers);
                 Ok(half)
             }
 
@@ -92,11 +92,11 @@ macro_rules! handover {
             /// producing half.
             pub fn consumer_from_parent(
                 name: &str,
-            ) -> Result<queue_core::Consumer<T, Self>, queue_core::Failure> {
+            ) -> Result<queue_core::Consumer<Self>, queue_core::Failure> {
                 let side = queue_core::Side::Consumers;
                 let queue = $crate::linux::queue::handle::Handle::from_parent(Some(side), name)?;
                 let half = queue_core::Consumer::new(Self(queue));
-                queue_core::Queue::retire(half.queue(), queue_core::Side::Producers);
+                queue_core::Kind::on_last_endpoint(half.queue(), queue_core::Side::Producers);
                 Ok(half)
             }
 
@@ -136,10 +136,10 @@ macro_rules! handover {
             /// [`Consumer`](queue_core::Consumer) when others have come.
             ///
             /// ```
-            #[doc = concat!("use queue_process::{Bound, ", stringify!($kind), ", Queue};")]
+            #[doc = concat!("use queue_process::{Capacity, ", stringify!($kind), ", Queue};")]
             ///
             /// # let name = &format!("doc {} {}", std::process::id(), line!());
-            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::create_named(name, Bound::items(8))?;")]
+            #[doc = concat!("let jobs = ", stringify!($kind), "::<String>::create_named(name, Capacity::bounded(8))?;")]
             /// // In another process, say:
             #[doc = concat!("let same = ", stringify!($kind), "::<String>::open_named(name)?;")]
             /// same.push("sweep".into())?;
@@ -154,7 +154,7 @@ macro_rules! handover {
             /// [`bounded`](Self::bounded).
             pub fn create_named(
                 name: &str,
-                bound: queue_core::Bound,
+                bound: queue_core::Capacity,
             ) -> Result<Self, queue_core::Failure> {
                 Self::options().create_named(name, bound)
             }
@@ -187,7 +187,7 @@ macro_rules! handover {
         }
 
         impl<T: Send, C: $crate::codec::Codec<T>> $crate::Handover
-            for queue_core::Producer<T, $kind<T, C>>
+            for queue_core::Producer<$kind<T, C>>
         {
             fn share_with(
                 &self,
@@ -204,7 +204,7 @@ macro_rules! handover {
         }
 
         impl<T: Send, C: $crate::codec::Codec<T>> $crate::Handover
-            for queue_core::Consumer<T, $kind<T, C>>
+            for queue_core::Consumer<$kind<T, C>>
         {
             fn share_with(
                 &self,

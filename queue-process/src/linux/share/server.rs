@@ -152,7 +152,7 @@ impl Drop for Server {
             mem::forget(self.thread.take());
             return;
         }
-        // Ends the thread's waiting. It cannot fail for a listening socket.
+        // EndpointCounts the thread's waiting. It cannot fail for a listening socket.
         let _ = shutdown(&self.listener, Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             // So that the name is free when this returns. A panic was reported there.

@@ -3,6 +3,7 @@
 use super::waker_thread::Registration;
 use crate::linux::engine::layout::End;
 use crate::sys::generation;
+
 use queue_core::event::{self, Event, Listen};
 use queue_core::sync::{Deadline, spin};
 use std::fmt;
@@ -15,7 +16,7 @@ use std::task::{Context, Poll};
 /// A queue, as far as waiting goes.
 pub(crate) trait WaitTarget: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
-    fn glance(&self, end: End) -> usize;
+    fn ready_hint(&self, end: End) -> usize;
     fn enough(&self) -> usize;
     fn event(&self, end: End) -> &Event;
     fn prepare_async_wait(&self, end: End) -> bool;
@@ -94,7 +95,7 @@ impl Future for Listener<'_> {
         // To be woken takes three threads, and one item after the other would be waited for like
         // that: a future too looks for a moment first.
         if waiting.is_none()
-            && spin::until_some(Deadline::NEVER, queue.enough(), || queue.glance(*end))
+            && spin::until_some(Deadline::NEVER, queue.enough(), || queue.ready_hint(*end))
         {
             return Poll::Ready(());
         }

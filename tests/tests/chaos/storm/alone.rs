@@ -6,7 +6,7 @@ use super::kind::{Item, Kind};
 use super::steps::{Verb, kill_after};
 use super::watchdog;
 use fastrand::Rng;
-use queue_core::{Bound, PopError, PushError};
+use queue_core::{Capacity, PopError, PushError};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -57,7 +57,8 @@ fn episode<K: Kind>(
     patience: Duration,
 ) -> Result<(u64, bool), String> {
     watchdog::alive(|| format!("{} alone, after {verb:?} {after}", K::NAME));
-    let queue = K::create(Bound::items(1)).map_err(|failure| failure.to_string())?;
+    let queue =
+        K::try_with_capacity(Capacity::bounded(1)).map_err(|failure| failure.to_string())?;
     if verb == Verb::Pop {
         queue.push(Item::small(1)).map_err(|e| e.to_string())?;
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// Pushes the items of these numbers; whether the queue is closed.
 pub(super) fn push<K: Kind>(
-    producer: &Producer<Item, K>,
+    producer: &Producer<K>,
     numbers: Range<u64>,
     at: usize,
     orders: &Orders,
@@ -48,7 +48,7 @@ fn blocked(result: Result<(), PushError<()>>) -> Outcome {
 
 /// Pops up to `count` items; whether the queue is closed.
 pub(super) fn pop<K: Kind>(
-    consumer: &Consumer<Item, K>,
+    consumer: &Consumer<K>,
     count: usize,
     at: usize,
     orders: &Orders,

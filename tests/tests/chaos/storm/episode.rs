@@ -9,7 +9,7 @@ use super::watchdog;
 use super::worker::{Half, Role, checked};
 use fastrand::Rng;
 use queue_core::contract::history::{NEVER, Operation, What};
-use queue_core::{Bound, Consumer, Producer, TryPopError, TryPushError};
+use queue_core::{Capacity, Consumer, Producer, TryPopError, TryPushError};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,14 +36,14 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
     watchdog::alive(|| format!("--kind {} --seed {seed}", K::NAME));
     let mut random = Rng::with_seed(seed);
     let bound = match random.u8(..6) {
-        0 => Bound::Unbounded,
-        n => Bound::items([1, 2, 7, 64, 1000][n as usize - 1]),
+        0 => Capacity::Unbounded,
+        n => Capacity::bounded([1, 2, 7, 64, 1000][n as usize - 1]),
     };
     let ending = [Ending::Quiet, Ending::NoProducers, Ending::NoConsumers][random.usize(..3)];
     // Who sleeps: nobody much, the consumers, or the producers. Without a bound
     // somebody must keep the producers back.
     let paces = match (bound, random.u8(..3)) {
-        (Bound::Unbounded, _) => [500, 0],
+        (Capacity::Unbounded, _) => [500, 0],
         (_, 0) => [100, 100],
         (_, 1) => [3000, 0],
         _ => [0, 3000],
@@ -53,7 +53,7 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
     let started = Instant::now();
 
     let noise = Noise::start();
-    let queue = K::create(bound).map_err(|failure| format!("no queue: {failure}"))?;
+    let queue = K::try_with_capacity(bound).map_err(|failure| format!("no queue: {failure}"))?;
     let (producer, consumer) = queue.into_ends();
     let (producer, consumer) = (Half::Producer(producer), Half::Consumer(consumer));
     let mut crew = Crew::new(directory);
@@ -170,7 +170,7 @@ impl End {
         what
     }
 
-    fn pop<K: Kind>(&mut self, consumer: &Consumer<Item, K>) -> Result<What, String> {
+    fn pop<K: Kind>(&mut self, consumer: &Consumer<K>) -> Result<What, String> {
         let mut failed = None;
         let what = self.note(|| match consumer.try_pop() {
             Ok(item) => match checked(&item) {
@@ -187,7 +187,7 @@ impl End {
         failed.map_or(Ok(what), Err)
     }
 
-    fn push<K: Kind>(&mut self, producer: &Producer<Item, K>, number: u64) -> Result<What, String> {
+    fn push<K: Kind>(&mut self, producer: &Producer<K>, number: u64) -> Result<What, String> {
         let item = Item::new(number, &mut Rng::with_seed(number));
         let mut failed = None;
         let what = self.note(|| match producer.try_push(item) {
@@ -205,9 +205,9 @@ impl End {
     /// C3 and C10 after all those deaths: empty is empty, full is full.
     fn capacity_is_intact<K: Kind>(
         &mut self,
-        bound: Bound,
-        producer: &Producer<Item, K>,
-        consumer: &Consumer<Item, K>,
+        bound: Capacity,
+        producer: &Producer<K>,
+        consumer: &Consumer<K>,
     ) -> Result<(), String> {
         for round in 0..2 {
             while matches!(self.pop(consumer)?, What::Popped(_)) {}
@@ -223,8 +223,8 @@ impl End {
                 }
             }
             let more = self.push(producer, (round + 1) << 56 | capacity as u64)?;
-            let full = matches!(more, What::Full(_)) || bound == Bound::Unbounded;
-            let len = producer.len() - usize::from(bound == Bound::Unbounded);
+            let full = matches!(more, What::Full(_)) || bound == Capacity::Unbounded;
+            let len = producer.len() - usize::from(bound == Capacity::Unbounded);
             if !full || len != capacity {
                 return Err(format!("one more than {capacity}: {more:?}, len {len}"));
             }
@@ -233,7 +233,7 @@ impl End {
     }
 
     /// Takes what is left, and is told the end.
-    fn drained<K: Kind>(&mut self, consumer: &Consumer<Item, K>) -> Result<(), String> {
+    fn drained<K: Kind>(&mut self, consumer: &Consumer<K>) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             match self.pop(consumer)? {

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::log::Noted;
-use queue_core::Bound;
+use queue_core::Capacity;
 use queue_core::contract::history::{History, NEVER, Operation, Violation, What};
 use std::collections::HashSet;
 use std::fmt;
@@ -67,7 +67,7 @@ impl fmt::Display for Tally {
 /// Puts all notes together, those of the workers and those of the parent, and checks that a
 /// FIFO queue could have done this; one whose last of a side was gone at `closed`.
 pub(super) fn judge<K: Kind>(
-    bound: Bound,
+    bound: Capacity,
     notes: &[Noted],
     parent: &[Operation],
     closed: u64,

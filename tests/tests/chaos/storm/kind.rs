@@ -2,7 +2,7 @@
 
 use super::worker::{Half, Role};
 use fastrand::Rng;
-use queue_core::{Consumer, Create, Producer, Queue};
+use queue_core::{Consumer, Producer, Queue, WithCapacity};
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl Item {
 }
 
 /// A kind of queue that is tried.
-pub(crate) trait Kind: Queue<Item> + Create + Clone + 'static {
+pub(crate) trait Kind: Queue<Item = Item> + WithCapacity + Clone + 'static {
     const NAME: &'static str;
 
     /// Whether an item that a killed consumer was about to get may come out later than
@@ -95,7 +95,8 @@ macro_rules! kind {
             fn share(&self, command: &mut std::process::Command) {
                 self.share_with(command, "Q").expect("a queue to share");
             }
-        }
+
+}
     };
 }
 

@@ -9,7 +9,7 @@ use super::kind::{Item, Kind};
 use super::log::now;
 use super::watchdog;
 use fastrand::Rng;
-use queue_core::{Bound, TryPopError, TryPushError};
+use queue_core::{Capacity, TryPopError, TryPushError};
 use std::process::{Command, Stdio};
 use std::{env, fmt, io};
 
@@ -35,7 +35,7 @@ pub(super) fn victim<K: Kind>(verb: &str) {
     let queue = K::whole();
     let item = Item::small(THEIRS);
     // What is done once in a process is none of the verb's own instructions.
-    let other = K::create(Bound::items(1)).expect("a queue");
+    let other = K::try_with_capacity(Capacity::bounded(1)).expect("a queue");
     let warm = other.try_push(item.clone()).is_ok() && other.try_pop().is_ok();
     assert!(warm, "a queue works");
     trace_me();
@@ -113,7 +113,8 @@ pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<Steps, String> {
 /// One queue, these deaths, and what is left: how many instructions the first one did.
 fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, String> {
     watchdog::alive(|| format!("{}, after {deaths:?}", K::NAME));
-    let queue = K::create(Bound::items(CAPACITY)).map_err(|failure| failure.to_string())?;
+    let queue =
+        K::try_with_capacity(Capacity::bounded(CAPACITY)).map_err(|failure| failure.to_string())?;
     for number in 1..=4 {
         queue.push(Item::small(number)).map_err(|e| e.to_string())?;
     }

@@ -118,8 +118,8 @@ pub(crate) fn run<K: Kind>(orders: &Orders, log: &Log) {
 
 /// The half of the queue that a worker was given.
 pub(crate) enum Half<K: Kind> {
-    Producer(Producer<Item, K>),
-    Consumer(Consumer<Item, K>),
+    Producer(Producer<K>),
+    Consumer(Consumer<K>),
 }
 
 /// How a verb waits.
@@ -150,7 +150,7 @@ impl Verb {
 }
 
 fn push<K: Kind>(
-    producer: &Producer<Item, K>,
+    producer: &Producer<K>,
     number: u64,
     at: usize,
     orders: &Orders,
@@ -187,7 +187,7 @@ fn pushed(result: Result<(), PushError<Item>>) -> Outcome {
 }
 
 fn pop<K: Kind>(
-    consumer: &Consumer<Item, K>,
+    consumer: &Consumer<K>,
     at: usize,
     orders: &Orders,
     log: &Log,

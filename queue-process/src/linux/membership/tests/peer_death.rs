@@ -6,7 +6,7 @@ use crate::ShmQueue;
 use crate::codec::Raw;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
-use queue_core::{Bound, Create, Queue, Side, TryPushError};
+use queue_core::{Capacity, Queue, Side, TryPushError, WithCapacity};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn until_it_is_time_to_look() {
 #[test]
 fn who_is_woken_again_and_again_while_waiting() {
     for side in [Side::Producers, Side::Consumers] {
-        let queue = Bytes::create(Bound::items(1)).unwrap();
+        let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
         // Those who are left are the other side; who waits for its end to move sleeps here.
         let (waits, end) = match side {
             Side::Producers => (Side::Consumers, End::Tail),
@@ -73,7 +73,7 @@ fn who_is_woken_again_and_again_while_waiting() {
 fn who_pushes_to_several_queues_in_turn() {
     for count in [1, 2, 3, 16] {
         let queues: Vec<_> = (0..count)
-            .map(|_| Bytes::create(Bound::Unbounded).unwrap())
+            .map(|_| Bytes::try_with_capacity(Capacity::Unbounded).unwrap())
             .collect();
         // They have all been looked at, and not long ago.
         for queue in queues.iter().chain(&queues) {
@@ -96,7 +96,7 @@ fn who_pushes_to_several_queues_in_turn() {
 
 #[test]
 fn who_pushes_seldom() {
-    let queue = Bytes::create(Bound::Unbounded).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::Unbounded).unwrap();
     let push = || {
         until_it_is_time_to_look();
         queue.try_push(vec![])
@@ -110,7 +110,7 @@ fn who_pushes_seldom() {
 
 #[test]
 fn who_only_asks_whether_it_is_closed() {
-    let queue = Bytes::create(Bound::Unbounded).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::Unbounded).unwrap();
     assert!(!queue.is_closed());
     desert(&queue, Side::Consumers);
     until_it_is_time_to_look();

@@ -18,7 +18,7 @@ use crate::linux::queue::handle::{Handle, Shareable};
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, Create, FailureKind, Queue, Side, TryPopError, TryPushError};
+use queue_core::{Capacity, FailureKind, Queue, Side, TryPopError, TryPushError, WithCapacity};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -227,7 +227,7 @@ fn what_is_no_item_takes_no_others_with_it() {
 #[test]
 fn strange_descriptors_are_refused() {
     let limits = Limits {
-        bound: Bound::items(1),
+        bound: Capacity::bounded(1),
         item: 8,
         memory: 1 << 20,
     };
@@ -290,7 +290,7 @@ fn dies_popping(dead: Handle<Vec<u8>, Raw, Pipe>) {
 /// No end moves back in a repair: those at the other end remember how far it was.
 #[test]
 fn a_repair_moves_no_end_back() {
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     // Who pops saw both items at one look, of which the second is lost.
     queue.try_push(item(1, 8)).unwrap();
     queue.try_push(item(2, 8)).unwrap();
@@ -311,7 +311,7 @@ fn as_many_come_out_as_are_told_after_a_death() {
     type Dies = fn(Handle<Vec<u8>, Raw, Pipe>);
     let deaths: [(Dies, usize); 2] = [(dies_popping, 3), (|dead| dies_pushing(dead, 2), 6)];
     for (dies, left) in deaths {
-        let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(6)).unwrap();
+        let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(6)).unwrap();
         (0..4).for_each(|n| queue.try_push(item(n, 8)).unwrap());
         dies(another(&queue));
         assert_eq!(queue.len(), left);
@@ -325,7 +325,7 @@ fn as_many_come_out_as_are_told_after_a_death() {
 /// for those that it repaired.
 #[test]
 fn a_repair_tells_who_waits() {
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let dead = another(&queue);
 
     let (told, tidings) = mpsc::sync_channel(1);
@@ -345,7 +345,7 @@ fn a_repair_tells_who_waits() {
 /// future: whoever looks for the dead in its place finds what one left.
 #[test]
 fn a_death_tells_who_waits() {
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let dead = another(&queue);
 
     let (told, tidings) = mpsc::sync_channel(1);
@@ -363,7 +363,7 @@ fn a_death_tells_who_waits() {
 /// themselves.
 #[test]
 fn a_repair_wakes_who_sleeps() {
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let dead = another(&queue);
     let platform = queue.0.shared().engine.platform();
     std::thread::scope(|scope| {
@@ -387,7 +387,7 @@ fn a_repair_wakes_who_sleeps() {
 /// seen.
 #[test]
 fn the_last_to_leave_closes_the_queue() {
-    let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(2)).unwrap();
+    let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let fds = queue.0.fds().into_iter();
     let fds = fds.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
     let consumer: Handle<Vec<u8>, Raw, Pipe> =

@@ -9,7 +9,7 @@ use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Shareable;
 use crate::sys::Mapping;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, Failure};
+use queue_core::{Capacity, Failure};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::AsRawFd;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// A pipe that is soon full, and the words around it.
 pub(super) fn small() -> (Pipe, Control) {
     let limits = Limits {
-        bound: Bound::items(1),
+        bound: Capacity::bounded(1),
         item: 10_000,
         memory: 300_000,
     };

@@ -9,7 +9,7 @@ use crate::linux::queue::header::Header;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;
-use queue_core::{Bound, Create, FailureKind, Queue, TryPopError, TryPushError};
+use queue_core::{Capacity, FailureKind, Queue, TryPopError, TryPushError, WithCapacity};
 use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -70,7 +70,7 @@ impl Lie {
 }
 
 /// What does not depend on the lies: whoever is told something fails in a way it may.
-fn use_it<Q: Queue<Vec<u8>>>(queue: &Q) {
+fn use_it<Q: Queue<Item = Vec<u8>>>(queue: &Q) {
     let allowed = |kind| {
         let kinds = [FailureKind::Corrupt, FailureKind::TooLarge, FailureKind::Io];
         assert!(kinds.contains(&kind), "{kind}");
@@ -91,7 +91,7 @@ fn use_it<Q: Queue<Vec<u8>>>(queue: &Q) {
     }
 }
 
-fn lie_to<Q: Queue<Vec<u8>>, S: Shareable>(
+fn lie_to<Q: Queue<Item = Vec<u8>>, S: Shareable>(
     queue: &Q,
     handle: &Handle<Vec<u8>, Raw, S>,
     lies: &[Lie],
@@ -107,7 +107,7 @@ fn lie_to<Q: Queue<Vec<u8>>, S: Shareable>(
 proptest! {
     #[test]
     fn lies_to_a_pipe_queue(lies in prop::collection::vec(lie(), 1..8), bounded: bool) {
-        let bound = if bounded { queue_core::Bound::items(30) } else { queue_core::Bound::Unbounded };
+        let bound = if bounded { queue_core::Capacity::bounded(30) } else { queue_core::Capacity::Unbounded };
         let options = PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
         let queue = options.memory_limit(1 << 20).create(bound).unwrap();
         lie_to(&queue, &queue.0, &lies);
@@ -115,7 +115,7 @@ proptest! {
 
     #[test]
     fn lies_to_a_shm_queue(lies in prop::collection::vec(lie(), 1..8), bounded: bool) {
-        let bound = if bounded { queue_core::Bound::items(30) } else { queue_core::Bound::Unbounded };
+        let bound = if bounded { queue_core::Capacity::bounded(30) } else { queue_core::Capacity::Unbounded };
         let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
         let queue = options.memory_limit(1 << 20).create(bound).unwrap();
         lie_to(&queue, &queue.0, &lies);
@@ -123,7 +123,7 @@ proptest! {
 }
 
 /// Opens the queue a second time, after one word of what it says of itself was changed.
-fn lie_of<Q: Queue<Vec<u8>>, S: Shareable>(
+fn lie_of<Q: Queue<Item = Vec<u8>>, S: Shareable>(
     handle: &Handle<Vec<u8>, Raw, S>,
     open: impl Fn(Handle<Vec<u8>, Raw, S>) -> Q,
     lie: Lie,
@@ -152,13 +152,13 @@ fn lie_of<Q: Queue<Vec<u8>>, S: Shareable>(
 proptest! {
     #[test]
     fn lies_of_a_pipe_queue(lie in lie()) {
-        let queue = PipeQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
+        let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(30)).unwrap();
         lie_of(&queue.0, PipeQueue, lie);
     }
 
     #[test]
     fn lies_of_a_shm_queue(lie in lie()) {
-        let queue = ShmQueue::<Vec<u8>, Raw>::create(Bound::items(30)).unwrap();
+        let queue = ShmQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(30)).unwrap();
         lie_of(&queue.0, ShmQueue, lie);
     }
 }

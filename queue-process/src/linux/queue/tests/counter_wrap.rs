@@ -5,7 +5,7 @@ use crate::linux::engine::layout::Cursor;
 use crate::linux::engine::platform::Platform;
 use crate::{PipeQueue, ShmQueue};
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Bound, Queue};
+use queue_core::{Capacity, Queue};
 use std::collections::VecDeque;
 
 type Bytes = Vec<u8>;
@@ -35,7 +35,7 @@ fn item(number: usize, longest: usize) -> Bytes {
 
 /// Fills the queue with single items and batches, up to `most`, and empties it in part, a few
 /// times: what comes out is what went in.
-fn goes_round(queue: &impl Queue<Bytes>, most: usize, longest: usize) {
+fn goes_round(queue: &impl Queue<Item = Bytes>, most: usize, longest: usize) {
     let (mut pushed, mut popped) = (0, 0);
     for round in 1..20 {
         let mut some: VecDeque<_> = (pushed..pushed + most * round / 20)
@@ -78,10 +78,10 @@ fn goes_round(queue: &impl Queue<Bytes>, most: usize, longest: usize) {
 fn counts_go_round() {
     for left in [0, 1, 7, 60, 100] {
         for longest in [1, 90, 9000] {
-            goes_round(&late!(ShmQueue, Bound::items(60), left), 60, longest);
-            goes_round(&late!(ShmQueue, Bound::Unbounded, left), 60, longest);
-            goes_round(&late!(PipeQueue, Bound::items(60), left), 60, longest);
-            goes_round(&late!(PipeQueue, Bound::Unbounded, left), 60, longest);
+            goes_round(&late!(ShmQueue, Capacity::bounded(60), left), 60, longest);
+            goes_round(&late!(ShmQueue, Capacity::Unbounded, left), 60, longest);
+            goes_round(&late!(PipeQueue, Capacity::bounded(60), left), 60, longest);
+            goes_round(&late!(PipeQueue, Capacity::Unbounded, left), 60, longest);
         }
     }
 }
@@ -90,7 +90,7 @@ fn counts_go_round() {
 fn the_log_of_a_pipe_goes_round() {
     // More than the pipe holds, by which the log is in use all the time.
     for left in [20_000, 100_000] {
-        let queue = late!(PipeQueue, Bound::items(50_000), left);
+        let queue = late!(PipeQueue, Capacity::bounded(50_000), left);
         goes_round(&queue, 50_000, 1);
     }
 }

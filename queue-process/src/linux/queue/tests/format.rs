@@ -3,7 +3,7 @@
 use crate::linux::engine::MAX_ITEMS;
 use crate::linux::queue::format::*;
 use crate::types::Types;
-use queue_core::{Bound, FailureKind};
+use queue_core::{Capacity, FailureKind};
 
 fn types(item: &'static str) -> Types {
     Types {
@@ -20,8 +20,8 @@ fn what_was_written_is_read_by_who_means_the_same() {
         item: 9,
         memory: 99,
     };
-    let bounds = [1, MAX_ITEMS as usize].map(Bound::items);
-    for bound in bounds.into_iter().chain([Bound::Unbounded]) {
+    let bounds = [1, MAX_ITEMS as usize].map(Capacity::bounded);
+    for bound in bounds.into_iter().chain([Capacity::Unbounded]) {
         let format = Format::default();
         format.write(2, &types("a::Job"), &of(bound));
         assert_eq!(format.read(2, &types("a::Job")).unwrap(), of(bound));
@@ -36,21 +36,25 @@ fn what_was_written_is_read_by_who_means_the_same() {
         }
     }
     let format = Format::default();
-    format.write(2, &types("a"), &of(Bound::items(MAX_ITEMS as usize + 1)));
+    format.write(
+        2,
+        &types("a"),
+        &of(Capacity::bounded(MAX_ITEMS as usize + 1)),
+    );
     let failure = format.read(2, &types("a")).unwrap_err();
     assert_eq!(
         failure.kind(),
         FailureKind::Corrupt,
         "no engine counts so far"
     );
-    assert_eq!(of(Bound::Unbounded).capacity(), MAX_ITEMS);
-    assert_eq!(of(Bound::items(7)).capacity(), 7);
+    assert_eq!(of(Capacity::Unbounded).capacity(), MAX_ITEMS);
+    assert_eq!(of(Capacity::bounded(7)).capacity(), 7);
 }
 
 #[test]
 fn a_long_name_is_cut_and_a_hostile_one_is_text() {
     let limits = Limits {
-        bound: Bound::Unbounded,
+        bound: Capacity::Unbounded,
         item: 9,
         memory: 99,
     };

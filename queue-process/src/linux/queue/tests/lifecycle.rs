@@ -12,7 +12,7 @@ use crate::linux::wait::eventfd::eventfds;
 use crate::sys::Mapping;
 use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};
-use queue_core::{Bound, Create, FailureKind, Queue, Side};
+use queue_core::{Capacity, FailureKind, Kind, Queue, Side, WithCapacity};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,10 +32,10 @@ fn limits_that_are_too_high_are_refused() {
         Ok(_) => false,
         Err(failure) => failure.kind() == FailureKind::TooLarge,
     };
-    assert!(!too_large(item(1 << 30), Bound::items(1)));
-    assert!(too_large(item((1 << 30) + 1), Bound::items(1)));
-    assert!(!too_large(item(1), Bound::items(1 << 31)));
-    assert!(too_large(item(1), Bound::items((1 << 31) + 1)));
+    assert!(!too_large(item(1 << 30), Capacity::bounded(1)));
+    assert!(too_large(item((1 << 30) + 1), Capacity::bounded(1)));
+    assert!(!too_large(item(1), Capacity::bounded(1 << 31)));
+    assert!(too_large(item(1), Capacity::bounded((1 << 31) + 1)));
 }
 
 #[test]
@@ -45,9 +45,9 @@ fn a_bounded_queue_has_memory_for_all_its_items() {
         let queue = options().memory_limit(5000).create(bound).unwrap();
         queue.0.shared().limits.memory
     };
-    assert_eq!(memory(Bound::items(3)), 3 * (1000 + 128));
-    assert_eq!(memory(Bound::items(1 << 31)), 64 << 30, "the most");
-    assert_eq!(memory(Bound::Unbounded), 5000);
+    assert_eq!(memory(Capacity::bounded(3)), 3 * (1000 + 128));
+    assert_eq!(memory(Capacity::bounded(1 << 31)), 64 << 30, "the most");
+    assert_eq!(memory(Capacity::Unbounded), 5000);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn what_is_too_small_is_no_queue() {
     corrupt(QueueFds::new());
 
     // It says that it has one word more than it has.
-    let limits = Bytes::options().limits(Bound::items(1));
+    let limits = Bytes::options().limits(Capacity::bounded(1));
     let len = Header::END + limits.memory as usize;
     let mapping = Mapping::create("queue", len, Header::END).unwrap();
     let says = |memory| {
@@ -86,16 +86,19 @@ fn what_is_too_small_is_no_queue() {
 
 #[test]
 fn a_glance_sees_about_how_much_there_is() {
-    let queue = Bytes::create(Bound::items(3)).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::bounded(3)).unwrap();
     queue.try_push(vec![]).unwrap();
     let shared = queue.0.shared();
-    assert_eq!((shared.glance(End::Tail), shared.glance(End::Head)), (1, 2));
+    assert_eq!(
+        (shared.ready_hint(End::Tail), shared.ready_hint(End::Head)),
+        (1, 2)
+    );
     let sides = [Side::Consumers, Side::Producers];
-    assert_eq!(sides.map(|side| queue.glance(side)), [1, 2]);
+    assert_eq!(sides.map(|side| queue.ready_hint(side)), [1, 2]);
     queue.close();
     let much = usize::MAX;
     assert_eq!(
-        (shared.glance(End::Tail), shared.glance(End::Head)),
+        (shared.ready_hint(End::Tail), shared.ready_hint(End::Head)),
         (much, much)
     );
 }
@@ -105,7 +108,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
     let half = RECHECK_INTERVAL.as_millis() as u32 / 2;
     for (ago, due) in [(0, false), (1, false), (half, false), (half + 10, true)] {
         loop {
-            let queue = Bytes::create(Bound::items(1)).unwrap();
+            let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
             let shared = queue.0.shared();
             let linux = shared.engine.platform();
             linux.leave(Side::Producers);
@@ -125,7 +128,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
 
 #[test]
 fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
-    let queue = Bytes::create(Bound::items(1000)).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::bounded(1000)).unwrap();
     let shared = queue.0.shared();
     let linux = shared.engine.platform();
     // For a while it looks in vain, and so less and less often.
@@ -141,7 +144,7 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
 #[test]
 fn the_last_of_a_side_closes_as_it_goes() {
     for side in [Side::Producers, Side::Consumers] {
-        let queue = Bytes::create(Bound::items(1)).unwrap();
+        let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
         let half = queue.0.half(side).unwrap();
         assert!(!half.shared().engine.is_closed());
         drop(queue);
@@ -151,23 +154,23 @@ fn the_last_of_a_side_closes_as_it_goes() {
 
 #[test]
 fn who_has_no_ends_of_a_side_does_not_count_there() {
-    let queue = Bytes::create(Bound::items(1)).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
     let other = Handle::<Vec<u8>, Raw, _>::open(fds(&queue), Sides::BOTH)
         .map(ShmQueue)
         .unwrap();
     let held = |side| other.0.shared().engine.platform().is_held(side);
     for queue in [&queue, &other] {
-        queue.0.shared().retire(Side::Producers);
+        queue.0.shared().on_last_endpoint(Side::Producers);
     }
     assert!(!held(Side::Producers) && held(Side::Consumers));
     assert!(queue.is_closed());
-    queue.0.shared().enlist(Side::Producers);
+    queue.0.shared().on_first_endpoint(Side::Producers);
     assert!(held(Side::Producers));
 
     // Who was given one half stands on that side alone.
     let consumer = queue.0.half(Side::Consumers).unwrap();
-    queue.0.shared().retire(Side::Producers);
-    consumer.shared().enlist(Side::Producers);
+    queue.0.shared().on_last_endpoint(Side::Producers);
+    consumer.shared().on_first_endpoint(Side::Producers);
     assert!(!held(Side::Producers));
 }
 
@@ -175,19 +178,19 @@ fn who_has_no_ends_of_a_side_does_not_count_there() {
 fn a_queue_describes_itself() {
     let queue = ShmQueue::<u8>::options()
         .max_item_bytes(9)
-        .create(Bound::items(3))
+        .create(Capacity::bounded(3))
         .unwrap();
     queue.try_push(1).unwrap();
     let said = format!("{queue:?}");
     let expected = "ShmQueue { len: 1, capacity: Some(3), closed: false, max_item_bytes: 9, ";
     assert!(said.starts_with(expected), "{said}");
-    let said = format!("{:?}", queue.listen_places());
+    let said = format!("{:?}", queue.listen(Side::Producers));
     assert_eq!(said, "Listener { end: Head, .. }");
 }
 
 #[test]
 fn the_parts_are_all_that_a_queue_is() {
-    let queue = Bytes::create(Bound::items(1)).unwrap();
+    let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
     assert_eq!(queue.0.fds().len(), 3);
     assert!(Arc::ptr_eq(queue.0.mapping(), queue.clone().0.mapping()));
 }

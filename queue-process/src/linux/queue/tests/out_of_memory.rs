@@ -8,7 +8,7 @@ use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Header;
 use crate::linux::ring::queue::ShmQueue;
 use crate::sys::Mapping;
-use queue_core::{Bound, Failure, FailureKind, Queue, TryPopError};
+use queue_core::{Capacity, Failure, FailureKind, Queue, TryPopError};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ fn with_tmpfs(name: &str, kib: u32) -> Option<PathBuf> {
 
 /// An unbounded queue in a file there.
 fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
-    let limits = Bytes::options().limits(Bound::Unbounded);
+    let limits = Bytes::options().limits(Capacity::Unbounded);
     let len = Header::END + crate::linux::ring::queue::Storage::mapped(&limits)?;
     let file = File::options()
         .read(true)

@@ -7,7 +7,7 @@ use crate::codec::Raw;
 use crate::linux::queue::header::Header;
 use crate::linux::ring::queue::ShmQueue;
 use proptest::prelude::*;
-use queue_core::{Bound, Queue};
+use queue_core::{Capacity, Queue};
 use std::collections::VecDeque;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ const ITEM: usize = 100;
 fn queue() -> Bytes {
     Bytes::options()
         .max_item_bytes(ITEM)
-        .create(Bound::items(8))
+        .create(Capacity::bounded(8))
         .unwrap()
 }
 

@@ -5,9 +5,9 @@ use crate::linux::queue::format::Limits;
 use crate::linux::queue::handle::Shareable;
 use crate::linux::ring::options::*;
 use crate::linux::ring::queue::{MAX_WORDS, Storage, WINDOW};
-use queue_core::Bound;
+use queue_core::Capacity;
 
-fn memory(item: usize, memory: usize, bound: Bound) -> u64 {
+fn memory(item: usize, memory: usize, bound: Capacity) -> u64 {
     let options = ShmOptions::<Vec<u8>, Raw>::new().max_item_bytes(item);
     options.memory_limit(memory).limits(bound).memory
 }
@@ -19,16 +19,16 @@ const fn records(count: u64) -> u64 {
 
 #[test]
 fn a_queue_has_room_for_all_that_it_takes() {
-    assert_eq!(memory(8, 0, Bound::items(3)), records(3));
-    assert_eq!(memory(8, 8000, Bound::Unbounded), records(1000));
-    assert_eq!(memory(1, 8000, Bound::Unbounded), records(1000));
-    assert_eq!(memory(8, usize::MAX, Bound::Unbounded), MAX_WORDS * 8);
+    assert_eq!(memory(8, 0, Capacity::bounded(3)), records(3));
+    assert_eq!(memory(8, 8000, Capacity::Unbounded), records(1000));
+    assert_eq!(memory(1, 8000, Capacity::Unbounded), records(1000));
+    assert_eq!(memory(8, usize::MAX, Capacity::Unbounded), MAX_WORDS * 8);
 }
 
 #[test]
 fn memory_that_makes_no_sense_is_refused() {
     let mapped = |memory| {
-        let (bound, item) = (Bound::Unbounded, 8);
+        let (bound, item) = (Capacity::Unbounded, 8);
         <Storage>::mapped(&Limits {
             bound,
             item,
