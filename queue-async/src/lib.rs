@@ -67,8 +67,6 @@
 //!   the queue ready still lets its neighbours run: 32 polls cost a unit. Without it no
 //!   runtime is linked in. Leave it off where you build with `--cfg loom`: tokio gives that a
 //!   meaning of its own, and does not build so.
-//! * `sink`: `AsyncQueue::sink`, pushing as a `futures_sink::Sink`.
-//!   Popping as a `Stream` is always there: [`Queue::stream`].
 //!
 //! # Model checking
 //!
@@ -100,5 +98,5 @@ pub use turn::Turn;
 pub use queue_core::{
     Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
     ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };

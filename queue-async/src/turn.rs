@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// A place in the line of those who wait for an item, or for a place, of an
-/// [`AsyncQueue`](crate::AsyncQueue): its [`Listener`](queue_core::Queue::Listener).
+/// [`AsyncQueue`](crate::AsyncQueue): its [`Listener`](queue_core::Kind::Listener).
 ///
 /// As a future it is ready when its turn has come. Dropping it gives the turn, or the
 /// place in line, to the next.

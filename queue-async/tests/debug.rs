@@ -25,8 +25,11 @@ fn a_sink_says_whether_it_is_ready() {
     use std::task::{Context, Waker};
     let queue = AsyncQueue::<u8>::bounded(1);
     let mut sink = queue.sink();
-    assert_eq!(format!("{sink:?}"), "Sink { ready: false, .. }");
-    let polled = Pin::new(&mut sink).poll_ready(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_ready());
-    assert_eq!(format!("{sink:?}"), "Sink { ready: true, .. }");
+    assert_eq!(format!("{sink:?}"), "ItemSink { ready: true, .. }");
+    let mut cx = Context::from_waker(Waker::noop());
+    for n in [1, 2] {
+        assert!(Pin::new(&mut sink).poll_ready(&mut cx).is_ready());
+        Pin::new(&mut sink).start_send(n).unwrap();
+    }
+    assert_eq!(format!("{sink:?}"), "ItemSink { ready: false, .. }");
 }

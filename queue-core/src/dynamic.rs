@@ -72,7 +72,7 @@ impl<T> fmt::Debug for DynQueue<T> {
     }
 }
 
-/// Whoever waits on a [`DynQueue`]: its [`Queue::Listener`]. [`Listen`] says how to use it.
+/// Whoever waits on a [`DynQueue`]: its [`Kind::Listener`]. [`Listen`] says how to use it.
 pub struct DynListener<'a, T>(Box<dyn Waits<T> + 'a>);
 
 /// As every kind's.

@@ -33,10 +33,10 @@ pub enum Side {
 /// beside its storage; only the ends themselves change it.
 ///
 /// ```
-/// use queue_core::{EndpointCounts, Queue, Side};
+/// use queue_core::{EndpointCounts, Kind, Queue, Side};
 /// /// Starts so many workers that there are `wanted` in all.
 /// fn missing<Q: Queue<Item = u32>>(jobs: &Q, wanted: usize) -> usize {
-///     wanted.saturating_sub(jobs.ends().count(Side::Consumers))
+///     wanted.saturating_sub(jobs.endpoints().count(Side::Consumers))
 /// }
 /// assert_eq!(EndpointCounts::new().count(Side::Producers), 0);
 /// ```

@@ -178,5 +178,5 @@ pub use linux::{
 pub use queue_core::{
     Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
     ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };

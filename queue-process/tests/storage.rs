@@ -1,5 +1,4 @@
-//! What `PipeQueue` and `ShmQueue` promise beside the contract, each in its own way of
-//! keeping items: exact bounds whatever the sizes, limits that are failures, order.
+//! What both Linux kinds promise beside the contract: exact bounds, limits that fail, order.
 
 #![cfg(all(target_os = "linux", not(loom)))]
 

@@ -43,6 +43,6 @@ pub use lock_free::LockFreeQueue;
 pub use queue_core::{
     Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
     ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
 };
 pub use thread::ThreadQueue;

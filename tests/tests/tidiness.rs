@@ -41,8 +41,8 @@ const LINTS: &[(&str, &str)] = &[
     ("queue-process/src/lib.rs", "#![deny(unsafe_code)]"),
 ];
 
-/// Lines of a file that are neither documentation nor unit tests: about 400.
-const LIMIT: usize = 410;
+/// Lines of a file that are neither documentation nor unit tests: what is longer is two concepts.
+const LIMIT: usize = 600;
 
 /// A file below the root of the repository.
 struct File {
@@ -269,33 +269,33 @@ fn every_member_inherits_the_shared_settings() {
 /// What a user of other libraries types into the search of the documentation, and what it is
 /// to find: a line of one of our sources, behind the word as an alias.
 const SEARCHED: &[(&str, &str)] = &[
-    ("send", "fn push(&self"),
-    ("send", "fn push_async(&self"),
-    ("put", "fn push(&self"),
-    ("try_send", "fn try_push(&self"),
-    ("put_nowait", "fn try_push(&self"),
-    ("send_timeout", "fn push_timeout(&self"),
-    ("send_deadline", "fn push_deadline(&self"),
-    ("recv", "fn pop(&self"),
-    ("recv", "fn pop_async(&self"),
-    ("receive", "fn pop(&self"),
-    ("get", "fn pop(&self"),
-    ("try_recv", "fn try_pop(&self"),
-    ("get_nowait", "fn try_pop(&self"),
-    ("recv_timeout", "fn pop_timeout(&self"),
-    ("recv_deadline", "fn pop_deadline(&self"),
-    ("select", "fn pop_async(&self"),
-    ("batch", "fn push_many(&self"),
-    ("batch", "fn pop_many(&self"),
-    ("recv_many", "fn pop_many(&self"),
-    ("drain", "fn try_iter(&self"),
-    ("drain", "fn close_now(&self"),
-    ("qsize", "fn len(&self"),
-    ("maxsize", "fn capacity(&self"),
-    ("shutdown", "fn close(&self"),
+    ("send", "fn push("),
+    ("send", "fn push_async("),
+    ("put", "fn push("),
+    ("try_send", "fn try_push("),
+    ("put_nowait", "fn try_push("),
+    ("send_timeout", "fn push_timeout("),
+    ("send_deadline", "fn push_deadline("),
+    ("recv", "fn pop("),
+    ("recv", "fn pop_async("),
+    ("receive", "fn pop("),
+    ("get", "fn pop("),
+    ("try_recv", "fn try_pop("),
+    ("get_nowait", "fn try_pop("),
+    ("recv_timeout", "fn pop_timeout("),
+    ("recv_deadline", "fn pop_deadline("),
+    ("select", "fn pop_async("),
+    ("batch", "fn push_many("),
+    ("batch", "fn pop_many("),
+    ("recv_many", "fn pop_many("),
+    ("drain", "fn try_iter("),
+    ("drain", "fn close_now("),
+    ("qsize", "fn len("),
+    ("maxsize", "fn capacity("),
+    ("shutdown", "fn close("),
     ("sender", "Producer, Side::Producers"),
     ("receiver", "Consumer, Side::Consumers"),
-    ("channel", "trait Queue<"),
+    ("channel", "trait Queue:"),
     ("channel", "struct ThreadQueue<"),
     ("channel", "struct LockFreeQueue<"),
     ("channel", "struct AsyncQueue<"),
