@@ -5,7 +5,7 @@ use super::link::{Half, Link, Result, Rx, Tx, Way, number, words};
 use super::{Entry, entry};
 use crate::cell::Shape;
 use crate::subject::Role::Ours;
-use queue_core::{Capacity, WithCapacity, Queue};
+use queue_core::{Capacity, Queue, WithCapacity};
 use queue_process::codec::Raw;
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use std::collections::VecDeque;
@@ -27,11 +27,9 @@ pub fn entries() -> Vec<Entry> {
 pub struct Kind<Q>(PhantomData<Q>);
 
 /// What the bench must know of a kind besides what the family's traits say.
-pub trait Named: Queue<Item = Self::Item> + WithCapacity + Handover + 'static {
+pub trait Named: Queue<Item: Body> + WithCapacity + Handover + 'static {
     /// Its name in the tables.
     const NAME: &'static str;
-    /// What goes through it.
-    type Item: Body;
 }
 
 /// What goes through the queues.
@@ -75,12 +73,10 @@ macro_rules! named {
     ($($kind:ident: $name:literal;)+) => {$(
         impl Named for $kind<u64> {
             const NAME: &'static str = $name;
-            type Item = u64;
         }
 
         impl Named for $kind<Vec<u8>, Raw> {
             const NAME: &'static str = $name;
-            type Item = Vec<u8>;
         }
     )+};
 }

@@ -6,7 +6,7 @@ use crate::cell::Shape;
 use crate::family::kinds;
 use crate::item::Item;
 use crate::subject::{Role, Subject};
-use queue_core::{Capacity, Consumer, WithCapacity, Producer, Queue};
+use queue_core::{Capacity, Consumer, Producer, Queue, WithCapacity};
 use std::collections::VecDeque;
 
 impl<T: Item, Q: Queue<Item = T> + 'static> Tx<T> for Producer<Q> {

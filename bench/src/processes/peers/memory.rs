@@ -80,7 +80,8 @@ impl<const SIZE: usize> Link for Promisqs<SIZE> {
     }
 
     fn host(way: &Way) -> Result<Self::Host> {
-        PromisqsQueue::try_with_capacity(way.file(), way.capacity()).map_err(|error| format!("{error:?}"))
+        PromisqsQueue::create(way.file(), way.capacity())
+            .map_err(|error| format!("{error:?}"))
     }
 
     fn tx(way: &Way) -> Result<Self::Tx> {
