@@ -194,7 +194,7 @@ fn close_while_full<Q: Kind>(queue: Q) {
 }
 
 /// A producer waits while one pop takes from the outbox, and nothing else ever happens.
-/// Catches: `listen_places` without the head lock.
+/// Catches: `listen` without the head lock.
 fn place_from_outbox<Q: Kind>(queue: Q) {
     queue.push_many(&mut [1, 2].into()).unwrap();
     assert_eq!(queue.pop(), Ok(1)); // 2 is in the outbox now

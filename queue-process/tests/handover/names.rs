@@ -46,6 +46,23 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     Jobs::create_named(name, Capacity::Unbounded).unwrap();
 }
 
+/// By its name and in a message it is the same queue; another is another.
+#[test]
+fn a_queue_is_the_same_by_whatever_way_it_came() {
+    let name = &name("same");
+    let jobs = Jobs::create_named(name, Capacity::bounded(4)).unwrap();
+    let opened = Jobs::open_named(name).unwrap();
+    let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
+    sender.send(jobs.clone()).unwrap();
+    let received: Jobs = receiver.recv().unwrap();
+    assert!(jobs.same_queue(&jobs.clone()) && jobs.same_queue(&opened));
+    assert!(received.same_queue(&opened));
+    let other = Jobs::bounded(4);
+    assert!(!other.same_queue(&jobs) && !opened.same_queue(&other));
+    let (producer, opened) = (jobs.producer(), opened.producer());
+    assert!(producer.same_queue(&opened) && !producer.same_queue(&other.producer()));
+}
+
 fn creator() {
     let jobs = Jobs::create_named(&env::var("NAME").unwrap(), Capacity::bounded(4));
     let _jobs = jobs.unwrap();
