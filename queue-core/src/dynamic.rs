@@ -11,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,6 +49,43 @@ impl<T: Send + 'static> DynQueue<T> {
     /// Boxes `queue`.
     pub fn new<Q: Queue<Item = T> + 'static>(queue: Q) -> Self {
         Self(Arc::new(queue))
+    }
+
+    /// A handle that keeps neither the queue nor what is inside: for a table of queues that others
+    /// have.
+    pub fn downgrade(&self) -> WeakDynQueue<T> {
+        WeakDynQueue(Arc::downgrade(&self.0))
+    }
+}
+
+/// A [`DynQueue`] that may be gone, from [`DynQueue::downgrade`].
+pub struct WeakDynQueue<T>(Weak<dyn Erased<T>>);
+
+impl<T> WeakDynQueue<T> {
+    /// The queue, if somebody else has a `DynQueue` of it.
+    pub fn upgrade(&self) -> Option<DynQueue<T>> {
+        self.0.upgrade().map(DynQueue)
+    }
+
+    /// Whether nobody has a `DynQueue` of it any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+/// As every kind.
+impl<T> UnwindSafe for WeakDynQueue<T> {}
+impl<T> RefUnwindSafe for WeakDynQueue<T> {}
+
+impl<T> Clone for WeakDynQueue<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for WeakDynQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakDynQueue(..)")
     }
 }
 

@@ -39,6 +39,7 @@ const LINTS: &[(&str, &str)] = &[
     ),
     ("queue-core/src/lib.rs", "#![deny(unsafe_code)]"),
     ("queue-process/src/lib.rs", "#![deny(unsafe_code)]"),
+    ("queue-any/src/lib.rs", "#![forbid(unsafe_code)]"),
 ];
 
 /// Lines of a file that are neither documentation nor unit tests: what is longer is two concepts.
@@ -247,6 +248,7 @@ fn every_member_inherits_the_shared_settings() {
         "queue-thread",
         "queue-async",
         "queue-process",
+        "queue-any",
         "tests",
         "tests/mutate",
     ] {

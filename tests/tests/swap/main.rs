@@ -5,6 +5,7 @@
 #![allow(clippy::duplicate_mod)] // That is what this shows.
 
 mod async_queue;
+mod facade;
 mod ipc_queue;
 mod lock_free_queue;
 mod pipe_queue;
@@ -26,7 +27,7 @@ macro_rules! sees_the_same {
     )*};
 }
 
-sees_the_same! { thread_queue lock_free_queue async_queue pipe_queue shm_queue ipc_queue }
+sees_the_same! { thread_queue lock_free_queue async_queue pipe_queue shm_queue ipc_queue facade }
 
 /// What `readme.rs` shows is what the README does, but for the line that names the kind.
 #[test]

@@ -1,0 +1,198 @@
+//! [`open`] and [`Registry`]: from an address to a queue.
+
+use crate::address::Address;
+use crate::scheme::{Name, SCHEMES, Scheme};
+use queue_core::dynamic::DynQueue;
+use queue_core::{Failure, FailureKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+
+/// What goes through every kind of queue: implemented for all that can.
+pub trait Item: Send + Serialize + DeserializeOwned + 'static {}
+
+impl<T: Send + Serialize + DeserializeOwned + 'static> Item for T {}
+
+/// Opens, or creates, the queue at `url`: the table of [addresses](crate#addresses) says which.
+///
+/// ```
+/// use queue_any::Queue;
+/// let jobs = queue_any::open::<String>("thread://jobs?capacity=64")?;
+/// let same = queue_any::open::<String>("thread://jobs")?;
+/// jobs.push("sweep".into())?;
+/// assert_eq!(same.pop()?, "sweep");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// `Unsupported` for an address that is none, an unknown scheme, one whose feature is off, a
+/// parameter that the scheme does not have or that makes no sense; `Mismatch` if the queue there has
+/// another capacity, item type or codec; else what the kind says: `PeerGone` if there is no queue to
+/// be opened, `Denied` if there is one where one was to be created.
+pub fn open<T: Item>(url: &str) -> Result<DynQueue<T>, Failure> {
+    let address = Address::parse(url)?;
+    open_family(&address)
+}
+
+#[cold]
+fn refused(message: String) -> Failure {
+    Failure::new(FailureKind::Unsupported, message)
+}
+
+/// Opens an address of the family's own schemes.
+fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
+    let Some(scheme) = Scheme::find(address.scheme()) else {
+        return Err(unknown(address.scheme(), &[]));
+    };
+    if !scheme.is_on() {
+        return Err(refused(format!(
+            "`{}:` needs the feature `{}` of the crate `queue-any`",
+            scheme.scheme, scheme.feature
+        )));
+    }
+    address.allow(scheme.parameters)?;
+    match (scheme.name, address.name()) {
+        (Name::None, Some(_)) => {
+            return Err(refused(format!("`{}:` takes no name", scheme.scheme)));
+        }
+        (Name::Required, None) => {
+            return Err(refused(format!(
+                "`{0}:` needs a name, such as `{0}:JOBS`",
+                scheme.scheme
+            )));
+        }
+        (Name::Optional, None) if address.get("mode").is_some() => {
+            return Err(refused(format!(
+                "`mode` is for a queue with a name, such as `{}://jobs`",
+                scheme.scheme
+            )));
+        }
+        _ => {}
+    }
+    match scheme.feature {
+        #[cfg(any(feature = "thread", feature = "async"))]
+        "thread" | "async" => crate::local::open(address),
+        #[cfg(feature = "process")]
+        "process" => crate::process::open(address),
+        _ => unreachable!("its feature is on"),
+    }
+}
+
+/// The failure of a scheme that nobody knows.
+#[cold]
+fn unknown(scheme: &str, own: &[&str]) -> Failure {
+    let family = SCHEMES.iter().map(|known| known.scheme);
+    let known: Vec<_> = family.chain(own.iter().copied()).collect();
+    refused(format!(
+        "unknown scheme `{scheme}:`; known are `{}:`",
+        known.join(":`, `")
+    ))
+}
+
+/// How a queue is made, with a capacity or by a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
+pub(crate) enum Mode {
+    Open,
+    Create,
+    OpenOrCreate,
+}
+
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
+impl Mode {
+    /// The parameter `mode`.
+    pub(crate) fn of(address: &Address) -> Result<Self, Failure> {
+        match address.get("mode") {
+            None | Some("open_or_create") => Ok(Self::OpenOrCreate),
+            Some("open") => Ok(Self::Open),
+            Some("create") => Ok(Self::Create),
+            Some(other) => Err(refused(format!(
+                "`mode={other}` is none: it is `open`, `create` or `open_or_create`"
+            ))),
+        }
+    }
+}
+
+/// Refuses the queue that was opened if it has not the capacity that the address asks for.
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
+pub(crate) fn check_capacity(address: &Address, found: Option<usize>) -> Result<(), Failure> {
+    match address.capacity()? {
+        Some(wanted) if wanted.capacity() != found => {
+            let found = found.map_or("no bound".to_string(), |n| format!("a capacity of {n}"));
+            let wanted = wanted.capacity().unwrap_or_default();
+            let message = format!("the queue at {address} has {found}, not {wanted}");
+            Err(Failure::new(FailureKind::Mismatch, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+type Opener<T> = Box<dyn Fn(&Address) -> Result<DynQueue<T>, Failure> + Send + Sync>;
+
+/// The family's schemes, and your own.
+///
+/// ```
+/// use queue_any::{DynQueue, Queue, Registry, ThreadQueue};
+///
+/// let mut registry = Registry::<u32>::new();
+/// registry.register("small", |address| {
+///     address.allow(&[])?;
+///     Ok(DynQueue::new(ThreadQueue::bounded(1)))
+/// });
+/// assert_eq!(registry.open("small:")?.capacity(), Some(1));
+/// assert_eq!(registry.open("thread:?capacity=2")?.capacity(), Some(2));
+/// # Ok::<(), queue_any::Failure>(())
+/// ```
+pub struct Registry<T> {
+    own: HashMap<String, Opener<T>>,
+}
+
+impl<T: Item> Registry<T> {
+    /// The family's schemes alone.
+    pub fn new() -> Self {
+        Self {
+            own: HashMap::new(),
+        }
+    }
+
+    /// Has `open` open addresses of `scheme`, in place of whoever did before.
+    pub fn register(
+        &mut self,
+        scheme: &str,
+        open: impl Fn(&Address) -> Result<DynQueue<T>, Failure> + Send + Sync + 'static,
+    ) {
+        self.own.insert(scheme.to_ascii_lowercase(), Box::new(open));
+    }
+
+    /// As [`open`](crate::open()), with the schemes registered here as well.
+    ///
+    /// # Errors
+    /// As [`open`](crate::open()), and what the function that was registered says.
+    pub fn open(&self, url: &str) -> Result<DynQueue<T>, Failure> {
+        let address = Address::parse(url)?;
+        match self.own.get(address.scheme()) {
+            Some(open) => open(&address),
+            None if Scheme::find(address.scheme()).is_some() => open_family(&address),
+            None => {
+                let mut own: Vec<_> = self.own.keys().map(|scheme| &**scheme).collect();
+                own.sort_unstable();
+                Err(unknown(address.scheme(), &own))
+            }
+        }
+    }
+}
+
+impl<T: Item> Default for Registry<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Registry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut own: Vec<_> = self.own.keys().collect();
+        own.sort_unstable();
+        f.debug_struct("Registry").field("own", &own).finish()
+    }
+}

@@ -1,0 +1,156 @@
+//! Addresses: what they open, and what they refuse.
+
+use queue_any::{Address, DynQueue, FailureKind, Queue, Registry, ThreadQueue, open};
+use std::time::Duration;
+
+fn refused(url: &str, says: &[&str]) {
+    let failure = open::<u32>(url).expect_err(url);
+    let text = format!("{failure:#}");
+    assert!(says.iter().all(|word| text.contains(word)), "{url}: {text}");
+}
+
+#[test]
+fn every_scheme_opens_a_queue_that_works() {
+    for scheme in ["thread", "lockfree", "async", "pipe", "shm", "ipc"] {
+        let jobs = open::<u32>(&format!("{scheme}:?capacity=2")).unwrap();
+        assert_eq!(jobs.capacity(), Some(2), "{scheme}");
+        jobs.push(1).unwrap();
+        jobs.push(2).unwrap();
+        assert!(jobs.try_push(3).is_err());
+        assert_eq!((jobs.pop(), jobs.pop()), (Ok(1), Ok(2)));
+        let endless = open::<u32>(&format!("{scheme}:")).unwrap();
+        assert_eq!(endless.capacity(), None);
+        assert!(!endless.same_queue(&open(&format!("{scheme}:")).unwrap()));
+    }
+}
+
+#[test]
+fn a_name_is_known_while_somebody_has_the_queue() {
+    for scheme in ["thread", "lockfree", "async", "pipe", "shm"] {
+        let url = |more: &str| format!("{scheme}://any {}{more}", std::process::id());
+        assert_eq!(
+            open::<u32>(&url("?mode=open")).unwrap_err().kind(),
+            FailureKind::PeerGone
+        );
+        let jobs = open::<u32>(&url("?capacity=4")).unwrap();
+        let same = open::<u32>(&url("?capacity=4&mode=open")).unwrap();
+        jobs.push(7).unwrap();
+        assert_eq!(same.pop(), Ok(7), "{scheme}");
+        for (more, kind) in [
+            ("?capacity=5", FailureKind::Mismatch),
+            ("?capacity=4&mode=create", FailureKind::Denied),
+        ] {
+            assert_eq!(open::<u32>(&url(more)).unwrap_err().kind(), kind, "{more}");
+        }
+        let other = open::<String>(&url("")).unwrap_err();
+        assert_eq!(other.kind(), FailureKind::Mismatch);
+        assert!(other.to_string().contains("u32"), "{other}");
+        drop((jobs, same));
+        assert!(open::<String>(&url("?mode=create")).is_ok(), "{scheme}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_would() {
+    refused("jobs", &["scheme", "thread:"]);
+    refused("", &["scheme"]);
+    refused("4:x", &["scheme"]);
+    refused("pip://jobs", &["`pip:`", "`pipe:`", "`inherit:`"]);
+    refused(
+        "thread:?capasity=4",
+        &["`capasity`", "`capacity`", "`mode`"],
+    );
+    refused("thread:?capacity=4&capacity=4", &["`capacity`", "twice"]);
+    refused("thread:?capacity", &["`capacity`", "no value"]);
+    refused("thread:?capacity=0", &["at least 1"]);
+    refused("thread:?capacity=-1", &["`capacity=-1`"]);
+    refused("thread:?capacity=many", &["`capacity=many`"]);
+    refused("thread:?mode=open", &["`mode`", "thread://jobs"]);
+    refused(
+        "thread://jobs?mode=new",
+        &["`mode=new`", "`open_or_create`"],
+    );
+    refused("thread://jobs#1", &["fragment"]);
+    refused("ipc://jobs", &["no name"]);
+    refused("ipc:?mode=open", &["`mode`", "`capacity`"]);
+    refused("inherit:", &["a name", "inherit:JOBS"]);
+    refused("inherit:JOBS?capacity=4", &["no parameter", "it has none"]);
+    refused("thread://%ff", &["UTF-8"]);
+    assert_eq!(
+        open::<u32>("inherit:NOT_SHARED").unwrap_err().kind(),
+        FailureKind::PeerGone
+    );
+}
+
+#[test]
+fn a_password_is_not_printed() {
+    let address = Address::parse("nats://me:pa%40ss@host:4222/jobs?token=x&a=b").unwrap();
+    for text in [address.to_string(), format!("{address:?}")] {
+        assert!(
+            !text.contains("pa@ss") && !text.contains("pa%40") && !text.contains("=x"),
+            "{text}"
+        );
+        assert!(
+            text.contains("host:4222/jobs") && text.contains("a=b"),
+            "{text}"
+        );
+    }
+    let failure = open::<u32>("nets://me:secret@host/jobs").unwrap_err();
+    assert!(!format!("{failure:?} {failure:#}").contains("secret"));
+    let failure = open::<u32>("thread://me:secret@host?mode=open").unwrap_err();
+    assert!(!format!("{failure:?} {failure:#}").contains("secret"));
+}
+
+#[test]
+fn durations_have_units() {
+    let address = Address::parse("x:?a=5ms&b=2h&c=5&d=s&e=99999999999999999999s&f=1d").unwrap();
+    assert_eq!(
+        address.duration("a").unwrap(),
+        Some(Duration::from_millis(5))
+    );
+    assert_eq!(
+        address.duration("b").unwrap(),
+        Some(Duration::from_secs(7200))
+    );
+    assert_eq!(address.duration("none").unwrap(), None);
+    for key in ["c", "d", "e", "f"] {
+        let failure = address.duration(key).unwrap_err().to_string();
+        assert!(failure.contains("`ms`"), "{failure}");
+    }
+}
+
+#[test]
+fn a_scheme_of_ones_own_stands_beside_the_family() {
+    let mut registry = Registry::<u32>::new();
+    registry.register("One", |address| {
+        address.allow(&[])?;
+        Ok(DynQueue::new(ThreadQueue::bounded(1)))
+    });
+    assert_eq!(registry.open("one:").unwrap().capacity(), Some(1));
+    assert!(registry.open("one:?capacity=1").is_err());
+    assert_eq!(
+        registry.open("async:?capacity=3").unwrap().capacity(),
+        Some(3)
+    );
+    let failure = registry.open("two:").unwrap_err().to_string();
+    assert!(failure.contains("`one:`"), "{failure}");
+    registry.register("thread", |_| Ok(DynQueue::new(ThreadQueue::bounded(9))));
+    assert_eq!(registry.open("thread:").unwrap().capacity(), Some(9));
+}
+
+/// Dropping the last handle drops the items, whose code may open queues.
+#[test]
+fn an_item_may_open_a_queue_as_it_is_dropped() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Opens;
+    impl Drop for Opens {
+        fn drop(&mut self) {
+            open::<u32>("thread://another").unwrap();
+        }
+    }
+    let jobs = open::<Opens>("thread://opens").unwrap();
+    jobs.push(Opens).ok().unwrap();
+    drop(jobs);
+    let jobs = open::<Opens>("thread://opens").unwrap();
+    assert!(jobs.is_empty());
+}
