@@ -8,8 +8,8 @@ use std::num::NonZeroUsize;
 /// ```
 /// use queue_core::{Capacity, WithCapacity, Failure};
 /// /// A bound from a command line, where 0 says that there is none.
-/// fn open<Q: WithCapacity>(places: usize) -> Result<Q, Failure> {
-///     Q::try_with_capacity(match places {
+/// fn open<Q: WithCapacity>(slots: usize) -> Result<Q, Failure> {
+///     Q::try_with_capacity(match slots {
 ///         0 => Capacity::Unbounded,
 ///         n => Capacity::bounded(n),
 ///     })

@@ -178,7 +178,7 @@ push_error!(PushError, Closed => CLOSED);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum PushTimeoutError<T> {
-    /// No place came free in time.
+    /// No slot came free in time.
     Timeout(T),
     /// The queue is closed: no push will ever succeed again.
     Closed(T),

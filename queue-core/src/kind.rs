@@ -74,8 +74,8 @@ pub struct QueueId(u64, u64);
 
 impl QueueId {
     /// That of a queue of this process alone: where in memory it is.
-    pub fn of_address<T>(place: &T) -> Self {
-        Self(0, std::ptr::from_ref(place).addr() as u64)
+    pub fn of_address<T>(at: &T) -> Self {
+        Self(0, std::ptr::from_ref(at).addr() as u64)
     }
 
     /// That of a queue which something else tells from all others.

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub trait Queue: Kind {
     // What a kind gives.
 
-    /// Pushes `item` if there is a place, and never waits for another party to act.
+    /// Pushes `item` if there is a slot, and never waits for another party to act.
     ///
     /// # Errors
     /// `Full`, `Closed`, or `Failed`, each with the item.
@@ -72,7 +72,7 @@ pub trait Queue: Kind {
         self.len() == 0
     }
 
-    /// Whether no place is left; as exact as [`len`](Self::len). Never true without a
+    /// Whether no slot is left; as exact as [`len`](Self::len). Never true without a
     /// bound.
     #[doc(alias("full"))]
     fn is_full(&self) -> bool {
@@ -94,7 +94,7 @@ pub trait Queue: Kind {
 
     // Pushing.
 
-    /// Pushes `item`, waiting for a place as long as it takes.
+    /// Pushes `item`, waiting for a slot as long as it takes.
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
@@ -105,7 +105,7 @@ pub trait Queue: Kind {
             .map_err(PushTimeoutError::without_timeout)
     }
 
-    /// Pushes `item`, waiting up to `timeout` for a place. Tries once before it looks
+    /// Pushes `item`, waiting up to `timeout` for a slot. Tries once before it looks
     /// at the clock, so a zero timeout is one try; one too long to be represented
     /// waits as long as it takes.
     ///
@@ -130,7 +130,7 @@ pub trait Queue: Kind {
         }
     }
 
-    /// Pushes `item`, waiting until `deadline` for a place. A deadline that has passed
+    /// Pushes `item`, waiting until `deadline` for a slot. A deadline that has passed
     /// is one try.
     ///
     /// # Errors
@@ -144,12 +144,12 @@ pub trait Queue: Kind {
         self.push_until(item, Deadline::at(deadline))
     }
 
-    /// Pushes `item` as soon as there is a place.
+    /// Pushes `item` as soon as there is a slot.
     ///
     /// # Cancel safety
     /// A future that is dropped before it was ready has not pushed: the item is dropped with
     /// it, and a wake meant for it goes to another. So whoever tries again pushes no item
-    /// twice. To keep the item, hold the place first (a permit of `AsyncQueue`), or push a
+    /// twice. To keep the item, hold the slot first (a permit of `AsyncQueue`), or push a
     /// batch of one by [`push_many_async`](Self::push_many_async).
     ///
     /// # Errors
@@ -162,20 +162,20 @@ pub trait Queue: Kind {
         wait::push_async(self, item)
     }
 
-    /// Pushes from the front of `items` what finds a place, and never waits: how many
-    /// it pushed, at least one unless `items` is empty, and no more than there were places
+    /// Pushes from the front of `items` what finds a slot, and never waits: how many
+    /// it pushed, at least one unless `items` is empty, and no more than there were slots
     /// when it looked, however fast others pop.
     ///
     /// # Errors
-    /// `Full` if there is no place at all, `Closed`, or `Failed` if the first item
+    /// `Full` if there is no slot at all, `Closed`, or `Failed` if the first item
     /// failed; what did not go in stays in `items`.
     #[doc(alias("try_send_many", "batch"))]
     fn try_push_many(&self, items: &mut VecDeque<Self::Item>) -> Result<usize, TryPushError<()>> {
-        let places = match self.capacity() {
+        let slots = match self.capacity() {
             Some(capacity) => capacity.saturating_sub(self.len()).max(1),
             None => usize::MAX,
         };
-        let most = items.len().min(places);
+        let most = items.len().min(slots);
         for pushed in 0..most {
             let Some(item) = items.pop_front() else { break };
             if let Err(error) = self.try_push(item) {
@@ -186,7 +186,7 @@ pub trait Queue: Kind {
         Ok(most)
     }
 
-    /// Pushes all of `items` in order, waiting for places. Other producers' items may
+    /// Pushes all of `items` in order, waiting for slots. Other producers' items may
     /// come in between.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl<Q: Queue> fmt::Debug for IntoItemSink<Q> {
     }
 }
 
-/// The queue is never pinned, and its future has a place of its own.
+/// The queue is never pinned, and its future is boxed.
 impl<Q: Queue> Unpin for IntoItemSink<Q> {}
 
 /// As every kind: a panic in an item's own code leaves the queue usable.

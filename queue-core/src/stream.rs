@@ -190,7 +190,7 @@ impl<Q: Queue> fmt::Debug for IntoResultStream<Q> {
     }
 }
 
-/// The queue is never pinned, and its future has a place of its own.
+/// The queue is never pinned, and its future is boxed.
 impl<Q: Queue> Unpin for IntoItemStream<Q> {}
 impl<Q: Queue> Unpin for IntoResultStream<Q> {}
 

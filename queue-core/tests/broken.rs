@@ -74,21 +74,21 @@ broken! {
     comes_out_twice: Duplicates breaks C2 c2_once, "twice|another item came out|still inside";
     gets_lost: Loses breaks C2 c2_once, "never came out|came out or back|still not done";
     close_now_forgets: CloseNowForgets breaks C2 c2_once, "close_now gives";
-    one_place_more: OneMore breaks C3 c3_capacity, "was accepted";
-    one_place_less: OneLess breaks C3 c3_capacity, "Full";
+    one_slot_more: OneMore breaks C3 c3_capacity, "was accepted";
+    one_slot_less: OneLess breaks C3 c3_capacity, "Full";
     power_of_two: PowerOfTwo breaks C3 c3_capacity, "beside 3 items was accepted";
     full_without_a_bound: SecretBound breaks C3 c3_capacity, "item 1000";
     looks_twice: PoliteTry breaks C4 c4_try, "waited for";
     try_push_blocks: BlockingTry breaks C4 c4_try, "still not done";
     push_tells_nobody: NoItemNotify breaks C5 c5_wake, "still not done";
-    pop_tells_nobody: NoPlaceNotify breaks C5 c5_wake, "still not done";
+    pop_tells_nobody: NoSlotNotify breaks C5 c5_wake, "still not done";
     every_other_wakes_nobody: EveryOther breaks C5 c5_wake, "four items wake four poppers: still not done";
     trusts_who_was_woken: OneUnderWay breaks C5 c5_wake, "not polled again leaves the others theirs";
     cancelled_eats_the_wake: CancelledEats breaks C5 c5_wake, "a cancelled pop passes its wake on";
     timed_out_eats_the_wake: TimedOutEats breaks C5 c5_wake, "times out passes its wake on";
     wakes_the_first_waker: FirstWaker breaks C5 c5_wake, "was not woken";
     times_out_early: Impatient breaks C6 c6_time, "timed out after";
-    looks_at_the_clock_first: ClockFirst breaks C6 c6_time, "with a place";
+    looks_at_the_clock_first: ClockFirst breaks C6 c6_time, "with a slot";
     huge_timeout_overflows: Overflows breaks C6 c6_time, "huge";
     closed_while_items_remain: ClosedEarly breaks C7 c7_close, "came to|the items after";
     takes_items_after_close: OpenWithRoom breaks C7 c7_close, "was accepted|after close";
@@ -99,7 +99,7 @@ broken! {
     refused_and_yet_inside: Ghost breaks C8 c8_give_back, "the items after failed pushes";
     batch_is_swallowed: SwallowsBatch breaks C8 c8_give_back, "a batch that did not go in is left";
     cancelled_pop_loses_the_item: TakesThenYields breaks C9 c9_cancel, "never came out";
-    cancelled_push_keeps_a_place: KeepsPermit breaks C9 c9_cancel, "a place was lost";
+    cancelled_push_keeps_a_slot: KeepsPermit breaks C9 c9_cancel, "a slot was lost";
     cancelled_push_pushes_too_much: PushesFromGrave breaks C9 c9_cancel, "after a cancelled push";
     cancelled_push_pushes_nevertheless: PushesIfWoken breaks C9 c9_cancel, "after a cancelled push";
     counts_who_pushes: CountsPushers breaks C10 c10_count, "of";
@@ -116,7 +116,7 @@ broken! {
     batch_wakes_one: BatchWakesOne breaks C15 c15_many, "wakes as many as it serves: still not done|waiting pops was not woken";
     batch_drops_the_rest: BatchDropsRest breaks C15 c15_many, "";
     batch_pops_what_comes_meanwhile: BatchPopsOn breaks C15 c15_many, "popped, of";
-    batch_pushes_where_places_come_meanwhile: BatchPushesOn breaks C15 c15_many, "pushed, into";
+    batch_pushes_where_slots_come_meanwhile: BatchPushesOn breaks C15 c15_many, "pushed, into";
 }
 
 /// The kind with items that can fail.
@@ -147,12 +147,12 @@ fn serialization_fails_too_late() {
 }
 
 #[test]
-fn a_failure_keeps_its_place() {
+fn a_failure_keeps_its_slot() {
     short();
     fails_for(
-        contract::c8_give_back::<Jobs<FailureKeepsPlace>>,
+        contract::c8_give_back::<Jobs<FailureKeepsSlot>>,
         Clause::C8,
-        "a place was left",
+        "a slot was left",
     );
 }
 

@@ -163,7 +163,7 @@ fn time_is_up_though_there_seems_to_be_something() {
 }
 
 #[test]
-fn a_future_pushes_once_a_place_has_come() {
+fn a_future_pushes_once_a_slot_has_come() {
     let queue = Least::holding(&[1], Some(1));
     let cx = &mut Context::from_waker(Waker::noop());
     let mut push = pin!(queue.push_async(2));

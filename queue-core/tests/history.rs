@@ -50,7 +50,7 @@ forged! {
     empty_under_two_that_overlap: None,
         [(0, 1, Pushed(1)), (2, 3, Pushed(2)), (4, 9, Empty), (5, 6, Popped(1)), (10, 11, Popped(2))]
         => Violation::Empty(_),
-    full_with_a_place: Some(2), [(0, 1, Pushed(1)), (2, 3, Full(2))] => Violation::Full(_),
+    full_with_a_slot: Some(2), [(0, 1, Pushed(1)), (2, 3, Full(2))] => Violation::Full(_),
     full_after_a_pop: Some(1), [(0, 1, Pushed(1)), (2, 3, Popped(1)), (4, 5, Full(2))]
         => Violation::Full(_),
     full_without_a_bound: None, [(0, 1, Full(1))] => Violation::Full(_),

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// One place. Whoever waits hears nothing, but when its time is up what it waited for has
+/// One slot. Whoever waits hears nothing, but when its time is up what it waited for has
 /// come.
 #[derive(Default)]
 struct Late {
@@ -28,7 +28,7 @@ struct Late {
 impl Late {
     fn holding(item: Option<u8>) -> Self {
         let queue = Self::default();
-        queue.with(|place| *place = item);
+        queue.with(|slot| *slot = item);
         queue
     }
 
@@ -53,9 +53,9 @@ struct Waiter<'a>(&'a Late, Side);
 
 impl Listen for Waiter<'_> {
     fn wait(self, _: Deadline) -> bool {
-        self.0.with(|place| match self.1 {
-            Side::Consumers => *place = Some(7),
-            Side::Producers => *place = None,
+        self.0.with(|slot| match self.1 {
+            Side::Consumers => *slot = Some(7),
+            Side::Producers => *slot = None,
         });
         false
     }
@@ -93,10 +93,10 @@ impl Queue for Late {
         if self.teases() {
             return Err(TryPushError::Full(item));
         }
-        self.with(|place| match place {
+        self.with(|slot| match slot {
             Some(_) => Err(TryPushError::Full(item)),
             None => {
-                *place = Some(item);
+                *slot = Some(item);
                 Ok(())
             }
         })
@@ -110,7 +110,7 @@ impl Queue for Late {
     }
 
     fn len(&self) -> usize {
-        self.with(|place| usize::from(place.is_some()))
+        self.with(|slot| usize::from(slot.is_some()))
     }
 
     fn capacity(&self) -> Option<usize> {

@@ -12,7 +12,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-/// One place, and whether there is something in it. Relaxed throughout: who waits relies on
+/// One slot, and whether there is something in it. Relaxed throughout: who waits relies on
 /// the events alone.
 #[derive(Clone)]
 struct Slot(Arc<Shared>);
@@ -20,7 +20,7 @@ struct Slot(Arc<Shared>);
 struct Shared {
     full: AtomicUsize,
     items: Event,
-    places: Event,
+    slots: Event,
     ends: EndpointCounts,
 }
 
@@ -29,7 +29,7 @@ impl Slot {
         Self(Arc::new(Shared {
             full: AtomicUsize::new(full),
             items: Event::new(),
-            places: Event::new(),
+            slots: Event::new(),
             ends: EndpointCounts::new(),
         }))
     }
@@ -52,7 +52,7 @@ impl Kind for Slot {
     fn listen(&self, side: Side) -> Listener<'_> {
         match side {
             Side::Consumers => self.0.items.listen(),
-            Side::Producers => self.0.places.listen(),
+            Side::Producers => self.0.slots.listen(),
         }
     }
 }
@@ -70,7 +70,7 @@ impl Queue for Slot {
         if !self.turn(1, 0) {
             return Err(TryPopError::Empty);
         }
-        self.0.places.notify();
+        self.0.slots.notify();
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// ```
 /// use queue_core::contract::Item;
-/// /// Takes up more than one place in some kind.
+/// /// Takes up more than one slot in some kind.
 /// struct Large(u64, [u8; 5000]);
 ///
 /// impl Item for Large {

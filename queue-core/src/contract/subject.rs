@@ -74,7 +74,7 @@ pub(super) fn unbounded<S: Subject>() -> S::Queue {
 pub(super) fn full<S: Subject>(n: usize) -> S::Queue {
     let queue = bounded::<S>(n);
     for number in 0..n as u64 {
-        queue.try_push(item::<S>(number)).expect("a place was left");
+        queue.try_push(item::<S>(number)).expect("a slot was left");
     }
     queue
 }

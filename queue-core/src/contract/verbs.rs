@@ -29,7 +29,7 @@ impl Refusal {
         matches!(self, Self::Closed)
     }
 
-    /// Out of places, items or time, and open.
+    /// Out of slots, items or time, and open.
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Self::NotNow | Self::Timeout)
     }

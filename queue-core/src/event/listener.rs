@@ -34,7 +34,7 @@ pub trait Listen: Future<Output = ()> + Send + Unpin {
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct Listener<'a> {
     event: &'a Event,
-    /// Its place in the event's list, until it has left it.
+    /// Its id in the event's list, until it has left it.
     key: Option<usize>,
 }
 

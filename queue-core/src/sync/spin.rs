@@ -55,7 +55,7 @@ pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
     until_some(deadline, 1, || usize::from(ready()))
 }
 
-/// How many items, or places, of a queue of `capacity` are [worth waiting for](until_some).
+/// How many items, or slots, of a queue of `capacity` are [worth waiting for](until_some).
 #[must_use]
 pub fn burst(capacity: Option<usize>) -> usize {
     capacity.map_or(256, |capacity| (capacity / 4).clamp(64, 256))

@@ -53,7 +53,7 @@ impl<L: Listen> Wait<L> {
     }
 }
 
-/// Pushes `item` once there is a place.
+/// Pushes `item` once there is a slot.
 #[inline]
 pub(crate) fn push_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
@@ -87,7 +87,7 @@ pub(crate) fn pop_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     until_popped(queue, deadline, || queue.try_pop())
 }
 
-/// Pushes all of `items`, waiting for places.
+/// Pushes all of `items`, waiting for slots.
 pub(crate) fn push_many<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,

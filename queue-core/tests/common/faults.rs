@@ -36,9 +36,9 @@ faults! {
     Loses,
     /// `close_now` forgets what was inside.
     CloseNowForgets,
-    /// One place too many.
+    /// One slot too many.
     OneMore,
-    /// One place too few, but for one.
+    /// One slot too few, but for one.
     OneLess,
     /// The capacity rounded up to a power of two.
     PowerOfTwo,
@@ -46,12 +46,12 @@ faults! {
     SecretBound,
     /// A try that finds nothing looks again after 20 ms.
     PoliteTry,
-    /// `try_push` waits for a place.
+    /// `try_push` waits for a slot.
     BlockingTry,
     /// A push tells nobody.
     NoItemNotify,
     /// A pop tells nobody.
-    NoPlaceNotify,
+    NoSlotNotify,
     /// Every other item wakes nobody.
     EveryOther,
     /// Wakes one for the first item, and trusts that one to wake the next.
@@ -82,19 +82,19 @@ faults! {
     AlwaysFirst,
     /// A refused item is inside nevertheless.
     Ghost,
-    /// A batch that finds no place is gone.
+    /// A batch that finds no slot is gone.
     SwallowsBatch,
     /// An item that cannot be serialized is accepted, and fails later.
     LateFailure,
-    /// An item that cannot be serialized keeps its place.
-    FailureKeepsPlace,
+    /// An item that cannot be serialized keeps its slot.
+    FailureKeepsSlot,
     /// `pop_async` takes the item, and then has something else to do.
     TakesThenYields,
-    /// A cancelled `push_async` keeps a place for ever.
+    /// A cancelled `push_async` keeps a slot for ever.
     KeepsPermit,
     /// A cancelled `push_async` leaves its item all the same, capacity or not.
     PushesFromGrave,
-    /// A cancelled `push_async` leaves its item if there is a place by then.
+    /// A cancelled `push_async` leaves its item if there is a slot by then.
     PushesIfWoken,
     /// Who is about to push counts as an item.
     CountsPushers,
@@ -130,6 +130,6 @@ faults! {
     BatchDropsRest,
     /// A batch pops as long as there is something.
     BatchPopsOn,
-    /// A batch pushes as long as there is a place.
+    /// A batch pushes as long as there is a slot.
     BatchPushesOn,
 }

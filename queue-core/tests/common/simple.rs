@@ -39,7 +39,7 @@ struct State<T> {
     closed: bool,
     /// Pushes so far.
     pushes: usize,
-    /// Places that are lost for ever.
+    /// Slots that are lost for ever.
     lost: usize,
     /// Items that are gone and still count.
     late: usize,
@@ -53,7 +53,7 @@ struct Shared<T: Sample, F: Broken> {
     task_was_last: AtomicBool,
     /// How many items were announced.
     told: AtomicUsize,
-    places: Event,
+    slots: Event,
     ends: EndpointCounts,
     pushing: AtomicUsize,
     fault: PhantomData<fn() -> F>,
@@ -101,7 +101,7 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             task_items: Event::new(),
             task_was_last: AtomicBool::new(false),
             told: AtomicUsize::new(0),
-            places: Event::new(),
+            slots: Event::new(),
             ends: EndpointCounts::new(),
             pushing: AtomicUsize::new(0),
             fault: PhantomData,
@@ -167,7 +167,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
             item.touch();
         }
         if item.is_bad() && fault != Fault::LateFailure {
-            if fault == Fault::FailureKeepsPlace {
+            if fault == Fault::FailureKeepsSlot {
                 self.state().lost += 1;
             }
             let failure = Failure::new(FailureKind::Codec, "a bad item");
@@ -222,8 +222,8 @@ impl<T: Sample, F: Broken> Simple<T, F> {
         if fault == Fault::OneUnderWay && more {
             self.shared.items.notify();
         }
-        if fault != Fault::NoPlaceNotify {
-            self.shared.places.notify();
+        if fault != Fault::NoSlotNotify {
+            self.shared.slots.notify();
         }
         if item.is_bad() {
             let failure = Failure::new(FailureKind::Codec, "a bad item");

@@ -21,9 +21,9 @@ pub fn c1_fifo<S: Subject>() {
             for number in 0..30 {
                 push.run(&queue, item::<S>(number))
                     .unwrap_or_else(|(_, refusal)| {
-                        panic!("no place for item {number} of a queue of 3: {refusal:?}")
+                        panic!("no slot for item {number} of a queue of 3: {refusal:?}")
                     });
-                // Two stay inside, so that the places are used in turn.
+                // Two stay inside, so that the slots are used in turn.
                 if number >= 2 {
                     let popped = pops.next().expect("endless").run(&queue);
                     let popped = popped.expect("an item was inside").number();

@@ -22,7 +22,7 @@ pub fn c2_once<S: Subject>() {
                 assert_eq!(left, [], "after {pop:?} items are still inside");
             }
             crew.step(format!("close_now, capacity {capacity:?}"));
-            queue.push(item::<S>(7)).expect("a place was left");
+            queue.push(item::<S>(7)).expect("a slot was left");
             let left: Vec<u64> = queue.close_now().iter().map(S::Item::number).collect();
             assert_eq!(left, [7], "close_now gives what was inside");
             assert_eq!(drain(&queue), [], "and leaves nothing");

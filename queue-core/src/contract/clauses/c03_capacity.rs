@@ -58,19 +58,15 @@ pub fn c3_capacity<S: Subject>() {
     });
 }
 
-/// Fails unless exactly `places` more items go in beside the `inside`.
-fn fills<S: Subject>(queue: &S::Queue, places: usize, inside: usize) {
-    for place in 0..places {
-        let pushed = queue.try_push(item::<S>(place as u64));
-        assert!(
-            pushed.is_ok(),
-            "beside {} items: {pushed:?}",
-            inside + place
-        );
+/// Fails unless exactly `slots` more items go in beside the `inside`.
+fn fills<S: Subject>(queue: &S::Queue, slots: usize, inside: usize) {
+    for slot in 0..slots {
+        let pushed = queue.try_push(item::<S>(slot as u64));
+        assert!(pushed.is_ok(), "beside {} items: {pushed:?}", inside + slot);
     }
     for verb in Push::TRYING {
         match verb.run(queue, item::<S>(4711)) {
-            Ok(()) => panic!("{verb:?} beside {} items was accepted", inside + places),
+            Ok(()) => panic!("{verb:?} beside {} items was accepted", inside + slots),
             Err((_, refusal)) => {
                 assert!(refusal.is_open(), "{verb:?} into a full queue: {refusal:?}")
             }

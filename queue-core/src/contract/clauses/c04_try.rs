@@ -32,7 +32,7 @@ pub fn c4_try<S: Subject>() {
         crew.step("a full queue with waiting pushers, a thread and a future");
         let queue = full::<S>(1);
         let mut future = Hand::new(queue.push_async(item::<S>(1)));
-        assert!(future.poll().is_none(), "a place from nowhere");
+        assert!(future.poll().is_none(), "a slot from nowhere");
         let waiting = queue.clone();
         let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_ok());
         settle();

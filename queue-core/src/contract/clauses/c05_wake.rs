@@ -23,13 +23,13 @@ pub fn c5_wake<S: Subject>() {
         for push in Push::WAITING {
             for pop in [Pop::Try, Pop::Plain, Pop::Future] {
                 crew.step(format!("{pop:?} wakes {push:?}"));
-                place_wakes::<S>(crew, push, pop);
+                slot_wakes::<S>(crew, push, pop);
             }
         }
         crew.step("four items wake four poppers");
         several_items::<S>(crew);
-        crew.step("four places wake four pushers");
-        several_places::<S>(crew);
+        crew.step("four slots wake four pushers");
+        several_slots::<S>(crew);
         crew.step("a cancelled pop passes its wake on");
         cancelled_pops::<S>(crew);
         crew.step("a cancelled push passes its wake on");
@@ -63,12 +63,12 @@ fn item_wakes<S: Subject>(crew: &Crew, pop: Pop, push: Push) {
     let waiting = queue.clone();
     let popper = crew.spawn(move || pop.run(&waiting).map(|item| item.number()));
     asleep();
-    assert!(push.run(&queue, item::<S>(5)).is_ok(), "a place was left");
+    assert!(push.run(&queue, item::<S>(5)).is_ok(), "a slot was left");
     let popped = popper.join();
     assert!(matches!(popped, Ok(5)), "it came to {popped:?}");
 }
 
-fn place_wakes<S: Subject>(crew: &Crew, push: Push, pop: Pop) {
+fn slot_wakes<S: Subject>(crew: &Crew, push: Push, pop: Pop) {
     let queue = full::<S>(1);
     let waiting = queue.clone();
     let pusher = crew.spawn(move || push.run(&waiting, item::<S>(1)).is_ok());
@@ -93,15 +93,12 @@ fn several_items<S: Subject>(crew: &Crew) {
         .collect();
     settle();
     for number in 0..4 {
-        assert!(
-            queue.try_push(item::<S>(number)).is_ok(),
-            "a place was left"
-        );
+        assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
     }
     poppers.into_iter().for_each(|popper| popper.join());
 }
 
-fn several_places<S: Subject>(crew: &Crew) {
+fn several_slots<S: Subject>(crew: &Crew) {
     let queue = full::<S>(4);
     let pushers: Vec<_> = (0..4)
         .map(|number| {
@@ -127,7 +124,7 @@ fn cancelled_pops<S: Subject>(crew: &Crew) {
             first.poll().is_none() && second.poll().is_none(),
             "no item yet"
         );
-        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         let (dies, lives) = if first_dies {
             (first, second)
         } else {
@@ -143,7 +140,7 @@ fn cancelled_pops<S: Subject>(crew: &Crew) {
     let waiting = queue.clone();
     let popper = crew.spawn(move || waiting.pop().map(|item| item.number()));
     settle();
-    assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+    assert!(queue.try_push(item::<S>(2)).is_ok(), "a slot was left");
     drop(dies);
     assert_eq!(popper.join(), Ok(2));
 }
@@ -155,7 +152,7 @@ fn cancelled_pushes<S: Subject>(crew: &Crew) {
         let mut second = Hand::new(queue.push_async(item::<S>(2)));
         assert!(
             first.poll().is_none() && second.poll().is_none(),
-            "no place yet"
+            "no slot yet"
         );
         assert!(queue.try_pop().is_ok(), "an item was inside");
         let (dies, lives) = if first_dies {
@@ -169,7 +166,7 @@ fn cancelled_pushes<S: Subject>(crew: &Crew) {
     }
     let queue = full::<S>(1);
     let mut dies = Hand::new(queue.push_async(item::<S>(1)));
-    assert!(dies.poll().is_none(), "no place yet");
+    assert!(dies.poll().is_none(), "no slot yet");
     let waiting = queue.clone();
     let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_ok());
     settle();
@@ -186,10 +183,10 @@ fn idle_pops<S: Subject>(crew: &Crew) {
         let push_two = |queue: &S::Queue| {
             let mut items: VecDeque<_> = [item::<S>(1), item::<S>(2)].into();
             if batch {
-                assert!(queue.push_many(&mut items).is_ok(), "places were left");
+                assert!(queue.push_many(&mut items).is_ok(), "slots were left");
             } else {
                 let refused = items.drain(..).any(|item| queue.try_push(item).is_err());
-                assert!(!refused, "places were left");
+                assert!(!refused, "slots were left");
             }
         };
         let queue = bounded::<S>(2);
@@ -216,7 +213,7 @@ fn idle_pops<S: Subject>(crew: &Crew) {
     }
 }
 
-/// As [`idle_pops`], with places.
+/// As [`idle_pops`], with slots.
 fn idle_pushes<S: Subject>(crew: &Crew) {
     for batch in [false, true] {
         let pop_two = |queue: &S::Queue| {
@@ -231,16 +228,16 @@ fn idle_pushes<S: Subject>(crew: &Crew) {
         let mut other = Hand::new(queue.push_async(item::<S>(3)));
         assert!(
             idle.poll().is_none() && other.poll().is_none(),
-            "no place yet"
+            "no slot yet"
         );
         pop_two(&queue);
-        let pushed = other.finish("the second of two waiting pushes, for two places,");
+        let pushed = other.finish("the second of two waiting pushes, for two slots,");
         assert!(pushed.is_ok(), "it came to {pushed:?}");
         drop(idle);
 
         let queue = full::<S>(2);
         let mut idle = Hand::new(queue.push_async(item::<S>(2)));
-        assert!(idle.poll().is_none(), "no place yet");
+        assert!(idle.poll().is_none(), "no slot yet");
         let waiting = queue.clone();
         let pusher = crew.spawn(move || waiting.push(item::<S>(3)).is_ok());
         settle();
@@ -254,14 +251,14 @@ fn replaced_wakers<S: Subject>() {
     let queue = bounded::<S>(1);
     let mut pop = Hand::new(queue.pop_async());
     assert!(pop.poll().is_none() && pop.poll().is_none(), "no item yet");
-    assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+    assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
     let popped = pop.finish("a pop that was polled twice");
     assert_eq!(popped.map(|item| item.number()), Ok(1));
-    assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+    assert!(queue.try_push(item::<S>(2)).is_ok(), "a slot was left");
     let mut push = Hand::new(queue.push_async(item::<S>(3)));
     assert!(
         push.poll().is_none() && push.poll().is_none(),
-        "no place yet"
+        "no slot yet"
     );
     assert!(queue.try_pop().is_ok(), "an item was inside");
     assert!(push.finish("a push that was polled twice").is_ok());

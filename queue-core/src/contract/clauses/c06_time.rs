@@ -14,7 +14,7 @@ pub fn c6_time<S: Subject>() {
             let pushed = push.run(&queue, item::<S>(1));
             assert!(
                 pushed.is_ok(),
-                "{push:?} with a place: {:?}",
+                "{push:?} with a slot: {:?}",
                 pushed.map_err(|e| e.1)
             );
             let again = push
@@ -76,7 +76,7 @@ fn past_waiters<S: Subject>() {
         let queue = bounded::<S>(1);
         let mut waits = Hand::new(queue.pop_async());
         assert!(waits.poll().is_none(), "no item yet");
-        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         if !queue.is_empty() {
             let popped = pop.run(&queue).map(|item| item.number());
             assert!(matches!(popped, Ok(1)), "{pop:?} with an item: {popped:?}");
@@ -85,13 +85,13 @@ fn past_waiters<S: Subject>() {
     for push in [Push::Zero, Push::Past] {
         let queue = full::<S>(1);
         let mut waits = Hand::new(queue.push_async(item::<S>(1)));
-        assert!(waits.poll().is_none(), "no place yet");
+        assert!(waits.poll().is_none(), "no slot yet");
         assert!(queue.try_pop().is_ok(), "an item was inside");
         if !queue.is_full() {
             let pushed = push
                 .run(&queue, item::<S>(2))
                 .map_err(|(_, refusal)| refusal);
-            assert!(pushed.is_ok(), "{push:?} with a place: {pushed:?}");
+            assert!(pushed.is_ok(), "{push:?} with a slot: {pushed:?}");
         }
     }
 }
@@ -111,12 +111,12 @@ fn huge<S: Subject>(crew: &Crew, timeout: Duration) {
     let waiting = queue.clone();
     let popper = crew.spawn(move || waiting.pop_timeout(timeout).map(|item| item.number()));
     settle();
-    assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+    assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
     let popped = popper.join();
     assert_eq!(popped, Ok(1), "a pop within {timeout:?}");
     assert!(
         queue.push_timeout(item::<S>(2), timeout).is_ok(),
-        "a place was left"
+        "a slot was left"
     );
     let waiting = queue.clone();
     let pusher = crew.spawn(move || waiting.push_timeout(item::<S>(3), timeout).is_ok());

@@ -81,10 +81,7 @@ fn answers<S: Subject>(inside: u64) {
     let fresh = || {
         let queue = bounded::<S>(3);
         for number in 0..inside {
-            assert!(
-                queue.try_push(item::<S>(number)).is_ok(),
-                "a place was left"
-            );
+            assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
         }
         queue.close();
         queue
@@ -182,7 +179,7 @@ fn wakes_futures<S: Subject>() {
     let mut pushes = [1, 2, 3].map(|n| Hand::new(queue.push_async(item::<S>(n))));
     assert!(
         pushes.iter_mut().all(|push| push.poll().is_none()),
-        "no place yet"
+        "no slot yet"
     );
     queue.close();
     for push in pushes {

@@ -81,9 +81,9 @@ fn unchanged<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
         "the items after failed pushes"
     );
     for number in 0..n {
-        assert!(queue.try_push(T::new(number)).is_ok(), "a place was lost");
+        assert!(queue.try_push(T::new(number)).is_ok(), "a slot was lost");
     }
-    assert!(queue.try_push(T::new(n)).is_err(), "a place was won");
+    assert!(queue.try_push(T::new(n)).is_err(), "a slot was won");
 }
 
 fn partial_batches<S: Subject>(crew: &Crew) {
@@ -92,7 +92,7 @@ fn partial_batches<S: Subject>(crew: &Crew) {
     let pushed = queue.try_push_many(&mut batch);
     assert!(
         matches!(pushed, Ok(2)),
-        "try_push_many of 5 into 2 places: {pushed:?}"
+        "try_push_many of 5 into 2 slots: {pushed:?}"
     );
     assert!(
         batch.iter().map(S::Item::number).eq(2..5),
@@ -128,11 +128,11 @@ fn refused<S: Subject>(crew: &Crew) {
     for verb in Push::all() {
         crew.step(format!("a refused item by {verb:?}"));
         let queue = bounded::<S>(2);
-        assert!(queue.try_push(item::<S>(0)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(0)).is_ok(), "a slot was left");
         let bad = S::refused().expect("there is one");
         gives_back::<S>(verb, &queue, bad, is_failed);
         assert_eq!(queue.len(), 1, "len() after a refused item");
-        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         unchanged(&queue, 2);
     }
     crew.step("a refused item in a batch");

@@ -16,7 +16,7 @@ pub fn c9_cancel<S: Subject>() {
         let queue = bounded::<S>(2);
         drop(queue.push_async(item::<S>(1)));
         assert_eq!(queue.len(), 0, "a push that was never polled went in");
-        assert!(queue.try_push(item::<S>(2)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(2)).is_ok(), "a slot was left");
         drop(queue.pop_async());
         assert_eq!(drain(&queue), [2], "after a pop that was never polled");
 
@@ -29,11 +29,11 @@ pub fn c9_cancel<S: Subject>() {
             let mut into = Vec::new();
             if many {
                 let pop = pending(queue.pop_many_async(&mut into, 2));
-                assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+                assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
                 drop(pop);
             } else {
                 let pop = pending(queue.pop_async());
-                assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+                assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
                 drop(pop);
             }
             let mut left: Vec<u64> = into.iter().map(S::Item::number).collect();
@@ -46,7 +46,7 @@ pub fn c9_cancel<S: Subject>() {
         let mut stream = Box::pin(queue.stream());
         let next = std::future::poll_fn(|cx| futures_core::Stream::poll_next(stream.as_mut(), cx));
         drop(pending(next));
-        assert!(queue.try_push(item::<S>(1)).is_ok(), "a place was left");
+        assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         drop(stream);
         assert_eq!(drain(&queue), [1], "the item after a dropped stream");
 
@@ -88,7 +88,7 @@ pub fn c9_cancel<S: Subject>() {
         let mut batch: VecDeque<S::Item> = (3..6).map(S::Item::new).collect();
         let mut push = pending(queue.push_many_async(&mut batch));
         assert!(queue.try_pop().is_ok(), "an item was inside");
-        assert!(push.poll().is_none(), "three do not fit into one place");
+        assert!(push.poll().is_none(), "three do not fit into one slot");
         drop(push);
         let mut all = drain(&queue);
         all.extend(batch.iter().map(S::Item::number));
@@ -124,10 +124,7 @@ fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
     for number in 0..10 {
         cancelled(&queue);
         cancelled(&queue);
-        assert!(
-            queue.try_push(item::<S>(number)).is_ok(),
-            "a place was left"
-        );
+        assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
         assert_eq!(drain(&queue), [number], "the item after cancelled pops");
     }
     refill(&queue, 2);
@@ -137,7 +134,7 @@ fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
 fn refill<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
     assert_eq!(queue.len(), 0, "len() of a drained queue");
     for number in 0..n {
-        assert!(queue.try_push(T::new(number)).is_ok(), "a place was lost");
+        assert!(queue.try_push(T::new(number)).is_ok(), "a slot was lost");
     }
-    assert!(queue.try_push(T::new(n)).is_err(), "a place was won");
+    assert!(queue.try_push(T::new(n)).is_err(), "a slot was won");
 }

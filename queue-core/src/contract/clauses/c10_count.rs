@@ -13,10 +13,7 @@ pub fn c10_count<S: Subject>() {
         let queue = bounded::<S>(3);
         counts(&queue, 0);
         for number in 0..3 {
-            assert!(
-                queue.try_push(item::<S>(number)).is_ok(),
-                "a place was left"
-            );
+            assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
             counts(&queue, number as usize + 1);
         }
         assert!(queue.try_push(item::<S>(3)).is_err(), "the queue is full");
@@ -31,7 +28,7 @@ pub fn c10_count<S: Subject>() {
             for push in [Push::Plain, Push::Future, Push::Many] {
                 assert!(
                     push.run(&queue, item::<S>(round)).is_ok(),
-                    "a place was left"
+                    "a slot was left"
                 );
             }
             counts(&queue, 3);

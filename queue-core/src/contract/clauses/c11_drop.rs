@@ -20,10 +20,7 @@ pub fn c11_drop<S: Subject>() {
                 let queue = S::create(bound).expect("a queue");
                 assert_eq!(queue.len(), 0, "a new queue holds items");
                 for number in 0..3 {
-                    assert!(
-                        queue.try_push(item::<S>(number)).is_ok(),
-                        "a place was left"
-                    );
+                    assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
                 }
                 let other = queue.clone();
                 drop(queue);
@@ -45,12 +42,12 @@ pub fn c11_drop<S: Subject>() {
             let Some(explosive) = S::explosive() else {
                 break;
             };
-            assert!(queue.try_push(item::<S>(0)).is_ok(), "a place was left");
+            assert!(queue.try_push(item::<S>(0)).is_ok(), "a slot was left");
             let pushed = catch_unwind(AssertUnwindSafe(|| verb.run(&queue, explosive).is_ok()));
             assert!(pushed.is_err(), "the panic was swallowed: {pushed:?}");
             assert_eq!(queue.len(), 1, "len() after the panic");
-            assert!(queue.try_push(item::<S>(1)).is_ok(), "the place was lost");
-            assert!(queue.try_push(item::<S>(2)).is_err(), "a place was won");
+            assert!(queue.try_push(item::<S>(1)).is_ok(), "the slot was lost");
+            assert!(queue.try_push(item::<S>(2)).is_err(), "a slot was won");
             assert_eq!(drain(&queue), [0, 1], "the items after the panic");
         }
     });
@@ -103,13 +100,13 @@ pub fn c11_drop_any_item<S: Subject<Item = Probe>>() {
 fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
     let queue = bounded::<S>(4);
     for (push, pop) in Push::all().zip(Pop::all()) {
-        assert!(push.run(&queue, ledger.probe()).is_ok(), "a place was left");
+        assert!(push.run(&queue, ledger.probe()).is_ok(), "a slot was left");
         assert!(pop.run(&queue).is_ok(), "an item was inside");
     }
     let mut batch: VecDeque<Probe> = (0..6).map(|_| ledger.probe()).collect();
     assert!(
         matches!(queue.try_push_many(&mut batch), Ok(4)),
-        "four places"
+        "four slots"
     );
     drop(batch);
     let mut into = Vec::new();
@@ -119,9 +116,9 @@ fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
     );
     drop(into);
     for _ in 0..3 {
-        assert!(queue.try_push(ledger.probe()).is_ok(), "a place was left");
+        assert!(queue.try_push(ledger.probe()).is_ok(), "a slot was left");
     }
-    // A push that waits, cancelled before and after a place came.
+    // A push that waits, cancelled before and after a slot came.
     for woken in [false, true] {
         let mut push = Hand::new(queue.push_async(ledger.probe()));
         assert!(push.poll().is_none(), "the queue is full");
@@ -142,11 +139,11 @@ fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
 fn explosions<S: Subject<Item = Probe>>() {
     let ledger = Arc::new(Ledger::default());
     let queue = bounded::<S>(3);
-    assert!(queue.try_push(ledger.bomb()).is_ok(), "a place was left");
+    assert!(queue.try_push(ledger.bomb()).is_ok(), "a slot was left");
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_pop())));
     assert!(dropped.is_err(), "the panic was swallowed");
     // A push that fails, whose item its owner drops.
-    (0..3).for_each(|_| assert!(queue.try_push(ledger.probe()).is_ok(), "a place was left"));
+    (0..3).for_each(|_| assert!(queue.try_push(ledger.probe()).is_ok(), "a slot was left"));
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_push(ledger.bomb()))));
     assert!(dropped.is_err(), "the panic was swallowed");
     let mut push = Hand::new(queue.push_async(ledger.bomb()));
@@ -156,7 +153,7 @@ fn explosions<S: Subject<Item = Probe>>() {
     assert_eq!(queue.len(), 3, "len() after the panics");
     assert!(queue.try_push(ledger.probe()).is_err(), "the queue is full");
     drop(queue.try_pop());
-    assert!(queue.try_push(ledger.bomb()).is_ok(), "the place was lost");
+    assert!(queue.try_push(ledger.bomb()).is_ok(), "the slot was lost");
     assert!(
         queue.try_pop().is_ok() && queue.try_pop().is_ok(),
         "items were inside"

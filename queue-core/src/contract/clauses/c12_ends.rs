@@ -15,7 +15,7 @@ pub fn c12_ends<S: Subject>() {
         crew.step("the last producer goes");
         let (producer, consumer) = ends::<S>(4);
         let other = producer.clone();
-        assert!(producer.try_push(item::<S>(0)).is_ok(), "a place was left");
+        assert!(producer.try_push(item::<S>(0)).is_ok(), "a slot was left");
         drop(producer);
         assert!(!consumer.is_closed(), "closed while a producer is left");
         assert!(
@@ -95,7 +95,7 @@ fn poppers_wake<S: Subject>(crew: &Crew) {
 
 fn pushers_wake<S: Subject>(crew: &Crew) {
     let (producer, consumer) = ends::<S>(1);
-    assert!(producer.try_push(item::<S>(0)).is_ok(), "a place was left");
+    assert!(producer.try_push(item::<S>(0)).is_ok(), "a slot was left");
     let pushers: Vec<_> = (1..3)
         .map(|number| {
             let producer = producer.clone();
@@ -106,7 +106,7 @@ fn pushers_wake<S: Subject>(crew: &Crew) {
         })
         .collect();
     let mut push = Hand::new(producer.push_async(item::<S>(3)));
-    assert!(push.poll().is_none(), "no place yet");
+    assert!(push.poll().is_none(), "no slot yet");
     settle();
     crew.spawn(move || drop(consumer)).join();
     pushers.into_iter().for_each(|pusher| pusher.join());

@@ -11,7 +11,7 @@ pub fn c13_mixed<S: Subject>() {
     run(Clause::C13, |crew| {
         crew.step("two threads and two tasks pop, and items come");
         poppers::<S>(crew);
-        crew.step("two threads and two tasks push, and places come");
+        crew.step("two threads and two tasks push, and slots come");
         pushers::<S>(crew);
         for capacity in [Some(1), Some(5), None] {
             crew.step(format!(
@@ -44,10 +44,7 @@ fn poppers<S: Subject>(crew: &Crew) {
     });
     settle();
     for number in 0..4 {
-        assert!(
-            queue.try_push(item::<S>(number)).is_ok(),
-            "a place was left"
-        );
+        assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
         std::thread::sleep(Duration::from_millis(2));
     }
     threads.into_iter().for_each(|thread| thread.join());

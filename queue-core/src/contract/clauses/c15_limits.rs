@@ -1,4 +1,4 @@
-//! The limits of a batch that does not wait, for C15: what is inside, or what places there
+//! The limits of a batch that does not wait, for C15: what is inside, or what slots there
 //! are, when it looks, though others push what it pops and pop what it pushes.
 
 use super::c15_many::{batch, numbers};
@@ -79,7 +79,7 @@ pub(super) fn pushes<S: Subject>() {
         Eager::start(async move { while popping.pop_async().await.is_ok() {} });
         let mut items = batch(0..ENDLESS);
         let pushed = queue.try_push_many(&mut items);
-        assert_eq!(pushed, Ok(capacity), "pushed, into {capacity} places");
+        assert_eq!(pushed, Ok(capacity), "pushed, into {capacity} slots");
         drop(queue.close_now());
     }
 }

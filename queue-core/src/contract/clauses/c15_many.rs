@@ -1,7 +1,7 @@
 use super::*;
 
 /// **C15 many**: batches keep C1 to C9, item by item; one that does not wait pops no more
-/// than was inside, and pushes no more than there were places, when it looked.
+/// than was inside, and pushes no more than there were slots, when it looked.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -116,11 +116,11 @@ fn in_parts<S: Subject>() {
         for waits in [false, true] {
             let queue = bounded::<S>(64);
             let mut into = Vec::new();
-            assert!(queue.push_many(&mut batch(0..first)).is_ok(), "places");
+            assert!(queue.push_many(&mut batch(0..first)).is_ok(), "slots");
             assert!(queue.pop_many(&mut into, 1).is_ok(), "items");
             assert!(
                 queue.push_many(&mut batch(first..first + second)).is_ok(),
-                "places"
+                "slots"
             );
             let rest = (first + second - 1) as usize;
             let popped = match waits {
@@ -141,7 +141,7 @@ fn nothing<S: Subject>() {
     let queue = full::<S>(1);
     assert!(
         queue.push_many(&mut VecDeque::new()).is_ok(),
-        "an empty batch needs no place"
+        "an empty batch needs no slot"
     );
     assert!(
         block_on(queue.push_many_async(&mut VecDeque::new())).is_ok(),
@@ -241,7 +241,7 @@ fn wakes_futures<S: Subject>() {
     let mut pushes = [0, 1, 2].map(|n| Hand::new(queue.push_async(item::<S>(n))));
     assert!(
         pushes.iter_mut().all(|push| push.poll().is_none()),
-        "no place yet"
+        "no slot yet"
     );
     assert_eq!(queue.pop_many(&mut Vec::new(), 3), Ok(3), "it was full");
     for push in pushes {
@@ -274,7 +274,7 @@ fn close_wakes<S: Subject>(crew: &Crew) {
     });
     let mut items = batch(5..7);
     let mut push = Hand::new(queue.push_many_async(&mut items));
-    assert!(push.poll().is_none(), "no place yet");
+    assert!(push.poll().is_none(), "no slot yet");
     settle();
     queue.close();
     let (pushed, left) = pusher.join();
@@ -345,7 +345,7 @@ fn cancelled<S: Subject>() {
     assert_eq!(
         queue.try_push_many(&mut batch(0..1)),
         Ok(1),
-        "four places were left"
+        "four slots were left"
     );
     drop(first);
     assert!(into.is_empty(), "an item for one who was not polled");
@@ -357,7 +357,7 @@ fn cancelled<S: Subject>() {
     let mut second = Hand::new(queue.push_async(item::<S>(9)));
     assert!(
         first.poll().is_none() && second.poll().is_none(),
-        "no place yet"
+        "no slot yet"
     );
     assert!(queue.try_pop().is_ok(), "an item was inside");
     drop(first);

@@ -26,7 +26,7 @@ pub enum Violation {
     },
     /// "Empty" was answered while at every moment an item was surely inside.
     Empty(Operation),
-    /// "Full" was answered while at every moment a place was surely left.
+    /// "Full" was answered while at every moment a slot was surely left.
     Full(Operation),
     /// More items were surely inside than the capacity allows.
     Capacity(usize),
@@ -58,7 +58,7 @@ impl fmt::Display for Violation {
                 )
             }
             Self::Empty(operation) => write!(f, "an item was inside all through {operation:?}"),
-            Self::Full(operation) => write!(f, "a place was left all through {operation:?}"),
+            Self::Full(operation) => write!(f, "a slot was left all through {operation:?}"),
             Self::Capacity(count) => write!(f, "{count} items were inside at once"),
             Self::PushAfterClose(operation) => write!(f, "not refused as closed: {operation:?}"),
             Self::EmptyAfterClose(operation) => write!(f, "not told closed: {operation:?}"),
@@ -91,7 +91,7 @@ pub(super) fn violations(capacity: Option<usize>, operations: &[Operation]) -> V
         let covered = inside.covers(operation.start, operation.end);
         (covered && operation.what == What::Empty).then_some(Violation::Empty(operation))
     }));
-    places(capacity, operations, &lives, &mut found);
+    slots(capacity, operations, &lives, &mut found);
     closing(operations, &lives, &inside, &mut found);
     found
 }
@@ -187,7 +187,7 @@ fn order(lives: &[Life]) -> Option<Violation> {
 }
 
 /// Checks `Full` and the capacity.
-fn places(
+fn slots(
     capacity: Option<usize>,
     operations: &[Operation],
     lives: &[Life],
@@ -203,7 +203,7 @@ fn places(
         return;
     };
     // At most so many inside: from the beginning of the push to the end of the pop. A
-    // push that was cut and never seen may have filled a place, too.
+    // push that was cut and never seen may have filled a slot, too.
     let mut most = Vec::new();
     // At least so many inside: from the end of the push to the beginning of the pop.
     let mut least = Vec::new();

@@ -40,7 +40,7 @@ pub use recorder::Recorder;
 pub enum What {
     /// The item was accepted.
     Pushed(u64),
-    /// The item was refused for want of a place, at once or after a timeout.
+    /// The item was refused for want of a slot, at once or after a timeout.
     Full(u64),
     /// The item was refused because the queue was closed.
     PushClosed(u64),

@@ -29,7 +29,7 @@ impl<T: Sample, F: Broken> Kind for Simple<T, F> {
                 self.shared.task_was_last.store(false, Ordering::Relaxed);
                 Waiter::new(self.shared.items.listen())
             }
-            Side::Producers => Waiter::new(self.shared.places.listen()),
+            Side::Producers => Waiter::new(self.shared.slots.listen()),
         }
     }
 }
@@ -130,11 +130,11 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
         let was = std::mem::replace(&mut self.state().closed, true);
         if F::FAULT == Fault::CloseWakesOne {
             self.shared.items.notify();
-            self.shared.places.notify();
+            self.shared.slots.notify();
         } else {
             self.shared.items.notify_all();
             self.shared.task_items.notify_all();
-            self.shared.places.notify_all();
+            self.shared.slots.notify_all();
         }
         !was || F::FAULT == Fault::AlwaysFirst
     }
