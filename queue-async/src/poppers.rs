@@ -7,7 +7,7 @@
 //!
 //! The granted are a prefix of the line, as many as there are items for.
 
-use queue_core::waiters::{Key, Line};
+use queue_core::waiters::{WaitList as Line, WaiterId as Key};
 use std::task::Waker;
 
 /// The first that is not granted, where all are.
@@ -57,7 +57,7 @@ impl Poppers {
 
     #[inline]
     pub(crate) fn join(&mut self, waker: Option<Waker>) -> Key {
-        let key = self.line.join(Popper {
+        let key = self.line.enqueue(Popper {
             waker,
             granted: false,
         });

@@ -8,7 +8,7 @@
 //! a place moves it into the queue, and its owner finds the work done. That is one turn for
 //! two items where the queue holds a single one.
 
-use queue_core::waiters::{Key, Line};
+use queue_core::waiters::{WaitList as Line, WaiterId as Key};
 use std::mem;
 use std::task::Waker;
 
@@ -56,7 +56,7 @@ impl<T> Pushers<T> {
     }
 
     pub(crate) fn join(&mut self, wish: Wish<T>, waker: Option<Waker>) -> Key {
-        self.line.join(Pusher { wish, waker })
+        self.line.enqueue(Pusher { wish, waker })
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use crate::poppers::Poppers;
 use crate::pushers::{Pushers, Wish};
-use queue_core::waiters::Key;
+use queue_core::waiters::WaiterId as Key;
 use std::collections::VecDeque;
 use std::task::Waker;
 

@@ -4,7 +4,7 @@ use crate::shared::Shared;
 use crate::state::{State, Want};
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, LockGuard, spin};
-use queue_core::waiters::{Key, park, thread_waker};
+use queue_core::waiters::{WaiterId as Key, park, thread_waker};
 use std::fmt;
 use std::future::Future;
 use std::mem;

@@ -1,9 +1,9 @@
 //! [`Listener`]: one who waits for an [`Event`], and [`Listen`]: what all listeners can do.
 
 use super::Event;
-use super::list::Sleeper;
+use super::listeners::Sleeper;
 use crate::sync::Deadline;
-use crate::waiters::{park, thread_waker};
+use crate::waiters::{WaiterId, park, thread_waker};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,29 +35,29 @@ pub trait Listen: Future<Output = ()> + Send + Unpin {
 pub struct Listener<'a> {
     event: &'a Event,
     /// Its id in the event's list, until it has left it.
-    key: Option<usize>,
+    id: Option<WaiterId>,
 }
 
 impl<'a> Listener<'a> {
-    pub(super) fn new(event: &'a Event, key: usize) -> Self {
+    pub(super) fn new(event: &'a Event, id: WaiterId) -> Self {
         Self {
             event,
-            key: Some(key),
+            id: Some(id),
         }
     }
 
     /// Leaves the list if notified; otherwise leaves word how to be woken.
     fn is_notified_or_sleep(&mut self, sleeper: Sleeper) -> bool {
-        let Some(key) = self.key else { return true };
+        let Some(id) = self.id else { return true };
         let mut list = self.event.list.lock();
-        let notified = list.is_notified(key);
+        let notified = list.is_notified(id);
         // A waker is foreign code: both are dropped after the lock is.
         let _old = if notified {
-            list.remove(key);
-            self.key = None;
+            list.remove(id);
+            self.id = None;
             None
         } else {
-            list.sleep(key, sleeper)
+            list.sleep(id, sleeper)
         };
         drop(list);
         notified
@@ -65,11 +65,11 @@ impl<'a> Listener<'a> {
 
     /// Leaves the list: whether it was notified.
     fn leave(&mut self) -> bool {
-        let Some(key) = self.key.take() else {
+        let Some(id) = self.id.take() else {
             return false;
         };
         let mut list = self.event.list.lock();
-        let (notified, waker) = list.remove(key);
+        let (notified, waker) = list.remove(id);
         self.event.publish(&list);
         drop(list);
         drop(waker);

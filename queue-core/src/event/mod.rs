@@ -11,15 +11,15 @@
 //! A listener that is dropped after it was notified passes the notification on, so a
 //! waiter that is cancelled, times out or panics eats no wake.
 
-mod list;
 mod listener;
+mod listeners;
 
 pub use listener::{Listen, Listener};
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Lock, seq_cst};
 use crate::waiters::wake_all;
-use list::List;
+use listeners::Listeners;
 
 /// Something that happens and that threads and futures wait for together.
 ///
@@ -50,7 +50,7 @@ pub struct Event {
     /// How many listeners stand in the list unnotified: written under the list's lock,
     /// read without it.
     waiting: AtomicUsize,
-    list: Lock<List>,
+    list: Lock<Listeners>,
 }
 
 impl Default for Event {
@@ -64,20 +64,20 @@ impl Event {
     pub fn new() -> Self {
         Self {
             waiting: seq_cst(0),
-            list: Lock::new(List::new()),
+            list: Lock::new(Listeners::new()),
         }
     }
 
     /// Registers a listener. Try again after this and before waiting on it.
     pub fn listen(&self) -> Listener<'_> {
         let mut list = self.list.lock();
-        let key = list.insert();
+        let id = list.insert();
         self.publish(&list);
         drop(list);
         // Pairs with the fence in `notify`: either that sees this listener, or its owner,
         // trying again, sees what is announced.
         fence(Ordering::SeqCst);
-        Listener::new(self, key)
+        Listener::new(self, id)
     }
 
     /// Wakes the listener that has waited longest and is not yet notified, if any.
@@ -173,7 +173,7 @@ impl Event {
         more
     }
 
-    fn publish(&self, list: &List) {
+    fn publish(&self, list: &Listeners) {
         // SeqCst: pairs with the load in `notify_after_rmw_unless_pending`; all others are
         // ordered by a fence or lock.
         self.waiting.store(list.waiting(), Ordering::SeqCst);

@@ -1,11 +1,11 @@
-//! What stands between a queue and those who wait for it: [`Line`], the order they came
-//! in, and how they are woken.
+//! The parts of waiting: [`WaitList`], the waiters in the order they came, and the functions that
+//! put a thread to sleep and wake waiters.
 //!
-//! [`Event`](crate::event::Event) is built on it, and is what most kinds need. A kind whose
-//! waiters stand in a line of its own, under its own lock, builds on this directly.
+//! [`Event`](crate::event::Event) is built on these, and is what most kinds need. A kind that keeps
+//! its wait list under a lock of its own uses them directly.
 
-mod line;
+mod wait_list;
 mod wake;
 
-pub use line::{Key, Line};
+pub use wait_list::{WaitList, WaiterId};
 pub use wake::{park, thread_waker, wake_all};
