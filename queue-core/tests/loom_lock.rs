@@ -2,14 +2,14 @@
 #![cfg(loom)]
 
 use queue_core::model::check;
-use queue_core::sync::{Arc, ByteLock, thread};
+use queue_core::sync::{Arc, SpinLock, thread};
 
 /// Catches: either ordering of the lock weakened (loom then sees two threads touch the
 /// value unordered), the compare-exchange replaced by a load and a store.
 #[test]
 fn lock_excludes() {
     check("lock_excludes", Some(2), || {
-        let lock = Arc::new(ByteLock::new(0));
+        let lock = Arc::new(SpinLock::new(0));
         let other = lock.clone();
         let thread = thread::spawn(move || (0..2).for_each(|_| *other.lock() += 1));
         *lock.lock() += 1;
@@ -23,7 +23,7 @@ fn lock_excludes() {
 #[test]
 fn try_lock_excludes() {
     check("try_lock_excludes", Some(3), || {
-        let lock = Arc::new(ByteLock::new(0));
+        let lock = Arc::new(SpinLock::new(0));
         let tries = [(); 2].map(|()| {
             let lock = lock.clone();
             thread::spawn(move || {

@@ -1,10 +1,10 @@
-//! [`ByteLock`]: the mutual exclusion under every in-process queue.
+//! [`SpinLock`]: the mutual exclusion under every in-process queue.
 //!
-//! Its sections are a few dozen instructions and never call foreign code, so it is a
-//! byte that one atomic operation takes and one plain store gives back: half the price
-//! of a mutex whose unlocking must look for sleepers. Who finds it taken pauses a
-//! little, then yields, then sleeps in slices of growing length: a holder that was
-//! preempted gets the processor, whatever its priority, and nobody burns a core.
+//! Its critical sections are a few dozen instructions and never call foreign code. So it is one
+//! byte, which one atomic operation takes and one plain store releases: half the price of a mutex
+//! that must look for sleepers when it unlocks. A thread that finds the lock taken spins a little,
+//! then yields, then sleeps for longer and longer. So a holder that was preempted gets the
+//! processor, whatever its priority, and no thread burns a core.
 
 use super::atomic::{AtomicBool, Ordering};
 use super::{UnsafeCell, thread};
@@ -13,23 +13,23 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A value that one thread at a time may touch. It is not poisoned by a panic.
 #[derive(Debug)]
-pub struct ByteLock<T> {
+pub struct SpinLock<T> {
     held: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the lock hands out the value to one thread at a time, so sharing the lock
-// is no more than sending the value to and fro.
-unsafe impl<T: Send> Sync for ByteLock<T> {}
+// is no more than sending the value from thread to thread.
+unsafe impl<T: Send> Sync for SpinLock<T> {}
 // SAFETY: the lock owns its value; whoever owns the lock owns it.
-unsafe impl<T: Send> Send for ByteLock<T> {}
+unsafe impl<T: Send> Send for SpinLock<T> {}
 
 /// A panic may be caught around it, as around a mutex: no section calls foreign code.
-impl<T> UnwindSafe for ByteLock<T> {}
-impl<T> RefUnwindSafe for ByteLock<T> {}
+impl<T> UnwindSafe for SpinLock<T> {}
+impl<T> RefUnwindSafe for SpinLock<T> {}
 
-impl<T> ByteLock<T> {
-    /// A free lock around `value`.
+impl<T> SpinLock<T> {
+    /// An unlocked lock around `value`.
     pub fn new(value: T) -> Self {
         Self {
             held: AtomicBool::new(false),
@@ -37,19 +37,19 @@ impl<T> ByteLock<T> {
         }
     }
 
-    /// Waits until nobody holds the lock, and holds it.
+    /// Waits until the lock is free, and takes it.
     #[inline]
-    pub fn lock(&self) -> ByteGuard<'_, T> {
+    pub fn lock(&self) -> SpinGuard<'_, T> {
         if !self.acquire() {
             self.contended();
         }
-        ByteGuard { lock: self }
+        SpinGuard { lock: self }
     }
 
-    /// Holds the lock if nobody else does.
+    /// Takes the lock if it is free.
     #[inline]
-    pub fn try_lock(&self) -> Option<ByteGuard<'_, T>> {
-        self.acquire().then(|| ByteGuard { lock: self })
+    pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
+        self.acquire().then(|| SpinGuard { lock: self })
     }
 
     #[inline]
@@ -62,11 +62,11 @@ impl<T> ByteLock<T> {
 
     #[cold]
     fn contended(&self) {
-        let mut patience = super::spin::Patience::new();
+        let mut backoff = super::spin::Backoff::new();
         loop {
             // Relaxed: only a hint when to try; `acquire` is what synchronizes.
             while self.held.load(Ordering::Relaxed) {
-                patience.pause();
+                backoff.pause();
             }
             if self.acquire() {
                 return;
@@ -77,22 +77,22 @@ impl<T> ByteLock<T> {
         }
     }
 
-    /// The value of a lock that nobody shares any more.
+    /// The value inside.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
-/// Holds a [`ByteLock`] and gives it back when dropped.
+/// Holds a [`SpinLock`], and releases it when dropped.
 #[derive(Debug)]
-pub struct ByteGuard<'a, T> {
-    lock: &'a ByteLock<T>,
+pub struct SpinGuard<'a, T> {
+    lock: &'a SpinLock<T>,
 }
 
 // SAFETY: a shared guard gives out `&T` alone, which may be shared when `T: Sync`.
-unsafe impl<T: Sync> Sync for ByteGuard<'_, T> {}
+unsafe impl<T: Sync> Sync for SpinGuard<'_, T> {}
 
-impl<T> Deref for ByteGuard<'_, T> {
+impl<T> Deref for SpinGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -102,7 +102,7 @@ impl<T> Deref for ByteGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for ByteGuard<'_, T> {
+impl<T> DerefMut for SpinGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard exists, so this thread holds the lock and nobody else has
@@ -111,7 +111,7 @@ impl<T> DerefMut for ByteGuard<'_, T> {
     }
 }
 
-impl<T> Drop for ByteGuard<'_, T> {
+impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // Release: pairs with the Acquire in `acquire`.
@@ -121,11 +121,11 @@ impl<T> Drop for ByteGuard<'_, T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::ByteLock;
+    use super::SpinLock;
 
     #[test]
-    fn who_tries_gets_a_free_lock_and_no_other() {
-        let lock = ByteLock::new(1);
+    fn try_lock_takes_a_free_lock_and_no_other() {
+        let lock = SpinLock::new(1);
         let held = lock.try_lock().expect("it is free");
         for _ in 0..3 {
             assert!(lock.try_lock().is_none(), "a failed try frees nothing");

@@ -13,10 +13,10 @@ mod lock;
 pub mod spin;
 
 pub use deadline::Deadline;
-pub use lock::{ByteGuard, ByteLock};
+pub use lock::{SpinGuard, SpinLock};
 
 #[cfg(not(loom))]
-pub use lock::{ByteGuard as LockGuard, ByteLock as Lock};
+pub use lock::{SpinGuard as LockGuard, SpinLock as Lock};
 #[cfg(loom)]
 pub use modelled::{Lock, LockGuard, seq_cst};
 #[cfg(loom)]

@@ -1,29 +1,29 @@
-//! What models have in place of the real thing.
+//! Stand-ins that models use in place of the real types.
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use std::ops::{Deref, DerefMut};
 
-/// An atomic whose first value counts as one that was stored by a `SeqCst` store. A
-/// `SeqCst` load in loom gets the latest value only where all values were stored so.
+/// An atomic whose first value counts as stored by a `SeqCst` store. In loom a `SeqCst` load gets
+/// the latest value only if all values were stored so.
 pub fn seq_cst(value: usize) -> AtomicUsize {
     let atomic = AtomicUsize::new(value);
     atomic.store(value, Ordering::SeqCst);
     atomic
 }
 
-/// Stands for `ByteLock`, with the same interface, in models of everything else: loom
-/// blocks on it, where it would have to explore every turn of the real one's waiting. The
-/// real one has models of its own.
+/// Stands for `SpinLock`, with the same interface, in models of everything else. loom blocks on
+/// it; with the real lock it would have to explore every turn of its spinning. The real lock has
+/// models of its own.
 #[derive(Debug)]
 pub struct Lock<T>(loom::sync::Mutex<T>);
 
 impl<T> Lock<T> {
-    /// A free lock around `value`.
+    /// An unlocked lock around `value`.
     pub fn new(value: T) -> Self {
         Self(loom::sync::Mutex::new(value))
     }
 
-    /// Waits until nobody holds the lock, and holds it.
+    /// Waits until the lock is free, and takes it.
     ///
     /// # Panics
     /// If the model panicked while it was held.
@@ -31,12 +31,12 @@ impl<T> Lock<T> {
         LockGuard(self.0.lock().expect("no section panics"))
     }
 
-    /// Holds the lock if nobody else does.
+    /// Takes the lock if it is free.
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
         self.0.try_lock().ok().map(LockGuard)
     }
 
-    /// The value of a lock that nobody shares any more.
+    /// The value inside.
     ///
     /// # Panics
     /// If the model panicked while it was held.
@@ -45,7 +45,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// Holds a [`Lock`] and gives it back when dropped.
+/// Holds a [`Lock`], and releases it when dropped.
 #[derive(Debug)]
 pub struct LockGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
 

@@ -1,7 +1,7 @@
-//! Waiting by blocking the thread: look a moment, then sleep until notified.
+//! Waiting by blocking the thread: spin for a moment, then sleep until notified.
 //!
-//! The verbs try, again and again, in a loop of their own, and ask [`Wait`] in between:
-//! so an item stays where the caller has it until the try that succeeds.
+//! Each verb tries in a loop of its own, and calls [`Wait::again`] in between. So an item stays
+//! where the caller has it until the try that succeeds.
 
 use crate::event::Listen;
 use crate::sync::{Deadline, spin};
@@ -9,21 +9,21 @@ use crate::{PopTimeoutError, PushError, PushTimeoutError, Queue, Side, TryPopErr
 use std::collections::VecDeque;
 use std::mem;
 
-/// How far a thread has come that waits until trying again is worth it.
+/// The state of a thread that waits until another try is worth it.
 enum Wait<L> {
     /// It has tried.
     Tried,
-    /// It has tried because there seemed to be something.
-    Looked,
-    /// It has tried while it listened: whatever came since notifies it.
+    /// It has tried because the hint promised something.
+    Hinted,
+    /// It has tried while it listened: whatever comes from now on notifies it.
     Listening(L),
-    /// It has tried one last time, for its time was up.
+    /// Its time is up, and it has one last try.
     Late,
 }
 
 impl<L: Listen> Wait<L> {
-    /// Waits for `side`'s next try: true when that is worth it, false when the deadline has
-    /// passed. Every try comes before a look at the clock.
+    /// Waits until `side` should try again. Returns false if the deadline has passed. Every try
+    /// comes before a look at the clock.
     #[cold]
     #[inline(never)]
     fn again<'a, Q>(&mut self, queue: &'a Q, side: Side, deadline: Deadline) -> bool
@@ -31,11 +31,11 @@ impl<L: Listen> Wait<L> {
         Q: Queue<Listener<'a> = L> + ?Sized,
     {
         *self = match mem::replace(self, Self::Late) {
-            Self::Looked if deadline.has_passed() => return false,
-            Self::Tried | Self::Looked => {
-                let enough = spin::burst(queue.capacity());
-                if spin::until_some(deadline, enough, || queue.ready_hint(side)) {
-                    Self::Looked
+            Self::Hinted if deadline.has_passed() => return false,
+            Self::Tried | Self::Hinted => {
+                let target = spin::batch_target(queue.capacity());
+                if spin::until_some(deadline, target, || queue.ready_hint(side)) {
+                    Self::Hinted
                 } else {
                     Self::Listening(queue.listen(side))
                 }

@@ -135,7 +135,7 @@ impl<T, C: Codec<T>, S: Storage + 'static> Handle<T, C, S> {
     #[cold]
     fn push_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Refusal> {
         let shared = &self.shared;
-        let enough = spin::burst(shared.limits.bound.capacity());
+        let enough = spin::batch_target(shared.limits.bound.capacity());
         loop {
             if !spin::until_some(deadline, enough, || shared.ready_hint(End::Head)) {
                 // Until the deadline at most: then this try is the last.

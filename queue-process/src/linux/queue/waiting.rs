@@ -31,7 +31,7 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 
     fn enough(&self) -> usize {
-        spin::burst(self.limits.bound.capacity())
+        spin::batch_target(self.limits.bound.capacity())
     }
 
     fn event(&self, end: End) -> &Event {
