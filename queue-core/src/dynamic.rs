@@ -43,7 +43,7 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 /// }
 /// ```
 #[doc(alias("channel", "dyn"))]
-pub struct DynQueue<T>(Arc<dyn Erased<T>>);
+pub struct DynQueue<T>(Arc<dyn DynOps<T>>);
 
 impl<T: Send + 'static> DynQueue<T> {
     /// Boxes `queue`.
@@ -109,8 +109,8 @@ impl<T> fmt::Debug for DynQueue<T> {
     }
 }
 
-/// Whoever waits on a [`DynQueue`]: its [`Kind::Listener`]. [`Listen`] says how to use it.
-pub struct DynListener<'a, T>(Box<dyn Waits<T> + 'a>);
+/// The [`Kind::Listener`] of a [`DynQueue`]. [`Listen`] says how to use it.
+pub struct DynListener<'a, T>(Box<dyn DynWait<T> + 'a>);
 
 /// As every kind's.
 impl<T> UnwindSafe for DynListener<'_, T> {}
@@ -135,21 +135,21 @@ impl<T> Listen for DynListener<'_, T> {
     }
 }
 
-/// [`Waiting`], whatever the kind.
-trait Waits<T>: Send {
+/// [`WaitState`] without its kind.
+trait DynWait<T>: Send {
     fn wait(self: Box<Self>, deadline: Deadline) -> bool;
     fn poll_listener(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, PopError>>;
 }
 
-/// Whoever waits on a queue of a known kind. Its listener is there from the first, but where
-/// it belongs to [`Queue::poll_pop`], which has one while there is nothing to pop.
-struct Waiting<'a, T: Send, Q: Queue<Item = T>> {
+/// A waiter on a queue of a known kind. It has its listener from the start, unless that belongs to
+/// [`Queue::poll_pop`], which has one while there is nothing to pop.
+struct WaitState<'a, T: Send, Q: Queue<Item = T>> {
     queue: &'a Q,
     listener: Option<Q::Listener<'a>>,
 }
 
-impl<T: Send, Q: Queue<Item = T>> Waits<T> for Waiting<'_, T, Q> {
+impl<T: Send, Q: Queue<Item = T>> DynWait<T> for WaitState<'_, T, Q> {
     fn wait(self: Box<Self>, deadline: Deadline) -> bool {
         (self.listener).is_none_or(|listener| listener.wait(deadline))
     }
@@ -166,16 +166,16 @@ impl<T: Send, Q: Queue<Item = T>> Waits<T> for Waiting<'_, T, Q> {
     }
 }
 
-/// Writes [`Erased`], its implementation for every kind, and the way back to [`Queue`]:
-/// first the verbs that go through as they are, then those whose future is boxed.
-macro_rules! erased {
+/// Writes [`DynOps`], its implementation for every kind, and the [`Queue`] of [`DynQueue`] on top of
+/// it. First come the verbs that pass through as they are, then those whose future is boxed.
+macro_rules! dyn_ops {
     (
         kind { $(fn $hook:ident(&self $(, $harg:ident: $htype:ty)*) $(-> $hreturn:ty)?;)* }
         plain { $(fn $name:ident(&self $(, $arg:ident: $type:ty)*) $(-> $return:ty)?;)* }
         boxed { $(fn $future:ident($($farg:ident: $ftype:ty),*) -> $output:ty;)* }
     ) => {
-        /// [`Queue`] as far as a trait object can have it.
-        trait Erased<T>: Send + Sync {
+        /// The part of [`Queue`] that a trait object can have.
+        trait DynOps<T>: Send + Sync {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T>;
             fn endpoints(&self) -> &EndpointCounts;
             $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)?;)*
@@ -183,10 +183,10 @@ macro_rules! erased {
             $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output>;)*
         }
 
-        impl<T: Send + 'static, Q: Queue<Item = T>> Erased<T> for Q {
+        impl<T: Send + 'static, Q: Queue<Item = T>> DynOps<T> for Q {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T> {
                 let listener = side.map(|side| Kind::listen(self, side));
-                DynListener(Box::new(Waiting { queue: self, listener }))
+                DynListener(Box::new(WaitState { queue: self, listener }))
             }
             fn endpoints(&self) -> &EndpointCounts {
                 Kind::endpoints(self)
@@ -222,7 +222,7 @@ macro_rules! erased {
                 listener: &mut Option<DynListener<'a, T>>,
                 cx: &mut Context<'_>,
             ) -> Poll<Result<T, PopError>> {
-                // Its box is kept from item to item: the kind's own listener comes and goes.
+                // The box is kept from item to item; the kind's own listener is made anew each time.
                 let waiting = listener.get_or_insert_with(|| self.0.listen(None));
                 waiting.0.poll_pop(cx)
             }
@@ -252,7 +252,7 @@ macro_rules! erased {
     };
 }
 
-erased! {
+dyn_ops! {
     kind {
         fn ready_hint(&self, side: Side) -> usize;
         fn on_first_endpoint(&self, side: Side);

@@ -34,10 +34,10 @@ pub mod contract;
 pub mod coop;
 mod create;
 pub mod dynamic;
-mod ends;
 mod error;
 pub mod event;
 mod failure;
+mod halves;
 pub mod iter;
 mod kind;
 #[cfg(loom)]
@@ -51,11 +51,11 @@ mod wait;
 pub mod waiters;
 
 pub use create::{Capacity, WithCapacity, made};
-pub use ends::{Consumer, EndpointCounts, Producer, Side};
 pub use error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
 pub use failure::{Failure, FailureKind};
+pub use halves::{Consumer, EndpointCounts, Producer, Side};
 pub use kind::{Kind, QueueId};
 pub use queue::Queue;
 pub use sink::{IntoItemSink, ItemSink};

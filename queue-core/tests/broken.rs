@@ -104,9 +104,9 @@ broken! {
     cancelled_push_pushes_nevertheless: PushesIfWoken breaks C9 c9_cancel, "after a cancelled push";
     counts_who_pushes: CountsPushers breaks C10 c10_count, "of";
     counts_what_has_gone: CountsLate breaks C10 c10_count, "len()";
-    ends_close_nothing: EndsNeverClose breaks C12 c12_ends, "open after the last producer";
-    consumers_close_nothing: OneSidedEnds breaks C12 c12_ends, "without consumers";
-    ends_count_by_handle: EndsPerHandle breaks C12 c12_ends, "closed while";
+    halves_close_nothing: HalvesNeverClose breaks C12 c12_ends, "open after the last producer";
+    consumers_close_nothing: OnlyProducersClose breaks C12 c12_ends, "without consumers";
+    halves_count_by_handle: HalvesPerHandle breaks C12 c12_ends, "closed while";
     wakes_one_sort_of_waiter: OneSort breaks C13 c13_mixed, "still not done";
     waits_by_spinning: Spins breaks C14 c14_calm, "of CPU";
     waits_by_polling: Polls breaks C14 c14_calm, "ran|of CPU";

@@ -24,7 +24,7 @@ struct Least {
     closed: AtomicBool,
     tries: AtomicUsize,
     came: Event,
-    ends: EndpointCounts,
+    endpoints: EndpointCounts,
 }
 
 impl Least {
@@ -46,7 +46,7 @@ impl Kind for Least {
     type Listener<'a> = Listener<'a>;
 
     fn endpoints(&self) -> &EndpointCounts {
-        &self.ends
+        &self.endpoints
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {

@@ -22,7 +22,7 @@ struct Late {
     item: Mutex<Option<u8>>,
     /// If not zero: how often somebody may try in vain, though there seems to be something.
     teases: AtomicUsize,
-    ends: EndpointCounts,
+    endpoints: EndpointCounts,
 }
 
 impl Late {
@@ -77,7 +77,7 @@ impl Kind for Late {
     }
 
     fn endpoints(&self) -> &EndpointCounts {
-        &self.ends
+        &self.endpoints
     }
 
     fn listen(&self, side: Side) -> Waiter<'_> {

@@ -21,7 +21,7 @@ struct Shared {
     full: AtomicUsize,
     items: Event,
     slots: Event,
-    ends: EndpointCounts,
+    endpoints: EndpointCounts,
 }
 
 impl Slot {
@@ -30,7 +30,7 @@ impl Slot {
             full: AtomicUsize::new(full),
             items: Event::new(),
             slots: Event::new(),
-            ends: EndpointCounts::new(),
+            endpoints: EndpointCounts::new(),
         }))
     }
 
@@ -46,7 +46,7 @@ impl Kind for Slot {
     type Listener<'a> = Listener<'a>;
 
     fn endpoints(&self) -> &EndpointCounts {
-        &self.0.ends
+        &self.0.endpoints
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {

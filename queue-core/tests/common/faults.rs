@@ -106,12 +106,12 @@ faults! {
     DropsTwice,
     /// A panic in the code of an item poisons the queue.
     Poisoned,
-    /// The last end closes nothing.
-    EndsNeverClose,
+    /// The last half closes nothing.
+    HalvesNeverClose,
     /// Only producers close.
-    OneSidedEnds,
+    OnlyProducersClose,
     /// Each handle counts for itself.
-    EndsPerHandle,
+    HalvesPerHandle,
     /// Only threads are woken if one was the last to wait, else only futures.
     OneSort,
     /// Waiting is looking all the time.

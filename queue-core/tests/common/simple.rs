@@ -54,7 +54,7 @@ struct Shared<T: Sample, F: Broken> {
     /// How many items were announced.
     told: AtomicUsize,
     slots: Event,
-    ends: EndpointCounts,
+    endpoints: EndpointCounts,
     pushing: AtomicUsize,
     fault: PhantomData<fn() -> F>,
 }
@@ -73,7 +73,7 @@ impl<T: Sample, F: Broken> Drop for Shared<T, F> {
 pub(crate) struct Simple<T: Sample, F: Broken = Sound> {
     shared: Arc<Shared<T, F>>,
     capacity: Option<usize>,
-    own_ends: EndpointCounts,
+    own_endpoints: EndpointCounts,
 }
 
 impl<T: Sample, F: Broken> Clone for Simple<T, F> {
@@ -81,7 +81,7 @@ impl<T: Sample, F: Broken> Clone for Simple<T, F> {
         Self {
             shared: self.shared.clone(),
             capacity: self.capacity,
-            own_ends: EndpointCounts::new(),
+            own_endpoints: EndpointCounts::new(),
         }
     }
 }
@@ -102,14 +102,14 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             task_was_last: AtomicBool::new(false),
             told: AtomicUsize::new(0),
             slots: Event::new(),
-            ends: EndpointCounts::new(),
+            endpoints: EndpointCounts::new(),
             pushing: AtomicUsize::new(0),
             fault: PhantomData,
         };
         Ok(Self {
             shared: Arc::new(shared),
             capacity: bound.capacity(),
-            own_ends: EndpointCounts::new(),
+            own_endpoints: EndpointCounts::new(),
         })
     }
 }

@@ -8,7 +8,7 @@
 //! -        if self.leave() {
 //! +        if self.leave() && false {
 //!
-//! argued equivalent queue-core/src/ends.rs: EndpointCounts::leave: ordering: .. AcqRel to Release
+//! argued equivalent queue-core/src/halves.rs: EndpointCounts::leave: ordering: .. AcqRel to Release
 //! why it changes nothing that anybody could notice
 //! ```
 //!

@@ -11,14 +11,14 @@ impl<T: Sample, F: Broken> Kind for Simple<T, F> {
 
     fn endpoints(&self) -> &EndpointCounts {
         match F::FAULT {
-            Fault::EndsPerHandle => &self.own_ends,
-            _ => &self.shared.ends,
+            Fault::HalvesPerHandle => &self.own_endpoints,
+            _ => &self.shared.endpoints,
         }
     }
 
     fn on_last_endpoint(&self, side: Side) {
         match (F::FAULT, side) {
-            (Fault::EndsNeverClose, _) | (Fault::OneSidedEnds, Side::Consumers) => {}
+            (Fault::HalvesNeverClose, _) | (Fault::OnlyProducersClose, Side::Consumers) => {}
             _ => drop(self.close()),
         }
     }

@@ -29,8 +29,8 @@ pub enum Side {
     Consumers,
 }
 
-/// How many [`Producer`]s and [`Consumer`]s of a queue there are. Every kind keeps one
-/// beside its storage; only the ends themselves change it.
+/// Counts the [`Producer`]s and [`Consumer`]s of a queue in this process. Every kind keeps one beside
+/// its storage. Only the halves change it.
 ///
 /// ```
 /// use queue_core::{EndpointCounts, Kind, Queue, Side};
@@ -47,12 +47,12 @@ pub struct EndpointCounts {
 }
 
 impl EndpointCounts {
-    /// No ends yet.
+    /// No halves yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many ends of `side` there are in this process.
+    /// How many halves of `side` there are in this process.
     pub fn count(&self, side: Side) -> usize {
         self.counter(side).load(Ordering::Relaxed)
     }
@@ -65,31 +65,32 @@ impl EndpointCounts {
     }
 
     fn add(&self, side: Side) {
-        // Relaxed: who clones an end holds one, so the count cannot reach zero meanwhile.
+        // Relaxed: whoever clones a half holds one, so the count cannot reach zero meanwhile.
         self.counter(side).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// True for the last one.
+    /// Returns true for the last one.
     fn remove(&self, side: Side) -> bool {
-        // AcqRel: what every other end did comes before what the last one does next; the
-        // Release half of each pairs with the Acquire half of the last.
+        // AcqRel: what every other half did happens before what the last one does next. The
+        // Release of each pairs with the Acquire of the last.
         self.counter(side).fetch_sub(1, Ordering::AcqRel) == 1
     }
 }
 
-/// Writes one end: its counting, and the verbs of its side handed through.
-macro_rules! end {
+/// Writes what both halves have in common: the counting, and the state of the queue.
+macro_rules! half {
     ($(#[$doc:meta])* $name:ident, $side:expr) => {
         $(#[$doc])*
         #[must_use = "the last half of a side that is dropped closes the queue"]
         pub struct $name<Q> {
             queue: Q,
-            /// What dropping it does: so the type needs no bound, nor does one that holds it.
+            /// What dropping it does. As a function pointer it leaves the type without bounds, and so
+            /// any type that holds it.
             leave: fn(&Q),
         }
 
         impl<Q: Queue> $name<Q> {
-            /// An end of `queue`, counted from now on. Most users call
+            /// A half of `queue`, counted from now on. Most users call
             /// [`into_ends`](Queue::into_ends).
             pub fn new(queue: Q) -> Self {
                 queue.endpoints().add($side);
@@ -102,9 +103,8 @@ macro_rules! end {
                 Self { queue, leave }
             }
 
-            /// The queue this is an end of, for a kind's own methods. It still does only
-            /// what it may: this is no way to get the other side's verbs in a process
-            /// that was given this side alone.
+            /// The queue, for a kind's own methods. In a process that was given this half alone the
+            /// other side's verbs still fail.
             pub fn queue(&self) -> &Q {
                 &self.queue
             }
@@ -188,7 +188,7 @@ macro_rules! end {
     };
 }
 
-end! {
+half! {
     /// The pushing half of a queue, from [`Queue::into_ends`].
     ///
     /// When the last one is dropped the queue is closed: pops drain, then are `Closed`.
@@ -205,7 +205,7 @@ end! {
     Producer, Side::Producers
 }
 
-end! {
+half! {
     /// The popping half of a queue, from [`Queue::into_ends`].
     ///
     /// When the last one is dropped the queue is closed: pushes are `Closed` and hand

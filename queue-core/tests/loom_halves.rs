@@ -1,5 +1,4 @@
-//! A model of the ends: whoever closes the queue because it was the last one sees all that
-//! the others did with theirs.
+//! A model of the halves: the last one, which closes the queue, sees all that the others did.
 #![cfg(loom)]
 
 use queue_core::event::{Event, Listener};
@@ -9,7 +8,7 @@ use queue_core::sync::{Arc, thread};
 use queue_core::{EndpointCounts, Kind, Producer, Queue, Side, TryPopError, TryPushError};
 
 /// A queue whose items are counted, each number by a producer of its own, and whose
-/// `close` adds them up. Nothing here orders anything: the ends are on trial.
+/// `close` adds them up. Nothing here orders anything but the halves, which are tested.
 #[derive(Clone)]
 struct Tally(Arc<Shared>);
 
@@ -17,7 +16,7 @@ struct Shared {
     pushed: [AtomicUsize; 2],
     closed_at: AtomicUsize,
     came: Event,
-    ends: EndpointCounts,
+    endpoints: EndpointCounts,
 }
 
 const OPEN: usize = usize::MAX;
@@ -27,7 +26,7 @@ impl Kind for Tally {
     type Listener<'a> = Listener<'a>;
 
     fn endpoints(&self) -> &EndpointCounts {
-        &self.0.ends
+        &self.0.endpoints
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {
@@ -76,7 +75,7 @@ fn the_last_end_sees_what_others_did() {
             pushed: [AtomicUsize::new(0), AtomicUsize::new(0)],
             closed_at: AtomicUsize::new(OPEN),
             came: Event::new(),
-            ends: EndpointCounts::new(),
+            endpoints: EndpointCounts::new(),
         }));
         let mine = Producer::new(queue.clone());
         let theirs = mine.clone();
