@@ -6,40 +6,40 @@
 mod common;
 
 use common::*;
-use queue_core::contract::{self, Clause, Of, Probe, Subject, set_patience};
+use queue_core::contract::{self, Clause, DropProbe, Of, Subject, set_step_timeout};
 use queue_core::{Capacity, Failure, WithCapacity};
 use std::sync::Mutex;
 use std::time::Duration;
 
 /// All of the broken panic: what they say is not worth a backtrace, which can take longer to
-/// write than the patience lasts.
+/// write than the step_timeout lasts.
 fn short() {
     std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
 }
 
 /// Fails unless the clause fails, with its name and one of the `reasons`.
 ///
-/// Some of the broken hang, so the patience is short, and on a busy machine a step may be
+/// Some of the broken hang, so the step_timeout is short, and on a busy machine a step may be
 /// given up that is only slow; others are found out by chance, of which there is less
-/// then. So each has several tries, with more patience each time.
+/// then. So each has several tries, with more step_timeout each time.
 fn fails_for(test: fn(), clause: Clause, reasons: &str) {
-    let mut verdict = Ok(());
+    let mut outcome = Ok(());
     for seconds in [3, 6, 12, 24, 48] {
-        be_patient(Duration::from_secs(seconds));
-        verdict = try_once(test, clause, reasons);
-        if verdict.is_ok() {
+        allow(Duration::from_secs(seconds));
+        outcome = try_once(test, clause, reasons);
+        if outcome.is_ok() {
             break;
         }
     }
-    verdict.unwrap_or_else(|why| panic!("{why}"));
+    outcome.unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// Never less than before: other tests run beside this one.
-fn be_patient(patience: Duration) {
+fn allow(step_timeout: Duration) {
     static LONGEST: Mutex<Duration> = Mutex::new(Duration::ZERO);
     let mut longest = LONGEST.lock().unwrap();
-    *longest = patience.max(*longest);
-    set_patience(*longest);
+    *longest = step_timeout.max(*longest);
+    set_step_timeout(*longest);
 }
 
 fn try_once(test: fn(), clause: Clause, reasons: &str) -> Result<(), String> {
@@ -100,7 +100,7 @@ broken! {
     batch_is_swallowed: SwallowsBatch breaks C8 c8_give_back, "a batch that did not go in is left";
     cancelled_pop_loses_the_item: TakesThenYields breaks C9 c9_cancel, "never came out";
     cancelled_push_keeps_a_slot: KeepsPermit breaks C9 c9_cancel, "a slot was lost";
-    cancelled_push_pushes_too_much: PushesFromGrave breaks C9 c9_cancel, "after a cancelled push";
+    cancelled_push_pushes_too_much: PushesAfterCancel breaks C9 c9_cancel, "after a cancelled push";
     cancelled_push_pushes_nevertheless: PushesIfWoken breaks C9 c9_cancel, "after a cancelled push";
     counts_who_pushes: CountsPushers breaks C10 c10_count, "of";
     counts_what_has_gone: CountsLate breaks C10 c10_count, "len()";
@@ -131,8 +131,8 @@ impl<F: Broken> Subject for Jobs<F> {
     fn refused() -> Option<Job> {
         Some(Job::bad())
     }
-    fn explosive() -> Option<Job> {
-        Some(Job::explosive())
+    fn panicking() -> Option<Job> {
+        Some(Job::panicking())
     }
 }
 
@@ -170,7 +170,7 @@ fn a_panic_poisons() {
 fn leaks_what_is_left() {
     short();
     fails_for(
-        contract::c11_drop_any_item::<Of<Probe, Simple<Probe, Leaks>>>,
+        contract::c11_drop_any_item::<Of<DropProbe, Simple<DropProbe, Leaks>>>,
         Clause::C11,
         "with the last handle",
     );
@@ -180,7 +180,7 @@ fn leaks_what_is_left() {
 fn drops_twice() {
     short();
     fails_for(
-        contract::c11_drop_any_item::<Of<Probe, Simple<Probe, DropsTwice>>>,
+        contract::c11_drop_any_item::<Of<DropProbe, Simple<DropProbe, DropsTwice>>>,
         Clause::C11,
         "was dropped 2 times",
     );

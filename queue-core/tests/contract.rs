@@ -27,7 +27,7 @@ queue_core::contract! {
     kind: Simple;
     items: Job;
     refused: Job::bad();
-    explosive: Job::explosive();
+    panicking: Job::panicking();
 }
 
 queue_core::contract! {

@@ -105,7 +105,7 @@ impl Queue for Least {
 }
 
 #[test]
-fn a_glance_is_how_much_there_is_to_do() {
+fn a_ready_hint_is_how_much_there_is_to_do() {
     let ready_hint =
         |queue: &Least| [Side::Consumers, Side::Producers].map(|side| queue.ready_hint(side));
     let queue = Least::holding(&[1, 2], Some(7));

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 /// Remembers that it was woken, and may panic then.
-struct Bell {
+struct WakeCounter {
     rung: AtomicBool,
     panics: bool,
 }
 
-impl Wake for Bell {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
         self.rung.store(true, Ordering::Relaxed);
         assert!(!self.panics, "a waker panics");
@@ -24,8 +24,8 @@ impl Wake for Bell {
 }
 
 /// A task that listens and sleeps.
-fn sleeper(event: &Event, panics: bool) -> (Listener<'_>, Arc<Bell>) {
-    let bell = Arc::new(Bell {
+fn sleeper(event: &Event, panics: bool) -> (Listener<'_>, Arc<WakeCounter>) {
+    let bell = Arc::new(WakeCounter {
         rung: AtomicBool::new(false),
         panics,
     });

@@ -4,26 +4,26 @@
 
 #![cfg(not(loom))]
 
-use What::*;
+use OpKind::*;
 use fastrand::Rng;
-use queue_core::contract::history::{History, NEVER, Operation, Violation, What};
+use queue_core::contract::history::{History, NEVER, OpKind, Operation, Violation};
 use std::collections::VecDeque;
 
-/// A history of (start, end, what).
-fn history(capacity: Option<usize>, operations: &[(u64, u64, What)]) -> History {
+/// A history of (start, end, kind).
+fn history(capacity: Option<usize>, operations: &[(u64, u64, OpKind)]) -> History {
     let mut history = History::new(capacity);
     operations
         .iter()
-        .for_each(|&(start, end, what)| history.add(start, end, what));
+        .for_each(|&(start, end, kind)| history.add(start, end, kind));
     history
 }
 
 /// Fails unless the history shows this pattern.
 macro_rules! forged {
-    ($($name:ident: $capacity:expr, [$(($start:expr, $end:expr, $what:expr)),* $(,)?] => $pattern:pat),* $(,)?) => {$(
+    ($($name:ident: $capacity:expr, [$(($start:expr, $end:expr, $kind:expr)),* $(,)?] => $pattern:pat),* $(,)?) => {$(
         #[test]
         fn $name() {
-            let found = history($capacity, &[$(($start, $end, $what)),*]).violations();
+            let found = history($capacity, &[$(($start, $end, $kind)),*]).violations();
             assert!(found.iter().any(|violation| matches!(violation, $pattern)), "{found:?}");
         }
     )*};
@@ -82,7 +82,7 @@ forged! {
 /// Histories that are as near to a pattern as a good one may be.
 #[test]
 fn good_ones_pass() {
-    type Forged<'a> = (Option<usize>, &'a [(u64, u64, What)]);
+    type Forged<'a> = (Option<usize>, &'a [(u64, u64, OpKind)]);
     let good: &[Forged] = &[
         (None, &[]),
         // Pushes that overlap may be popped in either order.
@@ -175,11 +175,11 @@ fn good_ones_pass() {
 fn answers(
     state: &(VecDeque<u64>, bool),
     capacity: Option<usize>,
-    what: What,
+    kind: OpKind,
 ) -> Option<(VecDeque<u64>, bool)> {
     let (mut inside, closed) = state.clone();
     let full = capacity == Some(inside.len());
-    let fits = match what {
+    let fits = match kind {
         Pushed(item) => {
             inside.push_back(item);
             !closed && !full
@@ -207,7 +207,7 @@ fn linearizable(
         || left.iter().enumerate().any(|(i, operation)| {
             let may_be_first = Some(operation.start) <= first_end;
             may_be_first
-                && answers(state, capacity, operation.what).is_some_and(|state| {
+                && answers(state, capacity, operation.kind).is_some_and(|state| {
                     let mut rest = left.to_vec();
                     rest.swap_remove(i);
                     linearizable(&rest, &state, capacity)
@@ -217,38 +217,35 @@ fn linearizable(
 
 /// A small random history: a good run with its times blurred, and then, mostly, one
 /// answer or one time changed.
-fn random(dice: &mut Rng, capacity: Option<usize>, close: bool) -> Vec<(u64, u64, What)> {
+fn random(rng: &mut Rng, capacity: Option<usize>, close: bool) -> Vec<(u64, u64, OpKind)> {
     let mut state = (VecDeque::new(), false);
-    let mut operations: Vec<(u64, u64, What)> = Vec::new();
-    for step in 0..5 + dice.u64(..3) {
-        let what = match dice.u8(..if close { 9 } else { 8 }) {
+    let mut operations: Vec<(u64, u64, OpKind)> = Vec::new();
+    for step in 0..5 + rng.u64(..3) {
+        let kind = match rng.u8(..if close { 9 } else { 8 }) {
             0..4 => [Pushed(step), Full(step), PushClosed(step)],
             4..8 => [Popped(*state.0.front().unwrap_or(&99)), Empty, Drained],
             _ => [Closed(true), Closed(false), Closed(false)],
         };
-        let next = what
+        let next = kind
             .iter()
-            .find_map(|&what| Some((what, answers(&state, capacity, what)?)));
-        let (what, next) = next.expect("one of the answers fits");
+            .find_map(|&kind| Some((kind, answers(&state, capacity, kind)?)));
+        let (kind, next) = next.expect("one of the answers fits");
         state = next;
         let moment = 10 * step + 10;
         operations.push((
-            moment - dice.u64(..16).min(moment),
-            moment + dice.u64(..16),
-            what,
+            moment - rng.u64(..16).min(moment),
+            moment + rng.u64(..16),
+            kind,
         ));
     }
-    if dice.u8(..4) > 0 {
-        let (i, j) = (
-            dice.usize(..operations.len()),
-            dice.usize(..operations.len()),
-        );
-        match dice.u8(..3) {
+    if rng.u8(..4) > 0 {
+        let (i, j) = (rng.usize(..operations.len()), rng.usize(..operations.len()));
+        match rng.u8(..3) {
             0 => {
                 let (a, b) = (operations[i].2, operations[j].2);
                 (operations[i].2, operations[j].2) = (b, a);
             }
-            1 => operations[i].2 = [Empty, Drained, Full(50), PushClosed(51)][dice.usize(..4)],
+            1 => operations[i].2 = [Empty, Drained, Full(50), PushClosed(51)][rng.usize(..4)],
             _ => operations[i].1 = operations[i].0,
         }
     }
@@ -259,15 +256,15 @@ fn random(dice: &mut Rng, capacity: Option<usize>, close: bool) -> Vec<(u64, u64
 /// them, what the checker refuses the search refuses as well.
 #[test]
 fn agrees_with_a_plain_search() {
-    let mut dice = Rng::with_seed(7);
+    let mut rng = Rng::with_seed(7);
     let (mut bad, mut missed, mut all) = (0, 0, 0);
     for round in 0..30_000 {
         let (capacity, close) = match round % 3 {
             0 => (None, false),
-            1 => (Some(1 + dice.usize(..2)), false),
+            1 => (Some(1 + rng.usize(..2)), false),
             _ => (Some(2), true),
         };
-        let operations = random(&mut dice, capacity, close);
+        let operations = random(&mut rng, capacity, close);
         // A change may have closed what is never closed: then the search is the judge.
         let touched = operations
             .iter()

@@ -209,7 +209,7 @@ fn a_stream_ends_with_its_queue() {
     let queue = Simple::<Job>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let mut stream = queue.stream();
     assert!(poll(&mut stream).is_pending() && !stream.is_terminated());
-    assert_eq!(format!("{stream:?}"), "Stream { ended: false, .. }");
+    assert_eq!(format!("{stream:?}"), "ItemStream { ended: false, .. }");
     assert_eq!(
         format!("{:?}", queue.results_stream()),
         "ResultStream { ended: false, .. }"

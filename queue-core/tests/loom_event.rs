@@ -110,7 +110,7 @@ fn event_two_givers_two_takers() {
 fn event_timeout_passes_on() {
     check("event_timeout_passes_on", Some(3), || {
         let permits = Permits::new(0);
-        let impatient = {
+        let brief = {
             let permits = permits.clone();
             thread::spawn(move || {
                 let listener = permits.came.listen();
@@ -123,7 +123,7 @@ fn event_timeout_passes_on() {
         let other = permits.clone();
         let patient = thread::spawn(move || other.take());
         permits.give();
-        impatient.join().unwrap();
+        brief.join().unwrap();
         patient.join().unwrap();
     });
 }

@@ -48,7 +48,7 @@ mod linux {
         kind: PipeQueue;
         items: Moody;
         refused: Moody(REFUSES);
-        explosive: Moody(PANICS);
+        panicking: Moody(PANICS);
     }
 
     queue_core::contract! {
@@ -62,7 +62,7 @@ mod linux {
         kind: ShmQueue;
         items: Moody;
         refused: Moody(REFUSES);
-        explosive: Moody(PANICS);
+        panicking: Moody(PANICS);
     }
 
     queue_core::contract! {
@@ -77,7 +77,7 @@ queue_core::contract! {
     kind: IpcQueue;
     items: Moody;
     refused: Moody(REFUSES);
-    explosive: Moody(PANICS);
+    panicking: Moody(PANICS);
 }
 
 queue_core::contract! {
@@ -86,7 +86,7 @@ queue_core::contract! {
     items: Moody;
     create: as_guest;
     refused: Moody(REFUSES);
-    explosive: Moody(PANICS);
+    panicking: Moody(PANICS);
 }
 
 /// A guest in the host's own process: its messages take the same way.

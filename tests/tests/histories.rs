@@ -7,7 +7,7 @@
 #![cfg(not(loom))]
 
 use queue_async::AsyncQueue;
-use queue_core::contract::Storm;
+use queue_core::contract::StressRun;
 use queue_core::contract::history::Violation;
 use queue_core::{Capacity, Queue, WithCapacity};
 use queue_thread::{LockFreeQueue, ThreadQueue};
@@ -28,30 +28,30 @@ fn storms<Q>(kind: &str, allowed: impl Fn(&Violation) -> bool)
 where
     Q: Queue<Item = u64> + WithCapacity + Clone + 'static,
 {
-    let calm = Storm {
+    let calm = StressRun {
         producers: 6,
         consumers: 6,
         each: 250,
         pauses: true,
-        ..Storm::PLAIN
+        ..StressRun::PLAIN
     };
     let storms = [
         calm,
-        Storm {
+        StressRun {
             cancel: true,
             ..calm
         },
-        Storm {
+        StressRun {
             cancel: true,
             close_early: true,
             each: 5_000,
             ..calm
         },
-        Storm {
+        StressRun {
             batches: true,
             ..calm
         },
-        Storm {
+        StressRun {
             batches: true,
             close_early: true,
             each: 5_000,
@@ -63,7 +63,7 @@ where
     for capacity in [Some(1), Some(2), Some(7), Some(64), None] {
         for storm in storms {
             seed += 1;
-            let storm = Storm { seed, ..storm };
+            let storm = StressRun { seed, ..storm };
             println!("{kind}, capacity {capacity:?}, {storm:?}");
             let queue =
                 Q::try_with_capacity(capacity.map_or(Capacity::Unbounded, Capacity::bounded));

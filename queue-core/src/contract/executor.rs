@@ -1,6 +1,6 @@
-//! The futures' side: blocking on one, polling one by hand, and running many.
+//! Running futures: blocking on one, polling one by hand, and running many tasks.
 
-use super::crew::patience;
+use super::watchdog::step_timeout;
 use crate::waiters::{park, thread_waker};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Runs `future` to its end, sleeping while it is pending.
+/// Runs `future` to completion, sleeping while it is pending.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = thread_waker();
     let mut future = pin!(future);
@@ -20,38 +20,38 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Counts how often it is woken.
+/// A waker that counts how often it is woken.
 #[derive(Debug, Default)]
-struct Bell {
-    rung: Mutex<usize>,
+struct WakeCounter {
+    wakes: Mutex<usize>,
     changed: Condvar,
 }
 
-impl Wake for Bell {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.changed.notify_all();
     }
 }
 
 /// A future that is polled by hand, each time with a waker of its own.
-pub(super) struct Hand<'a, R> {
+pub(super) struct PolledFuture<'a, R> {
     future: Pin<Box<dyn Future<Output = R> + Send + 'a>>,
-    bell: Arc<Bell>,
+    counter: Arc<WakeCounter>,
 }
 
-impl<'a, R> Hand<'a, R> {
+impl<'a, R> PolledFuture<'a, R> {
     pub(super) fn new(future: impl Future<Output = R> + Send + 'a) -> Self {
         Self {
             future: Box::pin(future),
-            bell: Arc::default(),
+            counter: Arc::default(),
         }
     }
 
     /// Polls once. The wakers of earlier polls no longer count.
     pub(super) fn poll(&mut self) -> Option<R> {
-        self.bell = Arc::default();
-        let waker = Waker::from(self.bell.clone());
+        self.counter = Arc::default();
+        let waker = Waker::from(self.counter.clone());
         match self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
@@ -61,24 +61,24 @@ impl<'a, R> Hand<'a, R> {
     /// How often the waker of the last poll was woken.
     pub(super) fn wakes(&self) -> usize {
         *self
-            .bell
-            .rung
+            .counter
+            .wakes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Polls when woken, and never else, until it is ready. Fails if no wake comes.
+    /// Polls only when woken, until the future is ready. Fails if no wake comes.
     pub(super) fn finish(mut self, what: &str) -> R {
         loop {
-            let rung = self
-                .bell
-                .rung
+            let wakes = self
+                .counter
+                .wakes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let wait = self
-                .bell
-                .changed
-                .wait_timeout_while(rung, patience() / 3, |rung| *rung == 0);
+            let wait =
+                self.counter
+                    .changed
+                    .wait_timeout_while(wakes, step_timeout() / 3, |wakes| *wakes == 0);
             let woken = *wait.unwrap_or_else(PoisonError::into_inner).0 > 0;
             assert!(woken, "{what} was not woken");
             if let Some(result) = self.poll() {
@@ -90,15 +90,15 @@ impl<'a, R> Hand<'a, R> {
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs all of `tasks` to their end on this thread, polling each only when woken.
+/// Runs all `tasks` to completion on this thread, polling each only when it is woken.
 pub(super) fn run_tasks(tasks: Vec<Task>) {
     #[derive(Default)]
     struct Ready {
         tasks: Mutex<VecDeque<usize>>,
         changed: Condvar,
     }
-    struct Rouse(usize, Arc<Ready>);
-    impl Wake for Rouse {
+    struct TaskWaker(usize, Arc<Ready>);
+    impl Wake for TaskWaker {
         fn wake(self: Arc<Self>) {
             let mut tasks = self.1.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             if !tasks.contains(&self.0) {
@@ -112,7 +112,12 @@ pub(super) fn run_tasks(tasks: Vec<Task>) {
     let mut tasks: Vec<_> = tasks
         .into_iter()
         .enumerate()
-        .map(|(id, task)| (Some(task), Waker::from(Arc::new(Rouse(id, ready.clone())))))
+        .map(|(id, task)| {
+            (
+                Some(task),
+                Waker::from(Arc::new(TaskWaker(id, ready.clone()))),
+            )
+        })
         .collect();
     tasks.iter().for_each(|(_, waker)| waker.wake_by_ref());
     let mut left = tasks.len();

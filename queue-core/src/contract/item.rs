@@ -1,5 +1,4 @@
-//! [`Item`]: what the suite sends through a queue, and [`Probe`]: an item that counts
-//! how often it is dropped.
+//! [`Item`]: what the suite sends through a queue. [`DropProbe`]: an item whose drops are counted.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// ```
 /// use queue_core::contract::Item;
-/// /// Takes up more than one slot in some kind.
+/// /// An item larger than a page.
 /// struct Large(u64, [u8; 5000]);
 ///
 /// impl Item for Large {
@@ -67,8 +66,8 @@ impl Item for Box<u64> {
     }
 }
 
-/// Eight bytes of number and a tail of 0 to 499 bytes that follows from it, so that
-/// torn and mixed items are noticed.
+/// Eight bytes of number, and a tail of 0 to 499 bytes that follows from it. So torn and mixed items
+/// are noticed.
 impl Item for Vec<u8> {
     fn new(number: u64) -> Self {
         let mut bytes = number.to_le_bytes().to_vec();
@@ -86,23 +85,23 @@ impl Item for Vec<u8> {
     }
 }
 
-/// An item that counts its drops, and that can panic in its drop: for kinds that carry
-/// any type.
+/// An item whose drops are counted, and that can panic when it is dropped. It is for kinds that
+/// carry any type.
 ///
-/// A clone counts as the same item: whoever clones items drops one twice.
+/// A clone counts as the same item. So a queue that clones its items is seen to drop one twice.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub struct DropProbe {
     number: u64,
-    ledger: Option<Arc<Ledger>>,
-    explodes: bool,
+    counter: Option<Arc<DropCounter>>,
+    panics_on_drop: bool,
 }
 
-impl Item for Probe {
+impl Item for DropProbe {
     fn new(number: u64) -> Self {
         Self {
             number,
-            ledger: None,
-            explodes: false,
+            counter: None,
+            panics_on_drop: false,
         }
     }
     fn number(&self) -> u64 {
@@ -110,40 +109,40 @@ impl Item for Probe {
     }
 }
 
-impl Drop for Probe {
+impl Drop for DropProbe {
     fn drop(&mut self) {
-        if let Some(ledger) = &self.ledger {
-            let mut drops = ledger.drops.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(counter) = &self.counter {
+            let mut drops = counter.drops.lock().unwrap_or_else(|e| e.into_inner());
             drops[self.number as usize] += 1;
         }
-        if self.explodes && !std::thread::panicking() {
+        if self.panics_on_drop && !std::thread::panicking() {
             std::panic::resume_unwind(Box::new("an item panicked in its drop"));
         }
     }
 }
 
-/// How often each [`Probe`] was dropped.
+/// How often each [`DropProbe`] was dropped.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct DropCounter {
     drops: Mutex<Vec<u32>>,
 }
 
-impl Ledger {
+impl DropCounter {
     /// The next probe: 0, 1, 2, ...
-    pub(super) fn probe(self: &Arc<Self>) -> Probe {
+    pub(super) fn probe(self: &Arc<Self>) -> DropProbe {
         let mut drops = self.drops.lock().unwrap_or_else(|e| e.into_inner());
         drops.push(0);
-        Probe {
+        DropProbe {
             number: drops.len() as u64 - 1,
-            ledger: Some(self.clone()),
-            explodes: false,
+            counter: Some(self.clone()),
+            panics_on_drop: false,
         }
     }
 
     /// The next probe, one that panics when it is dropped.
-    pub(super) fn bomb(self: &Arc<Self>) -> Probe {
+    pub(super) fn panicking_probe(self: &Arc<Self>) -> DropProbe {
         let mut probe = self.probe();
-        probe.explodes = true;
+        probe.panics_on_drop = true;
         probe
     }
 

@@ -8,38 +8,38 @@ macro_rules! contract {
     ($(#[$meta:meta])* mod $name:ident; kind: $($kind:ident)::+; $($options:tt)*) => {
         $crate::contract! {
             @options {$(#[$meta])* mod $name; $($kind)::+}
-            items [] create [] refused [] explosive [] except [];
+            items [] create [] refused [] panicking [] except [];
             $($options)*
         }
     };
-    (@options $kind:tt items [] create $c:tt refused $r:tt explosive $x:tt except $e:tt;
+    (@options $kind:tt items [] create $c:tt refused $r:tt panicking $x:tt except $e:tt;
         items: $item:ty; $($rest:tt)*) => {
         $crate::contract! {
-            @options $kind items [$item] create $c refused $r explosive $x except $e; $($rest)*
+            @options $kind items [$item] create $c refused $r panicking $x except $e; $($rest)*
         }
     };
-    (@options $kind:tt items $i:tt create [] refused $r:tt explosive $x:tt except $e:tt;
+    (@options $kind:tt items $i:tt create [] refused $r:tt panicking $x:tt except $e:tt;
         create: $create:expr; $($rest:tt)*) => {
         $crate::contract! {
-            @options $kind items $i create [$create] refused $r explosive $x except $e; $($rest)*
+            @options $kind items $i create [$create] refused $r panicking $x except $e; $($rest)*
         }
     };
-    (@options $kind:tt items $i:tt create $c:tt refused [] explosive $x:tt except $e:tt;
+    (@options $kind:tt items $i:tt create $c:tt refused [] panicking $x:tt except $e:tt;
         refused: $refused:expr; $($rest:tt)*) => {
         $crate::contract! {
-            @options $kind items $i create $c refused [$refused] explosive $x except $e; $($rest)*
+            @options $kind items $i create $c refused [$refused] panicking $x except $e; $($rest)*
         }
     };
-    (@options $kind:tt items $i:tt create $c:tt refused $r:tt explosive [] except $e:tt;
-        explosive: $explosive:expr; $($rest:tt)*) => {
+    (@options $kind:tt items $i:tt create $c:tt refused $r:tt panicking [] except $e:tt;
+        panicking: $panicking:expr; $($rest:tt)*) => {
         $crate::contract! {
-            @options $kind items $i create $c refused $r explosive [$explosive] except $e; $($rest)*
+            @options $kind items $i create $c refused $r panicking [$panicking] except $e; $($rest)*
         }
     };
-    (@options $kind:tt items $i:tt create $c:tt refused $r:tt explosive $x:tt except [$($e:tt)*];
+    (@options $kind:tt items $i:tt create $c:tt refused $r:tt panicking $x:tt except [$($e:tt)*];
         except $clause:ident: $why:literal; $($rest:tt)*) => {
         $crate::contract! {
-            @options $kind items $i create $c refused $r explosive $x
+            @options $kind items $i create $c refused $r panicking $x
             except [$($e)* $clause $why]; $($rest)*
         }
     };
@@ -47,19 +47,19 @@ macro_rules! contract {
     // All options are known. A kind of any item is tried with numbers, and with probes
     // where drops count; any other with its one type of item.
     (@options {$(#[$meta:meta])* mod $name:ident; $($kind:tt)*}
-        items [] create $c:tt refused $r:tt explosive $x:tt except $e:tt;) => {
+        items [] create $c:tt refused $r:tt panicking $x:tt except $e:tt;) => {
         #[cfg(test)]
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports)]
             use super::*;
             $crate::contract! { @subject Items u64, $($kind)*, $c $r $x }
-            $crate::contract! { @subject Probes $crate::contract::Probe, $($kind)*, $c [] [] }
-            $crate::contract! { @tests $e { $crate::contract::c11_drop_any_item::<Probes>(); } }
+            $crate::contract! { @subject DropProbes $crate::contract::DropProbe, $($kind)*, $c [] [] }
+            $crate::contract! { @tests $e { $crate::contract::c11_drop_any_item::<DropProbes>(); } }
         }
     };
     (@options {$(#[$meta:meta])* mod $name:ident; $($kind:tt)*}
-        items [$item:ty] create $c:tt refused $r:tt explosive $x:tt except $e:tt;) => {
+        items [$item:ty] create $c:tt refused $r:tt panicking $x:tt except $e:tt;) => {
         #[cfg(test)]
         $(#[$meta])*
         mod $name {
@@ -71,7 +71,7 @@ macro_rules! contract {
     };
 
     (@subject $subject:ident $item:ty, $($kind:ident)::+,
-        [$($create:expr)?] [$($refused:expr)?] [$($explosive:expr)?]) => {
+        [$($create:expr)?] [$($refused:expr)?] [$($panicking:expr)?]) => {
         #[derive(Debug)]
         struct $subject;
         impl $crate::contract::Subject for $subject {
@@ -86,8 +86,8 @@ macro_rules! contract {
                 }
             )?
             $(
-                fn explosive() -> ::std::option::Option<Self::Item> {
-                    ::std::option::Option::Some($explosive)
+                fn panicking() -> ::std::option::Option<Self::Item> {
+                    ::std::option::Option::Some($panicking)
                 }
             )?
         }

@@ -39,7 +39,7 @@
 //! seconds for an in-process queue, and all of them about 1.3 on two processors (some
 //! three times that for a queue that crosses a process); a queue that loses a
 //! wake-up makes its clause hang, which counts as failure after
-//! [two minutes](set_patience).
+//! [two minutes](set_step_timeout).
 //!
 //! A kind of its own sort says more:
 //!
@@ -59,7 +59,7 @@
 //! }
 //! ```
 //!
-//! An `explosive: item;` is one whose own code panics as it is pushed (in its
+//! An `panicking: item;` is one whose own code panics as it is pushed (in its
 //! serialization), for C11. Items are what implements [`Item`].
 //!
 //! # Who keeps it
@@ -81,22 +81,22 @@
 
 mod clauses;
 mod cpu;
-mod crew;
 mod executor;
 pub mod history;
 mod item;
-mod load;
 mod macros;
+mod run_clause;
+mod stress;
 mod subject;
 mod verbs;
-mod verdict;
+mod watchdog;
 
 pub use clauses::*;
-pub use crew::{patience, set_patience};
-pub use item::{Item, Probe};
-pub use load::Storm;
+pub use item::{DropProbe, Item};
+pub use run_clause::run_clause;
+pub use stress::StressRun;
 pub use subject::{Of, Subject};
-pub use verdict::verdict;
+pub use watchdog::{set_step_timeout, step_timeout};
 
 /// Writes [`Clause`] and its names.
 macro_rules! clauses {

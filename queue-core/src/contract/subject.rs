@@ -27,7 +27,7 @@ pub trait Subject: 'static {
 
     /// An item whose own code panics when it is pushed, if there is one (C11): in its
     /// serialization, say.
-    fn explosive() -> Option<Self::Item> {
+    fn panicking() -> Option<Self::Item> {
         None
     }
 }

@@ -93,7 +93,7 @@ faults! {
     /// A cancelled `push_async` keeps a slot for ever.
     KeepsPermit,
     /// A cancelled `push_async` leaves its item all the same, capacity or not.
-    PushesFromGrave,
+    PushesAfterCancel,
     /// A cancelled `push_async` leaves its item if there is a slot by then.
     PushesIfWoken,
     /// Who is about to push counts as an item.

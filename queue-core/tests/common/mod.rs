@@ -17,7 +17,7 @@ use queue_core::contract::Item;
 pub(crate) struct Job {
     number: u64,
     bad: bool,
-    explosive: bool,
+    panicking: bool,
 }
 
 impl Job {
@@ -28,9 +28,9 @@ impl Job {
         }
     }
 
-    pub(crate) fn explosive() -> Self {
+    pub(crate) fn panicking() -> Self {
         Self {
-            explosive: true,
+            panicking: true,
             ..Self::new(98)
         }
     }
@@ -41,7 +41,7 @@ impl Item for Job {
         Self {
             number,
             bad: false,
-            explosive: false,
+            panicking: false,
         }
     }
     fn number(&self) -> u64 {
@@ -51,7 +51,7 @@ impl Item for Job {
 
 impl Sample for Job {
     fn touch(&self) {
-        if self.explosive {
+        if self.panicking {
             std::panic::resume_unwind(Box::new("an item panicked as it was pushed"));
         }
     }

@@ -32,7 +32,7 @@ pub(crate) trait Sample: Clone + Send + 'static {
 
 impl Sample for u64 {}
 impl Sample for Vec<u8> {}
-impl Sample for queue_core::contract::Probe {}
+impl Sample for queue_core::contract::DropProbe {}
 
 struct State<T> {
     inside: VecDeque<T>,
@@ -52,7 +52,7 @@ struct Shared<T: Sample, F: Broken> {
     task_items: Event,
     task_was_last: AtomicBool,
     /// How many items were announced.
-    told: AtomicUsize,
+    announced: AtomicUsize,
     slots: Event,
     endpoints: EndpointCounts,
     pushing: AtomicUsize,
@@ -100,7 +100,7 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             items: Event::new(),
             task_items: Event::new(),
             task_was_last: AtomicBool::new(false),
-            told: AtomicUsize::new(0),
+            announced: AtomicUsize::new(0),
             slots: Event::new(),
             endpoints: EndpointCounts::new(),
             pushing: AtomicUsize::new(0),
@@ -137,7 +137,8 @@ impl<T: Sample, F: Broken> Simple<T, F> {
     fn an_item_came(&self) {
         match F::FAULT {
             Fault::NoItemNotify => {}
-            Fault::EveryOther if self.shared.told.fetch_add(1, Ordering::Relaxed) % 2 == 1 => {}
+            Fault::EveryOther if self.shared.announced.fetch_add(1, Ordering::Relaxed) % 2 == 1 => {
+            }
             Fault::OneUnderWay if self.state().inside.len() > 1 => {}
             Fault::OneSort if self.shared.task_was_last.load(Ordering::Relaxed) => {
                 self.shared.task_items.notify();

@@ -23,7 +23,7 @@ mod wait;
 
 use self::async_channel::AsyncChannel;
 use self::crossbeam::Crossbeam;
-use queue_core::contract::Storm;
+use queue_core::contract::StressRun;
 use queue_core::contract::history::Violation;
 use queue_core::{Capacity, Queue, WithCapacity};
 
@@ -46,12 +46,12 @@ queue_core::contract! {
 fn storms<Q: Queue<Item = u64> + WithCapacity + Clone + 'static>(peer: &str) {
     let mut found: Vec<Violation> = Vec::new();
     for seed in 0..40 {
-        let storm = Storm {
+        let storm = StressRun {
             seed,
             producers: 6,
             consumers: 6,
             cancel: true,
-            ..Storm::PLAIN
+            ..StressRun::PLAIN
         };
         let queue =
             Q::try_with_capacity(Capacity::bounded(1 + seed as usize % 4)).expect("in process");

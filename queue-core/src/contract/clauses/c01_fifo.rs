@@ -10,9 +10,9 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c1_fifo<S: Subject>() {
-    run(Clause::C1, |crew| {
+    run(Clause::C1, |watchdog| {
         for push in Push::all() {
-            crew.step(format!(
+            watchdog.step(format!(
                 "in by {push:?}, out by every verb, one after another"
             ));
             let queue = bounded::<S>(3);
@@ -32,7 +32,7 @@ pub fn c1_fifo<S: Subject>() {
                 }
             }
         }
-        crew.step("in and out of an unbounded queue");
+        watchdog.step("in and out of an unbounded queue");
         let queue = unbounded::<S>();
         for number in 0..1000 {
             queue
@@ -45,9 +45,9 @@ pub fn c1_fifo<S: Subject>() {
             "items came out in another order"
         );
         for capacity in [Some(1), Some(3), Some(64), None] {
-            crew.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
+            watchdog.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
             let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-            let history = Storm::PLAIN.rage(crew, &queue);
+            let history = StressRun::PLAIN.run_under(watchdog, &queue);
             check(&history, |violation| {
                 matches!(violation, Violation::Order { .. })
             });

@@ -9,9 +9,9 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c2_once<S: Subject>() {
-    run(Clause::C2, |crew| {
+    run(Clause::C2, |watchdog| {
         for capacity in [Some(1), Some(7), None] {
-            crew.step(format!("alone, capacity {capacity:?}"));
+            watchdog.step(format!("alone, capacity {capacity:?}"));
             let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
             for (number, (push, pop)) in (0..).zip(Push::all().zip(Pop::all())) {
                 let pushed = push.run(&queue, item::<S>(number));
@@ -21,38 +21,38 @@ pub fn c2_once<S: Subject>() {
                 let left = drain(&queue);
                 assert_eq!(left, [], "after {pop:?} items are still inside");
             }
-            crew.step(format!("close_now, capacity {capacity:?}"));
+            watchdog.step(format!("close_now, capacity {capacity:?}"));
             queue.push(item::<S>(7)).expect("a slot was left");
             let left: Vec<u64> = queue.close_now().iter().map(S::Item::number).collect();
             assert_eq!(left, [7], "close_now gives what was inside");
             assert_eq!(drain(&queue), [], "and leaves nothing");
         }
-        let calm = Storm::PLAIN;
-        let cancelled = Storm {
+        let calm = StressRun::PLAIN;
+        let cancelled = StressRun {
             cancel: true,
             ..calm
         };
-        let cut_short = Storm {
+        let cut_short = StressRun {
             close_early: true,
             ..cancelled
         };
-        for (name, storm) in [
+        for (name, stress) in [
             ("", calm),
             (", cancelled", cancelled),
             (", closed early", cut_short),
         ] {
             for capacity in [Some(1), Some(5), None] {
-                crew.step(format!(
+                watchdog.step(format!(
                     "4 producers, 4 consumers{name}, capacity {capacity:?}"
                 ));
                 let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-                let history = storm.rage(crew, &queue);
+                let history = stress.run_under(watchdog, &queue);
                 check(&history, is_mine);
             }
         }
         for round in 0..10 {
-            crew.step("close_now against producers and consumers");
-            close_now_in_the_middle::<S>(crew, round);
+            watchdog.step("close_now against producers and consumers");
+            close_now_in_the_middle::<S>(watchdog, round);
         }
     });
 }
@@ -62,20 +62,20 @@ fn is_mine(violation: &Violation) -> bool {
     matches!(violation, Fresh(_) | Repeated(_) | Refused(_) | Lost(_))
 }
 
-fn close_now_in_the_middle<S: Subject>(crew: &Crew, round: u64) {
+fn close_now_in_the_middle<S: Subject>(watchdog: &Watchdog, round: u64) {
     let queue = bounded::<S>(4);
     let producers: Vec<_> = (0..2)
         .map(|id| {
             let queue = queue.clone();
             let numbers = id * 1_000_000..;
-            crew.spawn(move || {
+            watchdog.spawn(move || {
                 let push = |&number: &u64| queue.push(item::<S>(number)).is_ok();
                 numbers.take_while(push).collect::<Vec<u64>>()
             })
         })
         .collect();
     let consumer = queue.clone();
-    let consumer = crew.spawn(move || {
+    let consumer = watchdog.spawn(move || {
         let items = std::iter::from_fn(|| consumer.pop().ok());
         items.map(|item| item.number()).collect::<Vec<u64>>()
     });

@@ -9,9 +9,9 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c3_capacity<S: Subject>() {
-    run(Clause::C3, |crew| {
+    run(Clause::C3, |watchdog| {
         for capacity in [1, 2, 3, 4, 5, 7, 8, 63, 64, 100, 1000] {
-            crew.step(format!("capacity {capacity}"));
+            watchdog.step(format!("capacity {capacity}"));
             let queue = bounded::<S>(capacity);
             assert_eq!(queue.capacity(), Some(capacity), "capacity()");
             fills::<S>(&queue, capacity, 0);
@@ -23,7 +23,7 @@ pub fn c3_capacity<S: Subject>() {
             }
         }
         for push in Push::all() {
-            crew.step(format!("filled by {push:?}"));
+            watchdog.step(format!("filled by {push:?}"));
             let queue = bounded::<S>(3);
             for number in 0..3 {
                 let pushed = push.run(&queue, item::<S>(number));
@@ -32,12 +32,12 @@ pub fn c3_capacity<S: Subject>() {
             fills::<S>(&queue, 0, 3);
         }
         for capacity in [1, 6, 50] {
-            crew.step(format!("capacity {capacity}, four producers at once"));
+            watchdog.step(format!("capacity {capacity}, four producers at once"));
             let queue = bounded::<S>(capacity);
             let producers: Vec<_> = (0..4)
                 .map(|id| {
                     let queue = queue.clone();
-                    crew.spawn(move || {
+                    watchdog.spawn(move || {
                         let numbers = id * 1000..id * 1000 + 200;
                         let push = |&number: &u64| queue.try_push(item::<S>(number)).is_ok();
                         numbers.filter(push).count()
@@ -47,7 +47,7 @@ pub fn c3_capacity<S: Subject>() {
             let accepted: usize = producers.into_iter().map(|p| p.join()).sum();
             assert_eq!(accepted, capacity, "so many were accepted");
         }
-        crew.step("unbounded");
+        watchdog.step("unbounded");
         let queue = unbounded::<S>();
         assert_eq!(queue.capacity(), None, "capacity()");
         for number in 0..5000 {

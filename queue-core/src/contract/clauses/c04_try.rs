@@ -9,44 +9,44 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c4_try<S: Subject>() {
-    run(Clause::C4, |crew| {
-        crew.step("an empty queue");
+    run(Clause::C4, |watchdog| {
+        watchdog.step("an empty queue");
         pops_are_quick::<S>(&bounded::<S>(1));
-        crew.step("an unbounded, empty queue");
+        watchdog.step("an unbounded, empty queue");
         pops_are_quick::<S>(&unbounded::<S>());
-        crew.step("a full queue");
+        watchdog.step("a full queue");
         pushes_are_quick::<S>(&full::<S>(2));
 
-        crew.step("an empty queue with waiting poppers, a thread and a future");
+        watchdog.step("an empty queue with waiting poppers, a thread and a future");
         let queue = bounded::<S>(1);
-        let mut future = Hand::new(queue.pop_async());
+        let mut future = PolledFuture::new(queue.pop_async());
         assert!(future.poll().is_none(), "an item from nowhere");
         let waiting = queue.clone();
-        let popper = crew.spawn(move || waiting.pop().is_ok());
+        let popper = watchdog.spawn(move || waiting.pop().is_ok());
         settle();
         pops_are_quick::<S>(&queue);
         drop(future);
         assert!(queue.push(item::<S>(1)).is_ok(), "the queue is open");
         assert!(popper.join(), "the queue is open");
 
-        crew.step("a full queue with waiting pushers, a thread and a future");
+        watchdog.step("a full queue with waiting pushers, a thread and a future");
         let queue = full::<S>(1);
-        let mut future = Hand::new(queue.push_async(item::<S>(1)));
+        let mut future = PolledFuture::new(queue.push_async(item::<S>(1)));
         assert!(future.poll().is_none(), "a slot from nowhere");
         let waiting = queue.clone();
-        let pusher = crew.spawn(move || waiting.push(item::<S>(2)).is_ok());
+        let pusher = watchdog.spawn(move || waiting.push(item::<S>(2)).is_ok());
         settle();
         pushes_are_quick::<S>(&queue);
         drop(future);
         assert!(queue.pop().is_ok(), "an item was inside");
         assert!(pusher.join(), "the queue is open");
 
-        crew.step("a closed queue with an item");
+        watchdog.step("a closed queue with an item");
         let queue = full::<S>(1);
         queue.close();
         pushes_are_quick::<S>(&queue);
         assert_eq!(drain(&queue), [0], "the item");
-        crew.step("a closed and drained queue");
+        watchdog.step("a closed and drained queue");
         pushes_are_quick::<S>(&queue);
         pops_are_quick::<S>(&queue);
     });

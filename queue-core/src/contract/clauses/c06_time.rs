@@ -7,8 +7,8 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c6_time<S: Subject>() {
-    run(Clause::C6, |crew| {
-        crew.step("a zero and a past deadline are one try");
+    run(Clause::C6, |watchdog| {
+        watchdog.step("a zero and a past deadline are one try");
         let queue = bounded::<S>(1);
         for (push, pop) in [(Push::Zero, Pop::Past), (Push::Past, Pop::Zero)] {
             let pushed = push.run(&queue, item::<S>(1));
@@ -32,10 +32,10 @@ pub fn c6_time<S: Subject>() {
                 "{pop:?} from empty: {again:?}"
             );
         }
-        crew.step("one try is also made past those who wait");
+        watchdog.step("one try is also made past those who wait");
         past_waiters::<S>();
         for timeout in [1, 1_000, 1_000_000, 20_000_000].map(Duration::from_nanos) {
-            crew.step(format!("not before {timeout:?}"));
+            watchdog.step(format!("not before {timeout:?}"));
             let empty = bounded::<S>(1);
             not_early(timeout, || {
                 let popped = empty.pop_timeout(timeout);
@@ -55,16 +55,16 @@ pub fn c6_time<S: Subject>() {
                 matches!(pushed, Err(PushTimeoutError::Timeout(_)))
             });
         }
-        crew.step("a huge timeout waits");
+        watchdog.step("a huge timeout waits");
         for timeout in [
             Duration::MAX,
             Duration::from_secs(u64::MAX / 4),
             LONG * 24 * 365 * 100,
         ] {
-            huge::<S>(crew, timeout);
+            huge::<S>(watchdog, timeout);
         }
-        crew.step("a timeout ends, and not early, while items pass by");
-        busy::<S>(crew);
+        watchdog.step("a timeout ends, and not early, while items pass by");
+        busy::<S>(watchdog);
     });
 }
 
@@ -74,7 +74,7 @@ pub fn c6_time<S: Subject>() {
 fn past_waiters<S: Subject>() {
     for pop in [Pop::Zero, Pop::Past] {
         let queue = bounded::<S>(1);
-        let mut waits = Hand::new(queue.pop_async());
+        let mut waits = PolledFuture::new(queue.pop_async());
         assert!(waits.poll().is_none(), "no item yet");
         assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         if !queue.is_empty() {
@@ -84,7 +84,7 @@ fn past_waiters<S: Subject>() {
     }
     for push in [Push::Zero, Push::Past] {
         let queue = full::<S>(1);
-        let mut waits = Hand::new(queue.push_async(item::<S>(1)));
+        let mut waits = PolledFuture::new(queue.push_async(item::<S>(1)));
         assert!(waits.poll().is_none(), "no slot yet");
         assert!(queue.try_pop().is_ok(), "an item was inside");
         if !queue.is_full() {
@@ -106,10 +106,10 @@ fn not_early(timeout: Duration, timed_out: impl FnOnce() -> bool) {
     );
 }
 
-fn huge<S: Subject>(crew: &Crew, timeout: Duration) {
+fn huge<S: Subject>(watchdog: &Watchdog, timeout: Duration) {
     let queue = bounded::<S>(1);
     let waiting = queue.clone();
-    let popper = crew.spawn(move || waiting.pop_timeout(timeout).map(|item| item.number()));
+    let popper = watchdog.spawn(move || waiting.pop_timeout(timeout).map(|item| item.number()));
     settle();
     assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
     let popped = popper.join();
@@ -119,7 +119,7 @@ fn huge<S: Subject>(crew: &Crew, timeout: Duration) {
         "a slot was left"
     );
     let waiting = queue.clone();
-    let pusher = crew.spawn(move || waiting.push_timeout(item::<S>(3), timeout).is_ok());
+    let pusher = watchdog.spawn(move || waiting.push_timeout(item::<S>(3), timeout).is_ok());
     settle();
     assert!(queue.pop_timeout(timeout).is_ok(), "an item was inside");
     assert!(pusher.join(), "a push within {timeout:?} failed");
@@ -129,13 +129,13 @@ fn huge<S: Subject>(crew: &Crew, timeout: Duration) {
     assert!(queue.pop_deadline(far).is_ok(), "an item was inside");
 }
 
-fn busy<S: Subject>(crew: &Crew) {
+fn busy<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(1);
     let timeout = Duration::from_millis(30);
     let waiters: Vec<_> = (0..3)
         .map(|_| {
             let queue = queue.clone();
-            crew.spawn(move || {
+            watchdog.spawn(move || {
                 let mut timeouts = 0;
                 while timeouts < 2 {
                     let start = Instant::now();

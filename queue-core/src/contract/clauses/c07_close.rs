@@ -8,8 +8,8 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c7_close<S: Subject>() {
-    run(Clause::C7, |crew| {
-        crew.step("the first close is true, each later one false");
+    run(Clause::C7, |watchdog| {
+        watchdog.step("the first close is true, each later one false");
         let queue = bounded::<S>(8);
         assert!(!queue.is_closed(), "closed from the beginning");
         assert!(queue.clone().close(), "the first close");
@@ -18,13 +18,13 @@ pub fn c7_close<S: Subject>() {
             "is_closed() after close by another handle"
         );
         assert!(!queue.close() && !queue.clone().close(), "a later close");
-        crew.step("one of many who close at once is the first");
+        watchdog.step("one of many who close at once is the first");
         for _ in 0..20 {
             let queue = bounded::<S>(1);
             let closers: Vec<_> = (0..3)
                 .map(|_| {
                     let queue = queue.clone();
-                    crew.spawn(move || queue.close())
+                    watchdog.spawn(move || queue.close())
                 })
                 .collect();
             let firsts = closers
@@ -34,10 +34,10 @@ pub fn c7_close<S: Subject>() {
             assert_eq!(firsts, 1, "so many were told they are the first");
         }
         for inside in [0, 1, 3] {
-            crew.step(format!("verbs on a closed queue of 3 with {inside} items"));
+            watchdog.step(format!("verbs on a closed queue of 3 with {inside} items"));
             answers::<S>(inside);
         }
-        crew.step("an unbounded queue");
+        watchdog.step("an unbounded queue");
         let queue = unbounded::<S>();
         assert!(queue.push(item::<S>(1)).is_ok(), "open, without a bound");
         assert!(!queue.is_closed(), "closed from the beginning");
@@ -47,24 +47,24 @@ pub fn c7_close<S: Subject>() {
         assert!(refused.is_err_and(|e| e.is_closed()), "a push after close");
         assert_eq!(queue.close_now().len(), 1, "close_now after close");
         for verb in Pop::WAITING {
-            crew.step(format!("close wakes {verb:?}"));
-            wakes_poppers::<S>(crew, verb);
+            watchdog.step(format!("close wakes {verb:?}"));
+            wakes_poppers::<S>(watchdog, verb);
         }
         for verb in Push::WAITING {
-            crew.step(format!("close wakes {verb:?}"));
-            wakes_pushers::<S>(crew, verb);
+            watchdog.step(format!("close wakes {verb:?}"));
+            wakes_pushers::<S>(watchdog, verb);
         }
-        crew.step("close wakes futures polled by hand");
+        watchdog.step("close wakes futures polled by hand");
         wakes_futures::<S>();
         for round in 0..10 {
-            crew.step("close in the middle of traffic");
+            watchdog.step("close in the middle of traffic");
             let queue = bounded::<S>(1 + 7 * (round % 2));
-            let short = Storm {
+            let short = StressRun {
                 each: 2000,
                 close_early: true,
-                ..Storm::PLAIN
+                ..StressRun::PLAIN
             };
-            check(&short.rage(crew, &queue), is_mine);
+            check(&short.run_under(watchdog, &queue), is_mine);
         }
     });
 }
@@ -127,12 +127,12 @@ fn answers<S: Subject>(inside: u64) {
     );
 }
 
-fn wakes_poppers<S: Subject>(crew: &Crew, verb: Pop) {
+fn wakes_poppers<S: Subject>(watchdog: &Watchdog, verb: Pop) {
     let queue = bounded::<S>(3);
     let poppers: Vec<_> = (0..3)
         .map(|_| {
             let queue = queue.clone();
-            crew.spawn(move || {
+            watchdog.spawn(move || {
                 let popped = verb.run(&queue).map(|item| item.number());
                 let closed = popped.as_ref().is_err_and(Refusal::is_closed);
                 assert!(closed, "{verb:?} came to {popped:?}");
@@ -144,12 +144,12 @@ fn wakes_poppers<S: Subject>(crew: &Crew, verb: Pop) {
     poppers.into_iter().for_each(|popper| popper.join());
 }
 
-fn wakes_pushers<S: Subject>(crew: &Crew, verb: Push) {
+fn wakes_pushers<S: Subject>(watchdog: &Watchdog, verb: Push) {
     let queue = full::<S>(2);
     let pushers: Vec<_> = (0..3)
         .map(|id| {
             let queue = queue.clone();
-            crew.spawn(move || match verb.run(&queue, item::<S>(10 + id)) {
+            watchdog.spawn(move || match verb.run(&queue, item::<S>(10 + id)) {
                 Ok(()) => panic!("{verb:?} was accepted"),
                 Err((_, refusal)) => assert!(refusal.is_closed(), "{verb:?}: {refusal:?}"),
             })
@@ -163,7 +163,7 @@ fn wakes_pushers<S: Subject>(crew: &Crew, verb: Push) {
 
 fn wakes_futures<S: Subject>() {
     let queue = bounded::<S>(1);
-    let mut pops = [0, 1, 2].map(|_| Hand::new(queue.pop_async()));
+    let mut pops = [0, 1, 2].map(|_| PolledFuture::new(queue.pop_async()));
     assert!(
         pops.iter_mut().all(|pop| pop.poll().is_none()),
         "no item yet"
@@ -176,7 +176,7 @@ fn wakes_futures<S: Subject>() {
         assert_eq!(popped, Err(PopError::Closed));
     }
     let queue = full::<S>(1);
-    let mut pushes = [1, 2, 3].map(|n| Hand::new(queue.push_async(item::<S>(n))));
+    let mut pushes = [1, 2, 3].map(|n| PolledFuture::new(queue.push_async(item::<S>(n))));
     assert!(
         pushes.iter_mut().all(|push| push.poll().is_none()),
         "no slot yet"

@@ -9,16 +9,16 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c8_give_back<S: Subject>() {
-    run(Clause::C8, |crew| {
+    run(Clause::C8, |watchdog| {
         for verb in Push::TRYING {
-            crew.step(format!("{verb:?} into a full queue"));
+            watchdog.step(format!("{verb:?} into a full queue"));
             let queue = full::<S>(2);
             for number in 10..15 {
                 gives_back::<S>(verb, &queue, item::<S>(number), Refusal::is_open);
             }
             unchanged(&queue, 2);
         }
-        crew.step("a timeout that waits");
+        watchdog.step("a timeout that waits");
         let queue = full::<S>(2);
         let timeout = Duration::from_millis(2);
         match queue.push_timeout(item::<S>(10), timeout) {
@@ -31,17 +31,17 @@ pub fn c8_give_back<S: Subject>() {
         }
         unchanged(&queue, 2);
         for verb in Push::all() {
-            crew.step(format!("{verb:?} into a closed queue"));
+            watchdog.step(format!("{verb:?} into a closed queue"));
             let queue = full::<S>(2);
             queue.close();
             gives_back::<S>(verb, &queue, item::<S>(10), Refusal::is_closed);
             assert_eq!(drain(&queue), [0, 1], "what was inside");
         }
         for verb in Push::WAITING {
-            crew.step(format!("{verb:?} is waiting as the queue is closed"));
+            watchdog.step(format!("{verb:?} is waiting as the queue is closed"));
             let queue = full::<S>(2);
             let waiting = queue.clone();
-            let pusher = crew.spawn(move || {
+            let pusher = watchdog.spawn(move || {
                 gives_back::<S>(verb, &waiting, item::<S>(10), Refusal::is_closed);
             });
             std::thread::sleep(Duration::from_millis(3));
@@ -49,10 +49,10 @@ pub fn c8_give_back<S: Subject>() {
             pusher.join();
             assert_eq!(drain(&queue), [0, 1], "what was inside");
         }
-        crew.step("a batch that is only begun");
-        partial_batches::<S>(crew);
+        watchdog.step("a batch that is only begun");
+        partial_batches::<S>(watchdog);
         if S::refused().is_some() {
-            refused::<S>(crew);
+            refused::<S>(watchdog);
         }
     });
 }
@@ -86,7 +86,7 @@ fn unchanged<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
     assert!(queue.try_push(T::new(n)).is_err(), "a slot was won");
 }
 
-fn partial_batches<S: Subject>(crew: &Crew) {
+fn partial_batches<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(2);
     let mut batch: VecDeque<S::Item> = (0..5).map(S::Item::new).collect();
     let pushed = queue.try_push_many(&mut batch);
@@ -105,7 +105,7 @@ fn partial_batches<S: Subject>(crew: &Crew) {
     );
     unchanged(&queue, 2);
     let waiting = queue.clone();
-    let pusher = crew.spawn(move || {
+    let pusher = watchdog.spawn(move || {
         let pushed = waiting.push_many(&mut batch);
         assert!(
             matches!(pushed, Err(PushError::Closed(()))),
@@ -123,10 +123,10 @@ fn partial_batches<S: Subject>(crew: &Crew) {
 }
 
 /// The [`Subject`]'s refused item, by every verb, between good ones.
-fn refused<S: Subject>(crew: &Crew) {
+fn refused<S: Subject>(watchdog: &Watchdog) {
     let is_failed = |refusal: &Refusal| matches!(refusal, Refusal::Failed(_));
     for verb in Push::all() {
-        crew.step(format!("a refused item by {verb:?}"));
+        watchdog.step(format!("a refused item by {verb:?}"));
         let queue = bounded::<S>(2);
         assert!(queue.try_push(item::<S>(0)).is_ok(), "a slot was left");
         let bad = S::refused().expect("there is one");
@@ -135,7 +135,7 @@ fn refused<S: Subject>(crew: &Crew) {
         assert!(queue.try_push(item::<S>(1)).is_ok(), "a slot was left");
         unchanged(&queue, 2);
     }
-    crew.step("a refused item in a batch");
+    watchdog.step("a refused item in a batch");
     let queue = bounded::<S>(4);
     let bad = S::refused().expect("there is one");
     let mut batch = VecDeque::from([item::<S>(0), bad, item::<S>(2)]);

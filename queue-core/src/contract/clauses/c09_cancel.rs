@@ -11,8 +11,8 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c9_cancel<S: Subject>() {
-    run(Clause::C9, |crew| {
-        crew.step("futures that were never polled");
+    run(Clause::C9, |watchdog| {
+        watchdog.step("futures that were never polled");
         let queue = bounded::<S>(2);
         drop(queue.push_async(item::<S>(1)));
         assert_eq!(queue.len(), 0, "a push that was never polled went in");
@@ -20,10 +20,10 @@ pub fn c9_cancel<S: Subject>() {
         drop(queue.pop_async());
         assert_eq!(drain(&queue), [2], "after a pop that was never polled");
 
-        crew.step("pops that are pending");
+        watchdog.step("pops that are pending");
         drop_pops::<S>(|queue| drop(pending(queue.pop_async())));
         drop_pops::<S>(|queue| drop(pending(queue.pop_many_async(&mut Vec::new(), 2))));
-        crew.step("pops that were woken");
+        watchdog.step("pops that were woken");
         for many in [false, true] {
             let queue = bounded::<S>(2);
             let mut into = Vec::new();
@@ -41,7 +41,7 @@ pub fn c9_cancel<S: Subject>() {
             assert_eq!(left, [1], "the item after a cancelled pop");
             refill(&queue, 2);
         }
-        crew.step("a stream");
+        watchdog.step("a stream");
         let queue = bounded::<S>(2);
         let mut stream = Box::pin(queue.stream());
         let next = std::future::poll_fn(|cx| futures_core::Stream::poll_next(stream.as_mut(), cx));
@@ -50,31 +50,31 @@ pub fn c9_cancel<S: Subject>() {
         drop(stream);
         assert_eq!(drain(&queue), [1], "the item after a dropped stream");
 
-        crew.step("pushes that are pending");
+        watchdog.step("pushes that are pending");
         let queue = full::<S>(3);
         drop(pending(queue.push_async(item::<S>(9))));
         assert_eq!(drain(&queue), [0, 1, 2], "after a cancelled push");
         refill(&queue, 3);
-        crew.step("pushes that were woken");
+        watchdog.step("pushes that were woken");
         let push = pending(queue.push_async(item::<S>(9)));
         assert!(queue.try_pop().is_ok(), "an item was inside");
         drop(push);
         assert_eq!(drain(&queue), [1, 2], "after a cancelled push");
         refill(&queue, 3);
-        crew.step("a woken push behind a woken push");
+        watchdog.step("a woken push behind a woken push");
         let [first, second] = [8, 9].map(|number| pending(queue.push_async(item::<S>(number))));
         assert!(queue.try_pop().is_ok(), "an item was inside");
         drop(first);
         assert!(second.finish("a push behind a cancelled one").is_ok());
         assert_eq!(drain(&queue), [1, 2, 9], "after a cancelled push");
         refill(&queue, 3);
-        crew.step("a push that was woken by the close");
+        watchdog.step("a push that was woken by the close");
         let push = pending(queue.push_async(item::<S>(9)));
         queue.close();
         drop(push);
         assert_eq!(drain(&queue), [0, 1, 2], "after a cancelled push");
         let queue = full::<S>(3);
-        crew.step("batches that were woken");
+        watchdog.step("batches that were woken");
         let mut batch: VecDeque<S::Item> = (3..6).map(S::Item::new).collect();
         let push = pending(queue.push_many_async(&mut batch));
         assert!(queue.try_pop().is_ok(), "an item was inside");
@@ -84,7 +84,7 @@ pub fn c9_cancel<S: Subject>() {
         all.extend(batch.iter().map(S::Item::number));
         assert_eq!(all, [1, 2, 3, 4, 5], "inside, and what did not go in");
         refill(&queue, 3);
-        crew.step("batches that are half in");
+        watchdog.step("batches that are half in");
         let mut batch: VecDeque<S::Item> = (3..6).map(S::Item::new).collect();
         let mut push = pending(queue.push_many_async(&mut batch));
         assert!(queue.try_pop().is_ok(), "an item was inside");
@@ -95,14 +95,14 @@ pub fn c9_cancel<S: Subject>() {
         assert_eq!(all, [1, 2, 3, 4, 5], "inside, and what did not go in");
         refill(&queue, 3);
         for capacity in [1, 4] {
-            crew.step(format!("a crowd that cancels, capacity {capacity}"));
+            watchdog.step(format!("a crowd that cancels, capacity {capacity}"));
             let queue = bounded::<S>(capacity);
-            let crowd = Storm {
+            let crowd = StressRun {
                 cancel: true,
                 each: 600,
-                ..Storm::PLAIN
+                ..StressRun::PLAIN
             };
-            let history = crowd.rage(crew, &queue);
+            let history = crowd.run_under(watchdog, &queue);
             check(&history, |violation| {
                 use Violation::{Fresh, Lost, Repeated};
                 matches!(violation, Fresh(_) | Lost(_) | Repeated(_))
@@ -112,10 +112,10 @@ pub fn c9_cancel<S: Subject>() {
 }
 
 /// A future that was polled once and is pending.
-fn pending<'a, R>(future: impl Future<Output = R> + Send + 'a) -> Hand<'a, R> {
-    let mut hand = Hand::new(future);
-    assert!(hand.poll().is_none(), "ready where it had to wait");
-    hand
+fn pending<'a, R>(future: impl Future<Output = R> + Send + 'a) -> PolledFuture<'a, R> {
+    let mut future = PolledFuture::new(future);
+    assert!(future.poll().is_none(), "ready where it had to wait");
+    future
 }
 
 /// Drops pops before and between items, and wants every item.

@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// **C10 count**: `len` never exceeds the capacity, and is exact when nobody else acts.
 ///
-/// Tried after every step alone, by two observers during a storm, and after it.
+/// Tried after every step alone, by two observers during a stress run, and after it.
 ///
 /// # Panics
 /// If the clause does not hold.
 pub fn c10_count<S: Subject>() {
-    run(Clause::C10, |crew| {
-        crew.step("alone");
+    run(Clause::C10, |watchdog| {
+        watchdog.step("alone");
         let queue = bounded::<S>(3);
         counts(&queue, 0);
         for number in 0..3 {
@@ -37,7 +37,7 @@ pub fn c10_count<S: Subject>() {
                 counts(&queue, left);
             }
         }
-        crew.step("alone, without a bound");
+        watchdog.step("alone, without a bound");
         let queue = unbounded::<S>();
         for number in 0..100 {
             assert!(
@@ -50,7 +50,7 @@ pub fn c10_count<S: Subject>() {
             !queue.is_full() && !queue.is_empty(),
             "is_full(), is_empty()"
         );
-        crew.step("after close");
+        watchdog.step("after close");
         queue.close();
         assert_eq!(queue.len(), 100, "len() after close");
         assert!(queue.try_pop().is_ok(), "an item was inside");
@@ -58,8 +58,8 @@ pub fn c10_count<S: Subject>() {
         let _ = queue.close_now();
         assert_eq!(queue.len(), 0, "len() after close_now");
         for capacity in [1, 2, 6] {
-            crew.step(format!("watched during a storm, capacity {capacity}"));
-            watched::<S>(crew, capacity);
+            watchdog.step(format!("watched during a stress run, capacity {capacity}"));
+            watched::<S>(watchdog, capacity);
         }
     });
 }
@@ -75,13 +75,13 @@ fn counts<T: Item, Q: Queue<Item = T>>(queue: &Q, n: usize) {
     );
 }
 
-fn watched<S: Subject>(crew: &Crew, capacity: usize) {
+fn watched<S: Subject>(watchdog: &Watchdog, capacity: usize) {
     let queue = bounded::<S>(capacity);
     let over = Arc::new(AtomicBool::new(false));
     let observers: Vec<_> = (0..2)
         .map(|_| {
             let (queue, over) = (queue.clone(), over.clone());
-            crew.spawn(move || {
+            watchdog.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
                     for _ in 0..200 {
                         let len = queue.len();
@@ -92,13 +92,13 @@ fn watched<S: Subject>(crew: &Crew, capacity: usize) {
             })
         })
         .collect();
-    let storm = Storm {
+    let stress = StressRun {
         producers: 3,
         consumers: 2,
         cancel: true,
-        ..Storm::PLAIN
+        ..StressRun::PLAIN
     };
-    storm.rage(crew, &queue);
+    stress.run_under(watchdog, &queue);
     over.store(true, Ordering::Relaxed);
     observers.into_iter().for_each(|observer| observer.join());
     assert_eq!(queue.len(), 0, "len() of the drained queue");

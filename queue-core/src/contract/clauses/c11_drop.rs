@@ -6,15 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// code leaves the queue usable.
 ///
 /// For all kinds: handles go in any order and thread, a queue begins empty after
-/// another was dropped full, and where the [`Subject`] has an explosive item, its panic
+/// another was dropped full, and where the [`Subject`] has an panicking item, its panic
 /// passes through the push and changes nothing. What can be counted only inside a
 /// process is in [`c11_drop_any_item`].
 ///
 /// # Panics
 /// If the clause does not hold.
 pub fn c11_drop<S: Subject>() {
-    run(Clause::C11, |crew| {
-        crew.step("handles of a queue that holds items go one after another");
+    run(Clause::C11, |watchdog| {
+        watchdog.step("handles of a queue that holds items go one after another");
         for bound in [Capacity::bounded(3), Capacity::Unbounded] {
             for _ in 0..20 {
                 let queue = S::create(bound).expect("a queue");
@@ -33,17 +33,17 @@ pub fn c11_drop<S: Subject>() {
                     other.try_pop().is_ok(),
                     "after one of two handles was dropped"
                 );
-                crew.spawn(move || drop(other)).join();
+                watchdog.spawn(move || drop(other)).join();
             }
         }
         for verb in Push::all() {
-            crew.step(format!("an item that panics in {verb:?}"));
+            watchdog.step(format!("an item that panics in {verb:?}"));
             let queue = bounded::<S>(2);
-            let Some(explosive) = S::explosive() else {
+            let Some(panicking) = S::panicking() else {
                 break;
             };
             assert!(queue.try_push(item::<S>(0)).is_ok(), "a slot was left");
-            let pushed = catch_unwind(AssertUnwindSafe(|| verb.run(&queue, explosive).is_ok()));
+            let pushed = catch_unwind(AssertUnwindSafe(|| verb.run(&queue, panicking).is_ok()));
             assert!(pushed.is_err(), "the panic was swallowed: {pushed:?}");
             assert_eq!(queue.len(), 1, "len() after the panic");
             assert!(queue.try_push(item::<S>(1)).is_ok(), "the slot was lost");
@@ -58,8 +58,8 @@ pub fn c11_drop<S: Subject>() {
 ///
 /// # Panics
 /// If the clause does not hold.
-pub fn c11_drop_any_item<S: Subject<Item = Probe>>() {
-    run(Clause::C11, |crew| {
+pub fn c11_drop_any_item<S: Subject<Item = DropProbe>>() {
+    run(Clause::C11, |watchdog| {
         for bound in [
             Capacity::bounded(1),
             Capacity::bounded(5),
@@ -67,43 +67,43 @@ pub fn c11_drop_any_item<S: Subject<Item = Probe>>() {
             Capacity::Unbounded,
         ] {
             for popped in [0, 1, 3] {
-                crew.step(format!("{bound:?}, {popped} popped, the rest left inside"));
-                let ledger = Arc::new(Ledger::default());
+                watchdog.step(format!("{bound:?}, {popped} popped, the rest left inside"));
+                let counter = Arc::new(DropCounter::default());
                 let queue = S::create(bound).expect("a queue");
                 // First round and round, so that the items inside wrap.
                 for _ in 0..3 {
-                    drop(queue.try_push(ledger.probe()));
+                    drop(queue.try_push(counter.probe()));
                     drop(queue.try_pop());
                 }
                 for _ in 0..40 {
-                    drop(queue.try_push(ledger.probe()));
+                    drop(queue.try_push(counter.probe()));
                 }
                 (0..popped).for_each(|_| drop(queue.try_pop()));
-                let (inside, dropped) = (queue.len(), ledger.dropped());
+                let (inside, dropped) = (queue.len(), counter.dropped());
                 let other = queue.clone();
                 drop(queue);
-                assert_eq!(ledger.dropped(), dropped, "with the first of two handles");
+                assert_eq!(counter.dropped(), dropped, "with the first of two handles");
                 drop(other);
-                assert_eq!(ledger.dropped(), dropped + inside, "with the last handle");
-                ledger.check("after the last handle");
+                assert_eq!(counter.dropped(), dropped + inside, "with the last handle");
+                counter.check("after the last handle");
             }
         }
-        crew.step("close_now, refused pushes, batches and futures");
-        let ledger = Arc::new(Ledger::default());
-        every_way::<S>(&ledger);
-        ledger.check("in the end");
-        crew.step("an item that panics in its drop");
-        explosions::<S>();
+        watchdog.step("close_now, refused pushes, batches and futures");
+        let counter = Arc::new(DropCounter::default());
+        every_way::<S>(&counter);
+        counter.check("in the end");
+        watchdog.step("an item that panics in its drop");
+        panicking_drops::<S>();
     });
 }
 
-fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
+fn every_way<S: Subject<Item = DropProbe>>(counter: &Arc<DropCounter>) {
     let queue = bounded::<S>(4);
     for (push, pop) in Push::all().zip(Pop::all()) {
-        assert!(push.run(&queue, ledger.probe()).is_ok(), "a slot was left");
+        assert!(push.run(&queue, counter.probe()).is_ok(), "a slot was left");
         assert!(pop.run(&queue).is_ok(), "an item was inside");
     }
-    let mut batch: VecDeque<Probe> = (0..6).map(|_| ledger.probe()).collect();
+    let mut batch: VecDeque<DropProbe> = (0..6).map(|_| counter.probe()).collect();
     assert!(
         matches!(queue.try_push_many(&mut batch), Ok(4)),
         "four slots"
@@ -116,50 +116,61 @@ fn every_way<S: Subject<Item = Probe>>(ledger: &Arc<Ledger>) {
     );
     drop(into);
     for _ in 0..3 {
-        assert!(queue.try_push(ledger.probe()).is_ok(), "a slot was left");
+        assert!(queue.try_push(counter.probe()).is_ok(), "a slot was left");
     }
     // A push that waits, cancelled before and after a slot came.
     for woken in [false, true] {
-        let mut push = Hand::new(queue.push_async(ledger.probe()));
+        let mut push = PolledFuture::new(queue.push_async(counter.probe()));
         assert!(push.poll().is_none(), "the queue is full");
         if woken {
             drop(queue.try_pop());
         }
     }
-    let mut push = Hand::new(queue.push_async(ledger.probe()));
+    let mut push = PolledFuture::new(queue.push_async(counter.probe()));
     let _ = push.poll();
-    drop(queue.try_push(ledger.probe()));
+    drop(queue.try_push(counter.probe()));
     drop(queue.close_now());
     drop(push);
-    drop(queue.try_push(ledger.probe()));
-    drop(queue.push(ledger.probe()));
+    drop(queue.try_push(counter.probe()));
+    drop(queue.push(counter.probe()));
 }
 
 /// Items that panic as they are dropped: by who popped them, and inside the queue.
-fn explosions<S: Subject<Item = Probe>>() {
-    let ledger = Arc::new(Ledger::default());
+fn panicking_drops<S: Subject<Item = DropProbe>>() {
+    let counter = Arc::new(DropCounter::default());
     let queue = bounded::<S>(3);
-    assert!(queue.try_push(ledger.bomb()).is_ok(), "a slot was left");
+    assert!(
+        queue.try_push(counter.panicking_probe()).is_ok(),
+        "a slot was left"
+    );
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_pop())));
     assert!(dropped.is_err(), "the panic was swallowed");
     // A push that fails, whose item its owner drops.
-    (0..3).for_each(|_| assert!(queue.try_push(ledger.probe()).is_ok(), "a slot was left"));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue.try_push(ledger.bomb()))));
+    (0..3).for_each(|_| assert!(queue.try_push(counter.probe()).is_ok(), "a slot was left"));
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
+        drop(queue.try_push(counter.panicking_probe()))
+    }));
     assert!(dropped.is_err(), "the panic was swallowed");
-    let mut push = Hand::new(queue.push_async(ledger.bomb()));
+    let mut push = PolledFuture::new(queue.push_async(counter.panicking_probe()));
     assert!(push.poll().is_none(), "the queue is full");
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(push)));
     assert!(dropped.is_err(), "the panic was swallowed");
     assert_eq!(queue.len(), 3, "len() after the panics");
-    assert!(queue.try_push(ledger.probe()).is_err(), "the queue is full");
+    assert!(
+        queue.try_push(counter.probe()).is_err(),
+        "the queue is full"
+    );
     drop(queue.try_pop());
-    assert!(queue.try_push(ledger.bomb()).is_ok(), "the slot was lost");
+    assert!(
+        queue.try_push(counter.panicking_probe()).is_ok(),
+        "the slot was lost"
+    );
     assert!(
         queue.try_pop().is_ok() && queue.try_pop().is_ok(),
         "items were inside"
     );
-    // The last one inside explodes in the hands of the last handle.
+    // The last one inside panics_on_drop in the hands of the last handle.
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(queue)));
     assert!(dropped.is_err(), "the panic was swallowed");
-    ledger.check("though some panicked");
+    counter.check("though some panicked");
 }

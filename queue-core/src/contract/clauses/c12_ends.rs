@@ -11,8 +11,8 @@ use crate::{Consumer, Producer};
 /// # Panics
 /// If the clause does not hold.
 pub fn c12_ends<S: Subject>() {
-    run(Clause::C12, |crew| {
-        crew.step("the last producer goes");
+    run(Clause::C12, |watchdog| {
+        watchdog.step("the last producer goes");
         let (producer, consumer) = ends::<S>(4);
         let other = producer.clone();
         assert!(producer.try_push(item::<S>(0)).is_ok(), "a slot was left");
@@ -31,7 +31,7 @@ pub fn c12_ends<S: Subject>() {
             "and then are closed"
         );
 
-        crew.step("the last consumer goes");
+        watchdog.step("the last consumer goes");
         let (producer, consumer) = ends::<S>(4);
         let other = consumer.clone();
         drop(consumer);
@@ -47,7 +47,7 @@ pub fn c12_ends<S: Subject>() {
             other => panic!("a push without consumers came to {other:?}"),
         }
 
-        crew.step("ends made by several calls count together");
+        watchdog.step("ends made by several calls count together");
         let queue = bounded::<S>(4);
         let first = queue.clone().into_ends();
         let second = queue.clone().into_ends();
@@ -56,12 +56,12 @@ pub fn c12_ends<S: Subject>() {
         drop(second.0);
         assert!(queue.is_closed(), "open after the last producer");
 
-        crew.step("waiting poppers wake as the last producer goes");
-        poppers_wake::<S>(crew);
-        crew.step("waiting pushers wake as the last consumer goes");
-        pushers_wake::<S>(crew);
-        crew.step("traffic that ends by its ends alone");
-        traffic::<S>(crew);
+        watchdog.step("waiting poppers wake as the last producer goes");
+        poppers_wake::<S>(watchdog);
+        watchdog.step("waiting pushers wake as the last consumer goes");
+        pushers_wake::<S>(watchdog);
+        watchdog.step("traffic that ends by its ends alone");
+        traffic::<S>(watchdog);
     });
 }
 
@@ -74,18 +74,18 @@ fn ends<S: Subject>(capacity: usize) -> EndpointCounts<S> {
     bounded::<S>(capacity).into_ends()
 }
 
-fn poppers_wake<S: Subject>(crew: &Crew) {
+fn poppers_wake<S: Subject>(watchdog: &Watchdog) {
     let (producer, consumer) = ends::<S>(1);
     let poppers: Vec<_> = (0..2)
         .map(|_| {
             let consumer = consumer.clone();
-            crew.spawn(move || assert!(consumer.pop().is_err(), "an item from nowhere"))
+            watchdog.spawn(move || assert!(consumer.pop().is_err(), "an item from nowhere"))
         })
         .collect();
-    let mut pop = Hand::new(consumer.pop_async());
+    let mut pop = PolledFuture::new(consumer.pop_async());
     assert!(pop.poll().is_none(), "no item yet");
     settle();
-    crew.spawn(move || drop(producer)).join();
+    watchdog.spawn(move || drop(producer)).join();
     poppers.into_iter().for_each(|popper| popper.join());
     assert!(
         pop.finish("a waiting future").is_err(),
@@ -93,22 +93,22 @@ fn poppers_wake<S: Subject>(crew: &Crew) {
     );
 }
 
-fn pushers_wake<S: Subject>(crew: &Crew) {
+fn pushers_wake<S: Subject>(watchdog: &Watchdog) {
     let (producer, consumer) = ends::<S>(1);
     assert!(producer.try_push(item::<S>(0)).is_ok(), "a slot was left");
     let pushers: Vec<_> = (1..3)
         .map(|number| {
             let producer = producer.clone();
-            crew.spawn(move || match producer.push(item::<S>(number)) {
+            watchdog.spawn(move || match producer.push(item::<S>(number)) {
                 Err(PushError::Closed(item)) => assert_eq!(item.number(), number, "the item"),
                 other => panic!("it came to {other:?}"),
             })
         })
         .collect();
-    let mut push = Hand::new(producer.push_async(item::<S>(3)));
+    let mut push = PolledFuture::new(producer.push_async(item::<S>(3)));
     assert!(push.poll().is_none(), "no slot yet");
     settle();
-    crew.spawn(move || drop(consumer)).join();
+    watchdog.spawn(move || drop(consumer)).join();
     pushers.into_iter().for_each(|pusher| pusher.join());
     match push.finish("a waiting future") {
         Err(PushError::Closed(item)) => assert_eq!(item.number(), 3, "the item"),
@@ -116,12 +116,12 @@ fn pushers_wake<S: Subject>(crew: &Crew) {
     }
 }
 
-fn traffic<S: Subject>(crew: &Crew) {
+fn traffic<S: Subject>(watchdog: &Watchdog) {
     let (producer, consumer) = ends::<S>(3);
     let producers: Vec<_> = (0..3)
         .map(|_| {
             let producer = producer.clone();
-            crew.spawn(move || {
+            watchdog.spawn(move || {
                 for number in 0..200 {
                     assert!(
                         producer.push(item::<S>(number)).is_ok(),
@@ -135,7 +135,7 @@ fn traffic<S: Subject>(crew: &Crew) {
     let consumers: Vec<_> = (0..3)
         .map(|_| {
             let consumer = consumer.clone();
-            crew.spawn(move || consumer.iter().count())
+            watchdog.spawn(move || consumer.iter().count())
         })
         .collect();
     drop(consumer);

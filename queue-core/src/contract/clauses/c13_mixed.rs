@@ -8,30 +8,30 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c13_mixed<S: Subject>() {
-    run(Clause::C13, |crew| {
-        crew.step("two threads and two tasks pop, and items come");
-        poppers::<S>(crew);
-        crew.step("two threads and two tasks push, and slots come");
-        pushers::<S>(crew);
+    run(Clause::C13, |watchdog| {
+        watchdog.step("two threads and two tasks pop, and items come");
+        poppers::<S>(watchdog);
+        watchdog.step("two threads and two tasks push, and slots come");
+        pushers::<S>(watchdog);
         for capacity in [Some(1), Some(5), None] {
-            crew.step(format!(
+            watchdog.step(format!(
                 "threads and tasks on both sides, capacity {capacity:?}"
             ));
             let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-            both_sides::<S>(crew, &queue);
+            both_sides::<S>(watchdog, &queue);
         }
     });
 }
 
-fn poppers<S: Subject>(crew: &Crew) {
+fn poppers<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(8);
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let queue = queue.clone();
-            crew.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
+            watchdog.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
         })
         .collect();
-    let tasks = crew.spawn({
+    let tasks = watchdog.spawn({
         let queue = queue.clone();
         move || {
             let task = |queue: S::Queue| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -51,15 +51,15 @@ fn poppers<S: Subject>(crew: &Crew) {
     tasks.join();
 }
 
-fn pushers<S: Subject>(crew: &Crew) {
+fn pushers<S: Subject>(watchdog: &Watchdog) {
     let queue = full::<S>(1);
     let threads: Vec<_> = (1..3)
         .map(|number| {
             let queue = queue.clone();
-            crew.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "open"))
+            watchdog.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "open"))
         })
         .collect();
-    let tasks = crew.spawn({
+    let tasks = watchdog.spawn({
         let queue = queue.clone();
         move || {
             let task = |queue: S::Queue, n| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -80,20 +80,20 @@ fn pushers<S: Subject>(crew: &Crew) {
     tasks.join();
 }
 
-fn both_sides<S: Subject>(crew: &Crew, queue: &S::Queue) {
+fn both_sides<S: Subject>(watchdog: &Watchdog, queue: &S::Queue) {
     const EACH: u64 = 150;
     let sum = |numbers: Vec<u64>| numbers.into_iter().map(|n| n + 1).sum::<u64>();
     let mut producers = Vec::new();
     for id in 0..2 {
         let thread = queue.clone();
-        producers.push(crew.spawn(move || {
+        producers.push(watchdog.spawn(move || {
             for number in 0..EACH {
                 assert!(thread.push(item::<S>(id * EACH + number)).is_ok(), "open");
             }
         }));
     }
     let tasks = queue.clone();
-    producers.push(crew.spawn(move || {
+    producers.push(watchdog.spawn(move || {
         let mut all: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
         for id in 2..4 {
             let queue = tasks.clone();
@@ -109,12 +109,12 @@ fn both_sides<S: Subject>(crew: &Crew, queue: &S::Queue) {
     let mut consumers = Vec::new();
     for _ in 0..2 {
         let thread = queue.clone();
-        consumers.push(crew.spawn(move || {
+        consumers.push(watchdog.spawn(move || {
             std::iter::from_fn(|| thread.pop().ok().map(|item| item.number())).collect::<Vec<_>>()
         }));
     }
     let tasks = queue.clone();
-    consumers.push(crew.spawn(move || {
+    consumers.push(watchdog.spawn(move || {
         let popped = Arc::new(std::sync::Mutex::new(Vec::new()));
         let mut all: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
         for _ in 0..3 {

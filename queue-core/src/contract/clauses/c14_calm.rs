@@ -23,27 +23,27 @@ const TIMES: usize = 8;
 /// # Panics
 /// If the clause does not hold.
 pub fn c14_calm<S: Subject>() {
-    run(Clause::C14, |crew| {
-        crew.step("every waiting verb");
+    run(Clause::C14, |watchdog| {
+        watchdog.step("every waiting verb");
         let (empty, full) = (bounded::<S>(1), full::<S>(1));
         let (sender, clocks) = channel();
         let mut waiters = Vec::new();
         for verb in Pop::WAITING {
             let (queue, clocks) = (empty.clone(), sender.clone());
-            waiters.push(crew.spawn(move || {
+            waiters.push(watchdog.spawn(move || {
                 let _ = clocks.send((format!("{verb:?} popping"), ThreadClock::current()));
                 assert!(verb.run(&queue).is_ok(), "the queue is open");
             }));
         }
         for verb in Push::WAITING {
             let (queue, clocks) = (full.clone(), sender.clone());
-            waiters.push(crew.spawn(move || {
+            waiters.push(watchdog.spawn(move || {
                 let _ = clocks.send((format!("{verb:?} pushing"), ThreadClock::current()));
                 assert!(verb.run(&queue, item::<S>(1)).is_ok(), "the queue is open");
             }));
         }
-        let mut pop = Hand::new(empty.pop_async());
-        let mut push = Hand::new(full.push_async(item::<S>(2)));
+        let mut pop = PolledFuture::new(empty.pop_async());
+        let mut push = PolledFuture::new(full.push_async(item::<S>(2)));
         assert!(
             pop.poll().is_none() && push.poll().is_none(),
             "nothing came yet"
@@ -56,7 +56,7 @@ pub fn c14_calm<S: Subject>() {
         std::thread::sleep(Duration::from_millis(50));
         let mut restless = Ok(());
         for _ in 0..TIMES {
-            crew.step("every waiting verb");
+            watchdog.step("every waiting verb");
             restless = watch(&clocks);
             if restless.is_ok() {
                 break;

@@ -85,11 +85,11 @@ pub(super) fn pushes<S: Subject>() {
 }
 
 /// The same beside threads, for queues whose futures are woken by a thread of their own.
-pub(super) fn beside_threads<S: Subject>(crew: &Crew) {
+pub(super) fn beside_threads<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(4);
     let pushers = [0, 1].map(|number| {
         let queue = queue.clone();
-        crew.spawn(move || while queue.push(item::<S>(number)).is_ok() {})
+        watchdog.spawn(move || while queue.push(item::<S>(number)).is_ok() {})
     });
     let mut into = Vec::new();
     for _ in 0..2000 {

@@ -6,39 +6,39 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn c15_many<S: Subject>() {
-    run(Clause::C15, |crew| {
-        crew.step("batches of every size in and out");
+    run(Clause::C15, |watchdog| {
+        watchdog.step("batches of every size in and out");
         sizes::<S>();
-        crew.step("what came in parts goes out in one");
+        watchdog.step("what came in parts goes out in one");
         in_parts::<S>();
-        crew.step("nothing to push and nothing wanted");
+        watchdog.step("nothing to push and nothing wanted");
         nothing::<S>();
-        crew.step("a batch longer than the queue");
-        longer::<S>(crew);
-        crew.step("a batch beside one that pushes what it pops");
+        watchdog.step("a batch longer than the queue");
+        longer::<S>(watchdog);
+        watchdog.step("a batch beside one that pushes what it pops");
         c15_limits::pops::<S>();
-        crew.step("a batch beside one that pops what it pushes");
+        watchdog.step("a batch beside one that pops what it pushes");
         c15_limits::pushes::<S>();
-        crew.step("batches beside busy threads");
-        c15_limits::beside_threads::<S>(crew);
-        crew.step("a batch wakes as many as it serves");
-        wakes::<S>(crew);
-        crew.step("a batch wakes as many futures as it serves");
+        watchdog.step("batches beside busy threads");
+        c15_limits::beside_threads::<S>(watchdog);
+        watchdog.step("a batch wakes as many as it serves");
+        wakes::<S>(watchdog);
+        watchdog.step("a batch wakes as many futures as it serves");
         wakes_futures::<S>();
-        crew.step("close wakes batches that wait");
-        close_wakes::<S>(crew);
-        crew.step("batches and close");
+        watchdog.step("close wakes batches that wait");
+        close_wakes::<S>(watchdog);
+        watchdog.step("batches and close");
         closed::<S>();
-        crew.step("cancelled batches");
+        watchdog.step("cancelled batches");
         cancelled::<S>();
         for capacity in [Some(1), Some(4), Some(30), None] {
-            crew.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
+            watchdog.step(format!("4 producers, 4 consumers, capacity {capacity:?}"));
             let queue = capacity.map_or_else(unbounded::<S>, bounded::<S>);
-            let storm = Storm {
+            let stress = StressRun {
                 batches: true,
-                ..Storm::PLAIN
+                ..StressRun::PLAIN
             };
-            check(&storm.rage(crew, &queue), |_| true);
+            check(&stress.run_under(watchdog, &queue), |_| true);
         }
     });
 }
@@ -166,11 +166,11 @@ fn nothing<S: Subject>() {
     );
 }
 
-fn longer<S: Subject>(crew: &Crew) {
+fn longer<S: Subject>(watchdog: &Watchdog) {
     for future in [false, true] {
         let queue = bounded::<S>(3);
         let pushing = queue.clone();
-        let pusher = crew.spawn(move || {
+        let pusher = watchdog.spawn(move || {
             let mut items = batch(0..50);
             let pushed = match future {
                 true => block_on(pushing.push_many_async(&mut items)),
@@ -193,12 +193,12 @@ fn longer<S: Subject>(crew: &Crew) {
     }
 }
 
-fn wakes<S: Subject>(crew: &Crew) {
+fn wakes<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(3);
     let poppers: Vec<_> = (0..3)
         .map(|_| {
             let queue = queue.clone();
-            crew.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
+            watchdog.spawn(move || assert!(queue.pop().is_ok(), "the queue is open"))
         })
         .collect();
     settle();
@@ -211,7 +211,7 @@ fn wakes<S: Subject>(crew: &Crew) {
     let pushers: Vec<_> = (0..3)
         .map(|number| {
             let queue = queue.clone();
-            crew.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "open"))
+            watchdog.spawn(move || assert!(queue.push(item::<S>(number)).is_ok(), "open"))
         })
         .collect();
     settle();
@@ -222,7 +222,7 @@ fn wakes<S: Subject>(crew: &Crew) {
 /// The same with futures, which wait for certain, however busy the machine is.
 fn wakes_futures<S: Subject>() {
     let queue = bounded::<S>(3);
-    let mut pops = [(); 3].map(|()| Hand::new(queue.pop_async()));
+    let mut pops = [(); 3].map(|()| PolledFuture::new(queue.pop_async()));
     assert!(
         pops.iter_mut().all(|pop| pop.poll().is_none()),
         "no item yet"
@@ -238,7 +238,7 @@ fn wakes_futures<S: Subject>() {
         );
     }
     let queue = full::<S>(3);
-    let mut pushes = [0, 1, 2].map(|n| Hand::new(queue.push_async(item::<S>(n))));
+    let mut pushes = [0, 1, 2].map(|n| PolledFuture::new(queue.push_async(item::<S>(n))));
     assert!(
         pushes.iter_mut().all(|push| push.poll().is_none()),
         "no slot yet"
@@ -250,12 +250,12 @@ fn wakes_futures<S: Subject>() {
     }
 }
 
-fn close_wakes<S: Subject>(crew: &Crew) {
+fn close_wakes<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(2);
     let popping = queue.clone();
-    let popper = crew.spawn(move || popping.pop_many(&mut Vec::new(), 4));
+    let popper = watchdog.spawn(move || popping.pop_many(&mut Vec::new(), 4));
     let mut pop_into = Vec::new();
-    let mut pop = Hand::new(queue.pop_many_async(&mut pop_into, 4));
+    let mut pop = PolledFuture::new(queue.pop_many_async(&mut pop_into, 4));
     assert!(pop.poll().is_none(), "no item yet");
     settle();
     queue.close();
@@ -267,13 +267,13 @@ fn close_wakes<S: Subject>(crew: &Crew) {
 
     let queue = full::<S>(2);
     let pushing = queue.clone();
-    let pusher = crew.spawn(move || {
+    let pusher = watchdog.spawn(move || {
         let mut items = batch::<S::Item>(2..5);
         let pushed = pushing.push_many(&mut items);
         (pushed, items.len())
     });
     let mut items = batch(5..7);
-    let mut push = Hand::new(queue.push_many_async(&mut items));
+    let mut push = PolledFuture::new(queue.push_many_async(&mut items));
     assert!(push.poll().is_none(), "no slot yet");
     settle();
     queue.close();
@@ -336,8 +336,8 @@ fn closed<S: Subject>() {
 fn cancelled<S: Subject>() {
     let queue = bounded::<S>(4);
     let mut into = Vec::new();
-    let mut first = Hand::new(queue.pop_many_async(&mut into, 4));
-    let mut second = Hand::new(queue.pop_async());
+    let mut first = PolledFuture::new(queue.pop_many_async(&mut into, 4));
+    let mut second = PolledFuture::new(queue.pop_async());
     assert!(
         first.poll().is_none() && second.poll().is_none(),
         "no item yet"
@@ -353,8 +353,8 @@ fn cancelled<S: Subject>() {
     assert_eq!(popped.map(|item| item.number()), Ok(0));
     let queue = full::<S>(1);
     let mut items = batch(1..4);
-    let mut first = Hand::new(queue.push_many_async(&mut items));
-    let mut second = Hand::new(queue.push_async(item::<S>(9)));
+    let mut first = PolledFuture::new(queue.push_many_async(&mut items));
+    let mut second = PolledFuture::new(queue.push_async(item::<S>(9)));
     assert!(
         first.poll().is_none() && second.poll().is_none(),
         "no slot yet"

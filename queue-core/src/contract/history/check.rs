@@ -1,8 +1,8 @@
 //! The forbidden patterns.
 
-use super::bounds::Level;
-use super::intervals::Cover;
-use super::{NEVER, Operation, What};
+use super::interval_set::IntervalSet;
+use super::len_bounds::LenBounds;
+use super::{NEVER, OpKind, Operation};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -73,7 +73,7 @@ impl fmt::Display for Violation {
 impl std::error::Error for Violation {}
 
 /// One accepted item: its push, and its pop where there was one.
-struct Life {
+struct ItemSpan {
     item: u64,
     push: (u64, u64),
     pop: Option<(u64, u64)>,
@@ -84,29 +84,29 @@ struct Life {
 /// One example of every pattern that is there.
 pub(super) fn violations(capacity: Option<usize>, operations: &[Operation]) -> Vec<Violation> {
     let mut found = Vec::new();
-    let lives = lives(operations, &mut found);
-    found.extend(order(&lives));
-    let inside = Cover::new(lives.iter().map(|life| (life.push.1, life.taken)).collect());
+    let spans = spans(operations, &mut found);
+    found.extend(order(&spans));
+    let inside = IntervalSet::new(spans.iter().map(|span| (span.push.1, span.taken)).collect());
     found.extend(operations.iter().find_map(|&operation| {
         let covered = inside.covers(operation.start, operation.end);
-        (covered && operation.what == What::Empty).then_some(Violation::Empty(operation))
+        (covered && operation.kind == OpKind::Empty).then_some(Violation::Empty(operation))
     }));
-    slots(capacity, operations, &lives, &mut found);
-    closing(operations, &lives, &inside, &mut found);
+    slots(capacity, operations, &spans, &mut found);
+    closing(operations, &spans, &inside, &mut found);
     found
 }
 
 /// Puts the pushes and pops of every item together.
-fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
+fn spans(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<ItemSpan> {
     let (mut pops, mut refused) = (HashMap::new(), HashMap::new());
     let mut repeated = None;
     for operation in operations {
-        match operation.what {
-            What::Popped(item) => {
+        match operation.kind {
+            OpKind::Popped(item) => {
                 let again = pops.insert(item, (operation.start, operation.end));
                 repeated = repeated.or(again.map(|_| Violation::Repeated(item)));
             }
-            What::Full(item) | What::PushClosed(item) => {
+            OpKind::Full(item) | OpKind::PushClosed(item) => {
                 refused.insert(item, ());
             }
             _ => {}
@@ -115,14 +115,14 @@ fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
     // Who was killed while popping may have taken an item, from the earliest on.
     let first_cut = operations
         .iter()
-        .filter(|operation| operation.what == What::PopCut)
+        .filter(|operation| operation.kind == OpKind::PopCut)
         .map(|operation| operation.start)
         .min();
-    let mut lives = Vec::new();
+    let mut spans = Vec::new();
     for operation in operations {
-        let (item, cut) = match operation.what {
-            What::Pushed(item) => (item, false),
-            What::PushCut(item) => (item, true),
+        let (item, cut) = match operation.kind {
+            OpKind::Pushed(item) => (item, false),
+            OpKind::PushCut(item) => (item, true),
             _ => continue,
         };
         let pop = pops.remove(&item);
@@ -138,7 +138,7 @@ fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
         if pop.is_some_and(|(_, end)| end < push.0) {
             found.push(Violation::Fresh(item));
         }
-        lives.push(Life {
+        spans.push(ItemSpan {
             item,
             push,
             pop,
@@ -147,7 +147,7 @@ fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
     }
     // What is left was popped without a push that accepted it (or was pushed twice).
     let stray = pops.keys().min().map(|&item| {
-        if lives.iter().any(|life| life.item == item) {
+        if spans.iter().any(|span| span.item == item) {
             Violation::Repeated(item)
         } else if refused.contains_key(&item) {
             Violation::Refused(item)
@@ -157,18 +157,18 @@ fn lives(operations: &[Operation], found: &mut Vec<Violation>) -> Vec<Life> {
     });
     found.extend(repeated);
     found.extend(stray);
-    lives
+    spans
 }
 
 /// Looks for an item that overtook another.
-fn order(lives: &[Life]) -> Option<Violation> {
-    let mut by_end: Vec<&Life> = lives.iter().collect();
-    by_end.sort_unstable_by_key(|life| life.push.1);
-    let mut by_start: Vec<&Life> = lives.iter().filter(|life| life.pop.is_some()).collect();
-    by_start.sort_unstable_by_key(|life| life.push.0);
+fn order(spans: &[ItemSpan]) -> Option<Violation> {
+    let mut by_end: Vec<&ItemSpan> = spans.iter().collect();
+    by_end.sort_unstable_by_key(|span| span.push.1);
+    let mut by_start: Vec<&ItemSpan> = spans.iter().filter(|span| span.pop.is_some()).collect();
+    by_start.sort_unstable_by_key(|span| span.push.0);
     let mut earlier = by_end.into_iter().peekable();
     // Among those that went in before `second` was tried, the one taken last.
-    let mut last: Option<&Life> = None;
+    let mut last: Option<&ItemSpan> = None;
     for second in by_start {
         while let Some(first) = earlier.next_if(|first| first.push.1 < second.push.0) {
             if last.is_none_or(|last| last.taken < first.taken) {
@@ -190,13 +190,13 @@ fn order(lives: &[Life]) -> Option<Violation> {
 fn slots(
     capacity: Option<usize>,
     operations: &[Operation],
-    lives: &[Life],
+    spans: &[ItemSpan],
     found: &mut Vec<Violation>,
 ) {
     let fulls = || {
         operations
             .iter()
-            .filter(|o| matches!(o.what, What::Full(_)))
+            .filter(|o| matches!(o.kind, OpKind::Full(_)))
     };
     let Some(capacity) = capacity else {
         found.extend(fulls().next().map(|&operation| Violation::Full(operation)));
@@ -207,64 +207,69 @@ fn slots(
     let mut most = Vec::new();
     // At least so many inside: from the end of the push to the beginning of the pop.
     let mut least = Vec::new();
-    for life in lives {
-        most.push((life.push.0, 0, 1));
-        if let Some((_, end)) = life.pop {
+    for span in spans {
+        most.push((span.push.0, 0, 1));
+        if let Some((_, end)) = span.pop {
             most.push((end, 1, -1));
         }
-        least.push((life.push.1, 1, 1));
-        least.push((life.taken, 0, -1));
+        least.push((span.push.1, 1, 1));
+        least.push((span.taken, 0, -1));
     }
     for operation in operations {
-        if matches!(operation.what, What::PushCut(_)) {
+        if matches!(operation.kind, OpKind::PushCut(_)) {
             most.push((operation.start, 0, 1));
         }
     }
-    let most = Level::new(most);
+    let most = LenBounds::new(most);
     found.extend(fulls().find_map(|&operation| {
         let highest = most.highest_in(operation.start, operation.end);
         (highest < capacity as i64).then_some(Violation::Full(operation))
     }));
     // An item that died with its popper is counted out too early above: only weaker.
-    let highest = Level::new(least).highest() as usize;
+    let highest = LenBounds::new(least).highest() as usize;
     if highest > capacity {
         found.push(Violation::Capacity(highest));
     }
 }
 
 /// Checks what closing brings with it.
-fn closing(operations: &[Operation], lives: &[Life], inside: &Cover, found: &mut Vec<Violation>) {
+fn closing(
+    operations: &[Operation],
+    spans: &[ItemSpan],
+    inside: &IntervalSet,
+    found: &mut Vec<Violation>,
+) {
     let closes = || {
         operations
             .iter()
-            .filter(|o| matches!(o.what, What::Closed(_)))
+            .filter(|o| matches!(o.kind, OpKind::Closed(_)))
     };
     let began = closes().map(|o| o.start).min().unwrap_or(NEVER);
     let closed = closes().map(|o| o.end).min().unwrap_or(NEVER);
-    let firsts = closes().filter(|o| o.what == What::Closed(true)).count();
+    let firsts = closes().filter(|o| o.kind == OpKind::Closed(true)).count();
     if closes().count() > 0 && firsts != 1 {
         found.push(Violation::Closers(firsts));
     }
     let first = |test: &dyn Fn(&Operation) -> bool| operations.iter().copied().find(|o| test(o));
     found.extend(
-        first(&|o| matches!(o.what, What::Pushed(_) | What::Full(_)) && o.start > closed)
+        first(&|o| matches!(o.kind, OpKind::Pushed(_) | OpKind::Full(_)) && o.start > closed)
             .map(Violation::PushAfterClose),
     );
     // While a push that began before the close is under way, "empty" is honest.
-    let under_way = lives.iter().map(|life| life.push.1).max().unwrap_or(0);
+    let under_way = spans.iter().map(|span| span.push.1).max().unwrap_or(0);
     found.extend(
-        first(&|o| o.what == What::Empty && o.start > closed && o.start > under_way)
+        first(&|o| o.kind == OpKind::Empty && o.start > closed && o.start > under_way)
             .map(Violation::EmptyAfterClose),
     );
     found.extend(
-        first(&|o| matches!(o.what, What::PushClosed(_) | What::Drained) && o.end < began)
+        first(&|o| matches!(o.kind, OpKind::PushClosed(_) | OpKind::Drained) && o.end < began)
             .map(Violation::ClosedEarly),
     );
-    let drains = || operations.iter().filter(|o| o.what == What::Drained);
+    let drains = || operations.iter().filter(|o| o.kind == OpKind::Drained);
     let Some(drained) = drains().min_by_key(|o| o.end).copied() else {
         return;
     };
-    let popped_later = lives
+    let popped_later = spans
         .iter()
         .any(|l| l.pop.is_some_and(|(start, _)| start > drained.end));
     let left = drains().find(|o| inside.covers(o.start, o.end)).copied();
@@ -274,7 +279,10 @@ fn closing(operations: &[Operation], lives: &[Life], inside: &Cover, found: &mut
         found.extend(left.map(Violation::DrainedEarly));
     }
     // Each killed popper may have taken one item with it.
-    let cuts = operations.iter().filter(|o| o.what == What::PopCut).count();
-    let lost = lives.iter().filter(|life| life.pop.is_none());
-    found.extend(lost.map(|life| Violation::Lost(life.item)).nth(cuts));
+    let cuts = operations
+        .iter()
+        .filter(|o| o.kind == OpKind::PopCut)
+        .count();
+    let lost = spans.iter().filter(|span| span.pop.is_none());
+    found.extend(lost.map(|span| Violation::Lost(span.item)).nth(cuts));
 }

@@ -19,17 +19,17 @@
 //! proof.
 //!
 //! ```
-//! use queue_core::contract::history::{History, Violation, What};
+//! use queue_core::contract::history::{History, Violation, OpKind};
 //! let mut history = History::new(None);
-//! history.add(0, 1, What::Pushed(7));
-//! history.add(2, 3, What::Pushed(8));
-//! history.add(4, 5, What::Popped(8));
+//! history.add(0, 1, OpKind::Pushed(7));
+//! history.add(2, 3, OpKind::Pushed(8));
+//! history.add(4, 5, OpKind::Popped(8));
 //! assert!(matches!(history.check(), Err(Violation::Order { first: 7, second: 8 })));
 //! ```
 
-mod bounds;
 mod check;
-mod intervals;
+mod interval_set;
+mod len_bounds;
 mod recorder;
 
 pub use check::Violation;
@@ -37,7 +37,7 @@ pub use recorder::Recorder;
 
 /// What an operation came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum What {
+pub enum OpKind {
     /// The item was accepted.
     Pushed(u64),
     /// The item was refused for want of a slot, at once or after a timeout.
@@ -70,7 +70,7 @@ pub struct Operation {
     /// When it ended.
     pub end: u64,
     /// What it came to.
-    pub what: What,
+    pub kind: OpKind,
 }
 
 /// What everybody did to one queue.
@@ -90,8 +90,8 @@ impl History {
     }
 
     /// Adds an operation, in any order.
-    pub fn add(&mut self, start: u64, end: u64, what: What) {
-        self.operations.push(Operation { start, end, what });
+    pub fn add(&mut self, start: u64, end: u64, kind: OpKind) {
+        self.operations.push(Operation { start, end, kind });
     }
 
     /// The operations, as they were added.

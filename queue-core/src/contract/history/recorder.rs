@@ -1,16 +1,16 @@
 //! [`Recorder`]: one party's notes.
 
-use super::{NEVER, Operation, What};
+use super::{NEVER, OpKind, Operation};
 use std::time::Instant;
 
 /// Notes what one thread or task does; the notes of all together are a
 /// [`History`](super::History).
 ///
 /// ```
-/// use queue_core::contract::history::{History, Recorder, What};
+/// use queue_core::contract::history::{History, Recorder, OpKind};
 /// let start = std::time::Instant::now();
 /// let mut mine = Recorder::new(start);
-/// mine.note(|| ((), What::Pushed(1)));
+/// mine.note(|| ((), OpKind::Pushed(1)));
 /// let mut history = History::new(Some(4));
 /// history.extend(mine);
 /// assert!(history.check().is_ok());
@@ -36,26 +36,26 @@ impl Recorder {
     }
 
     /// Does `act` and notes it.
-    pub fn note<R>(&mut self, act: impl FnOnce() -> (R, What)) -> R {
+    pub fn note<R>(&mut self, act: impl FnOnce() -> (R, OpKind)) -> R {
         let start = self.now();
-        let (result, what) = act();
+        let (result, kind) = act();
         let end = self.now();
-        self.operations.push(Operation { start, end, what });
+        self.operations.push(Operation { start, end, kind });
         result
     }
 
     /// Notes an operation that began at `start` and ends now.
-    pub fn ended(&mut self, start: u64, what: What) {
+    pub fn ended(&mut self, start: u64, kind: OpKind) {
         let end = self.now();
-        self.operations.push(Operation { start, end, what });
+        self.operations.push(Operation { start, end, kind });
     }
 
     /// Notes an operation that began at `start` and was cut off for good.
-    pub fn cut(&mut self, start: u64, what: What) {
+    pub fn cut(&mut self, start: u64, kind: OpKind) {
         self.operations.push(Operation {
             start,
             end: NEVER,
-            what,
+            kind,
         });
     }
 }

@@ -163,9 +163,9 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
     }
 
     async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
-        let leaves = [Fault::PushesFromGrave, Fault::PushesIfWoken].contains(&F::FAULT);
+        let leaves = [Fault::PushesAfterCancel, Fault::PushesIfWoken].contains(&F::FAULT);
         let ghost = leaves.then(|| item.clone());
-        let mut grave = Grave {
+        let mut guard = CancelGuard {
             queue: self,
             waits: true,
             ghost,
@@ -175,7 +175,7 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
             let listener = self.listen(Side::Producers);
             let pushed = self.try_push(item);
             if !matches!(pushed, Err(TryPushError::Full(_))) {
-                grave.waits = false;
+                guard.waits = false;
             }
             item = match pushed {
                 Ok(()) => return Ok(()),
@@ -301,13 +301,13 @@ async fn yield_once() {
 }
 
 /// What a push that is dropped while it waits leaves behind.
-struct Grave<'a, T: Sample, F: Broken> {
+struct CancelGuard<'a, T: Sample, F: Broken> {
     queue: &'a Simple<T, F>,
     waits: bool,
     ghost: Option<T>,
 }
 
-impl<T: Sample, F: Broken> Drop for Grave<'_, T, F> {
+impl<T: Sample, F: Broken> Drop for CancelGuard<'_, T, F> {
     fn drop(&mut self) {
         if !self.waits {
             return;

@@ -8,7 +8,7 @@ use super::noise::Noise;
 use super::watchdog;
 use super::worker::{Half, Role, checked};
 use fastrand::Rng;
-use queue_core::contract::history::{NEVER, Operation, What};
+use queue_core::contract::history::{NEVER, OpKind, Operation};
 use queue_core::{Capacity, Consumer, Producer, TryPopError, TryPushError};
 use std::path::Path;
 use std::thread;
@@ -154,52 +154,52 @@ impl End {
         let start = now();
         act();
         self.closed = now();
-        let what = What::Closed(true);
+        let kind = OpKind::Closed(true);
         self.history.push(Operation {
             start,
             end: NEVER,
-            what,
+            kind,
         });
     }
 
-    fn note(&mut self, act: impl FnOnce() -> What) -> What {
+    fn note(&mut self, act: impl FnOnce() -> OpKind) -> OpKind {
         let start = now();
-        let what = act();
+        let kind = act();
         let end = now();
-        self.history.push(Operation { start, end, what });
-        what
+        self.history.push(Operation { start, end, kind });
+        kind
     }
 
-    fn pop<K: Kind>(&mut self, consumer: &Consumer<K>) -> Result<What, String> {
+    fn pop<K: Kind>(&mut self, consumer: &Consumer<K>) -> Result<OpKind, String> {
         let mut failed = None;
-        let what = self.note(|| match consumer.try_pop() {
+        let kind = self.note(|| match consumer.try_pop() {
             Ok(item) => match checked(&item) {
-                Outcome::Popped(number) => What::Popped(number),
-                _ => What::PopCut,
+                Outcome::Popped(number) => OpKind::Popped(number),
+                _ => OpKind::PopCut,
             },
-            Err(TryPopError::Empty) => What::Empty,
-            Err(TryPopError::Closed) => What::Drained,
+            Err(TryPopError::Empty) => OpKind::Empty,
+            Err(TryPopError::Closed) => OpKind::Drained,
             Err(TryPopError::Failed(failure)) => {
                 failed = Some(failure.to_string());
-                What::PopCut
+                OpKind::PopCut
             }
         });
-        failed.map_or(Ok(what), Err)
+        failed.map_or(Ok(kind), Err)
     }
 
-    fn push<K: Kind>(&mut self, producer: &Producer<K>, number: u64) -> Result<What, String> {
+    fn push<K: Kind>(&mut self, producer: &Producer<K>, number: u64) -> Result<OpKind, String> {
         let item = Item::new(number, &mut Rng::with_seed(number));
         let mut failed = None;
-        let what = self.note(|| match producer.try_push(item) {
-            Ok(()) => What::Pushed(number),
-            Err(TryPushError::Full(_)) => What::Full(number),
-            Err(TryPushError::Closed(_)) => What::PushClosed(number),
+        let kind = self.note(|| match producer.try_push(item) {
+            Ok(()) => OpKind::Pushed(number),
+            Err(TryPushError::Full(_)) => OpKind::Full(number),
+            Err(TryPushError::Closed(_)) => OpKind::PushClosed(number),
             Err(TryPushError::Failed(_, failure)) => {
                 failed = Some(failure.to_string());
-                What::PushCut(number)
+                OpKind::PushCut(number)
             }
         });
-        failed.map_or(Ok(what), Err)
+        failed.map_or(Ok(kind), Err)
     }
 
     /// C3 and C10 after all those deaths: empty is empty, full is full.
@@ -210,20 +210,20 @@ impl End {
         consumer: &Consumer<K>,
     ) -> Result<(), String> {
         for round in 0..2 {
-            while matches!(self.pop(consumer)?, What::Popped(_)) {}
+            while matches!(self.pop(consumer)?, OpKind::Popped(_)) {}
             if !consumer.is_empty() {
                 return Err(format!("a drained queue says it holds {}", consumer.len()));
             }
             let capacity = bound.capacity().unwrap_or(100);
             for n in 0..capacity {
                 let number = (round + 1) << 56 | n as u64;
-                let what = self.push(producer, number)?;
-                if what != What::Pushed(number) {
-                    return Err(format!("push {n} of {capacity} after the kills: {what:?}"));
+                let kind = self.push(producer, number)?;
+                if kind != OpKind::Pushed(number) {
+                    return Err(format!("push {n} of {capacity} after the kills: {kind:?}"));
                 }
             }
             let more = self.push(producer, (round + 1) << 56 | capacity as u64)?;
-            let full = matches!(more, What::Full(_)) || bound == Capacity::Unbounded;
+            let full = matches!(more, OpKind::Full(_)) || bound == Capacity::Unbounded;
             let len = producer.len() - usize::from(bound == Capacity::Unbounded);
             if !full || len != capacity {
                 return Err(format!("one more than {capacity}: {more:?}, len {len}"));
@@ -237,9 +237,9 @@ impl End {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             match self.pop(consumer)? {
-                What::Drained => return Ok(()),
-                What::Popped(_) => {}
-                what if Instant::now() > end => return Err(format!("no end comes: {what:?}")),
+                OpKind::Drained => return Ok(()),
+                OpKind::Popped(_) => {}
+                kind if Instant::now() > end => return Err(format!("no end comes: {kind:?}")),
                 _ => thread::sleep(Duration::from_millis(1)),
             }
         }

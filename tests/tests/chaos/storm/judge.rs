@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::log::Noted;
 use queue_core::Capacity;
-use queue_core::contract::history::{History, NEVER, Operation, Violation, What};
+use queue_core::contract::history::{History, NEVER, OpKind, Operation, Violation};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -86,8 +86,8 @@ pub(super) fn judge<K: Kind>(
         }
         history.extend([operation]);
         tally.operations += 1;
-        match operation.what {
-            What::Popped(_) if operation.end != NEVER => last_pop = last_pop.max(operation.end),
+        match operation.kind {
+            OpKind::Popped(_) if operation.end != NEVER => last_pop = last_pop.max(operation.end),
             _ => {}
         }
         if operation.end != NEVER && patience > 0 {
@@ -96,19 +96,21 @@ pub(super) fn judge<K: Kind>(
         }
     }
     for note in notes {
-        let told = match note.operation.what {
+        let told = match note.operation.kind {
             // They had to drain it first.
-            What::Drained => closed.max(last_pop),
-            What::PushClosed(_) => closed,
+            OpKind::Drained => closed.max(last_pop),
+            OpKind::PushClosed(_) => closed,
             _ => continue,
         };
         tally.told = tally.told.max(note.operation.end.saturating_sub(told));
     }
     history.extend(parent.iter().copied());
     let popped = history.operations().iter();
-    tally.popped = popped.filter(|o| matches!(o.what, What::Popped(_))).count() as u64;
+    tally.popped = popped
+        .filter(|o| matches!(o.kind, OpKind::Popped(_)))
+        .count() as u64;
     let cut = history.operations().iter();
-    tally.cut_pops = cut.filter(|o| o.what == What::PopCut).count() as u64;
+    tally.cut_pops = cut.filter(|o| o.kind == OpKind::PopCut).count() as u64;
     for violation in history.violations() {
         let allowed =
             K::GIVES_BACK && matches!(violation, Violation::Order { .. } | Violation::Empty(_));
@@ -122,19 +124,19 @@ pub(super) fn judge<K: Kind>(
 
 /// How many accepted items never came out, if the queue was drained.
 fn lost(operations: &[Operation]) -> u64 {
-    if !operations.iter().any(|o| o.what == What::Drained) {
+    if !operations.iter().any(|o| o.kind == OpKind::Drained) {
         return 0;
     }
     let popped: HashSet<u64> = operations
         .iter()
-        .filter_map(|o| match o.what {
-            What::Popped(item) => Some(item),
+        .filter_map(|o| match o.kind {
+            OpKind::Popped(item) => Some(item),
             _ => None,
         })
         .collect();
     let lost = operations
         .iter()
-        .filter(|o| matches!(o.what, What::Pushed(item) if !popped.contains(&item)));
+        .filter(|o| matches!(o.kind, OpKind::Pushed(item) if !popped.contains(&item)));
     lost.count() as u64
 }
 

@@ -4,7 +4,7 @@
 //! for the parent whatever happens to the worker next, and noting an operation costs no
 //! system call, so that a random moment is most likely one inside the queue.
 
-use queue_core::contract::history::{NEVER, Operation, What};
+use queue_core::contract::history::{NEVER, OpKind, Operation};
 use rustix::fs::{Mode, OFlags, ftruncate, open};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::time::{ClockId, clock_gettime};
@@ -188,16 +188,16 @@ impl Log {
                 let push = word(&entry.intent) == PUSH;
                 let item = word(&entry.item);
                 let came_to = word(&entry.came_to);
-                let what = match (came_to, push) {
+                let kind = match (came_to, push) {
                     // Its end may not have been noted, but what it came to was.
-                    (OK, true) => What::Pushed(item),
-                    (OK, false) => What::Popped(word(&entry.came)),
-                    (FULL, _) => What::Full(item),
-                    (EMPTY, _) => What::Empty,
-                    (CLOSED, true) => What::PushClosed(item),
-                    (CLOSED, false) => What::Drained,
-                    (_, true) => What::PushCut(item),
-                    (_, false) => What::PopCut,
+                    (OK, true) => OpKind::Pushed(item),
+                    (OK, false) => OpKind::Popped(word(&entry.came)),
+                    (FULL, _) => OpKind::Full(item),
+                    (EMPTY, _) => OpKind::Empty,
+                    (CLOSED, true) => OpKind::PushClosed(item),
+                    (CLOSED, false) => OpKind::Drained,
+                    (_, true) => OpKind::PushCut(item),
+                    (_, false) => OpKind::PopCut,
                 };
                 Noted {
                     operation: Operation {
@@ -205,7 +205,7 @@ impl Log {
                         end: Some(word(&entry.ended))
                             .filter(|&end| end != 0)
                             .unwrap_or(NEVER),
-                        what,
+                        kind,
                     },
                     patience: word(&entry.patience),
                     failed: came_to == FAILED,

@@ -1,14 +1,14 @@
-//! [`Level`]: a count that goes up and down with time.
+//! [`LenBounds`]: a count that goes up and down with time.
 
 /// The value of a count after each of its changes, with the maximum over any span.
 #[derive(Debug)]
-pub(super) struct Level {
+pub(super) struct LenBounds {
     times: Vec<u64>,
     /// `maxima[k][i]` is the maximum of the values i to i + 2^k - 1.
     maxima: Vec<Vec<i64>>,
 }
 
-impl Level {
+impl LenBounds {
     /// From changes (time, rank, difference); those of one time happen by rank.
     pub(super) fn new(mut changes: Vec<(u64, u8, i64)>) -> Self {
         changes.sort_unstable();

@@ -1,15 +1,15 @@
-//! [`verdict`]: trying a clause without a test around it.
+//! [`run_clause`]: a clause without a test around it.
 
-use super::crew::message;
+use super::watchdog::message;
 use super::{Clause, Subject};
 
-/// Tries one clause on `S`.
+/// Runs one clause on `S`.
 ///
 /// ```no_run
-/// use queue_core::contract::{Clause, Subject, verdict};
+/// use queue_core::contract::{Clause, Subject, run_clause};
 /// fn report<S: Subject>() {
 ///     for &clause in Clause::ALL {
-///         match verdict::<S>(clause) {
+///         match run_clause::<S>(clause) {
 ///             Ok(()) => println!("{clause}: kept"),
 ///             Err(why) => println!("{why}"),
 ///         }
@@ -18,8 +18,8 @@ use super::{Clause, Subject};
 /// ```
 ///
 /// # Errors
-/// Why the clause does not hold, beginning with its name.
-pub fn verdict<S: Subject>(clause: Clause) -> Result<(), String> {
+/// The reason why the clause does not hold. It begins with the clause's name.
+pub fn run_clause<S: Subject>(clause: Clause) -> Result<(), String> {
     let run = match clause {
         Clause::C1 => super::c1_fifo::<S>,
         Clause::C2 => super::c2_once::<S>,

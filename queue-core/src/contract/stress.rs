@@ -1,27 +1,26 @@
-//! [`Storm`]: many parties on one queue at once, with notes of all they do.
+//! [`StressRun`]: many producers and consumers on one queue at once, with a history of what they do.
 
 use super::Item;
-use super::crew::{Crew, Worker, run};
-use super::executor::Hand;
-use super::history::{History, Recorder, What};
+use super::executor::PolledFuture;
+use super::history::{History, OpKind, Recorder};
 use super::verbs::{Pop, Push};
+use super::watchdog::{Watchdog, Worker, run};
 use crate::Queue;
 use std::collections::VecDeque;
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
-/// A small generator of pseudo-random numbers (xorshift), so that a storm is varied
-/// and needs no dependency.
+/// A small generator of pseudo-random numbers (xorshift), so that the crate needs no dependency.
 #[derive(Clone, Debug)]
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     /// 0 to `n` - 1.
-    fn roll(&mut self, n: u64) -> u64 {
+    fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -29,21 +28,21 @@ impl Dice {
     }
 }
 
-/// Producers and consumers that all go at one queue at once, with every verb there is,
-/// chosen at random, and note what they do.
+/// Producers and consumers that use one queue at once, by every verb there is, chosen at random, and
+/// record what they do.
 ///
 /// ```
 /// # fn check<Q: queue_core::Queue<Item = u64> + Clone + 'static>(queue: &Q) {
-/// use queue_core::contract::Storm;
-/// let storm = Storm { seed: 7, cancel: true, ..Storm::PLAIN };
-/// let history = storm.record(queue);
-/// assert_eq!(history.check(), Ok(()), "seed {}", storm.seed);
+/// use queue_core::contract::StressRun;
+/// let run = StressRun { seed: 7, cancel: true, ..StressRun::PLAIN };
+/// let history = run.record(queue);
+/// assert_eq!(history.check(), Ok(()), "seed {}", run.seed);
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Storm {
-    /// What the choices follow from. (The threads' timing does not, so a seed repeats a
-    /// storm but not always its outcome.)
+pub struct StressRun {
+    /// Determines the random choices. The threads' timing does not follow from it, so the same seed
+    /// does not always have the same outcome.
     pub seed: u64,
     /// How many threads push.
     pub producers: u64,
@@ -53,16 +52,16 @@ pub struct Storm {
     pub each: u64,
     /// Whether futures are dropped at random.
     pub cancel: bool,
-    /// Whether items go in batches; no cancelling then.
+    /// Whether items go in batches. Nothing is cancelled then.
     pub batches: bool,
-    /// Whether parties pause at random, up to a fifth of a millisecond.
+    /// Whether threads pause at random, for up to a fifth of a millisecond.
     pub pauses: bool,
-    /// Whether the queue is closed in the middle; else after the last push.
+    /// Whether the queue is closed in the middle, or else after the last push.
     pub close_early: bool,
 }
 
-impl Storm {
-    /// Four against four, every verb for single items.
+impl StressRun {
+    /// Four producers and four consumers, with every verb for single items.
     pub const PLAIN: Self = Self {
         seed: 1,
         producers: 4,
@@ -74,18 +73,20 @@ impl Storm {
         close_early: false,
     };
 
-    /// Lets it loose on `queue`, which is open and empty, until it is closed and
-    /// drained.
+    /// Runs on `queue`, which is open and empty, until it is closed and drained, and returns what
+    /// happened.
     ///
     /// # Panics
-    /// If it hangs, or a verb answers what it never may.
+    /// If it hangs, or if a verb returns what it never may.
     pub fn record<T: Item, Q: Queue<Item = T> + Clone + 'static>(self, queue: &Q) -> History {
         let queue = queue.clone();
-        run(format!("{self:?}"), move |crew| self.rage(crew, &queue))
+        run(format!("{self:?}"), move |watchdog| {
+            self.run_under(watchdog, &queue)
+        })
     }
 
     /// [`record`](Self::record) as a step of a clause.
-    pub(super) fn rage<T, Q>(self, crew: &Crew, queue: &Q) -> History
+    pub(super) fn run_under<T, Q>(self, watchdog: &Watchdog, queue: &Q) -> History
     where
         T: Item,
         Q: Queue<Item = T> + Clone + 'static,
@@ -94,13 +95,13 @@ impl Storm {
         let producers: Vec<Worker<Recorder>> = (0..self.producers)
             .map(|id| {
                 let queue = queue.clone();
-                crew.spawn(move || self.produce(&queue, id, Recorder::new(epoch)))
+                watchdog.spawn(move || self.produce(&queue, id, Recorder::new(epoch)))
             })
             .collect();
         let consumers: Vec<Worker<Recorder>> = (0..self.consumers)
             .map(|id| {
                 let queue = queue.clone();
-                crew.spawn(move || self.consume(&queue, id, Recorder::new(epoch)))
+                watchdog.spawn(move || self.consume(&queue, id, Recorder::new(epoch)))
             })
             .collect();
         let mut history = History::new(queue.capacity());
@@ -127,18 +128,18 @@ impl Storm {
         mut history: History,
         epoch: Instant,
     ) -> History {
-        let mut notes = Recorder::new(epoch);
-        notes.note(|| ((), What::Closed(queue.close())));
-        history.extend(notes);
+        let mut recorder = Recorder::new(epoch);
+        recorder.note(|| ((), OpKind::Closed(queue.close())));
+        history.extend(recorder);
         consumers
             .into_iter()
             .for_each(|worker| history.extend(worker.join()));
         history
     }
 
-    fn pause(self, dice: &mut Dice) {
-        match dice.roll(32) {
-            0 if self.pauses => sleep(Duration::from_micros(dice.roll(200))),
+    fn pause(self, rng: &mut Rng) {
+        match rng.below(32) {
+            0 if self.pauses => sleep(Duration::from_micros(rng.below(200))),
             0..2 => yield_now(),
             _ => {}
         }
@@ -148,95 +149,95 @@ impl Storm {
         self,
         queue: &Q,
         id: u64,
-        mut notes: Recorder,
+        mut recorder: Recorder,
     ) -> Recorder {
-        let mut dice = Dice::new(self.seed.wrapping_add(id));
+        let mut rng = Rng::new(self.seed.wrapping_add(id));
         let verbs: Vec<Push> = Push::all()
             .filter(|verb| !matches!(verb, Push::Many | Push::ManyFuture | Push::TryMany))
             .collect();
         let mut next = id * self.each;
         let end = next + self.each;
         while next < end {
-            self.pause(&mut dice);
+            self.pause(&mut rng);
             if self.batches {
-                let count = (1 + dice.roll(7)).min(end - next);
+                let count = (1 + rng.below(7)).min(end - next);
                 let batch = (next..next + count).map(T::new).collect();
                 next += count;
-                if push_batch(queue, batch, dice.roll(3), &mut notes) {
-                    return notes;
+                if push_batch(queue, batch, rng.below(3), &mut recorder) {
+                    return recorder;
                 }
                 continue;
             }
-            if self.cancel && dice.roll(3) == 0 {
-                let start = notes.now();
-                let mut push = Hand::new(queue.push_async(T::new(next)));
+            if self.cancel && rng.below(3) == 0 {
+                let start = recorder.now();
+                let mut push = PolledFuture::new(queue.push_async(T::new(next)));
                 let done = push.poll();
                 drop(push);
                 match done {
-                    None => notes.ended(start, What::PushCut(next)),
-                    Some(Ok(())) => notes.ended(start, What::Pushed(next)),
-                    Some(Err(_)) => notes.ended(start, What::PushClosed(next)),
+                    None => recorder.ended(start, OpKind::PushCut(next)),
+                    Some(Ok(())) => recorder.ended(start, OpKind::Pushed(next)),
+                    Some(Err(_)) => recorder.ended(start, OpKind::PushClosed(next)),
                 }
                 next += 1;
                 continue;
             }
-            let verb = verbs[dice.roll(verbs.len() as u64) as usize];
-            let start = notes.now();
+            let verb = verbs[rng.below(verbs.len() as u64) as usize];
+            let start = recorder.now();
             match verb.run(queue, T::new(next)) {
-                Ok(()) => notes.ended(start, What::Pushed(next)),
+                Ok(()) => recorder.ended(start, OpKind::Pushed(next)),
                 Err((item, refusal)) => {
                     assert_eq!(item.number(), next, "another item came back from {verb:?}");
                     if refusal.is_closed() {
-                        notes.ended(start, What::PushClosed(next));
-                        return notes;
+                        recorder.ended(start, OpKind::PushClosed(next));
+                        return recorder;
                     }
                     assert!(refusal.is_open(), "{verb:?} failed: {refusal:?}");
-                    notes.ended(start, What::Full(next));
+                    recorder.ended(start, OpKind::Full(next));
                     yield_now();
                     // A refused number is not used again: all items stay different.
                 }
             }
             next += 1;
         }
-        notes
+        recorder
     }
 
     fn consume<T: Item, Q: Queue<Item = T>>(
         self,
         queue: &Q,
         id: u64,
-        mut notes: Recorder,
+        mut recorder: Recorder,
     ) -> Recorder {
-        let mut dice = Dice::new(self.seed.wrapping_add(500 + id));
+        let mut rng = Rng::new(self.seed.wrapping_add(500 + id));
         let verbs: Vec<Pop> = Pop::all()
             .filter(|verb| !matches!(verb, Pop::Many | Pop::ManyFuture | Pop::TryMany))
             .collect();
-        // What the notes cannot tell: the order inside a batch.
+        // The recorder does not see the order inside a batch.
         let mut seen = vec![None; self.producers as usize];
         loop {
-            self.pause(&mut dice);
-            if self.cancel && dice.roll(3) == 0 {
-                let mut pop = Hand::new(queue.pop_async());
-                let start = notes.now();
+            self.pause(&mut rng);
+            if self.cancel && rng.below(3) == 0 {
+                let mut pop = PolledFuture::new(queue.pop_async());
+                let start = recorder.now();
                 let Some(done) = pop.poll() else {
-                    if dice.roll(2) == 0 {
+                    if rng.below(2) == 0 {
                         yield_now();
                     }
                     drop(pop);
                     continue;
                 };
                 match done {
-                    Ok(item) => notes.ended(start, What::Popped(item.number())),
+                    Ok(item) => recorder.ended(start, OpKind::Popped(item.number())),
                     Err(_) => {
-                        notes.ended(start, What::Drained);
-                        return notes;
+                        recorder.ended(start, OpKind::Drained);
+                        return recorder;
                     }
                 }
                 continue;
             }
             if self.batches {
-                let max = 1 + dice.roll(7) as usize;
-                let (numbers, closed) = pop_batch(queue, max, dice.roll(3), &mut notes);
+                let max = 1 + rng.below(7) as usize;
+                let (numbers, closed) = pop_batch(queue, max, rng.below(3), &mut recorder);
                 for number in numbers {
                     let last = &mut seen[(number / self.each) as usize];
                     assert!(
@@ -246,21 +247,21 @@ impl Storm {
                     *last = Some(number);
                 }
                 if closed {
-                    return notes;
+                    return recorder;
                 }
                 continue;
             }
-            let verb = verbs[dice.roll(verbs.len() as u64) as usize];
-            let start = notes.now();
+            let verb = verbs[rng.below(verbs.len() as u64) as usize];
+            let start = recorder.now();
             match verb.run(queue) {
-                Ok(item) => notes.ended(start, What::Popped(item.number())),
+                Ok(item) => recorder.ended(start, OpKind::Popped(item.number())),
                 Err(refusal) if refusal.is_closed() => {
-                    notes.ended(start, What::Drained);
-                    return notes;
+                    recorder.ended(start, OpKind::Drained);
+                    return recorder;
                 }
                 Err(refusal) => {
                     assert!(refusal.is_open(), "{verb:?} failed: {refusal:?}");
-                    notes.ended(start, What::Empty);
+                    recorder.ended(start, OpKind::Empty);
                     yield_now();
                 }
             }
@@ -276,10 +277,10 @@ fn push_batch<T: Item, Q: Queue<Item = T>>(
     queue: &Q,
     mut batch: VecDeque<T>,
     verb: u64,
-    notes: &mut Recorder,
+    recorder: &mut Recorder,
 ) -> bool {
     let numbers: Vec<u64> = batch.iter().map(T::number).collect();
-    let start = notes.now();
+    let start = recorder.now();
     let closed = match verb {
         0 => queue.push_many(&mut batch).is_err(),
         1 => super::executor::block_on(queue.push_many_async(&mut batch)).is_err(),
@@ -303,11 +304,11 @@ fn push_batch<T: Item, Q: Queue<Item = T>>(
         "what did not go in stays, in order"
     );
     for &number in &numbers[..pushed] {
-        notes.ended(start, What::Pushed(number));
+        recorder.ended(start, OpKind::Pushed(number));
     }
     if closed {
         left.iter()
-            .for_each(|&number| notes.ended(start, What::PushClosed(number)));
+            .for_each(|&number| recorder.ended(start, OpKind::PushClosed(number)));
     }
     closed
 }
@@ -317,10 +318,10 @@ fn pop_batch<T: Item, Q: Queue<Item = T>>(
     queue: &Q,
     max: usize,
     verb: u64,
-    notes: &mut Recorder,
+    recorder: &mut Recorder,
 ) -> (Vec<u64>, bool) {
     let mut into = Vec::new();
-    let start = notes.now();
+    let start = recorder.now();
     let (count, closed) = match verb {
         0 => queue
             .pop_many(&mut into, max)
@@ -342,9 +343,9 @@ fn pop_batch<T: Item, Q: Queue<Item = T>>(
     let numbers: Vec<u64> = into.iter().map(T::number).collect();
     numbers
         .iter()
-        .for_each(|&number| notes.ended(start, What::Popped(number)));
+        .for_each(|&number| recorder.ended(start, OpKind::Popped(number)));
     if closed {
-        notes.ended(start, What::Drained);
+        recorder.ended(start, OpKind::Drained);
     }
     (numbers, closed)
 }

@@ -1,10 +1,10 @@
-//! [`Cover`]: the union of open intervals.
+//! [`IntervalSet`]: the union of open intervals.
 
 /// Open intervals of time, merged where they overlap.
 #[derive(Debug)]
-pub(super) struct Cover(Vec<(u64, u64)>);
+pub(super) struct IntervalSet(Vec<(u64, u64)>);
 
-impl Cover {
+impl IntervalSet {
     pub(super) fn new(mut intervals: Vec<(u64, u64)>) -> Self {
         intervals.retain(|(from, to)| from < to);
         intervals.sort_unstable();
