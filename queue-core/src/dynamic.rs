@@ -59,7 +59,7 @@ impl<T: Send + 'static> DynQueue<T> {
 }
 
 /// A [`DynQueue`] that may be gone, from [`DynQueue::downgrade`].
-pub struct WeakDynQueue<T>(Weak<dyn Erased<T>>);
+pub struct WeakDynQueue<T>(Weak<dyn DynOps<T>>);
 
 impl<T> WeakDynQueue<T> {
     /// The queue, if somebody else has a `DynQueue` of it.

@@ -147,6 +147,7 @@ mod handover;
 mod ipc;
 #[cfg(target_os = "linux")]
 #[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
+#[allow(private_bounds, private_interfaces)] // The two storages are all there are.
 mod linux;
 #[cfg(loom)]
 #[allow(clippy::missing_panics_doc)] // A model fails by panicking.
@@ -171,6 +172,8 @@ pub use ipc::IpcQueue;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use linux::{
     pipe::{PipeOptions, PipeQueue},
+    queue::linux_queue::LinuxQueue,
+    queue::options::LinuxOptions,
     ring::{ShmOptions, ShmQueue},
     wait::listener::Listener,
 };

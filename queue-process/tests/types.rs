@@ -108,3 +108,22 @@ fn ipc_queue() {
     jobs.push(a::Job(7)).unwrap();
     assert_eq!(same.pop().unwrap().0, 7);
 }
+
+#[test]
+fn the_item_of_a_constructor_is_inferred_and_each_kind_says_its_name() {
+    let (piped, shared) = (PipeQueue::bounded(8), ShmQueue::unbounded());
+    let tried = (PipeQueue::try_unbounded(), ShmQueue::try_bounded(8));
+    let (other, another): (PipeQueue<u8>, ShmQueue<u8>) = (tried.0.unwrap(), tried.1.unwrap());
+    piped.push(String::from("said once")).unwrap();
+    shared.push(7_u16).unwrap();
+    assert_eq!(piped.pop().unwrap(), "said once");
+    assert_eq!(shared.pop().unwrap(), 7);
+    for (said, name) in [
+        (format!("{piped:?}"), "PipeQueue {"),
+        (format!("{other:?}"), "PipeQueue {"),
+        (format!("{shared:?}"), "ShmQueue {"),
+        (format!("{another:?}"), "ShmQueue {"),
+    ] {
+        assert!(said.starts_with(name), "{said}");
+    }
+}

@@ -57,23 +57,11 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     ),
     (
         "linux::ring",
-        &[
-            "sys",
-            "codec",
-            "linux::engine",
-            "linux::queue",
-            "linux::share",
-        ],
+        &["sys", "codec", "linux::engine", "linux::queue"],
     ),
     (
         "linux::pipe",
-        &[
-            "sys",
-            "codec",
-            "linux::engine",
-            "linux::queue",
-            "linux::share",
-        ],
+        &["sys", "codec", "linux::engine", "linux::queue"],
     ),
     (
         "loom",

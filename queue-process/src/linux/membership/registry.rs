@@ -81,14 +81,14 @@ impl Sides {
         }
     }
 
+    /// That of the half, or both.
+    pub(crate) fn of_half(half: Option<Side>) -> Self {
+        half.map_or(Self::BOTH, Self::of)
+    }
+
     /// What an entry says of a program that is yet to come to these.
     pub(super) fn expected(self) -> u32 {
         self.0 | Self::EXPECTED
-    }
-
-    #[inline(always)]
-    pub(crate) fn contain(self, side: Side) -> bool {
-        self.0 & Self::of(side).0 != 0
     }
 }
 

@@ -3,8 +3,6 @@
 mod file_range;
 #[cfg(not(loom))]
 mod open;
-#[cfg(not(loom))]
-mod options;
 mod overflow;
 mod pop;
 mod push;
@@ -18,4 +16,4 @@ pub(crate) mod storage;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {options::PipeOptions, queue::PipeQueue};
+pub use queue::{PipeOptions, PipeQueue};

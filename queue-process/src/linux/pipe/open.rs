@@ -4,15 +4,18 @@ use super::record::SIZE;
 use super::storage::{FILE, Pipe};
 use crate::linux::engine::storage::corrupt;
 use crate::linux::queue::format::Limits;
-use crate::linux::queue::handle::Shareable;
+use crate::linux::queue::open::Shareable;
 use crate::sys::{self, Mapping, SEALS, above_stdio, refused};
-use queue_core::Failure;
+use queue_core::{Capacity, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_get_seals, fcntl_getfl, fstat};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+
+/// The most memory that a queue can be allowed.
+const MAX_MEMORY: u64 = 64 << 30;
 
 /// The largest pipe that needs no privilege.
 const LARGEST: usize = 1 << 20;
@@ -52,7 +55,22 @@ impl Pipe {
 
 impl Shareable for Pipe {
     const KIND: u32 = 2;
+    const NAME: &'static str = "PipeQueue";
+    const MAX_ITEM_BYTES: u32 = 16 << 20;
     const DESCRIPTORS: usize = 2;
+
+    fn limits(bound: Capacity, item: u32, memory: u64) -> Limits {
+        let memory = match bound.capacity() {
+            // Room for each item's record and for what rounding up takes.
+            Some(items) => (u64::from(item) + 128).saturating_mul(items as u64),
+            None => memory,
+        };
+        Limits {
+            bound,
+            item,
+            memory: memory.min(MAX_MEMORY),
+        }
+    }
 
     fn mapped(_: &Limits) -> Result<usize, Failure> {
         Ok(0)

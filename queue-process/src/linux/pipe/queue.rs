@@ -1,11 +1,9 @@
 //! [`PipeQueue`]: the default between processes.
 
-use super::options::PipeOptions;
 use super::storage::Pipe;
-use crate::codec::{Codec, Postcard};
-use crate::linux::queue::handle::Handle;
-use crate::linux::queue::kind::kind;
-use crate::linux::share::kind::handover;
+use crate::codec::Postcard;
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::options::LinuxOptions;
 
 /// A queue between processes on one Linux machine whose items are in the kernel.
 ///
@@ -43,17 +41,17 @@ use crate::linux::share::kind::handover;
 ///
 /// # Limits
 ///
-/// * An item has at most [`max_item_bytes`](PipeOptions::max_item_bytes) bytes, by default
+/// * An item has at most [`max_item_bytes`](LinuxOptions::max_item_bytes) bytes, by default
 ///   16 MiB.
 /// * An unbounded queue holds as many items as fit into
-///   [`memory_limit`](PipeOptions::memory_limit), by default 1 GiB; a push beyond fails with
+///   [`memory_limit`](LinuxOptions::memory_limit), by default 1 GiB; a push beyond fails with
 ///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and
 ///   given back about a second after the queue was drained, by whoever waits for it then or
 ///   uses it next; when the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
 /// * 256 openings at a time, and seven descriptors for each, of all processes together. A process has
 ///   one for each time that it made, took, opened or fetched the queue, or a
-///   [`half`](Self::half) of it (clones share one), a child from `spawn` on, and a queue in a
+///   [`half`](LinuxQueue::half) of it (clones share one), a child from `spawn` on, and a queue in a
 ///   message until it is fetched. One more is refused with
 ///   [`Io`](queue_core::FailureKind::Io), or as a child by `spawn` (`EUSERS`).
 /// * A child made by `fork` without starting a program becomes a participant of its own when it
@@ -68,24 +66,7 @@ use crate::linux::share::kind::handover;
 /// # Ok::<(), queue_process::Failure>(())
 /// ```
 #[doc(alias("channel", "multiprocessing", "ipc"))]
-pub struct PipeQueue<T, C = Postcard>(pub(crate) Handle<T, C, Pipe>);
+pub type PipeQueue<T, C = Postcard> = LinuxQueue<T, C, Pipe>;
 
-impl<T: Send, C: Codec<T>> PipeQueue<T, C> {
-    /// What can be chosen beyond the bound.
-    ///
-    /// ```
-    /// use queue_process::{Capacity, FailureKind, PipeQueue, Queue};
-    /// let queue = PipeQueue::<String>::options().max_item_bytes(8).create(Capacity::bounded(4))?;
-    /// queue.push("small".into()).unwrap();
-    /// let error = queue.push("much too large".into()).unwrap_err();
-    /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
-    /// assert_eq!(error.into_item(), "much too large");
-    /// # Ok::<(), queue_process::Failure>(())
-    /// ```
-    pub fn options() -> PipeOptions<T, C> {
-        PipeOptions::new()
-    }
-}
-
-kind!(PipeQueue);
-handover!(PipeQueue);
+/// What can be chosen of a [`PipeQueue`] beyond its bound.
+pub type PipeOptions<T, C> = LinuxOptions<T, C, Pipe>;

@@ -50,7 +50,7 @@ pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
 
 /// The pipe, the file around it, and how much memory they may take.
 #[derive(Debug)]
-pub(crate) struct Pipe {
+pub struct Pipe {
     pub(crate) pipe: OwnedFd,
     pub(crate) file: OwnedFd,
     pub(crate) limits: Limits,

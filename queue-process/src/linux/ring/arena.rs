@@ -47,7 +47,7 @@ pub(crate) trait Arena: Send + Sync {
 /// The part of a queue's mapping behind its header, as an arena.
 #[cfg(not(loom))]
 #[derive(Debug)]
-pub(crate) struct Mapped {
+pub struct Mapped {
     mapping: Arc<Mapping>,
     words: usize,
 }

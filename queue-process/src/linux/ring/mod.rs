@@ -1,8 +1,6 @@
 //! [`ShmQueue`](queue::ShmQueue): a queue whose items are in shared memory.
 
 pub(crate) mod arena;
-#[cfg(not(loom))]
-mod options;
 mod position;
 #[cfg(not(loom))]
 pub(crate) mod queue;
@@ -12,4 +10,4 @@ pub(crate) mod storage;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {options::ShmOptions, queue::ShmQueue};
+pub use queue::{ShmOptions, ShmQueue};

@@ -1,21 +1,17 @@
 //! [`ShmQueue`]: between processes at memory speed.
 
 use super::arena::Mapped;
-use super::options::ShmOptions;
 use super::storage::Ring;
-use crate::codec::{Codec, Postcard};
+use crate::codec::Postcard;
 use crate::linux::engine::storage::corrupt;
 use crate::linux::queue::format::Limits;
-use crate::linux::queue::handle::{Handle, Shareable};
-use crate::linux::queue::header::Header;
-use crate::linux::queue::kind::kind;
-use crate::linux::share::kind::handover;
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
+use crate::linux::queue::options::LinuxOptions;
 use crate::sys::Mapping;
-use queue_core::Failure;
+use queue_core::{Capacity, Failure};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-
-pub(crate) type Storage = Ring<Mapped>;
 
 /// A queue between processes on one Linux machine, in memory that they share.
 ///
@@ -47,9 +43,9 @@ pub(crate) type Storage = Ring<Mapped>;
 ///
 /// # Limits
 ///
-/// * An item has at most [`max_item_bytes`](ShmOptions::max_item_bytes) bytes, by default
+/// * An item has at most [`max_item_bytes`](LinuxOptions::max_item_bytes) bytes, by default
 ///   1 MiB.
-/// * An unbounded queue holds at least [`memory_limit`](ShmOptions::memory_limit) bytes of
+/// * An unbounded queue holds at least [`memory_limit`](LinuxOptions::memory_limit) bytes of
 ///   items, by default 1 GiB; a push beyond fails with
 ///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and given
 ///   back about a second after the queue was drained, by whoever waits for it then or uses
@@ -57,7 +53,7 @@ pub(crate) type Storage = Ring<Mapped>;
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
 /// * 256 openings at a time, of all processes together. A process has
 ///   one for each time that it made, took, opened or fetched the queue, or a
-///   [`half`](Self::half) of it (clones share one), a child from `spawn` on, and a queue in a
+///   [`half`](LinuxQueue::half) of it (clones share one), a child from `spawn` on, and a queue in a
 ///   message until it is fetched. One more is refused with
 ///   [`Io`](queue_core::FailureKind::Io), or as a child by `spawn` (`EUSERS`).
 /// * A child made by `fork` without starting a program becomes a participant of its own when it
@@ -72,27 +68,10 @@ pub(crate) type Storage = Ring<Mapped>;
 /// # Ok::<(), queue_process::Failure>(())
 /// ```
 #[doc(alias("channel", "shared_memory", "ipc"))]
-pub struct ShmQueue<T, C = Postcard>(pub(crate) Handle<T, C, Storage>);
+pub type ShmQueue<T, C = Postcard> = LinuxQueue<T, C, Ring<Mapped>>;
 
-impl<T: Send, C: Codec<T>> ShmQueue<T, C> {
-    /// What can be chosen beyond the bound.
-    ///
-    /// ```
-    /// use queue_process::{Capacity, FailureKind, Queue, ShmQueue};
-    /// let queue = ShmQueue::<String>::options().max_item_bytes(8).create(Capacity::bounded(4))?;
-    /// queue.push("small".into()).unwrap();
-    /// let error = queue.push("much too large".into()).unwrap_err();
-    /// assert_eq!(error.failure().unwrap().kind(), FailureKind::TooLarge);
-    /// assert_eq!(error.into_item(), "much too large");
-    /// # Ok::<(), queue_process::Failure>(())
-    /// ```
-    pub fn options() -> ShmOptions<T, C> {
-        ShmOptions::new()
-    }
-}
-
-kind!(ShmQueue);
-handover!(ShmQueue);
+/// What can be chosen of a [`ShmQueue`] beyond its bound.
+pub type ShmOptions<T, C> = LinuxOptions<T, C, Ring<Mapped>>;
 
 /// How many words a nearly empty queue uses: 64 KiB.
 pub(super) const WINDOW: usize = (64 << 10) / 8;
@@ -103,9 +82,25 @@ const KEEP: usize = (8 << 20) / 8;
 /// The most words that an arena can have, for positions are 32 bits: 16 GiB.
 pub(super) const MAX_WORDS: u64 = 1 << 31;
 
-impl Shareable for Storage {
+impl Shareable for Ring<Mapped> {
     const KIND: u32 = 1;
+    const NAME: &'static str = "ShmQueue";
+    const MAX_ITEM_BYTES: u32 = 1 << 20;
     const DESCRIPTORS: usize = 0;
+
+    fn limits(bound: Capacity, item: u32, memory: u64) -> Limits {
+        let records = match bound {
+            Capacity::Bounded(n) => n.get() as u64,
+            // Every record, however small its item, takes no more than this share.
+            Capacity::Unbounded => memory.div_ceil(u64::from(item.max(8))),
+        };
+        let words = |records| Self::words_for(records, item.min(Limits::MAX_ITEM), WINDOW);
+        Limits {
+            bound,
+            item,
+            memory: words(records).min(MAX_WORDS).max(words(1)) * 8,
+        }
+    }
 
     fn mapped(limits: &Limits) -> Result<usize, Failure> {
         let words = limits.memory / 8;
@@ -117,23 +112,13 @@ impl Shareable for Storage {
     }
 
     fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
-        let words = (mapping.len() - Header::END) / 8;
-        Ok(Ring::new(
-            Mapped::new(mapping.clone(), words),
-            limits.item,
-            WINDOW,
-            KEEP,
-        ))
+        let words = Self::mapped(limits)? / 8;
+        let arena = Mapped::new(Arc::clone(mapping), words);
+        Ok(Self::new(arena, limits.item, WINDOW, KEEP))
     }
 
     fn open(mapping: &Arc<Mapping>, limits: &Limits, _: Vec<OwnedFd>) -> Result<Self, Failure> {
-        let words = Self::mapped(limits)? / 8;
-        Ok(Ring::new(
-            Mapped::new(mapping.clone(), words),
-            limits.item,
-            WINDOW,
-            KEEP,
-        ))
+        Self::create(mapping, limits)
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {

@@ -34,7 +34,7 @@ use queue_core::sync::atomic::Ordering;
 
 /// The storage of a queue in an [`Arena`].
 #[derive(Debug)]
-pub(crate) struct Ring<A> {
+pub struct Ring<A> {
     pub(super) arena: A,
     /// How many bytes an item may have.
     item: u32,

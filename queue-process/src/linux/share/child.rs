@@ -7,13 +7,14 @@
 
 use super::fd_bundle::{BundleHeader, id, malformed};
 use crate::codec::Codec;
-use crate::handover::variable;
+use crate::handover::{Handover, variable};
 use crate::linux::membership::member::DESCRIPTORS;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Header;
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
 use crate::sys::{self, InheritGuard, PerProcess, Refusal};
-use queue_core::{Failure, FailureKind, Side};
+use queue_core::{Consumer, Failure, FailureKind, Producer, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::collections::BTreeMap;
 use std::env;
@@ -23,10 +24,120 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How the environment variables of this form of handing over begin.
 const PREFIX: &str = "QUEUE_PROCESS_";
 
-impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
+    /// Lets the children that `command` starts from now on take this queue by
+    /// [`from_parent`](Self::from_parent) with the same `name`. Several queues
+    /// can be shared with one child under different names, and one command can
+    /// start several children; what it shared before under that name it no longer
+    /// shares.
+    ///
+    /// A child takes part from the moment on in which `spawn` returns, and until
+    /// it ends or drops what it took; `command` itself takes no part. Of a
+    /// [`Producer`](queue_core::Producer) or [`Consumer`](queue_core::Consumer)
+    /// the half alone is shared by [`Handover`](crate::Handover), which these
+    /// implement too.
+    ///
+    /// If `command` is a program that starts the one you mean (a shell, `timeout`),
+    /// that takes part too, with as much as was shared, until it and all that it
+    /// started have ended, whatever they dropped: share the half alone then.
+    ///
+    /// ```no_run
+    /// use queue_process::{PipeQueue, Queue};
+    /// use Command;
+    ///
+    /// let jobs = PipeQueue::<String>::bounded(8);
+    /// let mut worker = Command::new("worker");
+    /// jobs.share_with(&mut worker, "JOBS")?;
+    /// let mut worker = worker.spawn()?;
+    /// jobs.push("sweep".into())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` if `name` is empty or contains `=` or a zero byte, `Io` if
+    /// the system refuses.
+    pub fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        self.share_half_with(None, command, name)
+    }
+
+    /// The queue that the parent of this process
+    /// [shared](Self::share_with) under `name`, as much of it as it shared:
+    /// if that is one half, the verbs of the other are `Denied`.
+    ///
+    /// Works once for each name: clone the handle for more. It is best called
+    /// early, for what was shared is inherited by the children of this process
+    /// too until it is taken.
+    ///
+    /// ```no_run
+    /// use queue_process::{PipeQueue, Queue};
+    ///
+    /// let jobs = PipeQueue::<String>::from_parent("JOBS")?;
+    /// for job in jobs.results() {
+    ///     println!("{}", job?);
+    /// }
+    /// # Ok::<(), queue_process::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `PeerGone` if nothing was shared with this process under that name;
+    /// `Mismatch` if it is of another item type, codec or version; `Denied` if it
+    /// was taken already; `Io` if the system refuses.
+    pub fn from_parent(name: &str) -> Result<Self, Failure> {
+        Self::half_from_parent(None, name)
+    }
+
+    /// The producing half of what the parent of this process shared under `name`.
+    ///
+    /// # Errors
+    /// As [`from_parent`](Self::from_parent), and `Denied` if it is the
+    /// consuming half.
+    pub fn producer_from_parent(name: &str) -> Result<Producer<Self>, Failure> {
+        let half = Producer::new(Self::half_from_parent(Some(Side::Producers), name)?);
+        half.queue().shared.on_last_endpoint(Side::Consumers);
+        Ok(half)
+    }
+
+    /// The consuming half of what the parent of this process shared under `name`.
+    ///
+    /// # Errors
+    /// As [`from_parent`](Self::from_parent), and `Denied` if it is the
+    /// producing half.
+    pub fn consumer_from_parent(name: &str) -> Result<Consumer<Self>, Failure> {
+        let half = Consumer::new(Self::half_from_parent(Some(Side::Consumers), name)?);
+        half.queue().shared.on_last_endpoint(Side::Producers);
+        Ok(half)
+    }
+
+    /// A handle that can do no more than one side, and counts as one of that side
+    /// alone: for a message, say. The verbs of the other side are `Denied`.
+    ///
+    /// ```
+    /// use queue_process::{FailureKind, PipeQueue, Queue, Side};
+    ///
+    /// let jobs = PipeQueue::<String>::bounded(8);
+    /// let worker = jobs.half(Side::Consumers)?;
+    /// jobs.push("sweep".into())?;
+    /// assert_eq!(worker.pop()?, "sweep");
+    /// let denied = worker.push("cook".into()).unwrap_err();
+    /// assert_eq!(denied.failure().unwrap().kind(), FailureKind::Denied);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Denied` if this handle is the other half itself; `Io` if the system
+    /// refuses.
+    pub fn half(&self, side: Side) -> Result<Self, Failure> {
+        let half = self.restrict(Some(side))?;
+        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
+        let fds = self.fds().iter().map(duplicate).collect::<Result<_, _>>()?;
+        Self::open(fds, half)
+    }
+}
+
+impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// Has the children that `command` starts find `half` of the queue, or all that
     /// this process has of it, under `name`.
-    pub(crate) fn share_with(
+    pub(crate) fn share_half_with(
         &self,
         half: Option<Side>,
         command: &mut Command,
@@ -40,7 +151,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             half,
         };
         let mapping = Arc::clone(self.mapping());
-        let sides = sides(half);
+        let sides = Sides::of_half(half);
         let membership = move |file: BorrowedFd<'_>, membership: &mut [OwnedFd; DESCRIPTORS]| {
             let registry = &Header::of(&mapping).registry;
             registry.register_for_exec(file, sides, membership)
@@ -54,7 +165,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 
     /// What the parent of this process shared under `name`, if that has `half`.
-    pub(crate) fn from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
+    fn half_from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
         let text = match env::var(variable(PREFIX, name)?) {
             Ok(text) => text,
             Err(env::VarError::NotPresent) => return Err(not_shared(name)),
@@ -76,7 +187,7 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
             let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
             let [life, seat] = membership;
             let membership = [duplicate(life)?, duplicate(seat)?];
-            Self::adopt(fds, membership, sides(header.half))
+            Self::adopt(fds, membership, header.half)
         };
         sys::take(&numbers, adopt).map_err(|refusal| match refusal {
             Refusal::Gone => not_inherited(name),
@@ -85,23 +196,9 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
         })
     }
 
-    /// Takes part once more, on one side alone.
-    pub(crate) fn half(&self, side: Side) -> Result<Self, Failure> {
-        let half = self.restrict(Some(side))?;
-        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-        let fds = self.fds().iter().map(duplicate).collect::<Result<_, _>>()?;
-        Self::open(fds, sides(half))
-    }
-
     /// The half to hand over when `half` was asked for: not more than this process has.
     pub(super) fn restrict(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
-        let own = [Side::Producers, Side::Consumers].map(|side| self.rights().contain(side));
-        let own = match own {
-            [true, false] => Some(Side::Producers),
-            [false, true] => Some(Side::Consumers),
-            _ => None,
-        };
-        match (half, own) {
+        match (half, self.shared.half) {
             (half, None) => Ok(half),
             (None, own) => Ok(own),
             (Some(half), Some(own)) if half == own => Ok(Some(half)),
@@ -110,9 +207,34 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 }
 
-/// Those who hold that half, or the whole.
-pub(super) fn sides(half: Option<Side>) -> Sides {
-    half.map_or(Sides::BOTH, Sides::of)
+impl<T: Send, C: Codec<T>, S: Shareable> Handover for LinuxQueue<T, C, S> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        self.share_half_with(None, command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        Self::half_from_parent(None, name)
+    }
+}
+
+impl<T: Send, C: Codec<T>, S: Shareable> Handover for Producer<LinuxQueue<T, C, S>> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        (self.queue()).share_half_with(Some(Side::Producers), command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        LinuxQueue::producer_from_parent(name)
+    }
+}
+
+impl<T: Send, C: Codec<T>, S: Shareable> Handover for Consumer<LinuxQueue<T, C, S>> {
+    fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
+        (self.queue()).share_half_with(Some(Side::Consumers), command, name)
+    }
+
+    fn from_parent(name: &str) -> Result<Self, Failure> {
+        LinuxQueue::consumer_from_parent(name)
+    }
 }
 
 /// What `text` says that was shared: which queue, under which numbers.
@@ -184,13 +306,13 @@ mod tests {
     fn a_half_is_handed_over_as_that_half() {
         let whole = ShmQueue::<u8>::bounded(1);
         for half in [None, Some(Side::Producers), Some(Side::Consumers)] {
-            assert_eq!(whole.0.restrict(half).unwrap(), half);
+            assert_eq!(whole.restrict(half).unwrap(), half);
         }
         for (side, other) in [
             (Side::Producers, Side::Consumers),
             (Side::Consumers, Side::Producers),
         ] {
-            let half = whole.0.half(side).unwrap();
+            let half = whole.half(side).unwrap();
             assert_eq!(half.restrict(None).unwrap(), Some(side));
             assert_eq!(half.restrict(Some(side)).unwrap(), Some(side));
             let denied = half.restrict(Some(other)).unwrap_err();

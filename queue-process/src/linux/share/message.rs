@@ -5,18 +5,19 @@
 //! ready for the one who receives the message. Until it is fetched the thread takes part
 //! in the queue in the receiver's place: the sender may drop its own handle at once.
 
-use super::child::sides;
 use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
 use super::socket::{PEER_TIMEOUT, receive, send};
 use crate::codec::Codec;
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Header;
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
 use crate::sys::{Mapping, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::rand::{GetRandomFlags, getrandom};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -54,12 +55,12 @@ impl Drop for KeepAlive {
     }
 }
 
-impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// Makes the queue ready to be fetched, once: the text that says where.
-    pub(crate) fn to_message(&self) -> Result<String, Failure> {
+    fn to_message(&self) -> Result<String, Failure> {
         let half = self.restrict(None)?;
         let bundle = FdBundle::pack(&self.fds(), half)?;
-        let keep_alive = KeepAlive::new(self.mapping(), sides(half))?;
+        let keep_alive = KeepAlive::new(self.mapping(), Sides::of_half(half))?;
         let mut token = [0; 16];
         getrandom(&mut token, GetRandomFlags::empty())
             .map_err(|e| refused("cannot draw a name for a queue", e))?;
@@ -79,14 +80,34 @@ impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
     }
 
     /// The queue that `text` says where to fetch.
-    pub(crate) fn from_message(text: &str) -> Result<Self, Failure> {
+    fn from_message(text: &str) -> Result<Self, Failure> {
         let gone = || {
             let message = "the queue in a message is not kept for it any more";
             Failure::new(FailureKind::PeerGone, message)
         };
         let stream = connect(&address(text)?, gone)?;
         let FdBundle { header, fds } = receive(&stream)?;
-        Self::open(fds, sides(header.half))
+        Self::open(fds, header.half)
+    }
+}
+
+/// For a message to another process, of `ipc-channel` or any other way: what
+/// stands in it is where to fetch the queue. It can be fetched once, by a process
+/// of the same user, within a minute and while the sender lives; till then it
+/// counts as a handle, with a thread and descriptors of its own: also if what it was
+/// written into is not sent, or comes back from a queue that is full.
+impl<T: Send, C: Codec<T>, S: Shareable> Serialize for LinuxQueue<T, C, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let text = self.to_message().map_err(ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+}
+
+/// Fetches the queue: it must be done once, and soon.
+impl<'de, T: Send, C: Codec<T>, S: Shareable> Deserialize<'de> for LinuxQueue<T, C, S> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::from_message(&text).map_err(de::Error::custom)
     }
 }
 
@@ -99,9 +120,9 @@ mod tests {
     #[test]
     fn who_kept_a_queue_for_a_message_gives_its_place_back() {
         let queue = ShmQueue::<u8>::bounded(1);
-        let text = queue.0.to_message().unwrap();
-        let fetched = Handle::from_message(&text).map(ShmQueue::<u8>).unwrap();
-        let memory = queue.0.mapping();
+        let text = queue.to_message().unwrap();
+        let fetched = ShmQueue::<u8>::from_message(&text).unwrap();
+        let memory = queue.mapping();
         let registry = &Header::of(memory).registry;
         let late = Instant::now() + Duration::from_secs(20);
         loop {

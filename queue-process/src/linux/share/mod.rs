@@ -5,7 +5,6 @@
 
 mod child;
 mod fd_bundle;
-pub(crate) mod kind;
 mod message;
 mod named;
 pub(crate) mod server;

@@ -1,34 +1,88 @@
 //! Handing a queue to whoever knows its name.
 
-use super::child::sides;
 use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
 use super::socket::{receive, send};
 use crate::codec::Codec;
-use crate::linux::queue::handle::{Handle, Shareable};
-use queue_core::{Failure, FailureKind};
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
+use crate::linux::queue::options::LinuxOptions;
+use queue_core::{Capacity, Failure, FailureKind};
 use std::fs;
 use std::ops::ControlFlow;
 
-impl<T, C: Codec<T>, S: Shareable> Handle<T, C, S> {
+impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
+    /// A new queue that other processes of this user can
+    /// [open](Self::open_named) under `name`, as long as this process has a
+    /// handle of it.
+    ///
+    /// The name is no file: it vanishes with this process, however that ends, so
+    /// nothing of a dead run is ever opened, nor anything that others planted.
+    /// Processes of other users, and those in another network namespace, do not
+    /// get the queue: each user has names of its own.
+    ///
+    /// It closes like any other when nobody is left on a side: who makes it and goes
+    /// on with a [`Producer`](queue_core::Producer) alone drops its
+    /// [`Consumer`](queue_core::Consumer) when others have come.
+    ///
+    /// ```
+    /// use queue_process::{Capacity, PipeQueue, Queue};
+    ///
+    /// # let name = &format!("doc {} {}", id(), line!());
+    /// let jobs = PipeQueue::<String>::create_named(name, Capacity::bounded(8))?;
+    /// // In another process, say:
+    /// let same = PipeQueue::<String>::open_named(name)?;
+    /// same.push("sweep".into())?;
+    /// assert_eq!(jobs.pop()?, "sweep");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Denied` if a process that lives has the name, which any user's can take (the
+    /// failure says whose it is where the system tells); `TooLarge` if the name is
+    /// too long (80 bytes are not); `Unsupported` if it is empty; else as
+    /// [`bounded`](Self::bounded).
+    pub fn create_named(name: &str, bound: Capacity) -> Result<Self, Failure> {
+        Self::options().create_named(name, bound)
+    }
+
+    /// The queue that a process of this user [created](Self::create_named) under
+    /// `name`.
+    ///
+    /// # Errors
+    /// `PeerGone` if there is none (any more), or none that answers within five
+    /// seconds; `Mismatch` if it is of another item type, codec or version; `Denied` if
+    /// there is one of another user alone, or another user's process has taken the
+    /// name; `Io` if the system refuses.
+    pub fn open_named(name: &str) -> Result<Self, Failure> {
+        let stream = connect(&address(name)?, || missing(name))?;
+        let FdBundle { header, fds } = receive(&stream)?;
+        Self::open(fds, header.half)
+    }
+
     /// Lets the processes of this user open the queue under `name`, as long as there is
     /// a handle in this process.
-    pub(crate) fn serve_named(&self, name: &str) -> Result<(), Failure> {
+    fn serve_named(&self, name: &str) -> Result<(), Failure> {
         let bundle = FdBundle::pack(&self.fds(), self.restrict(None)?)?;
         let server = Server::start(&address(name)?, move |stream| {
             // Whoever cannot receive it sees the stream end.
             let _ = send(&stream, &bundle);
             ControlFlow::Continue(())
         })?;
-        self.keep(server);
+        self.shared.keep(server);
         Ok(())
     }
+}
 
-    /// The queue that a process of this user offers under `name`.
-    pub(crate) fn open_named(name: &str) -> Result<Self, Failure> {
-        let stream = connect(&address(name)?, || missing(name))?;
-        let FdBundle { header, fds } = receive(&stream)?;
-        Self::open(fds, sides(header.half))
+impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
+    /// An empty, open queue that has a name: see [`LinuxQueue::create_named`].
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and as [`LinuxQueue::create_named`].
+    pub fn create_named(self, name: &str, bound: Capacity) -> Result<LinuxQueue<T, C, S>, Failure> {
+        let queue = self.create(bound)?;
+        queue.serve_named(name)?;
+        Ok(queue)
     }
 }
 

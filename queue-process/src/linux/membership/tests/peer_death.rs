@@ -16,7 +16,7 @@ type Bytes = ShmQueue<Vec<u8>, Raw>;
 const LONG: Duration = Duration::from_secs(20);
 
 fn desert(queue: &Bytes, side: Side) {
-    queue.0.shared().engine.platform().leave(side);
+    queue.shared.engine.platform().leave(side);
 }
 
 /// The coarse clock is late by as much as this.
@@ -50,7 +50,7 @@ fn who_is_woken_again_and_again_while_waiting() {
                 noticed.store(true, Ordering::Relaxed);
             });
             let begun = Instant::now();
-            let linux = queue.0.shared().engine.platform();
+            let linux = queue.shared.engine.platform();
             let word = &linux.control().end(end).wake_seq;
             while !noticed.load(Ordering::Relaxed) {
                 if begun.elapsed() > Duration::from_millis(50) {

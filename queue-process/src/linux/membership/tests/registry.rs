@@ -138,8 +138,8 @@ fn a_side_is_held_by_those_who_stand_there() {
     assert_eq!(held(&one), [true, false]);
     drop(other);
     assert_eq!(held(&one), [false, false], "it died");
-    assert!(Sides::PRODUCERS.contain(Side::Producers));
-    assert!(!Sides::PRODUCERS.contain(Side::Consumers));
+    assert_eq!(Sides::of_half(Some(Side::Producers)), Sides::PRODUCERS);
+    assert_eq!(Sides::of_half(None), Sides::BOTH);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use crate::linux::engine::layout::{Control, Cursor, End};
 use crate::linux::engine::lock::{self, Tries};
 use crate::linux::engine::platform::Platform;
 use crate::linux::engine::storage::Storage;
-use crate::linux::membership::registry::Sides;
 use crate::linux::pipe::overflow::GRANULE;
 use crate::linux::pipe::queue::PipeQueue;
 use crate::linux::pipe::record::{Record, SIZE};
 use crate::linux::pipe::state::TailState;
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
-use crate::linux::queue::handle::{Handle, Shareable};
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
@@ -261,15 +261,15 @@ impl Wake for Eventfd {
 }
 
 /// Another participant.
-fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> Handle<Vec<u8>, Raw, Pipe> {
-    let fds = queue.0.fds().into_iter();
+fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> LinuxQueue<Vec<u8>, Raw, Pipe> {
+    let fds = queue.fds().into_iter();
     let fds = fds.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
-    Handle::open(fds, Sides::BOTH).unwrap()
+    LinuxQueue::open(fds, None).unwrap()
 }
 
 /// It dies with so many items in the pipe, before it says so.
-fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
-    let engine = &dead.shared().engine;
+fn dies_pushing(dead: LinuxQueue<Vec<u8>, Raw, Pipe>, items: u64) {
+    let engine = &dead.shared.engine;
     let control = engine.platform().control();
     lock::take(&control.tail.lock, engine.platform(), Tries::Endless);
     let mut batch = Batch::default();
@@ -280,8 +280,8 @@ fn dies_pushing(dead: Handle<Vec<u8>, Raw, Pipe>, items: u64) {
 }
 
 /// It dies with an item in its hands.
-fn dies_popping(dead: Handle<Vec<u8>, Raw, Pipe>) {
-    let engine = &dead.shared().engine;
+fn dies_popping(dead: LinuxQueue<Vec<u8>, Raw, Pipe>) {
+    let engine = &dead.shared.engine;
     let control = engine.platform().control();
     lock::take(&control.head.lock, engine.platform(), Tries::Endless);
     assert_eq!(read(engine.storage(), control, 1).1.len(), 1);
@@ -308,7 +308,7 @@ fn a_repair_moves_no_end_back() {
 /// Whoever dies in the middle of a push or a pop, as many come out as are told.
 #[test]
 fn as_many_come_out_as_are_told_after_a_death() {
-    type Dies = fn(Handle<Vec<u8>, Raw, Pipe>);
+    type Dies = fn(LinuxQueue<Vec<u8>, Raw, Pipe>);
     let deaths: [(Dies, usize); 2] = [(dies_popping, 3), (|dead| dies_pushing(dead, 2), 6)];
     for (dies, left) in deaths {
         let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(6)).unwrap();
@@ -365,7 +365,7 @@ fn a_death_tells_who_waits() {
 fn a_repair_wakes_who_sleeps() {
     let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
     let dead = another(&queue);
-    let platform = queue.0.shared().engine.platform();
+    let platform = queue.shared.engine.platform();
     std::thread::scope(|scope| {
         let sleepers = [End::Tail, End::Head].map(|end| {
             let wake_seq = &platform.control().end(end).wake_seq;
@@ -388,13 +388,13 @@ fn a_repair_wakes_who_sleeps() {
 #[test]
 fn the_last_to_leave_closes_the_queue() {
     let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(2)).unwrap();
-    let fds = queue.0.fds().into_iter();
+    let fds = queue.fds().into_iter();
     let fds = fds.map(|fd| fd.try_clone_to_owned().unwrap()).collect();
-    let consumer: Handle<Vec<u8>, Raw, Pipe> =
-        Handle::open(fds, Sides::of(Side::Consumers)).unwrap();
-    assert!(!consumer.shared().engine.is_closed());
+    let consumer: LinuxQueue<Vec<u8>, Raw, Pipe> =
+        LinuxQueue::open(fds, Some(Side::Consumers)).unwrap();
+    assert!(!consumer.shared.engine.is_closed());
     drop(queue);
-    assert!(consumer.shared().engine.is_closed());
+    assert!(consumer.shared.engine.is_closed());
 }
 
 /// Items have numbers of 32 bits. Before a log that never gets empty has gone half way

@@ -6,7 +6,7 @@ use crate::linux::engine::layout::{Control, Cursor};
 use crate::linux::engine::storage::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
-use crate::linux::queue::handle::Shareable;
+use crate::linux::queue::open::Shareable;
 use crate::sys::Mapping;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Capacity, Failure};

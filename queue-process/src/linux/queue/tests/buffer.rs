@@ -1,7 +1,7 @@
-//! Tests of [`buffer`](crate::linux::queue::buffer).
+//! Tests of the buffers that a thread keeps, in [`linux_queue`](crate::linux::queue::linux_queue).
 
 use crate::linux::engine::batch::Batch;
-use crate::linux::queue::buffer::*;
+use crate::linux::queue::linux_queue::*;
 
 /// In a thread of its own, which has no buffer yet. `fill` gives one room for so many
 /// bytes, and some content.

@@ -3,9 +3,9 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::layout::EndState;
-use crate::linux::membership::registry::Sides;
-use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Header;
+use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::open::Shareable;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;
@@ -91,14 +91,10 @@ fn use_it<Q: Queue<Item = Vec<u8>>>(queue: &Q) {
     }
 }
 
-fn lie_to<Q: Queue<Item = Vec<u8>>, S: Shareable>(
-    queue: &Q,
-    handle: &Handle<Vec<u8>, Raw, S>,
-    lies: &[Lie],
-) {
+fn lie_to<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>, lies: &[Lie]) {
     (0..20).for_each(|n| drop(queue.try_push(vec![n; 100 * usize::from(n)])));
     for lie in lies {
-        lie.tell(Header::of(handle.mapping()));
+        lie.tell(Header::of(queue.mapping()));
         use_it(queue);
     }
     queue.close();
@@ -110,7 +106,7 @@ proptest! {
         let bound = if bounded { queue_core::Capacity::bounded(30) } else { queue_core::Capacity::Unbounded };
         let options = PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
         let queue = options.memory_limit(1 << 20).create(bound).unwrap();
-        lie_to(&queue, &queue.0, &lies);
+        lie_to(&queue, &lies);
     }
 
     #[test]
@@ -118,18 +114,14 @@ proptest! {
         let bound = if bounded { queue_core::Capacity::bounded(30) } else { queue_core::Capacity::Unbounded };
         let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(10_000);
         let queue = options.memory_limit(1 << 20).create(bound).unwrap();
-        lie_to(&queue, &queue.0, &lies);
+        lie_to(&queue, &lies);
     }
 }
 
 /// Opens the queue a second time, after one word of what it says of itself was changed.
-fn lie_of<Q: Queue<Item = Vec<u8>>, S: Shareable>(
-    handle: &Handle<Vec<u8>, Raw, S>,
-    open: impl Fn(Handle<Vec<u8>, Raw, S>) -> Q,
-    lie: Lie,
-) {
+fn lie_of<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>, lie: Lie) {
     let at = (lie.word % 7 * 8) as u64;
-    let memory = handle.mapping().file();
+    let memory = queue.mapping().file();
     let mut word = [0; 8];
     rustix::io::pread(memory, &mut word, at).unwrap();
     let value = match lie.added {
@@ -138,10 +130,10 @@ fn lie_of<Q: Queue<Item = Vec<u8>>, S: Shareable>(
     };
     rustix::io::pwrite(memory, &value.to_ne_bytes(), at).unwrap();
     let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
-    let fds = handle.fds().iter().map(duplicate).collect();
-    match Handle::open(fds, Sides::BOTH) {
+    let fds = queue.fds().iter().map(duplicate).collect();
+    match LinuxQueue::<Vec<u8>, Raw, S>::open(fds, None) {
         // It may do: a limit that is another one, say.
-        Ok(handle) => use_it(&open(handle)),
+        Ok(queue) => use_it(&queue),
         Err(failure) => {
             let kinds = [FailureKind::Corrupt, FailureKind::Mismatch];
             assert!(kinds.contains(&failure.kind()), "{failure:#}");
@@ -153,12 +145,12 @@ proptest! {
     #[test]
     fn lies_of_a_pipe_queue(lie in lie()) {
         let queue = PipeQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(30)).unwrap();
-        lie_of(&queue.0, PipeQueue, lie);
+        lie_of(&queue, lie);
     }
 
     #[test]
     fn lies_of_a_shm_queue(lie in lie()) {
         let queue = ShmQueue::<Vec<u8>, Raw>::try_with_capacity(Capacity::bounded(30)).unwrap();
-        lie_of(&queue.0, ShmQueue, lie);
+        lie_of(&queue, lie);
     }
 }

@@ -14,7 +14,7 @@ type Bytes = Vec<u8>;
 macro_rules! late {
     ($kind:ident, $bound:expr, $left:expr) => {{
         let queue = $kind::<Bytes, Raw>::options().create($bound).unwrap();
-        let control = queue.0.shared().engine.platform().control();
+        let control = queue.shared.engine.platform().control();
         let cursor = Cursor {
             count: 0_u32.wrapping_sub($left),
             position: 0,

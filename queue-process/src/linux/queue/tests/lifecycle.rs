@@ -3,10 +3,9 @@
 use crate::codec::Raw;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::platform::Platform;
-use crate::linux::membership::registry::Sides;
 use crate::linux::queue::format;
-use crate::linux::queue::handle::{Handle, QueueFds};
 use crate::linux::queue::header::Header;
+use crate::linux::queue::open::QueueFds;
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::eventfds;
 use crate::sys::Mapping;
@@ -22,7 +21,7 @@ type Bytes = ShmQueue<Vec<u8>, Raw>;
 /// Duplicates of what the queue is made of.
 fn fds(queue: &Bytes) -> QueueFds {
     let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
-    queue.0.fds().iter().map(duplicate).collect()
+    queue.fds().iter().map(duplicate).collect()
 }
 
 #[test]
@@ -43,7 +42,7 @@ fn a_bounded_queue_has_memory_for_all_its_items() {
     let options = || PipeQueue::<Vec<u8>, Raw>::options().max_item_bytes(1000);
     let memory = |bound| {
         let queue = options().memory_limit(5000).create(bound).unwrap();
-        queue.0.shared().limits.memory
+        queue.shared.limits.memory
     };
     assert_eq!(memory(Capacity::bounded(3)), 3 * (1000 + 128));
     assert_eq!(memory(Capacity::bounded(1 << 31)), 64 << 30, "the most");
@@ -53,8 +52,7 @@ fn a_bounded_queue_has_memory_for_all_its_items() {
 #[test]
 fn what_is_too_small_is_no_queue() {
     let corrupt = |fds| {
-        let opened =
-            Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(fds, Sides::BOTH);
+        let opened = Bytes::open(fds, None);
         assert_eq!(opened.err().unwrap().kind(), FailureKind::Corrupt);
     };
     let with = |mapping: &Mapping| {
@@ -75,11 +73,7 @@ fn what_is_too_small_is_no_queue() {
         Header::of(&mapping).format.write(1, &types, &limits);
         with(&mapping)
     };
-    Handle::<Vec<u8>, Raw, crate::linux::ring::queue::Storage>::open(
-        says(limits.memory),
-        Sides::BOTH,
-    )
-    .unwrap();
+    Bytes::open(says(limits.memory), None).unwrap();
     corrupt(says(limits.memory + 8));
     corrupt(says(limits.memory + Header::END as u64));
 }
@@ -88,7 +82,7 @@ fn what_is_too_small_is_no_queue() {
 fn a_glance_sees_about_how_much_there_is() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(3)).unwrap();
     queue.try_push(vec![]).unwrap();
-    let shared = queue.0.shared();
+    let shared = &queue.shared;
     assert_eq!(
         (shared.ready_hint(End::Tail), shared.ready_hint(End::Head)),
         (1, 2)
@@ -109,7 +103,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
     for (ago, due) in [(0, false), (1, false), (half, false), (half + 10, true)] {
         loop {
             let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
-            let shared = queue.0.shared();
+            let shared = &queue.shared;
             let linux = shared.engine.platform();
             linux.leave(Side::Producers);
             let now = linux.now();
@@ -129,7 +123,7 @@ fn who_tries_again_and_again_looks_for_the_dead_now_and_then() {
 #[test]
 fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(1000)).unwrap();
-    let shared = queue.0.shared();
+    let shared = &queue.shared;
     let linux = shared.engine.platform();
     // For a while it looks in vain, and so less and less often.
     let push = || queue.try_push(vec![]).is_ok();
@@ -145,32 +139,30 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
 fn the_last_of_a_side_closes_as_it_goes() {
     for side in [Side::Producers, Side::Consumers] {
         let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
-        let half = queue.0.half(side).unwrap();
-        assert!(!half.shared().engine.is_closed());
+        let half = queue.half(side).unwrap();
+        assert!(!half.shared.engine.is_closed());
         drop(queue);
-        assert!(half.shared().engine.is_closed(), "nobody on the other side");
+        assert!(half.shared.engine.is_closed(), "nobody on the other side");
     }
 }
 
 #[test]
 fn who_has_no_ends_of_a_side_does_not_count_there() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
-    let other = Handle::<Vec<u8>, Raw, _>::open(fds(&queue), Sides::BOTH)
-        .map(ShmQueue)
-        .unwrap();
-    let held = |side| other.0.shared().engine.platform().is_held(side);
+    let other = Bytes::open(fds(&queue), None).unwrap();
+    let held = |side| other.shared.engine.platform().is_held(side);
     for queue in [&queue, &other] {
-        queue.0.shared().on_last_endpoint(Side::Producers);
+        queue.shared.on_last_endpoint(Side::Producers);
     }
     assert!(!held(Side::Producers) && held(Side::Consumers));
     assert!(queue.is_closed());
-    queue.0.shared().on_first_endpoint(Side::Producers);
+    queue.shared.on_first_endpoint(Side::Producers);
     assert!(held(Side::Producers));
 
     // Who was given one half stands on that side alone.
-    let consumer = queue.0.half(Side::Consumers).unwrap();
-    queue.0.shared().on_last_endpoint(Side::Producers);
-    consumer.shared().on_first_endpoint(Side::Producers);
+    let consumer = queue.half(Side::Consumers).unwrap();
+    queue.shared.on_last_endpoint(Side::Producers);
+    consumer.shared.on_first_endpoint(Side::Producers);
     assert!(!held(Side::Producers));
 }
 
@@ -191,6 +183,6 @@ fn a_queue_describes_itself() {
 #[test]
 fn the_parts_are_all_that_a_queue_is() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(1)).unwrap();
-    assert_eq!(queue.0.fds().len(), 3);
-    assert!(Arc::ptr_eq(queue.0.mapping(), queue.clone().0.mapping()));
+    assert_eq!(queue.fds().len(), 3);
+    assert!(Arc::ptr_eq(queue.mapping(), queue.clone().mapping()));
 }

@@ -4,9 +4,11 @@
 //! may not do that, the tests say so and pass.
 
 use crate::codec::Raw;
-use crate::linux::queue::handle::{Handle, Shareable};
 use crate::linux::queue::header::Header;
+use crate::linux::queue::open::Shareable;
+use crate::linux::ring::arena::Mapped;
 use crate::linux::ring::queue::ShmQueue;
+use crate::linux::ring::storage::Ring;
 use crate::sys::Mapping;
 use queue_core::{Capacity, Failure, FailureKind, Queue, TryPopError};
 use std::collections::VecDeque;
@@ -51,7 +53,7 @@ fn with_tmpfs(name: &str, kib: u32) -> Option<PathBuf> {
 /// An unbounded queue in a file there.
 fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
     let limits = Bytes::options().limits(Capacity::Unbounded);
-    let len = Header::END + crate::linux::ring::queue::Storage::mapped(&limits)?;
+    let len = Header::END + Ring::<Mapped>::mapped(&limits)?;
     let file = File::options()
         .read(true)
         .write(true)
@@ -60,7 +62,7 @@ fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
         .unwrap();
     file.set_len(len as u64).unwrap();
     let mapping = Mapping::with_file(file.into(), len, Header::END)?;
-    Handle::create_in(mapping, limits).map(ShmQueue)
+    Bytes::create_in(mapping, limits)
 }
 
 #[test]

@@ -26,7 +26,6 @@ fn queue() -> Bytes {
 /// Writes `word` over the shared memory, `at` words from its beginning.
 fn scribble(queue: &Bytes, at: usize, word: u64) {
     queue
-        .0
         .mapping()
         .at::<AtomicU64>(at * 8)
         .store(word, Ordering::Relaxed);

@@ -1,14 +1,15 @@
-//! Tests of [`options`](crate::linux::ring::options).
+//! Tests of the limits of a [`ShmQueue`].
 
 use crate::codec::Raw;
 use crate::linux::queue::format::Limits;
-use crate::linux::queue::handle::Shareable;
-use crate::linux::ring::options::*;
-use crate::linux::ring::queue::{MAX_WORDS, Storage, WINDOW};
+use crate::linux::queue::open::Shareable;
+use crate::linux::ring::arena::Mapped;
+use crate::linux::ring::queue::{MAX_WORDS, ShmQueue, WINDOW};
+use crate::linux::ring::storage::Ring;
 use queue_core::Capacity;
 
 fn memory(item: usize, memory: usize, bound: Capacity) -> u64 {
-    let options = ShmOptions::<Vec<u8>, Raw>::new().max_item_bytes(item);
+    let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(item);
     options.memory_limit(memory).limits(bound).memory
 }
 
@@ -29,7 +30,7 @@ fn a_queue_has_room_for_all_that_it_takes() {
 fn memory_that_makes_no_sense_is_refused() {
     let mapped = |memory| {
         let (bound, item) = (Capacity::Unbounded, 8);
-        <Storage>::mapped(&Limits {
+        Ring::<Mapped>::mapped(&Limits {
             bound,
             item,
             memory,

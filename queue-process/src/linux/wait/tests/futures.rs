@@ -18,7 +18,7 @@ fn is_woken(waiter: &mut Listener<'_>) -> bool {
 #[test]
 fn who_finds_something_does_not_wait() {
     let queue = ShmQueue::<u8>::bounded(1);
-    let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+    let (engine, list) = (&queue.shared.engine, WaitList::default());
     let async_waiting = |end| {
         engine
             .control()
@@ -49,7 +49,7 @@ fn who_finds_something_does_not_wait() {
 #[test]
 fn one_is_woken_for_each_item_in_order() {
     let queue = ShmQueue::<u8>::bounded(8);
-    let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+    let (engine, list) = (&queue.shared.engine, WaitList::default());
     let mut waiters = [(); 5].map(|()| list.event.listen());
     assert!(engine.prepare_async_wait(End::Tail, &list).unwrap());
     let mut woken = |items: &[u8]| {
@@ -78,7 +78,7 @@ fn one_is_woken_for_each_item_in_order() {
 #[test]
 fn the_flag_is_set_as_long_as_somebody_waits() {
     let queue = ShmQueue::<u8>::bounded(8);
-    let (engine, list) = (&queue.0.shared().engine, WaitList::default());
+    let (engine, list) = (&queue.shared.engine, WaitList::default());
     let async_waiting = || engine.control().tail.async_waiting.load(Ordering::Relaxed) != 0;
     let waiters = [(); 2].map(|()| list.event.listen());
     assert!(engine.prepare_async_wait(End::Tail, &list).unwrap());

@@ -11,7 +11,7 @@ use queue_core::sync::atomic::Ordering;
 fn stood(items: u8, end: End, back: bool) -> (PreparedWait, u32, u32) {
     let queue = ShmQueue::<u8>::bounded(3);
     (0..items).for_each(|item| queue.try_push(item).unwrap());
-    let engine = &queue.0.shared().engine;
+    let engine = &queue.shared.engine;
     let state = engine.control().end(end);
     state.wake_seq.store(7, Ordering::Relaxed);
     let prepared = engine.prepare_wait(end, back).unwrap();
@@ -50,7 +50,7 @@ fn who_finds_something_takes_it_and_passes_the_wake_on() {
 fn nobody_sleeps_at_the_end() {
     let queue = ShmQueue::<u8>::bounded(3);
     queue.close();
-    let engine = &queue.0.shared().engine;
+    let engine = &queue.shared.engine;
     for end in [End::Tail, End::Head] {
         assert_eq!(
             engine.prepare_wait(end, false).unwrap(),

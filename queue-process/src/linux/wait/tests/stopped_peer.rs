@@ -21,7 +21,7 @@ fn was_started_to_stop() -> bool {
     let Ok(queue) = ShmQueue::<u8>::from_parent(NAME) else {
         return false;
     };
-    let engine = &queue.0.shared().engine;
+    let engine = &queue.shared.engine;
     let held = engine.lock(End::Tail).unwrap();
     engine.prepare_wake(End::Tail, held.state, true);
     kill_process(rustix::process::getpid(), Signal::STOP).unwrap();
@@ -43,7 +43,7 @@ impl Stopped {
             &format!("linux::wait::tests::stopped_peer::{test}"),
         ]);
         command.stdout(Stdio::null());
-        queue.0.share_with(side, &mut command, NAME).unwrap();
+        queue.share_half_with(side, &mut command, NAME).unwrap();
         let child = Self(command.spawn().unwrap());
         let stopped = waitpid(Some(child.pid()), WaitOptions::UNTRACED).unwrap();
         assert!(stopped.expect("a child").1.stopped());
@@ -71,7 +71,7 @@ fn popped(queue: &ShmQueue<u8>) -> Receiver<u8> {
         let popped = runtime.unwrap().block_on(popper.pop_async());
         let _ = tell.send(popped.unwrap());
     });
-    let async_waiting = &queue.0.shared().engine.control().tail.async_waiting;
+    let async_waiting = &queue.shared.engine.control().tail.async_waiting;
     let begun = Instant::now();
     while async_waiting.load(std::sync::atomic::Ordering::Relaxed) == 0 {
         assert!(begun.elapsed() < LONG, "it does not wait");

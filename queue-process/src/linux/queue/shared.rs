@@ -1,0 +1,216 @@
+//! What the handles of one process have in common: [`Shared`]'s state, its members, and what it does
+//! for those who [wait](crate::linux::wait).
+
+use super::linux_queue::Shared;
+use crate::foreign::calmly;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::lock::Tries;
+use crate::linux::engine::platform::Platform;
+use crate::linux::engine::storage::Storage;
+use crate::linux::wait::RECHECK_INTERVAL;
+use crate::linux::wait::futures::WaitList;
+use crate::linux::wait::listener::WaitTarget;
+use crate::linux::wait::sleepers::Sleepers;
+use crate::linux::wait::waker_thread::{self, Registration, WatchedQueue};
+use queue_core::event::Event;
+use queue_core::sync::{Deadline, spin};
+use queue_core::{QueueId, Side};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+
+impl<S: Storage> Shared<S> {
+    /// Whether this process may use the verbs of `side`.
+    #[inline]
+    pub(crate) fn has(&self, side: Side) -> bool {
+        self.half.is_none_or(|half| half == side)
+    }
+
+    /// Keeps `what` until the last handle of this process is dropped.
+    pub(crate) fn keep(&self, what: impl Send + 'static) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(Box::new(what));
+    }
+
+    /// The futures of this process that wait for `end`.
+    pub(crate) fn waiting(&self, end: End) -> &WaitList {
+        &self.waiting.get_or(Default::default)[match end {
+            End::Tail => 0,
+            End::Head => 1,
+        }]
+    }
+
+    /// The threads of this process that sleep until `end` moves.
+    fn sleepers(&self, end: End) -> &Sleepers {
+        &self.sleepers.get_or(Default::default)[end as usize]
+    }
+
+    /// About how much there is of what those want who wait for `end`; see `Queue::ready_hint`.
+    pub(crate) fn ready_hint(&self, end: End) -> usize {
+        match end {
+            _ if self.engine.is_closed() => usize::MAX,
+            // Not `len`: to ask whether a holder of a lock lives is a system call.
+            End::Tail => self.engine.len() as usize + self.owed.len(),
+            End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
+        }
+    }
+
+    /// Tells this queue from all others, by whatever way it came into this process: by the number of
+    /// its memory, which while it exists no other has.
+    pub(crate) fn id(&self) -> QueueId {
+        match rustix::fs::fstat(self.engine.platform().mapping().file()) {
+            Ok(status) => QueueId::new(status.st_dev, status.st_ino),
+            Err(_) => QueueId::of_address(&self.ends),
+        }
+    }
+
+    /// How many items are inside, or still to be given to this process.
+    pub(crate) fn len(&self) -> usize {
+        let len = self.engine.exact_len() as usize + self.owed.len();
+        len.min(self.engine.capacity() as usize)
+    }
+
+    /// Wakes who waits for items: something is owed to this process.
+    pub(crate) fn wake_consumers(&self) {
+        self.engine.wake_waiting(End::Tail);
+        self.waiting(End::Tail).event().notify_all();
+    }
+
+    /// If this process takes part, looks whether anybody is left on either side, and closes the
+    /// queue if not.
+    /// And gives memory back that is no longer needed. With so many tries for the locks.
+    pub(crate) fn check_peers(&self, tries: Tries) {
+        if !self.engine.platform().takes_part() {
+            return;
+        }
+        self.engine.recover(tries);
+        if self.engine.len() == 0 {
+            self.engine.trim_if_due(tries);
+        }
+        let linux = self.engine.platform();
+        let held = |side| linux.is_held(side);
+        if self.engine.is_closed() || held(Side::Producers) && held(Side::Consumers) {
+            return;
+        }
+        self.engine.close_within(tries);
+    }
+
+    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try
+    /// again and again instead of waiting. Whether it was time.
+    pub(crate) fn check_peers_if_due(&self) -> bool {
+        let now = self.engine.platform().now();
+        // Relaxed: if two threads look, no harm is done.
+        let last = self.last_check.load(Ordering::Relaxed);
+        let due = now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2;
+        if due {
+            self.last_check.store(now, Ordering::Relaxed);
+            self.check_peers(Tries::Endless);
+        }
+        due
+    }
+
+    /// Whether it is closed, or should be.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.check_peers_if_due();
+        self.engine.is_closed()
+    }
+
+    /// The last end of `side` in this process is gone: so is the process, on that side.
+    pub(crate) fn on_last_endpoint(&self, side: Side) {
+        let counting = self.engine.platform().counting();
+        if self.ends.count(side) == 0 {
+            self.engine.platform().leave(side);
+        }
+        drop(counting);
+        self.check_peers(Tries::Endless);
+    }
+
+    /// There is an end of `side` in this process.
+    pub(crate) fn on_first_endpoint(&self, side: Side) {
+        let _counting = self.engine.platform().counting();
+        if self.has(side) {
+            self.engine.platform().join(side);
+        }
+    }
+}
+
+impl<S: Storage> Drop for Shared<S> {
+    fn drop(&mut self) {
+        if !self.engine.platform().takes_part() {
+            // A forked child's copy: nothing here is its own.
+            return;
+        }
+        // In this order: while it closes the queue it still has a name in the locks, for
+        // the byte is locked until the membership is dropped.
+        for side in [Side::Producers, Side::Consumers] {
+            self.engine.platform().leave(side);
+        }
+        // If its thread has it last: others that look see who has left, and close the queue.
+        let waits = !waker_thread::is_this_thread();
+        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
+        self.engine.platform().give_back();
+        waker_thread::forget(self.engine.platform().eventfds());
+    }
+}
+
+impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
+    fn wait(&self, end: End, deadline: Deadline) -> bool {
+        let awake = |is_time| {
+            if is_time {
+                self.check_peers(Tries::Endless);
+            } else {
+                // Who is woken again and again, by signals say, sleeps no whole time.
+                self.check_peers_if_due();
+            }
+        };
+        let sleepers = self.sleepers(end);
+        let left = || deadline.remaining();
+        (self.engine).wait(end, sleepers, left, || owes(self, end), awake)
+    }
+
+    fn ready_hint(&self, end: End) -> usize {
+        Shared::ready_hint(self, end)
+    }
+
+    fn enough(&self) -> usize {
+        spin::batch_target(self.limits.bound.capacity())
+    }
+
+    fn event(&self, end: End) -> &Event {
+        self.waiting(end).event()
+    }
+
+    fn prepare_async_wait(&self, end: End) -> bool {
+        // In this order: who owes something wakes those who waited before.
+        self.engine
+            .prepare_async_wait(end, self.waiting(end))
+            .unwrap_or(false)
+            && !owes(self, end)
+    }
+
+    fn registration(&self, end: End) -> Option<Registration> {
+        let queue: Weak<Shared<S>> = Arc::downgrade(self);
+        let queue: Weak<dyn WatchedQueue> = queue;
+        Registration::new(&queue, self.engine.platform().eventfds(), end)
+    }
+}
+
+/// Whether something is owed to those who wait for `end`.
+fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
+    end == End::Tail && shared.owed.is_some()
+}
+
+impl<S: Storage> WatchedQueue for Shared<S> {
+    fn check_peers(&self) {
+        Self::check_peers(self, Tries::Few);
+    }
+
+    fn wake_futures(&self, end: End) -> bool {
+        let list = self.waiting(end);
+        let passed = self.engine.wake_futures(end, list, Tries::Few);
+        passed.unwrap_or_else(|_| {
+            // Whoever tries now will meet the failure.
+            calmly(|| list.event().notify_all());
+            true
+        })
+    }
+}
