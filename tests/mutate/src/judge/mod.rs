@@ -253,8 +253,9 @@ impl Bench {
     }
 
     /// Whether it was the change that made `test` fail. A model fails always or never. Another one
-    /// may fail because the machine is busy: so it is asked again, alone, and must fail twice of
-    /// three times, and never without the change.
+    /// may fail because the machine is busy: so it is asked again, alone. If it fails twice more, it
+    /// was the change. If it fails but once of twice, it must fail a third time, and never without
+    /// the change.
     fn is_sure(&self, copy: &Copy, mutant: &Mutant, ask: (&Step, &str, &str)) -> io::Result<bool> {
         let (step, target, test) = ask;
         if step.models {
@@ -269,13 +270,11 @@ impl Bench {
             &["--exact", test]
         };
         let fails = || Ok::<_, io::Error>(!matches!(self.run(copy, step, tests)?, End::Passed(_)));
-        let failed = [fails()?, fails()?];
-        let is_steady = match failed {
-            [true, true] => true,
-            [false, false] => false,
-            _ => fails()?,
-        };
-        Ok(is_steady && !copy.without(mutant, || Ok(fails()? || fails()?))?)
+        match [fails()?, fails()?] {
+            [true, true] => Ok(true),
+            [false, false] => Ok(false),
+            _ => Ok(fails()? && !copy.without(mutant, || Ok(fails()? || fails()?))?),
+        }
     }
 
     fn run(&self, copy: &Copy, step: &Step, tests: &[&str]) -> io::Result<End> {
