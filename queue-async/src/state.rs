@@ -190,14 +190,19 @@ impl<T> State<T> {
     }
 
     /// Moves up to `max` items to the end of `into`, but leaves one to each popper that
-    /// is granted. There is one to take, or the queue is closed.
+    /// is granted, unless those are all. There is an item, or the queue is closed.
     pub(crate) fn pop_many(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
         let granted = if self.closed {
             0
         } else {
             self.poppers.granted()
         };
-        self.pop_up_to(into, max.min(self.items.len() - granted))
+        let spare = match self.items.len() - granted {
+            // One whose time ran out behind others goes past them, as a `try_` verb does.
+            0 => usize::MAX,
+            spare => spare,
+        };
+        self.pop_up_to(into, max.min(spare))
     }
 
     /// [`pop_many`](Self::pop_many) that leaves nothing to anybody.
