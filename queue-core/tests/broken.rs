@@ -90,6 +90,8 @@ broken! {
     times_out_early: Impatient breaks C6 c6_time, "timed out after";
     looks_at_the_clock_first: ClockFirst breaks C6 c6_time, "with a slot";
     huge_timeout_overflows: Overflows breaks C6 c6_time, "huge";
+    batch_looks_at_the_clock_first: BatchLooksAtTheClock breaks C6 c6_time, "a batch of up to 2 with items";
+    batch_times_out_early: BatchIsImpatient breaks C6 c6_time, "timed out after";
     closed_while_items_remain: ClosedEarly breaks C7 c7_close, "came to|the items after";
     takes_items_after_close: OpenWithRoom breaks C7 c7_close, "was accepted|after close";
     full_wins_over_closed: FullWins breaks C7 c7_close, "came to NotNow";
@@ -99,6 +101,8 @@ broken! {
     refused_and_yet_inside: Ghost breaks C8 c8_give_back, "the items after failed pushes";
     batch_is_swallowed: SwallowsBatch breaks C8 c8_give_back, "a batch that did not go in is left";
     cancelled_pop_loses_the_item: TakesThenYields breaks C9 c9_cancel, "never came out";
+    cancelled_owned_stream_loses_the_item: TakesInOwnedStream breaks C9 c9_cancel, "the items after a dropped stream";
+    dropped_sink_pushes_nevertheless: PushesAfterOwnedSink breaks C9 c9_cancel, "after a dropped sink";
     cancelled_push_keeps_a_slot: KeepsPermit breaks C9 c9_cancel, "a slot was lost";
     cancelled_push_pushes_too_much: PushesAfterCancel breaks C9 c9_cancel, "after a cancelled push";
     cancelled_push_pushes_nevertheless: PushesIfWoken breaks C9 c9_cancel, "after a cancelled push";
@@ -107,6 +111,12 @@ broken! {
     halves_close_nothing: HalvesNeverClose breaks C12 c12_ends, "open after the last producer";
     consumers_close_nothing: OnlyProducersClose breaks C12 c12_ends, "without consumers";
     halves_count_by_handle: HalvesPerHandle breaks C12 c12_ends, "closed while";
+    producers_count_consumers_too: CountsBothSides breaks C12 c12_ends, "halves counted";
+    producer_of_another_queue: ProducerOfAnother breaks C12 c12_ends, "halves counted after producer()";
+    every_queue_is_the_same: AllTheSame breaks C12 c12_ends, "the same as another queue";
+    no_handle_is_the_same: NoneTheSame breaks C12 c12_ends, "not the same as its clone";
+    sink_lets_a_late_item_overtake: WaitedGoesFirst breaks C12 c12_ends, "in order through a sink";
+    sink_goes_beyond_the_bound: AsyncOverfills breaks C12 c12_ends, "a sink over a full queue is ready";
     wakes_one_sort_of_waiter: OneSort breaks C13 c13_mixed, "still not done";
     waits_by_spinning: Spins breaks C14 c14_calm, "of CPU";
     waits_by_polling: Polls breaks C14 c14_calm, "ran|of CPU";
@@ -117,6 +127,8 @@ broken! {
     batch_drops_the_rest: BatchDropsRest breaks C15 c15_many, "";
     batch_pops_what_comes_meanwhile: BatchPopsOn breaks C15 c15_many, "popped, of";
     batch_pushes_where_slots_come_meanwhile: BatchPushesOn breaks C15 c15_many, "pushed, into";
+    timed_batch_takes_one: TimedBatchTakesOne breaks C15 c15_many, "popped, of";
+    timed_batch_pops_what_comes_meanwhile: TimedBatchPopsOn breaks C15 c15_many, "popped, of";
 }
 
 /// The kind with items that can fail.

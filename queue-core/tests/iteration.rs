@@ -73,7 +73,7 @@ fn items(mut next: impl FnMut() -> Option<Job>, instead: &str) -> Vec<u64> {
     })
 }
 
-fn over<Q: Queue<Item = Job> + Clone>(queue: impl Fn() -> Q) {
+fn over<Q: Queue<Item = Job> + Clone + 'static>(queue: impl Fn() -> Q) {
     let all = [1, 0, 2];
     let consumer = || Consumer::new(queue());
     let half = consumer();
@@ -111,6 +111,11 @@ fn over<Q: Queue<Item = Job> + Clone>(queue: impl Fn() -> Q) {
     let one = queue();
     let mut iter = one.try_iter();
     assert_eq!(items(|| iter.next(), "try_results"), all);
+    let mut owned = consumer().into_results_stream();
+    assert_eq!(results(|| next(&mut owned)), all);
+    let mut owned = consumer().into_stream();
+    assert_eq!(items(|| next(&mut owned), "into_results_stream"), all);
+    assert!(owned.is_terminated());
     let one = queue();
     let mut stream = one.stream();
     assert_eq!(items(|| next(&mut stream), "results_stream"), all);
@@ -187,6 +192,8 @@ fn a_failure_that_takes_no_item_is_told_once() {
     one_failure(|| next(&mut stream));
     let mut owned = Consumer::new(queue.clone()).into_results();
     one_failure(|| owned.next());
+    let mut owned = Consumer::new(queue.clone()).into_results_stream();
+    one_failure(|| next(&mut owned));
     let queue = DynQueue::new(queue.clone());
     let mut iter = queue.results();
     one_failure(|| iter.next());

@@ -210,7 +210,10 @@ impl StressRun {
     ) -> Recorder {
         let mut rng = Rng::new(self.seed.wrapping_add(500 + id));
         let verbs: Vec<Pop> = Pop::all()
-            .filter(|verb| !matches!(verb, Pop::Many | Pop::ManyFuture | Pop::TryMany))
+            .filter(|verb| {
+                use Pop::{Many, ManyFuture, ManyTimeout, ManyZero, TryMany};
+                !matches!(verb, Many | ManyFuture | ManyTimeout | ManyZero | TryMany)
+            })
             .collect();
         // The recorder does not see the order inside a batch.
         let mut seen = vec![None; self.producers as usize];
@@ -237,7 +240,7 @@ impl StressRun {
             }
             if self.batches {
                 let max = 1 + rng.below(7) as usize;
-                let (numbers, closed) = pop_batch(queue, max, rng.below(3), &mut recorder);
+                let (numbers, closed) = pop_batch(queue, max, rng.below(4), &mut recorder);
                 for number in numbers {
                     let last = &mut seen[(number / self.each) as usize];
                     assert!(
@@ -328,6 +331,10 @@ fn pop_batch<T: Item, Q: Queue<Item = T>>(
             .map_or((0, true), |n| (n, false)),
         1 => super::executor::block_on(queue.pop_many_async(&mut into, max))
             .map_or((0, true), |n| (n, false)),
+        2 => match queue.pop_many_timeout(&mut into, max, Duration::from_micros(100)) {
+            Ok(count) => (count, false),
+            Err(error) => (0, error.is_closed()),
+        },
         _ => match queue.try_pop_many(&mut into, max) {
             Ok(count) => (count, false),
             Err(error) => (0, error.is_closed()),

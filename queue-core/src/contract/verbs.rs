@@ -5,9 +5,10 @@ use crate::{
     Failure, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, TryPopError,
     TryPushError,
 };
+use futures_sink::Sink;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 /// So long that nobody waits for it.
@@ -61,13 +62,14 @@ macro_rules! verbs {
 
 verbs! {
     /// A way to push one item.
-    Push: Try, Zero, Past, TryMany; Plain, Timeout, Deadline, Forever, Future, Many, ManyFuture
+    Push: Try, Zero, Past, TryMany;
+    Plain, Timeout, Deadline, Forever, Future, Many, ManyFuture, Sink
 }
 
 verbs! {
     /// A way to pop one item.
-    Pop: Try, Zero, Past, TryMany;
-    Plain, Timeout, Deadline, Forever, Future, Many, ManyFuture, Iter, Stream
+    Pop: Try, Zero, Past, TryMany, ManyZero;
+    Plain, Timeout, Deadline, Forever, Future, Many, ManyTimeout, ManyFuture, Iter, Stream
 }
 
 impl Push {
@@ -101,8 +103,16 @@ impl Push {
             }),
             Self::Many => one(item, |items| many(queue.push_many(items))),
             Self::ManyFuture => one(item, |items| many(block_on(queue.push_many_async(items)))),
+            Self::Sink => without_timeout(block_on(send(queue.sink(), item))),
         }
     }
+}
+
+/// Sends `item` into `sink`, and waits until it is in.
+pub(super) async fn send<T, K: Sink<T> + Unpin>(mut sink: K, item: T) -> Result<(), K::Error> {
+    poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await?;
+    Pin::new(&mut sink).start_send(item)?;
+    poll_fn(|cx| Pin::new(&mut sink).poll_flush(cx)).await
 }
 
 fn timed<T>(result: Result<(), PushTimeoutError<T>>) -> Result<(), (T, Refusal)> {
@@ -157,7 +167,11 @@ impl Pop {
             Self::Plain => waited(queue.pop()),
             Self::Future => waited(block_on(queue.pop_async())),
             Self::TryMany => single(|into| tried(queue.try_pop_many(into, 1))),
+            Self::ManyZero => {
+                single(|into| clocked(queue.pop_many_timeout(into, 1, Duration::ZERO)))
+            }
             Self::Many => single(|into| waited(queue.pop_many(into, 1))),
+            Self::ManyTimeout => single(|into| clocked(queue.pop_many_timeout(into, 1, LONG))),
             Self::ManyFuture => single(|into| waited(block_on(queue.pop_many_async(into, 1)))),
             Self::Iter => {
                 let next = queue.results().next();

@@ -90,6 +90,10 @@ faults! {
     FailureKeepsSlot,
     /// `pop_async` takes the item, and then has something else to do.
     TakesThenYields,
+    /// As `TakesThenYields`, but only in a stream that keeps its half.
+    TakesInOwnedStream,
+    /// As `PushesAfterCancel`, but only in a sink that keeps its half.
+    PushesAfterOwnedSink,
     /// A cancelled `push_async` keeps a slot for ever.
     KeepsPermit,
     /// A cancelled `push_async` leaves its item all the same, capacity or not.
@@ -112,6 +116,18 @@ faults! {
     OnlyProducersClose,
     /// Each handle counts for itself.
     HalvesPerHandle,
+    /// `producer_count` counts the consumers too.
+    CountsBothSides,
+    /// `producer` makes a half of another queue.
+    ProducerOfAnother,
+    /// All queues are the same.
+    AllTheSame,
+    /// No two handles are of the same queue.
+    NoneTheSame,
+    /// The item of a `push_async` that had to wait overtakes all others.
+    WaitedGoesFirst,
+    /// A `push_async` finds a slot in a full queue.
+    AsyncOverfills,
     /// Only threads are woken if one was the last to wait, else only futures.
     OneSort,
     /// Waiting is looking all the time.
@@ -132,4 +148,12 @@ faults! {
     BatchPopsOn,
     /// A batch pushes as long as there is a slot.
     BatchPushesOn,
+    /// A batch with a timeout of zero does not try.
+    BatchLooksAtTheClock,
+    /// A batch waits half as long as it was told.
+    BatchIsImpatient,
+    /// A batch with a timeout takes one item.
+    TimedBatchTakesOne,
+    /// A batch with a timeout pops as long as there is something.
+    TimedBatchPopsOn,
 }

@@ -7,8 +7,8 @@ use super::{Broken, Fault, Sound, Waiter};
 use queue_core::event::{Event, Listen};
 use queue_core::sync::Deadline;
 use queue_core::{
-    Capacity, EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError,
-    PushTimeoutError, Queue, Side, TryPopError, TryPushError, WithCapacity,
+    Capacity, EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, Producer,
+    PushError, PushTimeoutError, Queue, QueueId, Side, TryPopError, TryPushError, WithCapacity,
 };
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -74,6 +74,8 @@ pub(crate) struct Simple<T: Sample, F: Broken = Sound> {
     shared: Arc<Shared<T, F>>,
     capacity: Option<usize>,
     own_endpoints: EndpointCounts,
+    /// How many times the handle was cloned on its way here: twice in what keeps a half.
+    clones: usize,
 }
 
 impl<T: Sample, F: Broken> Clone for Simple<T, F> {
@@ -82,6 +84,7 @@ impl<T: Sample, F: Broken> Clone for Simple<T, F> {
             shared: self.shared.clone(),
             capacity: self.capacity,
             own_endpoints: EndpointCounts::new(),
+            clones: self.clones + 1,
         }
     }
 }
@@ -110,6 +113,7 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             shared: Arc::new(shared),
             capacity: bound.capacity(),
             own_endpoints: EndpointCounts::new(),
+            clones: 0,
         })
     }
 }

@@ -1,8 +1,10 @@
 use super::*;
 
-/// **C6 time**: a verb with a timeout tries once before it looks at the clock; it is
-/// never `Timeout` early; a zero or past deadline is one try; a huge one does not
+/// **C6 time**: a verb with a timeout tries once before it looks at the clock. It is never
+/// `Timeout` early. A zero timeout and a past deadline are one try. A huge timeout does not
 /// overflow.
+///
+/// Tried with every verb that has a timeout, those of batches too.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -32,6 +34,8 @@ pub fn c6_time<S: Subject>() {
                 "{pop:?} from empty: {again:?}"
             );
         }
+        watchdog.step("a batch with a zero timeout is one try, of up to as many as it may take");
+        batch_once::<S>();
         watchdog.step("one try is also made past those who wait");
         past_waiters::<S>();
         for timeout in [1, 1_000, 1_000_000, 20_000_000].map(Duration::from_nanos) {
@@ -43,6 +47,10 @@ pub fn c6_time<S: Subject>() {
             });
             not_early(timeout, || {
                 let popped = empty.pop_deadline(Instant::now() + timeout);
+                matches!(popped, Err(PopTimeoutError::Timeout))
+            });
+            not_early(timeout, || {
+                let popped = empty.pop_many_timeout(&mut Vec::new(), 3, timeout);
                 matches!(popped, Err(PopTimeoutError::Timeout))
             });
             let full = full::<S>(1);
@@ -68,11 +76,28 @@ pub fn c6_time<S: Subject>() {
     });
 }
 
+fn batch_once<S: Subject>() {
+    let queue = full::<S>(3);
+    let mut into = Vec::new();
+    for (max, count) in [(2, 2), (0, 0), (9, 1)] {
+        let popped = queue.pop_many_timeout(&mut into, max, Duration::ZERO);
+        assert_eq!(popped, Ok(count), "a batch of up to {max} with items");
+    }
+    assert!(
+        into.iter().map(S::Item::number).eq(0..3),
+        "the items of the batches"
+    );
+    let popped = queue.pop_many_timeout(&mut into, 2, Duration::ZERO);
+    assert_eq!(popped, Err(PopTimeoutError::Timeout), "from empty");
+    let popped = queue.pop_many_timeout(&mut into, 0, Duration::ZERO);
+    assert_eq!(popped, Ok(0), "a batch of none, from empty");
+}
+
 /// Somebody was woken and has not come yet: what it was woken for is still there for a
 /// `try_` verb (unless the kind has handed it over), and so it is for one that has no
 /// time to wait.
 fn past_waiters<S: Subject>() {
-    for pop in [Pop::Zero, Pop::Past] {
+    for pop in [Pop::Zero, Pop::Past, Pop::ManyZero] {
         let queue = bounded::<S>(1);
         let mut waits = PolledFuture::new(queue.pop_async());
         assert!(waits.poll().is_none(), "no item yet");
@@ -123,6 +148,13 @@ fn huge<S: Subject>(watchdog: &Watchdog, timeout: Duration) {
     settle();
     assert!(queue.pop_timeout(timeout).is_ok(), "an item was inside");
     assert!(pusher.join(), "a push within {timeout:?} failed");
+    assert!(queue.try_pop().is_ok(), "an item was inside");
+    let waiting = queue.clone();
+    let popper = watchdog.spawn(move || waiting.pop_many_timeout(&mut Vec::new(), 2, timeout));
+    settle();
+    assert!(queue.try_push(item::<S>(4)).is_ok(), "a slot was left");
+    assert_eq!(popper.join(), Ok(1), "a batch within {timeout:?}");
+    assert!(queue.try_push(item::<S>(5)).is_ok(), "a slot was left");
     let Some(far) = Instant::now().checked_add(timeout) else {
         return;
     };

@@ -1,12 +1,14 @@
 use super::*;
+use futures_sink::Sink;
+use std::pin::Pin;
 
 /// **C9 cancel**: a dropped `pop_async` loses no item and no wake; a `push_async` that is
 /// dropped before it was ready has not pushed, and of a dropped `push_many_async` exactly
 /// what is no longer in the batch went in.
 ///
-/// Tried with futures that were never polled, are pending, or were already woken, with
-/// batches and streams, and by a crowd that cancels at random. (The wakes are
-/// [C5](c5_wake)'s.)
+/// Tried with futures that were never polled, are pending, or were already woken; with batches,
+/// with streams, and with sinks that hold an item; and by a crowd that cancels at random. (The
+/// wakes are [C5](c5_wake)'s.)
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -108,7 +110,74 @@ pub fn c9_cancel<S: Subject>() {
                 matches!(violation, Fresh(_) | Lost(_) | Repeated(_))
             });
         }
+        watchdog.step("streams that keep their half");
+        owned_streams::<S>();
+        watchdog.step("a sink that is dropped with an item");
+        dropped_sinks::<S>();
     });
+}
+
+/// Streams that keep their half, dropped while they wait, and after they were woken.
+fn owned_streams<S: Subject>() {
+    let queue = bounded::<S>(2);
+    let keep = queue.consumer();
+    for polls in [1, 2] {
+        let mut first = queue.consumer().into_stream();
+        let mut second = queue.consumer().into_results_stream();
+        let mut waiting = PolledFuture::new(c12_loops::next(&mut first));
+        let behind = pending(async { c12_loops::next(&mut second).await });
+        assert!(waiting.poll().is_none(), "no item yet");
+        for number in 0..2 {
+            assert!(queue.try_push(item::<S>(number)).is_ok(), "a slot was left");
+        }
+        let mut got: Vec<u64> = Vec::new();
+        if polls == 2 {
+            got.extend(waiting.poll().flatten().map(|item| item.number()));
+        }
+        drop(waiting);
+        drop(first);
+        let popped = behind.finish("a stream behind a dropped one");
+        got.extend(popped.map(|result| result.map_or(99, |item| item.number())));
+        drop(second);
+        got.extend(drain(&queue));
+        got.sort_unstable();
+        assert_eq!(got, [0, 1], "the items after a dropped stream");
+    }
+    refill(&queue, 2);
+    drop(keep);
+}
+
+/// A sink that is dropped drops the item that waits in it, which has not been pushed.
+fn dropped_sinks<S: Subject>() {
+    for (owned, woken) in [(false, false), (false, true), (true, false), (true, true)] {
+        let queue = full::<S>(2);
+        let keep = queue.producer();
+        let mut kept = queue.producer().into_sink();
+        let mut borrowed = queue.sink();
+        let sink: &mut (dyn Sink<S::Item, Error = PushError<S::Item>> + Send + Unpin) = match owned
+        {
+            true => &mut kept,
+            false => &mut borrowed,
+        };
+        assert!(
+            Pin::new(&mut *sink).start_send(item::<S>(9)).is_ok(),
+            "a sink takes an item"
+        );
+        let flush = pending(std::future::poll_fn(|cx| {
+            Pin::new(&mut *sink).poll_flush(cx)
+        }));
+        let mut left = vec![0, 1];
+        if woken {
+            assert!(queue.try_pop().is_ok(), "an item was inside");
+            left.remove(0);
+        }
+        drop(flush);
+        drop(borrowed);
+        drop(kept);
+        assert_eq!(drain(&queue), left, "after a dropped sink");
+        refill(&queue, 2);
+        drop(keep);
+    }
 }
 
 /// A future that was polled once and is pending.

@@ -4,9 +4,10 @@ use crate::{Consumer, Producer};
 /// **C12 ends**: when the last producer has gone, pops drain and are then `Closed`; when
 /// the last consumer has gone, pushes are `Closed(item)`.
 ///
-/// Tried with clones that go one by one, with ends in other threads, and with waiting
-/// threads and futures on the other side. (EndpointCounts in other processes, and their death, are
-/// for a process kind's own tests.)
+/// Tried with clones that go one by one, with halves in other threads, and with waiting threads
+/// and futures on the other side; and with sinks and streams that keep a half, which they close.
+/// Halves are counted, and handles tell whether they are of the same queue. (Halves in other
+/// processes, and their death, are for a process kind's own tests.)
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -47,12 +48,23 @@ pub fn c12_ends<S: Subject>() {
             other => panic!("a push without consumers came to {other:?}"),
         }
 
-        watchdog.step("ends made by several calls count together");
+        watchdog.step("halves are counted");
+        c12_loops::counts::<S>();
+        watchdog.step("handles of the same queue");
+        c12_loops::same::<S>();
+        watchdog.step("sinks");
+        c12_loops::sinks::<S>();
+        watchdog.step("streams that keep their half");
+        c12_loops::streams::<S>();
+        watchdog.step("a sink that feeds a stream");
+        c12_loops::pipeline::<S>(watchdog);
+
+        watchdog.step("halves made by several calls count together");
         let queue = bounded::<S>(4);
         let first = queue.clone().into_ends();
         let second = queue.clone().into_ends();
         drop(first);
-        assert!(!queue.is_closed(), "closed while ends are left");
+        assert!(!queue.is_closed(), "closed while halves are left");
         drop(second.0);
         assert!(queue.is_closed(), "open after the last producer");
 
@@ -60,17 +72,17 @@ pub fn c12_ends<S: Subject>() {
         poppers_wake::<S>(watchdog);
         watchdog.step("waiting pushers wake as the last consumer goes");
         pushers_wake::<S>(watchdog);
-        watchdog.step("traffic that ends by its ends alone");
+        watchdog.step("traffic that ends when its halves are gone");
         traffic::<S>(watchdog);
     });
 }
 
-type EndpointCounts<S> = (
+type Halves<S> = (
     Producer<<S as Subject>::Queue>,
     Consumer<<S as Subject>::Queue>,
 );
 
-fn ends<S: Subject>(capacity: usize) -> EndpointCounts<S> {
+fn ends<S: Subject>(capacity: usize) -> Halves<S> {
     bounded::<S>(capacity).into_ends()
 }
 

@@ -49,7 +49,7 @@ const ENDLESS: u64 = 1000;
 
 /// Whatever is popped is made up for at once, by one who is woken by that.
 pub(super) fn pops<S: Subject>() {
-    for capacity in [1, 2, 8] {
+    for (capacity, waits) in [(1, false), (2, false), (8, false), (1, true), (8, true)] {
         let queue = full::<S>(capacity);
         let pushing = queue.clone();
         Eager::start(async move {
@@ -60,8 +60,11 @@ pub(super) fn pops<S: Subject>() {
             }
         });
         let mut into = Vec::new();
-        let popped = queue.try_pop_many(&mut into, usize::MAX);
-        assert_eq!(popped, Ok(capacity), "popped, of {capacity} inside");
+        let popped = match waits {
+            true => (queue.pop_many_timeout(&mut into, usize::MAX, LONG)).ok(),
+            false => queue.try_pop_many(&mut into, usize::MAX).ok(),
+        };
+        assert_eq!(popped, Some(capacity), "popped, of {capacity} inside");
         assert!(
             numbers(&into).into_iter().eq(0..capacity as u64),
             "in order: {:?}",

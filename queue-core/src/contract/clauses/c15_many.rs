@@ -72,9 +72,10 @@ fn sizes<S: Subject>() {
             );
             assert!(items.is_empty(), "what went in is still outside");
             assert_eq!(queue.len() as u64, size, "len() after a batch of {size}");
-            let popped = match round % 3 {
+            let popped = match round % 4 {
                 0 => queue.pop_many(&mut into, 100).ok(),
                 1 => queue.try_pop_many(&mut into, size as usize).ok(),
+                2 => queue.pop_many_timeout(&mut into, 100, LONG).ok(),
                 _ => block_on(queue.pop_many_async(&mut into, 100)).ok(),
             };
             assert_eq!(popped, Some(size as usize), "popped, of {size} inside");
@@ -86,8 +87,13 @@ fn sizes<S: Subject>() {
             numbers(&into)
         );
     }
-    let queue = full::<S>(8);
+    let queue = full::<S>(10);
     let mut into = Vec::new();
+    assert_eq!(
+        queue.pop_many_timeout(&mut into, 2, LONG),
+        Ok(2),
+        "pop_many_timeout takes what is there, up to 2"
+    );
     assert_eq!(
         queue.pop_many(&mut into, 3),
         Ok(3),
@@ -104,7 +110,7 @@ fn sizes<S: Subject>() {
         "pop_many_async, up to 9"
     );
     assert!(
-        numbers(&into).into_iter().eq(0..8),
+        numbers(&into).into_iter().eq(0..10),
         "in order: {:?}",
         numbers(&into)
     );
@@ -113,7 +119,7 @@ fn sizes<S: Subject>() {
 /// What came in parts, while others went, goes out in one.
 fn in_parts<S: Subject>() {
     for (first, second) in [(2, 1), (10, 5), (40, 20)] {
-        for waits in [false, true] {
+        for verb in 0..3 {
             let queue = bounded::<S>(64);
             let mut into = Vec::new();
             assert!(queue.push_many(&mut batch(0..first)).is_ok(), "slots");
@@ -123,9 +129,10 @@ fn in_parts<S: Subject>() {
                 "slots"
             );
             let rest = (first + second - 1) as usize;
-            let popped = match waits {
-                true => queue.pop_many(&mut into, 100).ok(),
-                false => queue.try_pop_many(&mut into, 100).ok(),
+            let popped = match verb {
+                0 => queue.pop_many(&mut into, 100).ok(),
+                1 => queue.pop_many_timeout(&mut into, 100, LONG).ok(),
+                _ => queue.try_pop_many(&mut into, 100).ok(),
             };
             assert_eq!(popped, Some(rest), "a batch of up to 100 took so many");
             assert!(
@@ -152,6 +159,11 @@ fn nothing<S: Subject>() {
         queue.pop_many(&mut Vec::new(), 0),
         Ok(0),
         "a max of zero waits for nothing"
+    );
+    assert_eq!(
+        queue.pop_many_timeout(&mut Vec::new(), 0, LONG),
+        Ok(0),
+        "nor with a timeout"
     );
     assert_eq!(
         block_on(queue.pop_many_async(&mut Vec::new(), 0)),
@@ -254,12 +266,15 @@ fn close_wakes<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(2);
     let popping = queue.clone();
     let popper = watchdog.spawn(move || popping.pop_many(&mut Vec::new(), 4));
+    let popping = queue.clone();
+    let timed = watchdog.spawn(move || popping.pop_many_timeout(&mut Vec::new(), 4, LONG));
     let mut pop_into = Vec::new();
     let mut pop = PolledFuture::new(queue.pop_many_async(&mut pop_into, 4));
     assert!(pop.poll().is_none(), "no item yet");
     settle();
     queue.close();
     assert_eq!(popper.join(), Err(PopError::Closed));
+    assert_eq!(timed.join(), Err(PopTimeoutError::Closed));
     assert_eq!(
         pop.finish("a waiting pop_many_async"),
         Err(PopError::Closed)
@@ -321,6 +336,11 @@ fn closed<S: Subject>() {
         numbers(&into)
     );
     assert_eq!(queue.pop_many(&mut into, 2), Err(PopError::Closed));
+    assert_eq!(
+        queue.pop_many_timeout(&mut into, 2, Duration::ZERO),
+        Err(PopTimeoutError::Closed),
+        "closed wins over timeout"
+    );
     assert_eq!(
         block_on(queue.pop_many_async(&mut into, 2)),
         Err(PopError::Closed)

@@ -16,6 +16,14 @@ impl<T: Sample, F: Broken> Kind for Simple<T, F> {
         }
     }
 
+    fn id(&self) -> QueueId {
+        match F::FAULT {
+            Fault::AllTheSame => QueueId::new(1, 1),
+            Fault::NoneTheSame => QueueId::of_address(&self.own_endpoints),
+            _ => QueueId::of_address(&self.shared.endpoints),
+        }
+    }
+
     fn on_last_endpoint(&self, side: Side) {
         match (F::FAULT, side) {
             (Fault::HalvesNeverClose, _) | (Fault::OnlyProducersClose, Side::Consumers) => {}
@@ -162,8 +170,52 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
         self.pop_until(Deadline::after(timeout))
     }
 
+    fn pop_many_timeout(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        let (max, deadline) = match F::FAULT {
+            Fault::BatchLooksAtTheClock if timeout.is_zero() => {
+                return Err(PopTimeoutError::Timeout);
+            }
+            Fault::BatchIsImpatient => (max, Deadline::after(timeout / 2)),
+            Fault::TimedBatchTakesOne => (max.min(1), Deadline::after(timeout)),
+            _ => (max, Deadline::after(timeout)),
+        };
+        let mut popped = self.pop_many_until(into, max, deadline)?;
+        while F::FAULT == Fault::TimedBatchPopsOn
+            && popped < max
+            && let Ok(item) = self.try_pop()
+        {
+            into.push(item);
+            popped += 1;
+        }
+        Ok(popped)
+    }
+
+    fn producer_count(&self) -> usize {
+        let both = F::FAULT == Fault::CountsBothSides;
+        self.endpoints().count(Side::Producers) + if both { self.consumer_count() } else { 0 }
+    }
+
+    fn producer(&self) -> Producer<Self> {
+        match F::FAULT {
+            Fault::ProducerOfAnother => {
+                let bound = self.capacity.map_or(Capacity::Unbounded, Capacity::bounded);
+                Producer::new(Self::try_with_capacity(bound).expect("never refused"))
+            }
+            _ => Producer::new(self.clone()),
+        }
+    }
+
     async fn push_async(&self, item: T) -> Result<(), PushError<T>> {
-        let leaves = [Fault::PushesAfterCancel, Fault::PushesIfWoken].contains(&F::FAULT);
+        let leaves = match F::FAULT {
+            Fault::PushesAfterCancel | Fault::PushesIfWoken => true,
+            Fault::PushesAfterOwnedSink => self.clones > 1,
+            _ => false,
+        };
         let ghost = leaves.then(|| item.clone());
         let mut guard = CancelGuard {
             queue: self,
@@ -173,12 +225,24 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
         let mut item = item;
         loop {
             let listener = self.listen(Side::Producers);
-            let pushed = self.try_push(item);
+            let pushed = match F::FAULT {
+                Fault::AsyncOverfills => {
+                    self.put(&mut self.state(), item);
+                    self.an_item_came();
+                    Ok(())
+                }
+                _ => self.try_push(item),
+            };
             if !matches!(pushed, Err(TryPushError::Full(_))) {
                 guard.waits = false;
             }
             item = match pushed {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    if F::FAULT == Fault::WaitedGoesFirst {
+                        self.state().inside.rotate_right(1);
+                    }
+                    return Ok(());
+                }
                 Err(TryPushError::Full(item)) => item,
                 Err(TryPushError::Closed(item)) => return Err(PushError::Closed(item)),
                 Err(TryPushError::Failed(item, why)) => return Err(PushError::Failed(item, why)),
@@ -198,7 +262,8 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
             };
             match self.try_pop() {
                 Ok(item) => {
-                    if F::FAULT == Fault::TakesThenYields {
+                    let owned = F::FAULT == Fault::TakesInOwnedStream && self.clones > 1;
+                    if owned || F::FAULT == Fault::TakesThenYields {
                         yield_once().await;
                     }
                     return Ok(item);
