@@ -91,6 +91,19 @@ macro_rules! storm {
                 run(true);
             }
 
+            /// Capacity and length of the empty `queue` are exact.
+            fn is_exact(queue: &$kind<Item>) {
+                assert_eq!(queue.len(), 0);
+                for n in 0..CAPACITY as u64 {
+                    queue.try_push(item(9, n)).unwrap();
+                    assert_eq!(queue.len() as u64, n + 1);
+                }
+                assert!(matches!(queue.try_push(item(9, 0)), Err(TryPushError::Full(_))));
+                for n in 0..CAPACITY as u64 {
+                    assert_eq!(queue.try_pop().unwrap(), item(9, n));
+                }
+            }
+
             /// `blind`: nobody writes anything down but us.
             fn run(blind: bool) {
                 let number = |name: &str, default| {
@@ -174,7 +187,6 @@ macro_rules! storm {
                     }
                 });
 
-                // Capacity and length are exact.
                 loop {
                     match queue.try_pop() {
                         Ok(got) => storm.popped.lock().unwrap().push((got.0, got.1)),
@@ -182,15 +194,7 @@ macro_rules! storm {
                         Err(error) => panic!("{error}"),
                     }
                 }
-                assert_eq!(queue.len(), 0);
-                for n in 0..CAPACITY as u64 {
-                    queue.try_push(item(9, n)).unwrap();
-                    assert_eq!(queue.len() as u64, n + 1);
-                }
-                assert!(matches!(queue.try_push(item(9, 0)), Err(TryPushError::Full(_))));
-                for n in 0..CAPACITY as u64 {
-                    assert_eq!(queue.try_pop().unwrap(), item(9, n));
-                }
+                is_exact(&queue);
 
                 // What we popped of each producer is in order, and none twice.
                 let popped = storm.popped.into_inner().unwrap();

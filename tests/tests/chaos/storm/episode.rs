@@ -121,6 +121,12 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
     tally.kills = killed;
     tally.stall = stall(&crew.notes, begun, over);
     tally.noise = noise.stop();
+    in_time(&mut tally, ending)?;
+    Ok(tally)
+}
+
+/// Fails for what took so long that it hangs, and notes what was late.
+fn in_time(tally: &mut Tally, ending: Ending) -> Result<(), String> {
     let limit = PROGRESS + 4 * tally.noise;
     for (what, time) in [
         ("nobody finished anything", tally.stall),
@@ -137,7 +143,7 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
             tally.late = Some(why);
         }
     }
-    Ok(tally)
+    Ok(())
 }
 
 /// What the parent itself did at the end.
