@@ -69,7 +69,7 @@ impl<T> Future for Pop<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { shared, turn } = &mut *self;
         shared
-            .poll_popping(turn, cx, State::pop)
+            .poll_with_item(turn, cx, State::pop)
             .map_err(|Closed| PopError::Closed)
     }
 }

@@ -21,7 +21,7 @@
 //! * Between async tasks, from two to tens of thousands of them.
 //! * Where nobody may starve: who waits is served in the order it came.
 //! * Where producers are cancelled: [`AsyncQueue::reserve_async`] gives a [`Permit`], a
-//!   place that is held before the item is made.
+//!   slot that is held before the item is made.
 //! * Between tasks and threads: the blocking verbs stand in the same line.
 //!
 //! # When not
@@ -35,27 +35,27 @@
 //! # The line
 //!
 //! Everything that waits (futures, streams, batches, permits, blocking verbs with and
-//! without a timeout) stands in one of two lines, for items or for places, in the order
+//! without a timeout) stands in one of two lines, for items or for slots, in the order
 //! it came:
 //!
 //! * As many of the first as there are items are told that their turn has come. The item
 //!   stays in the queue until it is taken, so cancelling a waiter can neither lose an
 //!   item nor put it out of order; its turn goes to the next.
-//! * Whoever frees a place holds it for the first that waits for one, so that no newcomer
+//! * Whoever frees a slot holds it for the first that waits for one, so that no newcomer
 //!   takes it. A task that pushes keeps its item until then: cancelled, it has not pushed, and
-//!   the place goes to the next. (For a thread, which cannot be cancelled, the item is pushed
-//!   at once by whoever frees the place.)
+//!   the slot goes to the next. (For a thread, which cannot be cancelled, the item is pushed
+//!   at once by whoever frees the slot.)
 //! * One who comes new is served at once if there are more items than waiters, else it
 //!   lines up. So a busy consumer does not stop for every item, and overtakes nobody.
 //! * A `try_` verb never lines up: it takes what there is, past all who wait, and so does
-//!   a pop whose time runs out. Whoever they overtake keeps its place.
+//!   a pop whose time runs out. Whoever they overtake keeps its position.
 //! * A batch takes what it can get at once, but leaves one to each waiter whose turn has
 //!   come.
 //! * Closing dissolves both lines: everybody wakes and takes what is left, then finds the
 //!   queue closed.
 //!
-//! A future that is neither polled nor dropped stays in its place. Once its turn has come
-//! one item, or place, waits with it, and those behind it share the others.
+//! A future that is neither polled nor dropped stays in its position. Once its turn has come
+//! one item, or slot, waits with it, and those behind it share the others.
 //!
 //! Every step is O(1), with ten thousand waiters too, and waiting allocates nothing once
 //! the line has been as long before. Memory that a burst of items or waiters took is
@@ -80,16 +80,16 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod consumer_list;
 mod future;
 mod permit;
-mod poppers;
-mod popping;
-mod pushers;
-mod pushing;
+mod producer_list;
 mod queue;
 mod shared;
 mod state;
 mod turn;
+mod wait_for_item;
+mod wait_for_slot;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;

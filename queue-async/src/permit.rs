@@ -1,16 +1,16 @@
-//! [`Permit`]: a place that is held before there is an item for it.
+//! [`Permit`]: a slot that is held before there is an item for it.
 
 use crate::shared::Shared;
 use queue_core::PushError;
 use std::{fmt, mem};
 
-/// A place in an [`AsyncQueue`](crate::AsyncQueue), from
+/// A slot in an [`AsyncQueue`](crate::AsyncQueue), from
 /// [`reserve_async`](crate::AsyncQueue::reserve_async).
 ///
-/// Its place counts as taken (the queue may be full of permits) but not as an item:
+/// Its slot counts as taken (the queue may be full of permits) but not as an item:
 /// `len` does not count it. The item goes to the end of the queue when it is pushed, not
-/// where the queue's end was when the place was reserved. Dropping a permit gives its
-/// place to the next who waits for one.
+/// where the queue's end was when the slot was reserved. Dropping a permit gives its
+/// slot to the next who waits for one.
 ///
 /// ```
 /// use queue_async::{AsyncQueue, Queue, TryPushError};
@@ -20,18 +20,18 @@ use std::{fmt, mem};
 /// permit.push("made to order").unwrap();
 /// assert_eq!(queue.try_pop(), Ok("made to order"));
 /// ```
-#[must_use = "a permit that is dropped gives its place back"]
+#[must_use = "a permit that is dropped gives its slot back"]
 pub struct Permit<'a, T> {
     shared: &'a Shared<T>,
 }
 
 impl<'a, T> Permit<'a, T> {
-    /// For a place that has been reserved.
+    /// For a slot that has been reserved.
     pub(crate) fn new(shared: &'a Shared<T>) -> Self {
         Self { shared }
     }
 
-    /// Fills the place with `item`; never waits.
+    /// Fills the slot with `item`; never waits.
     ///
     /// # Errors
     /// `Closed`, with the item, if the queue was closed since.
@@ -39,7 +39,7 @@ impl<'a, T> Permit<'a, T> {
     /// # Panics
     /// If a waker does that this wakes; the item is in the queue then.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
-        // Given up first: where a waker panics below, `drop` must not give the place back
+        // Given up first: where a waker panics below, `drop` must not give the slot back
         // once more.
         let shared = self.shared;
         mem::forget(self);

@@ -2,9 +2,9 @@
 
 use crate::future::{Pop, Push};
 use crate::permit::Permit;
-use crate::pushers::Wish;
+use crate::producer_list::Request;
 use crate::shared::Shared;
-use crate::state::{Closed, State, Want};
+use crate::state::{Closed, State, WaitFor};
 use crate::turn::Turn;
 use queue_core::coop;
 use queue_core::sync::{Arc, Deadline};
@@ -56,10 +56,10 @@ impl<T> AsyncQueue<T> {
         }
     }
 
-    /// A place in the queue, held until the [`Permit`] is used or dropped. Waits in the
+    /// A slot in the queue, held until the [`Permit`] is used or dropped. Waits in the
     /// same line as pushes do.
     ///
-    /// A producer that makes its item only once it has a place loses nothing when it is
+    /// A producer that makes its item only once it has a slot loses nothing when it is
     /// cancelled while it waits.
     ///
     /// ```
@@ -74,7 +74,7 @@ impl<T> AsyncQueue<T> {
     /// ```
     ///
     /// # Cancel safety
-    /// Dropping the future gives up its place in line, and its turn goes to the next.
+    /// Dropping the future gives up its position in line, and its turn goes to the next.
     ///
     /// # Errors
     /// `Closed`.
@@ -91,7 +91,7 @@ impl<T> AsyncQueue<T> {
     /// # Errors
     /// `Closed`.
     pub fn reserve(&self) -> Result<Permit<'_, T>, PushError<()>> {
-        match self.shared.wait_placing(State::hold) {
+        match self.shared.wait_with_slot(State::hold) {
             Ok(()) => Ok(Permit::new(&self.shared)),
             Err(Closed) => Err(PushError::Closed(())),
         }
@@ -102,7 +102,7 @@ impl<T> AsyncQueue<T> {
     /// # Errors
     /// `Full` or `Closed`.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TryPushError<()>> {
-        match self.shared.try_placing(State::hold) {
+        match self.shared.try_with_slot(State::hold) {
             Some(Ok(())) => Ok(Permit::new(&self.shared)),
             Some(Err(Closed)) => Err(TryPushError::Closed(())),
             None => Err(TryPushError::Full(())),
@@ -115,7 +115,7 @@ impl<T> AsyncQueue<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Permit<'a, T>, PushError<()>>> {
         (self.shared)
-            .poll_placing(turn, cx, State::hold)
+            .poll_with_slot(turn, cx, State::hold)
             .map(|held| match held {
                 Ok(()) => Ok(Permit::new(&self.shared)),
                 Err(Closed) => Err(PushError::Closed(())),
@@ -166,12 +166,12 @@ impl<T: Send> Kind for AsyncQueue<T> {
     fn listen(&self, side: Side) -> Turn<'_, T> {
         match side {
             Side::Consumers => {
-                let key = self.shared.change(|state| state.join_poppers(None));
-                Turn::new(&self.shared, Want::Item, key)
+                let key = self.shared.change(|state| state.enqueue_consumer(None));
+                Turn::new(&self.shared, WaitFor::Item, key)
             }
             Side::Producers => {
-                let join = |state: &mut State<T>| state.join_pushers(Wish::Notice, None);
-                Turn::new(&self.shared, Want::Notice, self.shared.change(join))
+                let join = |state: &mut State<T>| state.enqueue_producer(Request::Notice, None);
+                Turn::new(&self.shared, WaitFor::Notice, self.shared.change(join))
             }
         }
     }
@@ -195,7 +195,7 @@ impl<T: Send> Queue for AsyncQueue<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, PopError>> {
         (self.shared)
-            .poll_popping(turn, cx, State::pop)
+            .poll_with_item(turn, cx, State::pop)
             .map_err(|Closed| PopError::Closed)
     }
 
@@ -206,7 +206,7 @@ impl<T: Send> Queue for AsyncQueue<T> {
 
     #[inline]
     fn try_pop(&self) -> Result<T, TryPopError> {
-        match self.shared.try_popping(State::pop) {
+        match self.shared.try_with_item(State::pop) {
             Some(Ok(item)) => Ok(item),
             Some(Err(Closed)) => Err(TryPopError::Closed),
             None => Err(TryPopError::Empty),
@@ -229,9 +229,9 @@ impl<T: Send> Queue for AsyncQueue<T> {
         self.shared.lock().is_closed()
     }
 
-    /// Whether no place is left: those that a [`Permit`] holds count as taken.
+    /// Whether no slot is left: those that a [`Permit`] holds count as taken.
     fn is_full(&self) -> bool {
-        self.shared.lock().places() == 0
+        self.shared.lock().free_slots() == 0
     }
 
     fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
@@ -247,8 +247,8 @@ impl<T: Send> Queue for AsyncQueue<T> {
         if items.is_empty() {
             return Ok(0);
         }
-        let push = |state: &mut State<T>| state.push_many(items, state.places());
-        match self.shared.try_placing(push) {
+        let push = |state: &mut State<T>| state.push_many(items, state.free_slots());
+        match self.shared.try_with_slot(push) {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(TryPushError::Closed(())),
             None => Err(TryPushError::Full(())),
@@ -257,8 +257,8 @@ impl<T: Send> Queue for AsyncQueue<T> {
 
     fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         while !items.is_empty() {
-            let push = |state: &mut State<T>| state.push_many(items, state.places());
-            if let Err(Closed) = self.shared.wait_placing(push) {
+            let push = |state: &mut State<T>| state.push_many(items, state.free_slots());
+            if let Err(Closed) = self.shared.wait_with_slot(push) {
                 return Err(PushError::Closed(()));
             }
         }
@@ -269,8 +269,8 @@ impl<T: Send> Queue for AsyncQueue<T> {
         while !items.is_empty() {
             let mut turn = None;
             let pushed = poll_fn(|cx| {
-                (self.shared).poll_placing(&mut turn, cx, |state| {
-                    state.push_many(items, state.places())
+                (self.shared).poll_with_slot(&mut turn, cx, |state| {
+                    state.push_many(items, state.free_slots())
                 })
             });
             match pushed.await {
@@ -294,7 +294,10 @@ impl<T: Send> Queue for AsyncQueue<T> {
         if max == 0 {
             return Ok(0);
         }
-        match self.shared.try_popping(|state| state.pop_up_to(into, max)) {
+        match self
+            .shared
+            .try_with_item(|state| state.pop_up_to(into, max))
+        {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(TryPopError::Closed),
             None => Err(TryPopError::Empty),
@@ -310,7 +313,7 @@ impl<T: Send> Queue for AsyncQueue<T> {
         if max == 0 {
             return Ok(0);
         }
-        match (self.shared).wait_popping(|| deadline, |state| state.pop_many(into, max)) {
+        match (self.shared).wait_with_item(|| deadline, |state| state.pop_many(into, max)) {
             Some(Ok(count)) => Ok(count),
             Some(Err(Closed)) => Err(PopTimeoutError::Closed),
             None => Err(PopTimeoutError::Timeout),
@@ -328,7 +331,7 @@ impl<T: Send> Queue for AsyncQueue<T> {
                 return Poll::Ready(Ok(0));
             }
             (self.shared)
-                .poll_popping(&mut turn, cx, |state| state.pop_many(into, max))
+                .poll_with_item(&mut turn, cx, |state| state.pop_many(into, max))
                 .map_ok(|count| {
                     coop::spend(count);
                     count
@@ -351,7 +354,7 @@ fn pop_until<T>(
     queue: &AsyncQueue<T>,
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<T, PopTimeoutError> {
-    match queue.shared.wait_popping(deadline, State::pop) {
+    match queue.shared.wait_with_item(deadline, State::pop) {
         Some(Ok(item)) => Ok(item),
         Some(Err(Closed)) => Err(PopTimeoutError::Closed),
         None => Err(PopTimeoutError::Timeout),

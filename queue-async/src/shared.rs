@@ -37,25 +37,25 @@ impl<T> Shared<T> {
 /// Releases the lock after a change, and wakes whom it concerns.
 #[inline]
 pub(crate) fn release<T>(state: LockGuard<'_, State<T>>) {
-    if !state.is_settled() {
-        settle(state);
+    if !state.all_served() {
+        serve(state);
     }
 }
 
 /// [`release`] after a push or pop by one whose turn it was, or who came new and found
 /// enough.
 #[inline]
-pub(crate) fn release_quietly<T>(state: LockGuard<'_, State<T>>) {
-    if !state.is_quiet() {
-        settle(state);
+pub(crate) fn release_after_turn<T>(state: LockGuard<'_, State<T>>) {
+    if !state.nobody_to_serve() {
+        serve(state);
     }
 }
 
 #[inline(never)]
-fn settle<T>(mut state: LockGuard<'_, State<T>>) {
-    let first = state.settle();
-    if !state.is_settled() {
-        return settle_more(state, first);
+fn serve<T>(mut state: LockGuard<'_, State<T>>) {
+    let first = state.serve();
+    if !state.all_served() {
+        return serve_more(state, first);
     }
     // Foreign code, a waker's, runs without the lock.
     drop(state);
@@ -64,16 +64,16 @@ fn settle<T>(mut state: LockGuard<'_, State<T>>) {
     }
 }
 
-/// [`settle`] where more than one are to be woken: two where one place of a full queue
+/// [`serve`] where more than one are to be woken: two where one slot of a full queue
 /// changes hands, rarely more.
 #[inline(never)]
-fn settle_more<T>(mut state: LockGuard<'_, State<T>>, first: Option<Waker>) {
-    let two = [first, state.settle()].into_iter().flatten();
-    if state.is_settled() {
+fn serve_more<T>(mut state: LockGuard<'_, State<T>>, first: Option<Waker>) {
+    let two = [first, state.serve()].into_iter().flatten();
+    if state.all_served() {
         drop(state);
         return wake_all(two);
     }
-    let rest = std::iter::from_fn(|| state.settle());
+    let rest = std::iter::from_fn(|| state.serve());
     let wakers: Vec<_> = two.chain(rest).collect();
     drop(state);
     wake_all(wakers);

@@ -1,7 +1,7 @@
 //! [`State`]: everything under the one lock.
 
-use crate::poppers::Poppers;
-use crate::pushers::{Pushers, Wish};
+use crate::consumer_list::ConsumerList;
+use crate::producer_list::{ProducerList, Request};
 use queue_core::waiters::WaiterId as Key;
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -15,18 +15,18 @@ const KEEP: usize = 1024;
 
 /// See the module's page.
 ///
-/// Whoever changes it [`settle`](Self::settle)s it before the lock is released. Then no
-/// pusher waits while a place is free, and as many poppers are granted as there are items.
+/// Whoever changes it [`serve`](Self::serve)s it before the lock is released. Then no
+/// producer waits while a slot is free, and as many consumers are granted as there are items.
 #[repr(C)] // What every push and pop looks at stands together, at the front.
 pub(crate) struct State<T> {
     items: VecDeque<T>,
     /// How many items may be inside; `usize::MAX` without a bound.
     capacity: usize,
-    /// Places that are held: taken, but empty.
+    /// Slots that are held: taken, but empty.
     held: usize,
     closed: bool,
-    poppers: Poppers,
-    pushers: Pushers<T>,
+    consumers: ConsumerList,
+    producers: ProducerList<T>,
 }
 
 // What is inside.
@@ -37,8 +37,8 @@ impl<T> State<T> {
             capacity,
             held: 0,
             closed: false,
-            poppers: Poppers::new(),
-            pushers: Pushers::new(),
+            consumers: ConsumerList::new(),
+            producers: ProducerList::new(),
         }
     }
 
@@ -52,19 +52,19 @@ impl<T> State<T> {
         self.closed
     }
 
-    /// Places that are neither filled nor held: none while anybody waits for one.
+    /// Slots that are neither filled nor held: none while anybody waits for one.
     #[inline]
-    pub(crate) fn places(&self) -> usize {
+    pub(crate) fn free_slots(&self) -> usize {
         self.capacity - self.items.len() - self.held
     }
 
     /// Items that are not spoken for.
     #[inline]
     pub(crate) fn spare(&self) -> usize {
-        self.items.len().saturating_sub(self.poppers.waiting())
+        self.items.len().saturating_sub(self.consumers.waiting())
     }
 
-    /// How many poppers may come: all of them once the queue is closed, to take what is
+    /// How many consumers may come: all of them once the queue is closed, to take what is
     /// left or to hear the end.
     #[inline]
     fn servable(&self) -> usize {
@@ -85,53 +85,53 @@ impl<T> State<T> {
         std::mem::take(&mut self.items)
     }
 
-    /// Whether [`settle`](Self::settle) has nothing to do.
+    /// Whether [`serve`](Self::serve) has nothing to do.
     #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        let settled = self.pushers.waiting() == 0 || (self.places() == 0 && !self.closed);
-        settled && self.poppers.is_settled(self.servable())
+    pub(crate) fn all_served(&self) -> bool {
+        let served = self.producers.waiting() == 0 || (self.free_slots() == 0 && !self.closed);
+        served && self.consumers.all_served(self.servable())
     }
 
-    /// [`is_settled`](Self::is_settled), cheaply, after a push or pop by one whose turn it
+    /// [`all_served`](Self::all_served), cheaply, after a push or pop by one whose turn it
     /// was, or who came new and found enough: whoever is granted still has an item then.
     /// May say no where there is nothing to do.
     #[inline]
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.pushers.waiting() == 0 && self.poppers.waiting() == self.poppers.granted()
+    pub(crate) fn nobody_to_serve(&self) -> bool {
+        self.producers.waiting() == 0 && self.consumers.waiting() == self.consumers.granted()
     }
 
     /// Serves who can be served now, up to the first who sleeps: its waker. `None` once
-    /// all is settled.
+    /// all is served.
     #[inline]
-    pub(crate) fn settle(&mut self) -> Option<Waker> {
-        if self.pushers.waiting() != 0 {
-            let waker = self.settle_pushers();
+    pub(crate) fn serve(&mut self) -> Option<Waker> {
+        if self.producers.waiting() != 0 {
+            let waker = self.serve_producers();
             if waker.is_some() {
                 return waker;
             }
         }
-        self.poppers.grant(self.servable())
+        self.consumers.grant(self.servable())
     }
 
     #[inline(never)]
-    fn settle_pushers(&mut self) -> Option<Waker> {
+    fn serve_producers(&mut self) -> Option<Waker> {
         let mut waker = None;
-        while self.pushers.waiting() != 0 && waker.is_none() {
+        while self.producers.waiting() != 0 && waker.is_none() {
             if self.closed {
-                waker = self.pushers.dismiss_first();
+                waker = self.producers.dismiss_first();
                 continue;
             }
-            if self.places() == 0 {
+            if self.free_slots() == 0 {
                 break;
             }
-            let wish;
-            (wish, waker) = self.pushers.serve_first();
-            match wish {
-                Wish::Push(item) => self.items.push_back(item),
-                Wish::Hold => self.held += 1,
-                // It is only told: the place may go to the next in line, or to anybody.
-                Wish::Notice => {}
-                Wish::Granted => unreachable!("who is granted has left the line"),
+            let request;
+            (request, waker) = self.producers.serve_first();
+            match request {
+                Request::Push(item) => self.items.push_back(item),
+                Request::Hold => self.held += 1,
+                // It is only told: the slot may go to the next in line, or to anybody.
+                Request::Notice => {}
+                Request::Granted => unreachable!("who is granted has left the line"),
             }
         }
         waker
@@ -149,16 +149,16 @@ impl<T> State<T> {
 
 // Pushing.
 impl<T> State<T> {
-    /// Pushes `item` into a place that is there.
+    /// Pushes `item` into a slot that is there.
     #[inline]
     pub(crate) fn push(&mut self, item: T) {
-        debug_assert!(self.places() > 0);
+        debug_assert!(self.free_slots() > 0);
         self.items.push_back(item);
     }
 
-    /// Pushes from the front of `items` into up to `places` places that are there.
-    pub(crate) fn push_many(&mut self, items: &mut VecDeque<T>, places: usize) -> usize {
-        let count = items.len().min(places);
+    /// Pushes from the front of `items` into up to `slots` slots that are there.
+    pub(crate) fn push_many(&mut self, items: &mut VecDeque<T>, slots: usize) -> usize {
+        let count = items.len().min(slots);
         if count == items.len() {
             self.items.append(items);
         } else {
@@ -167,13 +167,13 @@ impl<T> State<T> {
         count
     }
 
-    /// Holds a place that is there.
+    /// Holds a slot that is there.
     pub(crate) fn hold(&mut self) {
-        debug_assert!(self.places() > 0);
+        debug_assert!(self.free_slots() > 0);
         self.held += 1;
     }
 
-    /// Gives up a place that was held.
+    /// Gives up a slot that was held.
     pub(crate) fn unhold(&mut self) {
         self.held -= 1;
     }
@@ -189,13 +189,13 @@ impl<T> State<T> {
         Ok(item)
     }
 
-    /// Moves up to `max` items to the end of `into`, but leaves one to each popper that
+    /// Moves up to `max` items to the end of `into`, but leaves one to each consumer that
     /// is granted, unless those are all. There is an item, or the queue is closed.
     pub(crate) fn pop_many(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
         let granted = if self.closed {
             0
         } else {
-            self.poppers.granted()
+            self.consumers.granted()
         };
         let spare = match self.items.len() - granted {
             // One whose time ran out behind others goes past them, as a `try_` verb does.
@@ -225,66 +225,66 @@ fn shrink<T>(items: &mut VecDeque<T>) {
 
 /// What somebody stands in line for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
+pub(crate) enum WaitFor {
     Item,
     /// To have an item pushed.
     Push,
-    /// To hold a place.
+    /// To hold a slot.
     Hold,
-    /// To be told of a place.
+    /// To be told of a slot.
     Notice,
 }
 
 // Waiting.
 impl<T> State<T> {
-    pub(crate) fn join_poppers(&mut self, waker: Option<Waker>) -> Key {
-        self.poppers.join(waker)
+    pub(crate) fn enqueue_consumer(&mut self, waker: Option<Waker>) -> Key {
+        self.consumers.join(waker)
     }
 
-    pub(crate) fn join_pushers(&mut self, wish: Wish<T>, waker: Option<Waker>) -> Key {
-        self.pushers.join(wish, waker)
+    pub(crate) fn enqueue_producer(&mut self, request: Request<T>, waker: Option<Waker>) -> Key {
+        self.producers.join(request, waker)
     }
 
     /// Whether the turn of `key` has come: it need not wait any more.
     #[inline]
-    pub(crate) fn is_turn(&self, want: Want, key: Key) -> bool {
-        match want {
-            Want::Item => self.poppers.is_granted(key),
-            _ => self.closed || self.pushers.is_granted(key),
+    pub(crate) fn is_turn(&self, wait_for: WaitFor, key: Key) -> bool {
+        match wait_for {
+            WaitFor::Item => self.consumers.is_granted(key),
+            _ => self.closed || self.producers.is_granted(key),
         }
     }
 
     /// How `key`, whose turn has not come, is woken.
-    pub(crate) fn waker_mut(&mut self, want: Want, key: Key) -> &mut Option<Waker> {
-        match want {
-            Want::Item => self.poppers.waker_mut(key),
-            _ => self.pushers.waker_mut(key),
+    pub(crate) fn waker_mut(&mut self, wait_for: WaitFor, key: Key) -> &mut Option<Waker> {
+        match wait_for {
+            WaitFor::Item => self.consumers.waker_mut(key),
+            _ => self.producers.waker_mut(key),
         }
     }
 
-    /// Takes `key` out, wherever it stands, and frees the place that may be held for it.
+    /// Takes `key` out, wherever it stands, and frees the slot that may be held for it.
     /// Gives what is to be dropped after the lock: its item, if that was not pushed, and
     /// its waker.
     #[inline(always)]
-    pub(crate) fn leave(&mut self, want: Want, key: Key) -> (Option<T>, Option<Waker>) {
-        if want == Want::Item {
-            return (None, self.poppers.leave(key));
+    pub(crate) fn leave(&mut self, wait_for: WaitFor, key: Key) -> (Option<T>, Option<Waker>) {
+        if wait_for == WaitFor::Item {
+            return (None, self.consumers.leave(key));
         }
-        self.leave_pushers(want, key)
+        self.leave_producers(wait_for, key)
     }
 
-    /// Takes a popper out whose turn has come.
+    /// Takes a consumer out whose turn has come.
     #[inline(always)]
     pub(crate) fn leave_granted(&mut self, key: Key) {
-        self.poppers.leave_granted(key);
+        self.consumers.leave_granted(key);
     }
 
-    fn leave_pushers(&mut self, want: Want, key: Key) -> (Option<T>, Option<Waker>) {
+    fn leave_producers(&mut self, wait_for: WaitFor, key: Key) -> (Option<T>, Option<Waker>) {
         // Whoever is in line when the queue is closed has been sent out of it.
-        let (wish, waker) = self.pushers.leave(key, !self.closed);
-        match (want, wish) {
-            (_, Wish::Push(item)) => (Some(item), waker),
-            (Want::Hold, Wish::Granted) => {
+        let (request, waker) = self.producers.leave(key, !self.closed);
+        match (wait_for, request) {
+            (_, Request::Push(item)) => (Some(item), waker),
+            (WaitFor::Hold, Request::Granted) => {
                 self.held -= 1;
                 (None, waker)
             }

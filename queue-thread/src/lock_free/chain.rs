@@ -4,7 +4,7 @@
 //! loom does not see into it; under loom a [stand-in](super::stand_in) takes its place.
 
 use super::drop_all;
-use super::gate::{Gate, Refused};
+use super::push_count::{PushCount, Refused};
 use queue_core::sync::CachePadded;
 use queue_core::{TryPopError, TryPushError};
 use std::mem::{MaybeUninit, needs_drop};
@@ -18,7 +18,7 @@ pub(super) struct Chain<T> {
     /// Each is there. The type says less, so that the list can be dropped after what its
     /// items borrow: see [`Owner`](super::owner::Owner).
     items: SegQueue<MaybeUninit<T>>,
-    gate: CachePadded<Gate>,
+    pushes: CachePadded<PushCount>,
 }
 
 /// What a push came to, and whether the queue was closed beside it: then consumers, who
@@ -32,18 +32,18 @@ impl<T> Chain<T> {
     pub(super) fn new() -> Self {
         Self {
             items: SegQueue::new(),
-            gate: CachePadded(Gate::new()),
+            pushes: CachePadded(PushCount::new()),
         }
     }
 
     #[inline]
     pub(super) fn push(&self, item: T) -> Pushed<T> {
-        match self.gate.enter() {
-            Ok(pass) => {
+        match self.pushes.enter() {
+            Ok(guard) => {
                 self.items.push(MaybeUninit::new(item));
                 Pushed {
                     result: Ok(()),
-                    at_close: pass.leave(),
+                    at_close: guard.leave(),
                 }
             }
             Err(Refused { late }) => Pushed {
@@ -57,7 +57,7 @@ impl<T> Chain<T> {
     pub(super) fn pop(&self) -> Result<T, TryPopError> {
         match self.take() {
             Some(item) => Ok(item),
-            None if !self.gate.is_over() => Err(TryPopError::Empty),
+            None if !self.pushes.is_over() => Err(TryPopError::Empty),
             // Asked again: whatever was pushed before all was over is there to see now.
             None => self.take().ok_or(TryPopError::Closed),
         }
@@ -74,11 +74,11 @@ impl<T> Chain<T> {
     }
 
     pub(super) fn close(&self) -> bool {
-        self.gate.close()
+        self.pushes.close()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.gate.is_closed()
+        self.pushes.is_closed()
     }
 }
 

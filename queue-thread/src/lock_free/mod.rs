@@ -2,9 +2,9 @@
 
 #[allow(unsafe_code)]
 mod chain;
-mod gate;
 #[allow(unsafe_code)]
 mod owner;
+mod push_count;
 #[allow(unsafe_code)]
 mod ring;
 #[cfg(loom)]
@@ -24,8 +24,8 @@ use std::fmt;
 /// bounded, `crossbeam-queue`'s `SegQueue` if it is not, under the family's waiting.
 ///
 /// A thread that is preempted in the middle of a push or pop keeps no lock from the
-/// others of its side: they go on at the next place. It is not free of all waiting: who
-/// comes to the very place that a preempted thread is at work on (all consumers, if it
+/// others of its side: they go on at the next slot. It is not free of all waiting: who
+/// comes to the very slot that a preempted thread is at work on (all consumers, if it
 /// holds the oldest item) spins until that goes on, which takes it a time slice. So it is
 /// not for threads of different real-time priorities; nor is
 /// [`ThreadQueue`](crate::ThreadQueue), where one sleeper relies on another to wake it. For
@@ -39,7 +39,7 @@ use std::fmt;
 ///
 /// A push or pop that finds what it needs takes some 10 ns on a ring. Without a bound it
 /// takes twice as much: a fence that waiting without a lock needs, and for a push two more
-/// atomic operations that make closing exact. Memory: bounded, all places at once;
+/// atomic operations that make closing exact. Memory: bounded, all slots at once;
 /// unbounded, blocks of 31 items.
 ///
 /// ```
@@ -74,7 +74,7 @@ use std::fmt;
 /// names.push(Says(&name)).ok().unwrap();
 /// ```
 ///
-/// Nor does a queue of items that live long pass for one of items that do not:
+/// Nor does a queue of items that live long guard for one of items that do not:
 ///
 /// ```compile_fail
 /// use queue_thread::LockFreeQueue;
@@ -88,7 +88,7 @@ pub struct LockFreeQueue<T>(Owner<T>);
 struct Shared<T> {
     storage: Storage<T>,
     items: CachePadded<Event>,
-    places: CachePadded<Event>,
+    slots: CachePadded<Event>,
     ends: EndpointCounts,
 }
 
@@ -115,7 +115,7 @@ impl<T> LockFreeQueue<T> {
 }
 
 impl<T> WithCapacity for LockFreeQueue<T> {
-    /// The places of a bounded one are all allocated now: `TooLarge` if there is no memory for them.
+    /// The slots of a bounded one are all allocated now: `TooLarge` if there is no memory for them.
     fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self(Owner::new(Shared {
             storage: match bound {
@@ -123,7 +123,7 @@ impl<T> WithCapacity for LockFreeQueue<T> {
                 Capacity::Unbounded => Unbounded(Chain::new()),
             },
             items: CachePadded(Event::new()),
-            places: CachePadded(Event::new()),
+            slots: CachePadded(Event::new()),
             ends: EndpointCounts::new(),
         })))
     }
@@ -173,7 +173,7 @@ impl<T: Send> Kind for LockFreeQueue<T> {
     fn listen(&self, side: Side) -> Listener<'_> {
         match side {
             Side::Consumers => self.0.items.listen(),
-            Side::Producers => self.0.places.listen(),
+            Side::Producers => self.0.slots.listen(),
         }
     }
 }
@@ -186,9 +186,9 @@ impl<T: Send> Queue for LockFreeQueue<T> {
             Bounded(ring) => {
                 ring.push(item)?;
                 shared.items.notify_after_rmw_unless_pending();
-                // Was this one woken for a place, and is there one more?
-                if shared.places.has_waiting() && ring.len() < ring.capacity() {
-                    shared.places.notify_unless_pending();
+                // Was this one woken for a slot, and is there one more?
+                if shared.slots.has_waiting() && ring.len() < ring.capacity() {
+                    shared.slots.notify_unless_pending();
                 }
                 Ok(())
             }
@@ -210,7 +210,7 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         let item = match &shared.storage {
             Bounded(ring) => {
                 let item = ring.pop()?;
-                shared.places.notify_after_rmw_unless_pending();
+                shared.slots.notify_after_rmw_unless_pending();
                 item
             }
             Unbounded(chain) => chain.pop()?,
@@ -238,7 +238,7 @@ impl<T: Send> Queue for LockFreeQueue<T> {
                 Err(_) => return Ok(popped),
             }
             if let Bounded(_) = shared.storage {
-                shared.places.notify_after_rmw_unless_pending();
+                shared.slots.notify_after_rmw_unless_pending();
             }
             shared.pass_on();
         }
@@ -259,7 +259,7 @@ impl<T: Send> Queue for LockFreeQueue<T> {
             Unbounded(chain) => chain.close(),
         };
         self.0.items.notify_all();
-        self.0.places.notify_all();
+        self.0.slots.notify_all();
         closed
     }
 

@@ -71,7 +71,7 @@ impl<T> Ring<T> {
     pub(super) fn new(capacity: usize) -> Result<Self, Failure> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(capacity).map_err(|error| {
-            let message = format!("there is no memory for a queue of {capacity} places");
+            let message = format!("there is no memory for a queue of {capacity} slots");
             Failure::caused(FailureKind::TooLarge, message, error)
         })?;
         slots.extend((0..capacity).map(|number| Slot {
@@ -125,7 +125,7 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Pushes `item` if there is a place.
+    /// Pushes `item` if there is a slot.
     #[inline]
     pub(super) fn push(&self, item: T) -> Result<(), TryPushError<T>> {
         // In two steps, so that the item is moved once, and not at all where it is refused.
@@ -133,7 +133,7 @@ impl<T> Ring<T> {
             Ok((slot, tail)) => {
                 // SAFETY: the slot is empty and this thread's own, says `claim`. Nobody
                 // touches it until the stamp says that it is full.
-                (slot.item).with_mut(|place| unsafe { (*place).write(item) });
+                (slot.item).with_mut(|slot| unsafe { (*slot).write(item) });
                 self.step();
                 // Release: whoever sees the slot full sees the item.
                 slot.stamp.store(tail.wrapping_add(1), Ordering::Release);
@@ -184,7 +184,7 @@ impl<T> Ring<T> {
         let (slot, head) = self.take()?;
         // SAFETY: the slot is full and this thread's own, says `take`. Nobody touches it
         // until the stamp says that it is empty.
-        let item = (slot.item).with_mut(|place| unsafe { (*place).assume_init_read() });
+        let item = (slot.item).with_mut(|slot| unsafe { (*slot).assume_init_read() });
         self.step();
         // Release: whoever sees the slot empty sees that the item is gone.
         slot.stamp
@@ -293,7 +293,7 @@ impl<T> Drop for Ring<T> {
                 slot.stamp.store(empty, Ordering::Relaxed);
                 // SAFETY: the slot was full and is this thread's own, says `take`. There is
                 // no other thread now that could fill it.
-                (slot.item).with_mut(|place| unsafe { (*place).assume_init_drop() });
+                (slot.item).with_mut(|slot| unsafe { (*slot).assume_init_drop() });
                 true
             });
         }

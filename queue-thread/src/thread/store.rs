@@ -61,7 +61,7 @@ pub(super) struct Store<T> {
     head: CachePadded<Locked<VecDeque<T>>>,
     tail: CachePadded<Locked<Tail<T>>>,
     items: CachePadded<Event>,
-    places: CachePadded<Event>,
+    slots: CachePadded<Event>,
     /// A copy of `Tail::closed` for those without its lock.
     closed: AtomicBool,
     capacity: Option<usize>,
@@ -86,7 +86,7 @@ impl<T> Store<T> {
                 closed: false,
             }),
             items: CachePadded(Event::new()),
-            places: CachePadded(Event::new()),
+            slots: CachePadded(Event::new()),
             closed: AtomicBool::new(false),
             capacity,
             limit: capacity.unwrap_or(usize::MAX),
@@ -232,8 +232,8 @@ impl<T> Store<T> {
     #[inline]
     fn pushed(&self, tail: &mut Tail<T>, count: usize) -> Wakes {
         self.tail.count.store(tail.inbox.len(), Ordering::Relaxed);
-        // Was this one woken for a place, and is there one more?
-        let more = self.places.has_waiting() && self.room(tail, 1) != 0;
+        // Was this one woken for a slot, and is there one more?
+        let more = self.slots.has_waiting() && self.room(tail, 1) != 0;
         Wakes {
             consumers: if self.items.has_waiting() { count } else { 0 },
             producers: usize::from(more),
@@ -246,7 +246,7 @@ impl<T> Store<T> {
         Wakes {
             // Was this one woken for an item, and is there one more?
             consumers: usize::from(more && self.items.has_waiting()),
-            producers: if self.places.has_waiting() { count } else { 0 },
+            producers: if self.slots.has_waiting() { count } else { 0 },
         }
     }
 
@@ -256,7 +256,7 @@ impl<T> Store<T> {
             self.items.notify_under_lock_unless_pending(wakes.consumers);
         }
         if wakes.producers != 0 {
-            (self.places).notify_under_lock_unless_pending(wakes.producers);
+            (self.slots).notify_under_lock_unless_pending(wakes.producers);
         }
     }
 
@@ -268,7 +268,7 @@ impl<T> Store<T> {
             // As above for consumers at the inbox. Those at the outbox look under this lock.
             Side::Producers => {
                 let _head = self.head.lock.lock();
-                self.places.listen()
+                self.slots.listen()
             }
         }
     }
@@ -279,7 +279,7 @@ impl<T> Store<T> {
         self.closed.store(true, Ordering::Relaxed);
         drop(tail);
         self.items.notify_all();
-        self.places.notify_all();
+        self.slots.notify_all();
         !was_closed
     }
 

@@ -1,10 +1,10 @@
 //! Getting one's turn to push: at once or not at all, blocking the thread, and as a
 //! future. For one item, that others push on behalf of a thread that waits; and for
-//! whoever needs a place to do something else with.
+//! whoever needs a slot to do something else with.
 
-use crate::pushers::Wish;
-use crate::shared::{Shared, release, release_quietly};
-use crate::state::{Closed, State, Want};
+use crate::producer_list::Request;
+use crate::shared::{Shared, release, release_after_turn};
+use crate::state::{Closed, State, WaitFor};
 use crate::turn::Turn;
 use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
@@ -23,7 +23,7 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Err(TryPushError::Closed(item));
         }
-        if state.places() == 0 {
+        if state.free_slots() == 0 {
             return Err(TryPushError::Full(item));
         }
         state.push(item);
@@ -43,7 +43,7 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Err(PushTimeoutError::Closed(item));
         }
-        if state.places() == 0 {
+        if state.free_slots() == 0 {
             return self.wait_in_line_push(state, item, deadline());
         }
         state.push(item);
@@ -51,7 +51,7 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// [`wait_push`](Self::wait_push) where there is no place.
+    /// [`wait_push`](Self::wait_push) where there is no slot.
     #[inline(never)]
     fn wait_in_line_push<'a>(
         &'a self,
@@ -62,11 +62,11 @@ impl<T> Shared<T> {
         if deadline == Deadline::AT_ONCE {
             return Err(PushTimeoutError::Timeout(item));
         }
-        let key = state.join_pushers(Wish::Push(item), None);
+        let key = state.enqueue_producer(Request::Push(item), None);
         drop(state);
-        let turn = Turn::new(self, Want::Push, key);
+        let turn = Turn::new(self, WaitFor::Push, key);
         let mut state = turn.wait_lock(deadline);
-        match turn.leave(Want::Push, &mut state) {
+        match turn.leave(WaitFor::Push, &mut state) {
             None => Ok(()),
             Some(item) if state.is_closed() => Err(PushTimeoutError::Closed(item)),
             Some(item) => Err(PushTimeoutError::Timeout(item)),
@@ -91,9 +91,9 @@ impl<T> Shared<T> {
             poll_push_in_line(item, turn, cx)
         } else {
             let mut state = self.lock();
-            if state.places() > 0 && !state.is_closed() {
+            if state.free_slots() > 0 && !state.is_closed() {
                 state.push(item.take().expect(ONCE));
-                release_quietly(state);
+                release_after_turn(state);
                 Poll::Ready(Ok(()))
             } else {
                 self.line_up_push(turn, cx, state)
@@ -101,7 +101,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// [`poll_push`](Self::poll_push) where there is no place.
+    /// [`poll_push`](Self::poll_push) where there is no slot.
     #[inline(never)]
     fn line_up_push<'a>(
         &'a self,
@@ -112,7 +112,7 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Poll::Ready(Err(Closed));
         }
-        *turn = Some(self.line_up_place(cx, state));
+        *turn = Some(self.line_up_slot(cx, state));
         Poll::Pending
     }
 }
@@ -124,21 +124,21 @@ fn poll_push_in_line<T>(
     turn: &mut Option<Turn<'_, T>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Closed>> {
-    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Hold, cx));
-    // The place that was held for it is free for what follows.
-    turn.leave(Want::Hold, &mut state);
+    let (turn, mut state) = ready!(Turn::poll_over(turn, WaitFor::Hold, cx));
+    // The slot that was held for it is free for what follows.
+    turn.leave(WaitFor::Hold, &mut state);
     if state.is_closed() {
         return Poll::Ready(Err(Closed));
     }
     state.push(item.take().expect(ONCE));
-    release_quietly(state);
+    release_after_turn(state);
     Poll::Ready(Ok(()))
 }
 
-// A place. In each, `act` is what to do with it.
+// A slot. In each, `act` is what to do with it.
 impl<T> Shared<T> {
-    /// Acts past all who wait: `None` if there is no place.
-    pub(crate) fn try_placing<R>(
+    /// Acts past all who wait: `None` if there is no slot.
+    pub(crate) fn try_with_slot<R>(
         &self,
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Option<Result<R, Closed>> {
@@ -146,7 +146,7 @@ impl<T> Shared<T> {
         if state.is_closed() {
             return Some(Err(Closed));
         }
-        if state.places() == 0 {
+        if state.free_slots() == 0 {
             return None;
         }
         let result = act(&mut state);
@@ -154,18 +154,18 @@ impl<T> Shared<T> {
         Some(Ok(result))
     }
 
-    /// Blocks until there is a place for this thread, and acts.
-    pub(crate) fn wait_placing<R>(
+    /// Blocks until there is a slot for this thread, and acts.
+    pub(crate) fn wait_with_slot<R>(
         &self,
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Result<R, Closed> {
         let mut state = self.lock();
-        if state.places() == 0 && !state.is_closed() {
-            let key = state.join_pushers(Wish::Hold, None);
+        if state.free_slots() == 0 && !state.is_closed() {
+            let key = state.enqueue_producer(Request::Hold, None);
             drop(state);
-            let turn = Turn::new(self, Want::Hold, key);
+            let turn = Turn::new(self, WaitFor::Hold, key);
             state = turn.wait_lock(Deadline::NEVER);
-            turn.leave(Want::Hold, &mut state);
+            turn.leave(WaitFor::Hold, &mut state);
         }
         if state.is_closed() {
             return Err(Closed);
@@ -175,8 +175,8 @@ impl<T> Shared<T> {
         Ok(result)
     }
 
-    /// Acts once there is a place for this task.
-    pub(crate) fn poll_placing<'a, R>(
+    /// Acts once there is a slot for this task.
+    pub(crate) fn poll_with_slot<'a, R>(
         &'a self,
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
@@ -184,14 +184,14 @@ impl<T> Shared<T> {
     ) -> Poll<Result<R, Closed>> {
         ready!(coop::poll_proceed(cx));
         let mut state = if turn.is_some() {
-            let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Hold, cx));
-            // The place that was held for it is free for what follows.
-            turn.leave(Want::Hold, &mut state);
+            let (turn, mut state) = ready!(Turn::poll_over(turn, WaitFor::Hold, cx));
+            // The slot that was held for it is free for what follows.
+            turn.leave(WaitFor::Hold, &mut state);
             state
         } else {
             let state = self.lock();
-            if state.places() == 0 && !state.is_closed() {
-                *turn = Some(self.line_up_place(cx, state));
+            if state.free_slots() == 0 && !state.is_closed() {
+                *turn = Some(self.line_up_slot(cx, state));
                 return Poll::Pending;
             }
             state
@@ -204,14 +204,14 @@ impl<T> Shared<T> {
         Poll::Ready(Ok(result))
     }
 
-    /// The end of the line, for a task that wants to have a place held.
-    fn line_up_place<'a>(
+    /// The end of the line, for a task that wants to have a slot held.
+    fn line_up_slot<'a>(
         &'a self,
         cx: &mut Context<'_>,
         mut state: LockGuard<'a, State<T>>,
     ) -> Turn<'a, T> {
-        let key = state.join_pushers(Wish::Hold, Some(cx.waker().clone()));
+        let key = state.enqueue_producer(Request::Hold, Some(cx.waker().clone()));
         drop(state);
-        Turn::new(self, Want::Hold, key)
+        Turn::new(self, WaitFor::Hold, key)
     }
 }

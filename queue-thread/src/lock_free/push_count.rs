@@ -1,8 +1,8 @@
-//! [`Gate`]: closing a queue whose pushes hold no lock.
+//! [`PushCount`]: closing a queue whose pushes hold no lock.
 //!
 //! A push that began before the queue closed may end after. Until it has, nobody can
 //! say that the queue is drained. So pushes are counted in and out, in the same word
-//! that says whether the gate is closed.
+//! that says whether the queue is closed.
 
 use queue_core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,9 +11,9 @@ const ONE: usize = 2;
 
 /// How many pushes are under way, and whether more may come.
 #[derive(Debug)]
-pub(super) struct Gate(AtomicUsize);
+pub(super) struct PushCount(AtomicUsize);
 
-/// The gate was closed.
+/// The queue was closed.
 pub(super) struct Refused {
     /// It closed in front of this push, which for a moment looked like one under way:
     /// whoever waits for the end may have to look again.
@@ -22,16 +22,16 @@ pub(super) struct Refused {
 
 /// A push that is under way.
 #[must_use]
-pub(super) struct Pass<'a>(&'a Gate);
+pub(super) struct PushGuard<'a>(&'a PushCount);
 
-impl Gate {
+impl PushCount {
     pub(super) fn new() -> Self {
         Self(AtomicUsize::new(0))
     }
 
     /// Lets a push begin, unless closed.
     #[inline]
-    pub(super) fn enter(&self) -> Result<Pass<'_>, Refused> {
+    pub(super) fn enter(&self) -> Result<PushGuard<'_>, Refused> {
         // Relaxed: one word decides between this and `close`, whatever else is seen.
         if self.0.load(Ordering::Relaxed) & CLOSED != 0 {
             return Err(Refused { late: false });
@@ -41,7 +41,7 @@ impl Gate {
             self.0.fetch_sub(ONE, Ordering::Relaxed);
             return Err(Refused { late: true });
         }
-        Ok(Pass(self))
+        Ok(PushGuard(self))
     }
 
     /// True for who closed it.
@@ -62,8 +62,8 @@ impl Gate {
     }
 }
 
-impl Pass<'_> {
-    /// EndpointCounts the push: whether the gate was closed meanwhile.
+impl PushGuard<'_> {
+    /// Ends the push: whether The queue was closed meanwhile.
     #[inline]
     pub(super) fn leave(self) -> bool {
         // Release: pairs with the Acquire in `is_over`.

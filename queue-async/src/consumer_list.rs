@@ -1,4 +1,4 @@
-//! [`Poppers`]: those who wait for an item.
+//! [`ConsumerList`]: those who wait for an item.
 //!
 //! Nobody is ever handed an item. Who stands at the front is *granted*: its turn has
 //! come, and it takes an item itself, and only then leaves the line. So an item stays in
@@ -11,10 +11,10 @@ use queue_core::waiters::{WaitList as Line, WaiterId as Key};
 use std::task::Waker;
 
 /// The first that is not granted, where all are.
-const NONE: Key = Line::<Popper>::NONE;
+const NONE: Key = Line::<WaitingConsumer>::NONE;
 
 #[derive(Default)]
-struct Popper {
+struct WaitingConsumer {
     /// Set while it sleeps: who is granted awake comes by itself.
     waker: Option<Waker>,
     granted: bool,
@@ -22,14 +22,14 @@ struct Popper {
 
 /// See the module's page.
 #[repr(C)] // See `State`.
-pub(crate) struct Poppers {
+pub(crate) struct ConsumerList {
     granted: usize,
-    line: Line<Popper>,
+    line: Line<WaitingConsumer>,
     /// The first that is not granted.
     ungranted: Key,
 }
 
-impl Poppers {
+impl ConsumerList {
     pub(crate) fn new() -> Self {
         Self {
             line: Line::new(),
@@ -57,7 +57,7 @@ impl Poppers {
 
     #[inline]
     pub(crate) fn join(&mut self, waker: Option<Waker>) -> Key {
-        let key = self.line.enqueue(Popper {
+        let key = self.line.enqueue(WaitingConsumer {
             waker,
             granted: false,
         });
@@ -96,7 +96,7 @@ impl Poppers {
 
     /// Whether as many are granted as should be with so many items.
     #[inline]
-    pub(crate) fn is_settled(&self, items: usize) -> bool {
+    pub(crate) fn all_served(&self, items: usize) -> bool {
         self.granted == self.waiting().min(items)
     }
 
@@ -108,9 +108,9 @@ impl Poppers {
             let key = self.ungranted;
             self.ungranted = self.line.next(key);
             self.granted += 1;
-            let popper = &mut self.line[key];
-            popper.granted = true;
-            let waker = popper.waker.take();
+            let consumer = &mut self.line[key];
+            consumer.granted = true;
+            let waker = consumer.waker.take();
             if waker.is_some() {
                 return waker;
             }
@@ -122,7 +122,7 @@ impl Poppers {
     }
 
     /// Takes back the grants of the last: those were woken, or will come by themselves,
-    /// find that somebody was faster, and sleep again in their place.
+    /// find that somebody was faster, and sleep again in their position.
     #[cold]
     fn take_back(&mut self, items: usize) {
         while self.granted > items {

@@ -2,8 +2,8 @@
 //!
 //! In each, `act` is what to do then: there is an item, or the queue is closed.
 
-use crate::shared::{Shared, release, release_quietly};
-use crate::state::{State, Want};
+use crate::shared::{Shared, release, release_after_turn};
+use crate::state::{State, WaitFor};
 use crate::turn::Turn;
 use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 impl<T> Shared<T> {
     /// Acts past all who wait: `None` if there is nothing.
     #[inline]
-    pub(crate) fn try_popping<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
+    pub(crate) fn try_with_item<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
         let mut state = self.lock();
         if state.len() == 0 && !state.is_closed() {
             return None;
@@ -25,7 +25,7 @@ impl<T> Shared<T> {
     /// Blocks until it is this thread's turn, and acts: `None` if the deadline, which is
     /// asked for after a first try, came first.
     #[inline(always)]
-    pub(crate) fn wait_popping<R>(
+    pub(crate) fn wait_with_item<R>(
         &self,
         deadline: impl FnOnce() -> Deadline,
         act: impl FnOnce(&mut State<T>) -> R,
@@ -49,11 +49,11 @@ impl<T> Shared<T> {
         if deadline == Deadline::AT_ONCE {
             return (state.len() != 0).then_some(state);
         }
-        let key = state.join_poppers(None);
+        let key = state.enqueue_consumer(None);
         drop(state);
-        let turn = Turn::new(self, Want::Item, key);
+        let turn = Turn::new(self, WaitFor::Item, key);
         let mut state = turn.wait_lock(deadline);
-        turn.leave(Want::Item, &mut state);
+        turn.leave(WaitFor::Item, &mut state);
         // Who ran out of time behind others has one last try, past them, like any
         // `try_` verb: "no item" is said only where there is none.
         if state.len() == 0 && !state.is_closed() {
@@ -68,7 +68,7 @@ impl<T> Shared<T> {
     /// `act` stands in the caller's own code, and no function that is called from here
     /// hands on what it gives: an item goes from the queue to its owner in one move.
     #[inline(always)]
-    pub(crate) fn poll_popping<'a, R>(
+    pub(crate) fn poll_with_item<'a, R>(
         &'a self,
         turn: &mut Option<Turn<'a, T>>,
         cx: &mut Context<'_>,
@@ -86,7 +86,7 @@ impl<T> Shared<T> {
             state
         };
         let result = act(&mut state);
-        release_quietly(state);
+        release_after_turn(state);
         Poll::Ready(result)
     }
 
@@ -96,9 +96,9 @@ impl<T> Shared<T> {
         mut state: LockGuard<'a, State<T>>,
         cx: &mut Context<'_>,
     ) -> Turn<'a, T> {
-        let key = state.join_poppers(Some(cx.waker().clone()));
+        let key = state.enqueue_consumer(Some(cx.waker().clone()));
         drop(state);
-        Turn::new(self, Want::Item, key)
+        Turn::new(self, WaitFor::Item, key)
     }
 }
 
@@ -108,7 +108,7 @@ fn poll_in_line<'a, T>(
     turn: &mut Option<Turn<'a, T>>,
     cx: &mut Context<'_>,
 ) -> Poll<LockGuard<'a, State<T>>> {
-    let (turn, mut state) = ready!(Turn::poll_over(turn, Want::Item, cx));
+    let (turn, mut state) = ready!(Turn::poll_over(turn, WaitFor::Item, cx));
     turn.leave_granted(&mut state);
     Poll::Ready(state)
 }
