@@ -23,35 +23,89 @@ use std::time::{Duration, Instant};
 pub trait Queue: Kind {
     // What a kind gives.
 
-    /// Pushes `item` if there is a slot, and never waits for another party to act.
+    /// Pushes `item` if there is a free slot. It never waits for another party to act.
     ///
     /// # Errors
-    /// `Full`, `Closed`, or `Failed`, each with the item.
+    /// `Full`, `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::{Queue, TryPushError};
+    /// /// Drops a sample rather than wait.
+    /// fn sample<Q: Queue<Item = f32>>(samples: &Q, value: f32) -> bool {
+    ///     match samples.try_push(value) {
+    ///         Ok(()) => true,
+    ///         Err(TryPushError::Full(_) | TryPushError::Closed(_)) => false,
+    ///         Err(TryPushError::Failed(_, why)) => panic!("{why:#}"),
+    ///     }
+    /// }
+    /// ```
     #[doc(alias("try_send", "put_nowait", "offer"))]
     fn try_push(&self, item: Self::Item) -> Result<(), TryPushError<Self::Item>>;
 
-    /// Pops the oldest item if there is one, and never waits for another party to act.
+    /// Pops the oldest item if there is one. It never waits for another party to act.
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{Queue, TryPopError};
+    /// /// Looks for a command between two frames.
+    /// fn next<Q: Queue<Item = String>>(commands: &Q) -> Option<String> {
+    ///     match commands.try_pop() {
+    ///         Ok(command) => Some(command),
+    ///         Err(TryPopError::Empty) => None,
+    ///         Err(TryPopError::Closed) => Some("quit".to_string()),
+    ///         Err(TryPopError::Failed(why)) => panic!("{why:#}"),
+    ///     }
+    /// }
+    /// ```
     #[doc(alias("try_recv", "try_receive", "get_nowait"))]
     fn try_pop(&self) -> Result<Self::Item, TryPopError>;
 
-    /// How many items are inside. Never above the capacity; exact when nobody else
-    /// acts, else a snapshot that may be out of date when it is read.
+    /// How many items are inside. It is never above the capacity. It is exact when nobody else
+    /// acts; otherwise it is a snapshot, which may be out of date when it is read.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn report<Q: Queue>(jobs: &Q) -> String {
+    ///     match jobs.capacity() {
+    ///         Some(capacity) => format!("{} of {capacity}", jobs.len()),
+    ///         None => format!("{}", jobs.len()),
+    ///     }
+    /// }
+    /// ```
     #[doc(alias("qsize", "size"))]
     fn len(&self) -> usize;
 
-    /// How many items the queue takes, or `None` without a bound.
+    /// How many items the queue takes, or `None` if it has no bound. [`len`](Self::len) has an
+    /// example.
     #[doc(alias("maxsize"))]
     fn capacity(&self) -> Option<usize>;
 
-    /// Closes the queue for all its handles: pushes fail from now on, pops drain what
-    /// is left, every waiter wakes. True for the call that closed it.
+    /// Closes the queue for all its handles. From now on pushes fail, pops drain what is left, and
+    /// every waiter wakes. Returns true for the call that closed it.
+    ///
+    /// ```
+    /// # use queue_core::{PopError, PushError, Queue};
+    /// fn finish<Q: Queue<Item = u32>>(jobs: &Q) {
+    ///     jobs.close();
+    ///     assert!(matches!(jobs.push(1), Err(PushError::Closed(1))));
+    ///     while jobs.pop().is_ok() {}
+    ///     assert_eq!(jobs.pop(), Err(PopError::Closed));
+    /// }
+    /// ```
     #[doc(alias("shutdown", "disconnect"))]
     fn close(&self) -> bool;
 
-    /// Whether the queue was closed. It may still hold items.
+    /// Whether the queue is closed. It may still hold items.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// Whether nothing will ever come out again.
+    /// fn is_over<Q: Queue>(jobs: &Q) -> bool {
+    ///     jobs.is_closed() && jobs.is_empty()
+    /// }
+    /// ```
     #[doc(alias("is_disconnected", "is_shutdown"))]
     fn is_closed(&self) -> bool;
 
@@ -59,6 +113,14 @@ pub trait Queue: Kind {
     ///
     /// Between processes, handles that came by different ways (a name, a parent, a message) are of
     /// one queue if it is.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// A worker that feeds its own queue could fill it, and wait for itself.
+    /// fn check<Q: Queue>(jobs: &Q, results: &Q) {
+    ///     assert!(!jobs.same_queue(results), "the results are the jobs");
+    /// }
+    /// ```
     #[doc(alias("same_channel"))]
     fn same_queue(&self, other: &Self) -> bool {
         self.id() == other.id()
@@ -66,14 +128,23 @@ pub trait Queue: Kind {
 
     // State.
 
-    /// Whether no item is inside; as exact as [`len`](Self::len).
+    /// Whether no item is inside. It is as exact as [`len`](Self::len).
+    /// [`is_closed`](Self::is_closed) has an example.
     #[doc(alias("empty"))]
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether no slot is left; as exact as [`len`](Self::len). Never true without a
+    /// Whether no slot is free. It is as exact as [`len`](Self::len), and never true without a
     /// bound.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// Asks a client to come back later.
+    /// fn is_overloaded<Q: Queue>(requests: &Q) -> bool {
+    ///     requests.is_full() || requests.is_closed()
+    /// }
+    /// ```
     #[doc(alias("full"))]
     fn is_full(&self) -> bool {
         self.capacity()
@@ -81,12 +152,27 @@ pub trait Queue: Kind {
     }
 
     /// How many [`Producer`]s there are in this process.
+    ///
+    /// ```
+    /// # use queue_core::{Producer, Queue};
+    /// fn is_last<Q: Queue>(producer: &Producer<Q>) -> bool {
+    ///     producer.producer_count() == 1 // dropping it closes the queue
+    /// }
+    /// ```
     #[doc(alias("sender_count"))]
     fn producer_count(&self) -> usize {
         self.endpoints().count(Side::Producers)
     }
 
     /// How many [`Consumer`]s there are in this process.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// How many workers to start, so that there are `wanted`.
+    /// fn missing<Q: Queue>(jobs: &Q, wanted: usize) -> usize {
+    ///     wanted.saturating_sub(jobs.consumer_count())
+    /// }
+    /// ```
     #[doc(alias("receiver_count"))]
     fn consumer_count(&self) -> usize {
         self.endpoints().count(Side::Consumers)
@@ -94,10 +180,18 @@ pub trait Queue: Kind {
 
     // Pushing.
 
-    /// Pushes `item`, waiting for a slot as long as it takes.
+    /// Pushes `item`. Waits for a free slot for as long as it takes, and blocks the thread
+    /// meanwhile.
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::{PushError, Queue};
+    /// fn submit<Q: Queue<Item = String>>(jobs: &Q, job: &str) -> Result<(), PushError<String>> {
+    ///     jobs.push(job.to_string())
+    /// }
+    /// ```
     #[doc(alias("send", "put", "enqueue", "send_blocking"))]
     #[inline]
     fn push(&self, item: Self::Item) -> Result<(), PushError<Self::Item>> {
@@ -105,12 +199,22 @@ pub trait Queue: Kind {
             .map_err(PushTimeoutError::without_timeout)
     }
 
-    /// Pushes `item`, waiting up to `timeout` for a slot. Tries once before it looks
-    /// at the clock, so a zero timeout is one try; one too long to be represented
-    /// waits as long as it takes.
+    /// Pushes `item`, and waits up to `timeout` for a free slot. It tries once before it looks at
+    /// the clock, so a timeout of zero is one try. A timeout too long to be represented waits for
+    /// as long as it takes.
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// # use std::time::Duration;
+    /// /// Hands the job back if nobody has room for it.
+    /// fn offer<Q: Queue<Item = String>>(jobs: &Q, job: String) -> Option<String> {
+    ///     let pushed = jobs.push_timeout(job, Duration::from_millis(100));
+    ///     pushed.err().map(|error| error.into_item())
+    /// }
+    /// ```
     #[doc(alias("send_timeout", "put_timeout"))]
     fn push_timeout(
         &self,
@@ -130,11 +234,21 @@ pub trait Queue: Kind {
         }
     }
 
-    /// Pushes `item`, waiting until `deadline` for a slot. A deadline that has passed
-    /// is one try.
+    /// Pushes `item`, and waits until `deadline` for a free slot. A deadline that has passed is
+    /// one try.
     ///
     /// # Errors
     /// `Timeout`, `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::{PushTimeoutError, Queue};
+    /// # use std::time::{Duration, Instant};
+    /// /// Has one second for all of them.
+    /// fn offer<Q: Queue<Item = u32>>(jobs: &Q, all: &[u32]) -> Result<(), PushTimeoutError<u32>> {
+    ///     let deadline = Instant::now() + Duration::from_secs(1);
+    ///     all.iter().try_for_each(|job| jobs.push_deadline(*job, deadline))
+    /// }
+    /// ```
     #[doc(alias("send_deadline"))]
     fn push_deadline(
         &self,
@@ -144,16 +258,26 @@ pub trait Queue: Kind {
         self.push_until(item, Deadline::at(deadline))
     }
 
-    /// Pushes `item` as soon as there is a slot.
+    /// Pushes `item` as soon as there is a free slot.
     ///
     /// # Cancel safety
-    /// A future that is dropped before it was ready has not pushed: the item is dropped with
-    /// it, and a wake meant for it goes to another. So whoever tries again pushes no item
-    /// twice. To keep the item, hold the slot first (a permit of `AsyncQueue`), or push a
+    /// A future that is dropped before it was ready has not pushed. The item is dropped with it,
+    /// and a wake that was meant for it goes to another waiter. So whoever tries again pushes no
+    /// item twice. To keep the item, hold the slot first (a permit of `AsyncQueue`), or push a
     /// batch of one by [`push_many_async`](Self::push_many_async).
     ///
     /// # Errors
     /// `Closed` or `Failed`, each with the item.
+    ///
+    /// ```
+    /// # use queue_core::{PushError, Queue};
+    /// async fn count_to<Q: Queue<Item = u32>>(n: u32, numbers: &Q) -> Result<(), PushError<u32>> {
+    ///     for n in 1..=n {
+    ///         numbers.push_async(n).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     #[doc(alias("send", "send_async", "put"))]
     fn push_async(
         &self,
@@ -162,13 +286,22 @@ pub trait Queue: Kind {
         wait::push_async(self, item)
     }
 
-    /// Pushes from the front of `items` what finds a slot, and never waits: how many
-    /// it pushed, at least one unless `items` is empty, and no more than there were slots
-    /// when it looked, however fast others pop.
+    /// Pushes items from the front of `items` while there are free slots, and never waits. Returns
+    /// how many it pushed: at least one unless `items` is empty, and no more than there were free
+    /// slots when it looked, however fast others pop.
     ///
     /// # Errors
-    /// `Full` if there is no slot at all, `Closed`, or `Failed` if the first item
-    /// failed; what did not go in stays in `items`.
+    /// `Full` if there is no free slot at all, `Closed`, or `Failed` if the first item failed.
+    /// What did not go in stays in `items`.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// # use std::collections::VecDeque;
+    /// /// Pushes what fits, and keeps the rest for later.
+    /// fn flush<Q: Queue<Item = u32>>(queue: &Q, kept: &mut VecDeque<u32>) -> usize {
+    ///     queue.try_push_many(kept).unwrap_or(0)
+    /// }
+    /// ```
     #[doc(alias("try_send_many", "batch"))]
     fn try_push_many(&self, items: &mut VecDeque<Self::Item>) -> Result<usize, TryPushError<()>> {
         let slots = match self.capacity() {
@@ -186,12 +319,18 @@ pub trait Queue: Kind {
         Ok(most)
     }
 
-    /// Pushes all of `items` in order, waiting for slots. Other producers' items may
-    /// come in between.
+    /// Pushes all of `items` in order, and waits for free slots. Items of other producers may come
+    /// in between.
     ///
     /// # Errors
-    /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
-    /// `items`.
+    /// `Closed`, or `Failed` for the item at the front. What did not go in stays in `items`.
+    ///
+    /// ```
+    /// # use queue_core::{PushError, Queue};
+    /// fn count_to<Q: Queue<Item = u32>>(n: u32, numbers: &Q) -> Result<(), PushError<()>> {
+    ///     numbers.push_many(&mut (1..=n).collect())
+    /// }
+    /// ```
     #[doc(alias("send_many", "send_all", "batch"))]
     fn push_many(&self, items: &mut VecDeque<Self::Item>) -> Result<(), PushError<()>> {
         wait::push_many(self, items)
@@ -200,11 +339,17 @@ pub trait Queue: Kind {
     /// [`push_many`](Self::push_many) as a future.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves in `items` exactly what did not go in.
+    /// If the future is dropped, `items` holds exactly what did not go in.
     ///
     /// # Errors
-    /// `Closed`, or `Failed` for the item at the front; what did not go in stays in
-    /// `items`.
+    /// `Closed`, or `Failed` for the item at the front. What did not go in stays in `items`.
+    ///
+    /// ```
+    /// # use queue_core::{PushError, Queue};
+    /// async fn count_to<Q: Queue<Item = u32>>(n: u32, numbers: &Q) -> Result<(), PushError<()>> {
+    ///     numbers.push_many_async(&mut (1..=n).collect()).await
+    /// }
+    /// ```
     #[doc(alias("send_many", "batch"))]
     fn push_many_async(
         &self,
@@ -215,10 +360,25 @@ pub trait Queue: Kind {
 
     // Popping.
 
-    /// Pops the oldest item, waiting for one as long as it takes.
+    /// Pops the oldest item. Waits for one for as long as it takes, and blocks the thread
+    /// meanwhile.
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{Failure, PopError, Queue};
+    /// fn sum<Q: Queue<Item = u32>>(numbers: &Q) -> Result<u32, Failure> {
+    ///     let mut sum = 0;
+    ///     loop {
+    ///         match numbers.pop() {
+    ///             Ok(n) => sum += n,
+    ///             Err(PopError::Closed) => return Ok(sum),
+    ///             Err(PopError::Failed(why)) => return Err(why),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     #[doc(alias("recv", "receive", "get", "dequeue", "recv_blocking"))]
     #[inline]
     fn pop(&self) -> Result<Self::Item, PopError> {
@@ -226,12 +386,21 @@ pub trait Queue: Kind {
             .map_err(PopTimeoutError::without_timeout)
     }
 
-    /// Pops the oldest item, waiting up to `timeout` for one. Tries once before it
-    /// looks at the clock, so a zero timeout is one try; one too long to be
-    /// represented waits as long as it takes.
+    /// Pops the oldest item, and waits up to `timeout` for one. It tries once before it looks at
+    /// the clock, so a timeout of zero is one try. A timeout too long to be represented waits for
+    /// as long as it takes.
     ///
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{PopTimeoutError, Queue};
+    /// # use std::time::Duration;
+    /// fn watch<Q: Queue<Item = String>>(beats: &Q) {
+    ///     while beats.pop_timeout(Duration::from_secs(5)) != Err(PopTimeoutError::Timeout) {}
+    ///     println!("no heartbeat for five seconds");
+    /// }
+    /// ```
     #[doc(alias("recv_timeout", "get_timeout"))]
     fn pop_timeout(&self, timeout: Duration) -> Result<Self::Item, PopTimeoutError> {
         match self.try_pop() {
@@ -243,11 +412,21 @@ pub trait Queue: Kind {
         }
     }
 
-    /// Pops the oldest item, waiting until `deadline` for one. A deadline that has
-    /// passed is one try.
+    /// Pops the oldest item, and waits until `deadline` for one. A deadline that has passed is one
+    /// try.
     ///
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// # use std::time::{Duration, Instant};
+    /// /// What comes within one second.
+    /// fn collect<Q: Queue<Item = u32>>(answers: &Q) -> Vec<u32> {
+    ///     let deadline = Instant::now() + Duration::from_secs(1);
+    ///     std::iter::from_fn(|| answers.pop_deadline(deadline).ok()).collect()
+    /// }
+    /// ```
     #[doc(alias("recv_deadline"))]
     fn pop_deadline(&self, deadline: Instant) -> Result<Self::Item, PopTimeoutError> {
         self.pop_until(Deadline::at(deadline))
@@ -256,30 +435,48 @@ pub trait Queue: Kind {
     /// Pops the oldest item as soon as there is one.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no item, and a wake meant for it goes to another.
+    /// If the future is dropped, no item is lost, and a wake that was meant for it goes to another
+    /// waiter.
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{PopError, Queue};
+    /// async fn first_two<Q: Queue<Item = u32>>(numbers: &Q) -> Result<(u32, u32), PopError> {
+    ///     Ok((numbers.pop_async().await?, numbers.pop_async().await?))
+    /// }
+    /// ```
     #[doc(alias("recv", "recv_async", "receive", "get", "select"))]
     fn pop_async(&self) -> impl Future<Output = Result<Self::Item, PopError>> + Send {
         wait::pop_async(self)
     }
 
-    /// Pops up to `max` items at once into `into`, and never waits: how many it
-    /// popped, at least one unless `max` is zero, and all there are if nobody else acts. No
-    /// more than were inside when it looked, so never more than the capacity, however
-    /// fast others push: `usize::MAX` takes what is there, and ends.
+    /// Pops up to `max` items at once into `into`, and never waits. Returns how many it popped: at
+    /// least one unless `max` is zero, and all there are if nobody else acts. It pops no more than
+    /// were inside when it looked, and so never more than the capacity, however fast others push:
+    /// `usize::MAX` takes what is there, and ends.
     ///
     /// # Errors
-    /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first
-    /// item failed. A later one ends the batch at the latest, and is told by a pop that
-    /// follows. (So must a kind see to it whose failed pops take their item along: this
-    /// default has nowhere to keep a failure.)
+    /// `Empty`; `Closed` once the queue is closed and drained; `Failed` if the first item failed.
+    /// A later failure ends the batch at the latest, and a pop that follows returns it. (A kind
+    /// whose failed pop consumes the item must store such a failure, for this default has nowhere
+    /// to keep it.)
     ///
     /// # Panics
-    /// If the code of an item panics as it is brought out, which is that of its `Deserialize`,
-    /// between processes. That item is gone; those before it are in `into`, and those behind it
-    /// are still to be popped, by this process.
+    /// If the code of an item panics as it is brought out, which is its `Deserialize` between
+    /// processes. That item is gone. Those before it are in `into`, and this process can still pop
+    /// those behind it.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// /// What is inside at this moment.
+    /// fn snapshot<Q: Queue<Item = u32>>(samples: &Q) -> Vec<u32> {
+    ///     let mut taken = Vec::new();
+    ///     let _ = samples.try_pop_many(&mut taken, usize::MAX);
+    ///     taken
+    /// }
+    /// ```
     #[doc(alias("try_recv_many", "drain", "batch"))]
     fn try_pop_many(&self, into: &mut Vec<Self::Item>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
@@ -296,23 +493,51 @@ pub trait Queue: Kind {
         Ok(most)
     }
 
-    /// Waits for one item, and takes up to `max` at once, appending them to `into`: how
-    /// many, but no more than [`try_pop_many`](Self::try_pop_many) would. A `max` of zero is
+    /// Waits for one item, and takes up to `max` at once. It appends them to `into` and returns
+    /// how many, but no more than [`try_pop_many`](Self::try_pop_many) would. A `max` of zero is
     /// `Ok(0)` at once.
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{PopError, Queue};
+    /// fn total<Q: Queue<Item = u64>>(sizes: &Q) -> u64 {
+    ///     let (mut total, mut some) = (0, Vec::new());
+    ///     while sizes.pop_many(&mut some, 64).is_ok() {
+    ///         total += some.drain(..).sum::<u64>();
+    ///     }
+    ///     total
+    /// }
+    /// ```
     #[doc(alias("recv_many", "batch"))]
     fn pop_many(&self, into: &mut Vec<Self::Item>, max: usize) -> Result<usize, PopError> {
         self.pop_many_until(into, max, Deadline::NEVER)
             .map_err(PopTimeoutError::without_timeout)
     }
 
-    /// [`pop_many`](Self::pop_many), waiting up to `timeout` for the first item. Tries once before
-    /// it looks at the clock, so a zero timeout is one try.
+    /// [`pop_many`](Self::pop_many) that waits up to `timeout` for the first item. It tries once
+    /// before it looks at the clock, so a timeout of zero is one try.
     ///
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::{PopTimeoutError, Queue};
+    /// # use std::time::Duration;
+    /// /// Writes many lines at once, but leaves none waiting for more than a second.
+    /// fn write<Q: Queue<Item = String>>(lines: &Q, write: fn(&[String])) {
+    ///     let mut batch = Vec::new();
+    ///     loop {
+    ///         match lines.pop_many_timeout(&mut batch, 256, Duration::from_secs(1)) {
+    ///             Ok(_) => write(&batch),
+    ///             Err(PopTimeoutError::Timeout) => {}
+    ///             Err(_) => return,
+    ///         }
+    ///         batch.clear();
+    ///     }
+    /// }
+    /// ```
     #[doc(alias("recv_many_timeout", "batch"))]
     fn pop_many_timeout(
         &self,
@@ -326,10 +551,21 @@ pub trait Queue: Kind {
     /// [`pop_many`](Self::pop_many) as a future.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no item: those popped are in `into`.
+    /// If the future is dropped, no item is lost: those that were popped are in `into`.
     ///
     /// # Errors
     /// `Closed` once the queue is closed and drained; `Failed`.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// async fn total<Q: Queue<Item = u64>>(sizes: &Q) -> u64 {
+    ///     let (mut total, mut some) = (0, Vec::new());
+    ///     while sizes.pop_many_async(&mut some, 64).await.is_ok() {
+    ///         total += some.drain(..).sum::<u64>();
+    ///     }
+    ///     total
+    /// }
+    /// ```
     #[doc(alias("recv_many", "batch"))]
     fn pop_many_async(
         &self,
@@ -341,20 +577,19 @@ pub trait Queue: Kind {
 
     // The end.
 
-    /// Closes the queue and takes what is left, in order: what was inside, and what pushes
-    /// that were under way had still put in. An item that fails to come
-    /// out (a process kind whose bytes were damaged) is skipped.
+    /// Closes the queue and takes what is left, in order: what was inside, and what pushes that
+    /// were under way still put in. It skips an item that fails to come out (in a process kind
+    /// whose bytes were damaged).
     ///
     /// # Panics
-    /// If the code of an item panics as it is brought out (between processes, its
-    /// `Deserialize`). That item is gone; all others are still to be had, by a pop or another
-    /// `close_now` of this process.
+    /// If the code of an item panics as it is brought out (between processes, its `Deserialize`).
+    /// That item is gone. This process can still get all others, by a pop or another `close_now`.
     ///
     /// ```
     /// # use queue_core::Queue;
     /// /// Gives up, and says which jobs were never begun.
     /// fn abort<Q: Queue<Item = u32>>(jobs: &Q) -> Vec<u32> {
-    ///     jobs.close_now() // whoever waits in a `push` gets its own item back
+    ///     jobs.close_now() // a producer that waits in a `push` gets its own item back
     /// }
     /// ```
     #[doc(alias("shutdown", "drain", "clear"))]
@@ -374,16 +609,17 @@ pub trait Queue: Kind {
         }
     }
 
-    /// Two halves, each cloneable, that close the queue when the last one of a side is
-    /// dropped: pops then drain and are `Closed`, pushes are `Closed` at once.
+    /// Makes two halves of this handle, which can be cloned. When the last half of a side is
+    /// dropped the queue closes: then pops drain and are `Closed`, and pushes are `Closed` at
+    /// once.
     ///
-    /// Halves made by several calls on handles of one queue are counted together, and in
-    /// the process that made them they alone count: a handle that is left beside them
-    /// does not keep the queue open.
+    /// All halves of one queue are counted together, by whichever handle they were made. In the
+    /// process that made them they alone count: a handle that is left beside them does not keep
+    /// the queue open.
     ///
-    /// A half that is not wanted is dropped at once, and if it is the only one of its side the
-    /// queue closes: after `let (_, consumer) = queue.into_ends();` all that is left is to drain
-    /// it. Name it (`_producer`) to keep it.
+    /// A half that is not wanted is dropped at once. If it is the only one of its side, the queue
+    /// closes: after `let (_, consumer) = queue.into_ends();` nothing but draining is left. Name
+    /// it (`_producer`) to keep it.
     ///
     /// ```
     /// # use queue_core::Queue;
@@ -412,8 +648,8 @@ pub trait Queue: Kind {
         (Producer::new(self.clone()), Consumer::new(self))
     }
 
-    /// The pushing half alone, of a clone of this handle: see [`into_ends`](Self::into_ends) for
-    /// what a half means.
+    /// The pushing half alone, of a clone of this handle. [`into_ends`](Self::into_ends) says what
+    /// a half means.
     ///
     /// ```
     /// # use queue_core::Queue;
@@ -431,8 +667,20 @@ pub trait Queue: Kind {
         Producer::new(self.clone())
     }
 
-    /// The popping half alone, of a clone of this handle: see [`into_ends`](Self::into_ends) for
-    /// what a half means.
+    /// The popping half alone, of a clone of this handle. [`into_ends`](Self::into_ends) says what
+    /// a half means.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn start_worker<Q: Queue<Item = String> + Clone + 'static>(jobs: &Q) {
+    ///     let consumer = jobs.consumer();
+    ///     std::thread::spawn(move || {
+    ///         for job in &consumer {
+    ///             println!("{job}");
+    ///         }
+    ///     });
+    /// } // pushes are `Closed` when the last worker has gone
+    /// ```
     #[doc(alias("receiver"))]
     #[must_use = "a half that is dropped closes the queue, if it is the last of its side"]
     fn consumer(&self) -> Consumer<Self>
@@ -442,9 +690,15 @@ pub trait Queue: Kind {
         Consumer::new(self.clone())
     }
 
-    /// This queue as a [`futures_sink::Sink`]: each item that is sent is pushed, waiting for a slot.
-    /// It borrows the queue; closing or dropping it leaves the queue open.
-    /// [`Producer::into_sink`] owns its half, and closes that.
+    /// This queue as a [`futures_sink::Sink`]. It pushes each item that is sent, and waits for a
+    /// free slot.
+    ///
+    /// It borrows the queue, and leaves it open when it is closed or dropped.
+    /// [`Producer::into_sink`] owns its half, and closes that; its page has an example.
+    ///
+    /// # Cancel safety
+    /// See [`ItemSink`]: flush the sink before dropping it, or the item that waits in it is
+    /// dropped.
     fn sink(&self) -> ItemSink<'_, Self>
     where
         Self: Sized,
@@ -454,11 +708,18 @@ pub trait Queue: Kind {
 
     // Iteration.
 
-    /// Pops until the queue is closed and drained, blocking in between.
+    /// Pops until the queue is closed and drained, and blocks in between.
     ///
     /// # Panics
-    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
-    /// may happen between processes: use [`results`](Self::results) there.
+    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), which
+    /// happens between processes alone. Use [`results`](Self::results) there.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn longest<Q: Queue<Item = String>>(words: &Q) -> usize {
+    ///     words.iter().map(|word| word.len()).max().unwrap_or(0)
+    /// }
+    /// ```
     fn iter(&self) -> Iter<'_, Self>
     where
         Self: Sized,
@@ -466,13 +727,20 @@ pub trait Queue: Kind {
         Iter::new(self)
     }
 
-    /// Pops what is inside, and ends where popping would wait: beside a producer that is
-    /// as fast it need not end (as `std::sync::mpsc`'s). What was inside at one moment, and
-    /// no more, is what [`try_pop_many`](Self::try_pop_many) takes.
+    /// Pops what is inside, and ends where a pop would wait. Beside a producer that is as fast it
+    /// need not end (as that of `std::sync::mpsc`). [`try_pop_many`](Self::try_pop_many) takes
+    /// what was inside at one moment, and no more.
     ///
     /// # Panics
-    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), as it
-    /// may happen between processes: use [`try_results`](Self::try_results) there.
+    /// The iterator panics with the failure if an item cannot be brought out (`Failed`), which
+    /// happens between processes alone. Use [`try_results`](Self::try_results) there.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn collect<Q: Queue<Item = u32>>(answers: &Q) -> Vec<u32> {
+    ///     answers.try_iter().collect()
+    /// }
+    /// ```
     #[doc(alias("drain"))]
     fn try_iter(&self) -> TryIter<'_, Self>
     where
@@ -481,16 +749,15 @@ pub trait Queue: Kind {
         TryIter::new(self)
     }
 
-    /// Pops until the queue is closed and drained, as a [`futures_core::Stream`]. It borrows
-    /// the queue.
+    /// Pops until the queue is closed and drained, as a [`futures_core::Stream`]. It borrows the
+    /// queue; [`Consumer::into_stream`] owns its half. [`ItemStream`] has an example.
     ///
     /// # Cancel safety
-    /// A stream that is dropped, or the future of its next item, loses no item and no
-    /// wake.
+    /// If the stream, or the future of its next item, is dropped, no item and no wake is lost.
     ///
     /// # Panics
-    /// The stream panics with the failure if an item cannot be brought out (`Failed`), as it
-    /// may happen between processes: use [`results_stream`](Self::results_stream) there.
+    /// The stream panics with the failure if an item cannot be brought out (`Failed`), which
+    /// happens between processes alone. Use [`results_stream`](Self::results_stream) there.
     fn stream(&self) -> ItemStream<'_, Self>
     where
         Self: Sized,
@@ -499,8 +766,8 @@ pub trait Queue: Kind {
     }
 
     /// As [`iter`](Self::iter), but yields the failure where an item cannot be brought out, and
-    /// goes on behind it. It ends when the queue is closed and drained, and behind a failure
-    /// that is not about one item ([`Failure::consumed_item`](crate::Failure::consumed_item)).
+    /// goes on behind it. It ends when the queue is closed and drained, and behind a failure that
+    /// is not about one item ([`Failure::consumed_item`](crate::Failure::consumed_item)).
     ///
     /// ```
     /// # use queue_core::Queue;
@@ -521,7 +788,14 @@ pub trait Queue: Kind {
     }
 
     /// As [`try_iter`](Self::try_iter), but yields the failure where an item cannot be brought
-    /// out, and goes on behind it; as [`results`](Self::results) does.
+    /// out, and goes on behind it, as [`results`](Self::results) does.
+    ///
+    /// ```
+    /// # use queue_core::{Failure, Queue};
+    /// fn collect<Q: Queue<Item = u32>>(answers: &Q) -> Result<Vec<u32>, Failure> {
+    ///     answers.try_results().collect()
+    /// }
+    /// ```
     fn try_results(&self) -> TryResults<'_, Self>
     where
         Self: Sized,
@@ -530,11 +804,10 @@ pub trait Queue: Kind {
     }
 
     /// As [`stream`](Self::stream), but yields the failure where an item cannot be brought out,
-    /// and goes on behind it; as [`results`](Self::results) does.
+    /// and goes on behind it, as [`results`](Self::results) does. [`ResultStream`] has an example.
     ///
     /// # Cancel safety
-    /// A stream that is dropped, or the future of its next item, loses no item and no
-    /// wake.
+    /// If the stream, or the future of its next item, is dropped, no item and no wake is lost.
     fn results_stream(&self) -> ResultStream<'_, Self>
     where
         Self: Sized,
