@@ -1,10 +1,9 @@
-//! tokio's cooperative budget: a task that always finds the queue ready still lets its
-//! neighbours run now and then. For the authors of kinds.
+//! tokio's cooperative budget, for the authors of kinds. With it a task that always finds its queue
+//! ready still lets its neighbours run now and then.
 //!
-//! Without the feature `tokio`, and under loom, there is no budget, and everything here
-//! does nothing.
+//! Without the feature `tokio`, and under loom, there is no budget, and everything here does nothing.
 //!
-//! A future asks [`poll_proceed`] before it does something, and is pending when that is:
+//! A future calls [`poll_proceed`] before it acts, and is pending if that is:
 //!
 //! ```
 //! use queue_core::{Queue, TryPopError, coop};
@@ -18,10 +17,9 @@
 
 use std::task::{Context, Poll};
 
-/// Leave to go on, for one poll; if there is none, the task is woken to be polled anew
-/// after its neighbours.
+/// Ready if the task may go on. If not, the task is woken, to be polled again after its neighbours.
 ///
-/// 32 of these cost one unit of tokio's budget, of which a task has 128.
+/// 32 of these calls cost one unit of tokio's budget. A task has 128 units.
 #[inline(always)]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     budget::poll_proceed(cx)
@@ -33,8 +31,14 @@ pub(crate) async fn proceed() {
     std::future::poll_fn(poll_proceed).await;
 }
 
-/// What was done after the last [`poll_proceed`] was as much work as `polls` are: a batch
-/// of so many items, say. It costs a unit at most.
+/// Charges for work that is worth `polls` polls, such as a batch of that many items. It costs one
+/// unit at most.
+///
+/// ```
+/// use queue_core::coop;
+/// # let batch = [1, 2, 3];
+/// coop::spend(batch.len());
+/// ```
 #[inline(always)]
 pub fn spend(polls: usize) {
     budget::spend(polls);
@@ -46,9 +50,9 @@ mod budget {
     use std::task::{Context, Poll, ready};
     use tokio::task::coop;
 
-    /// So many polls cost one unit of the budget: asking for it costs more than an item,
-    /// and a task that yields may be taken up by another worker. A task has 128 units:
-    /// some 50 microseconds of nothing but pushing.
+    /// This many polls cost one unit of the budget. To charge it costs more than to push an item, and a
+    /// task that yields may move to another worker. A task has 128 units: some 50 microseconds of
+    /// nothing but pushing.
     const PER_UNIT: u32 = 32;
 
     thread_local! {
@@ -69,8 +73,8 @@ mod budget {
 
     #[cold]
     fn poll_charge(cx: &mut Context<'_>) -> Poll<()> {
-        // Charged also where the poll then has to wait: that is one in 32, and a task that
-        // waits has a new budget when it is back.
+        // A poll that then has to wait is charged too. That is one in 32, and a task that waits has a
+        // new budget when it is polled again.
         ready!(coop::poll_proceed(cx)).made_progress();
         POLLS.set(0);
         Poll::Ready(())

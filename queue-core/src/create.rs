@@ -17,9 +17,9 @@ use std::num::NonZeroUsize;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capacity {
-    /// Exactly so many; one more is `Full`.
+    /// Exactly this many items. A further push is `Full`.
     Bounded(NonZeroUsize),
-    /// As many as memory holds; never `Full`.
+    /// As many items as fit into memory. A push is never `Full`.
     Unbounded,
 }
 
@@ -27,8 +27,8 @@ impl Capacity {
     /// A bound of `n` items.
     ///
     /// # Panics
-    /// If `n` is zero: a queue that holds nothing could never be pushed to, and in
-    /// some libraries zero means "no bound", so it is refused loudly here.
+    /// If `n` is zero. A queue that holds nothing could never be pushed to. In some libraries zero
+    /// means "no bound", so it is refused loudly here.
     ///
     /// ```
     /// use queue_core::Capacity;
@@ -66,9 +66,9 @@ impl Capacity {
     }
 }
 
-/// Building a queue in code that does not know its kind.
+/// Builds a queue in code that does not know its kind.
 ///
-/// Code that does know it calls the kind's own `bounded(n)` and `unbounded()`, which
+/// Code that knows the kind calls the kind's own `bounded(n)` and `unbounded()`, which
 /// [`constructors!`](crate::constructors) writes.
 ///
 /// ```
@@ -81,8 +81,8 @@ pub trait WithCapacity: Sized {
     /// An empty, open queue.
     ///
     /// # Errors
-    /// A kind whose storage comes from the operating system fails when that
-    /// refuses; an in-process kind never does.
+    /// A kind whose storage comes from the operating system fails if the system refuses. A kind
+    /// inside a process never does.
     fn try_with_capacity(capacity: Capacity) -> Result<Self, Failure>;
 
     /// [`try_with_capacity`](Self::try_with_capacity), where a refusal is a panic.
@@ -95,7 +95,7 @@ pub trait WithCapacity: Sized {
     }
 }
 
-/// What was made.
+/// The queue that was made.
 ///
 /// # Panics
 /// With the failure, if it is one.

@@ -20,9 +20,8 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 /// A queue of any kind, behind one type, so that a program can choose the kind by a
 /// flag. Its clones are the same queue.
 ///
-/// Costs a virtual call per operation, and an allocation per future or stream. Wherever it
-/// goes, it is a queue of this process: to hand one over keep the kind. Its items borrow
-/// nothing (`T: 'static`).
+/// It costs a virtual call per operation, and an allocation per future or stream. It cannot be
+/// handed to another process, so keep the kind for that. Its items borrow nothing (`T: 'static`).
 ///
 /// ```
 /// use queue_core::dynamic::DynQueue;
@@ -46,7 +45,15 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 pub struct DynQueue<T>(Arc<dyn DynOps<T>>);
 
 impl<T: Send + 'static> DynQueue<T> {
-    /// Boxes `queue`.
+    /// Puts `queue` behind the one type.
+    ///
+    /// ```
+    /// use queue_core::Queue;
+    /// use queue_core::dynamic::DynQueue;
+    /// fn erase<Q: Queue<Item = u32> + 'static>(queue: Q) -> DynQueue<u32> {
+    ///     DynQueue::new(queue)
+    /// }
+    /// ```
     pub fn new<Q: Queue<Item = T> + 'static>(queue: Q) -> Self {
         Self(Arc::new(queue))
     }
@@ -89,7 +96,7 @@ impl<T> fmt::Debug for WeakDynQueue<T> {
     }
 }
 
-/// As every kind: a panic in an item's own code leaves the queue usable.
+/// As for every kind, a panic in an item's own code leaves the queue usable.
 impl<T> UnwindSafe for DynQueue<T> {}
 impl<T> RefUnwindSafe for DynQueue<T> {}
 
@@ -112,7 +119,7 @@ impl<T> fmt::Debug for DynQueue<T> {
 /// The [`Kind::Listener`] of a [`DynQueue`]. [`Listen`] says how to use it.
 pub struct DynListener<'a, T>(Box<dyn DynWait<T> + 'a>);
 
-/// As every kind's.
+/// As for every kind.
 impl<T> UnwindSafe for DynListener<'_, T> {}
 impl<T> RefUnwindSafe for DynListener<'_, T> {}
 

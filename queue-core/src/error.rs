@@ -1,17 +1,17 @@
 //! The errors of every verb: one closed set for all kinds.
 //!
-//! A failed push hands its item back ([`into_item`](TryPushError::into_item)). No error
-//! asks `T: Debug`, so `?` and `unwrap` work with any item.
+//! A failed push hands its item back ([`into_item`](TryPushError::into_item)). No error requires
+//! `T: Debug`, so `?` and `unwrap` work with any item.
 //!
 //! As everywhere in Rust, the text of an error leaves out its
-//! [`source`](std::error::Error::source), which of `Failed` is the [`Failure`], and of
-//! that whatever caused it. `{error:#}` shows all of it in one line.
+//! [`source`](std::error::Error::source). The source of a `Failed` is its [`Failure`], and that has
+//! its own cause as a source. `{error:#}` shows all of it in one line.
 
 use crate::Failure;
 use std::error::Error;
 use std::fmt;
 
-/// The texts, said once.
+/// The texts that several errors share.
 const FULL: &str = "the queue is full";
 const EMPTY: &str = "the queue is empty";
 const CLOSED: &str = "the queue is closed";
@@ -19,7 +19,7 @@ const TIMEOUT: &str = "timed out waiting for the queue";
 const NOT_TAKEN: &str = "the queue could not take the item";
 const NOT_GIVEN: &str = "the queue could not give an item";
 
-/// The text of a `Failed`; the alternate form goes on with why.
+/// Writes the text of a `Failed`. The alternate form adds the reason.
 fn show_failed(text: &str, failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(text)?;
     match f.alternate() {
@@ -39,7 +39,7 @@ macro_rules! push_error {
                 }
             }
 
-            /// The same error with its item put through `f`.
+            /// The same error, with `f` applied to its item.
             pub fn map<U>(self, f: impl FnOnce(T) -> U) -> $name<U> {
                 match self {
                     $(Self::$refused(item) => $name::$refused(f(item)),)+
@@ -52,7 +52,7 @@ macro_rules! push_error {
                 matches!(self, Self::Closed(_))
             }
 
-            /// What failed, if it was neither of the queue's own refusals.
+            /// The failure, if the error is `Failed`.
             pub fn failure(&self) -> Option<&Failure> {
                 match self {
                     Self::Failed(_, failure) => Some(failure),
@@ -96,7 +96,7 @@ macro_rules! pop_error {
                 matches!(self, Self::Closed)
             }
 
-            /// What failed, if it was neither of the queue's own refusals.
+            /// The failure, if the error is `Failed`.
             pub fn failure(&self) -> Option<&Failure> {
                 match self {
                     Self::Failed(failure) => Some(failure),
@@ -219,7 +219,7 @@ pop_error!(TryPopError, Empty => EMPTY, Closed => CLOSED);
 ///
 /// ```
 /// use queue_core::{Failure, PopError, Queue};
-/// /// Works until all is done: an end that is none of the queue's own is an error.
+/// /// Works until the queue is closed and drained; anything else is an error.
 /// fn work<Q: Queue<Item = u32>>(jobs: &Q) -> Result<(), Failure> {
 ///     loop {
 ///         match jobs.pop() {
@@ -246,7 +246,7 @@ pop_error!(PopError, Closed => CLOSED);
 /// ```
 /// use queue_core::{PopError, PopTimeoutError};
 /// assert!(PopTimeoutError::Timeout.is_timeout());
-/// // What `pop` says `pop_timeout` may say as well, so `?` takes one for the other.
+/// // `pop_timeout` may return whatever `pop` does, so `?` converts.
 /// assert_eq!(PopTimeoutError::from(PopError::Closed), PopTimeoutError::Closed);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,7 +274,7 @@ impl<T> PushTimeoutError<T> {
         matches!(self, Self::Timeout(_))
     }
 
-    /// The same, of one who waited without a deadline.
+    /// The same error, of a verb without a timeout.
     #[inline]
     pub(crate) fn without_timeout(self) -> PushError<T> {
         match self {
@@ -298,7 +298,7 @@ impl PopTimeoutError {
         matches!(self, Self::Timeout)
     }
 
-    /// The same, of one who waited without a deadline.
+    /// The same error, of a verb without a timeout.
     #[inline]
     pub(crate) fn without_timeout(self) -> PopError {
         match self {

@@ -29,10 +29,10 @@ pub enum FailureKind {
     Io,
     /// The process at the other end, or the one that hosts the queue, is gone.
     PeerGone,
-    /// What was found is not what this queue writes: bytes that somebody damaged or forged.
+    /// The bytes are not what this queue writes. They were damaged or forged.
     Corrupt,
-    /// The queue is in order, and not the one that was expected: its programs have another item
-    /// type, codec, kind, version or word size. The text names both, and what to do.
+    /// The queue is sound, but not the expected one: its programs have another item type, codec,
+    /// kind, version or word size. The text names both, and what to do.
     Mismatch,
     /// This handle, or this user, may not do that.
     Denied,
@@ -65,7 +65,7 @@ impl fmt::Display for FailureKind {
 struct Inner {
     kind: FailureKind,
     message: String,
-    /// It is lent and never changed, so a panic elsewhere leaves nothing half done in it.
+    /// It is only read, so a panic elsewhere leaves nothing half done in it.
     source: Option<Arc<AssertUnwindSafe<Box<dyn Error + Send + Sync>>>>,
     consumed_item: bool,
 }
@@ -85,13 +85,13 @@ struct Inner {
 /// ```
 #[derive(Clone)]
 pub struct Failure(
-    /// Always there, until it is dropped.
+    /// `Some` until the failure is dropped.
     Option<Arc<Inner>>,
 );
 
 impl Drop for Failure {
-    /// Nobody else is given the address of a failure, nor so of a `Result` that may hold
-    /// one: the item in such a result can go straight to where its owner wants it.
+    /// `Drop` must not let the address of the failure escape. Otherwise the compiler spills every
+    /// `Result` that may hold one to memory, and the item in it takes a detour.
     #[inline]
     fn drop(&mut self) {
         #[cold]
@@ -152,9 +152,9 @@ impl Failure {
         self.inner().kind
     }
 
-    /// Whether a pop failed because of one item, which it took out of the queue: that item is
-    /// gone, and the next pop is about the next one. If not, popping again is likely to fail in
-    /// the same way.
+    /// Whether a pop failed because of one item, which it took out of the queue. Then that item is
+    /// gone, and the next pop is about the next item. If not, another pop is likely to fail in the
+    /// same way.
     ///
     /// ```
     /// use queue_core::{Failure, PopError, Queue};
@@ -175,9 +175,9 @@ impl Failure {
         self.inner().consumed_item
     }
 
-    /// The same failure of a pop that took an item out of the queue, which is gone. The author
-    /// of a kind says so of such pops: [`Queue::results`](crate::Queue::results) goes on
-    /// behind them, and ends behind all others.
+    /// Marks the failure as one of a pop that took an item out of the queue, which is gone. The
+    /// author of a kind marks such failures: [`Queue::results`](crate::Queue::results) goes on behind
+    /// them, and ends behind all others.
     ///
     /// ```
     /// use queue_core::{Failure, FailureKind};
@@ -194,7 +194,7 @@ impl Failure {
     }
 }
 
-/// The kind and the message; with `{:#}` what caused it too, in the same line.
+/// The kind and the message. `{:#}` adds the causes, in the same line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.inner().kind, self.inner().message)?;

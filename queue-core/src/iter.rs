@@ -1,22 +1,24 @@
-//! Popping in a `for` loop: [`Iter`], [`IntoIter`] and [`TryIter`] yield items and panic where
-//! one cannot be brought out; [`Results`], [`IntoResults`] and [`TryResults`] yield the failure.
+//! Popping in a `for` loop.
+//!
+//! [`Iter`], [`IntoIter`] and [`TryIter`] yield items, and panic if an item cannot be brought out.
+//! [`Results`], [`IntoResults`] and [`TryResults`] yield the failure.
 
 use crate::{Consumer, Failure, PopError, Queue, TryPopError};
 use std::fmt;
 use std::iter::FusedIterator;
 
-/// Whether an iteration has ended, for good.
+/// Whether an iteration has ended for good.
 #[derive(Debug, Default)]
 pub(crate) struct End(bool);
 
 impl End {
-    /// Whether nothing comes any more.
+    /// Whether it has ended.
     pub(crate) fn is_reached(&self) -> bool {
         self.0
     }
 
-    /// What comes next of what was popped. It ends with the queue, and behind a failure that
-    /// took no item along: that one would come again and again.
+    /// The next element, given the result of a pop. The iteration ends with the queue, and behind a
+    /// failure that consumed no item, because the same failure would come again and again.
     pub(crate) fn next<T>(&mut self, popped: Result<T, PopError>) -> Option<Result<T, Failure>> {
         match popped {
             Ok(item) => Some(Ok(item)),
@@ -31,7 +33,8 @@ impl End {
         }
     }
 
-    /// As [`next`](Self::next), of what was tried to pop: where it would wait nothing comes now.
+    /// As [`next`](Self::next), given the result of a pop that does not wait. If that would have to
+    /// wait, there is no element now.
     fn try_next<T>(&mut self, popped: Result<T, TryPopError>) -> Option<Result<T, Failure>> {
         match popped {
             Ok(item) => Some(Ok(item)),
@@ -41,10 +44,10 @@ impl End {
     }
 }
 
-/// The item, for an iteration that yields nothing else.
+/// The item, for an iteration that yields items alone.
 ///
 /// # Panics
-/// With the failure, if it is one; `instead` is the verb that returns it.
+/// With the failure, if there is one. `instead` is the verb that returns it.
 #[track_caller]
 pub(crate) fn item_or_panic<T>(result: Result<T, Failure>, instead: &str) -> T {
     #[cold]
@@ -118,8 +121,8 @@ iterator! {
 }
 
 iterator! {
-    /// Pops until the queue is closed and drained, from a [`Consumer`] that it keeps: what
-    /// a thread that owns its half loops over.
+    /// Pops until the queue is closed and drained, from a [`Consumer`] that it owns. It is for a
+    /// thread that owns its half.
     ///
     /// # Panics
     /// `next` panics if an item cannot be brought out, which happens between processes alone;
@@ -136,8 +139,8 @@ iterator! {
 }
 
 iterator! {
-    /// Pops what is inside and never waits, from [`Queue::try_iter`]. Where it ended it
-    /// goes on once there is something again.
+    /// Pops what is inside and never waits, from [`Queue::try_iter`]. After it has ended it goes on as
+    /// soon as there is an item again.
     ///
     /// # Panics
     /// `next` panics if an item cannot be brought out, which happens between processes alone;
@@ -181,7 +184,7 @@ iterator! {
 }
 
 iterator! {
-    /// As [`Results`], from a [`Consumer`] that it keeps: [`Consumer::into_results`].
+    /// As [`Results`], from a [`Consumer`] that it owns. [`Consumer::into_results`] makes it.
     ///
     /// ```
     /// use queue_core::{Consumer, Failure, Queue};
@@ -199,9 +202,8 @@ iterator! {
 
 iterator! {
     /// Pops what is inside and never waits, from [`Queue::try_results`]: each item, or why it
-    /// could not be brought out. Where it ended it goes on once there is something again, but
-    /// behind a failure that is not about one item ([`Failure::consumed_item`]) it has ended
-    /// for good.
+    /// could not be brought out. After it has ended it goes on as soon as there is an item again.
+    /// Behind a failure that is not about one item ([`Failure::consumed_item`]) it has ended for good.
     ///
     /// ```
     /// use queue_core::{Failure, Queue};

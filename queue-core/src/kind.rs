@@ -3,38 +3,38 @@
 use crate::event::Listen;
 use crate::{EndpointCounts, Queue, Side};
 
-/// What a kind of queue gives beside its verbs, so that all others can be built on them.
+/// What the author of a kind implements beside the verbs of [`Queue`], so that all other verbs can be
+/// built on them.
 ///
 /// Programs that use a queue need [`Queue`] alone. Its page has a kind in full.
 pub trait Kind: Send + Sync {
     /// What goes through the queue.
     type Item: Send;
 
-    /// Who waits for this queue: [`event::Listener`](crate::event::Listener) for a kind
+    /// A waiter of this queue: [`event::Listener`](crate::event::Listener) for a kind
     /// that uses the family's [`Event`](crate::event::Event).
     type Listener<'a>: Listen
     where
         Self: 'a;
 
-    /// A listener that is notified when it is worth trying again for `side`: to pop, because an
-    /// item came, or to push, because there is a slot; and for both because the queue was closed.
+    /// A listener that is notified when another try is worth it for `side`: a pop because an item
+    /// came, a push because there is a free slot, and both because the queue was closed.
     fn listen(&self, side: Side) -> Self::Listener<'_>;
 
     /// Where this queue counts its [`Producer`](crate::Producer)s and
     /// [`Consumer`](crate::Consumer)s.
     fn endpoints(&self) -> &EndpointCounts;
 
-    /// What all handles of one queue have in common, and those of no other that exists.
+    /// An id that all handles of one queue share, and no handle of another queue that exists.
     ///
-    /// A kind whose handles come into a process by several ways overrides it.
+    /// Override it in a kind whose handles come into a process by several ways.
     fn id(&self) -> QueueId {
         QueueId::of_address(self.endpoints())
     }
 
-    /// How much there seems to be for `side` to do: about how many items to pop, or slots
-    /// to push to; `usize::MAX` when closed. A thread that is about to sleep asks
-    /// many times in a row, so it must be cheap. A kind where looking costs as much as trying
-    /// answers zero.
+    /// About how many items there are to pop, or free slots to push to; `usize::MAX` when closed. A
+    /// thread that is about to sleep calls it many times in a row, so it must be cheap. A kind where
+    /// looking costs as much as trying returns zero.
     fn ready_hint(&self, side: Side) -> usize
     where
         Self: Queue,
@@ -49,13 +49,13 @@ pub trait Kind: Send + Sync {
         }
     }
 
-    /// Called when a half of `side` was made. A kind whose halves live in several processes
+    /// Is called when a half of `side` was made. A kind whose halves live in several processes
     /// counts this process on that side from then on.
     fn on_first_endpoint(&self, side: Side) {
         let _ = side;
     }
 
-    /// Called when the last half of `side` was dropped: closes the queue.
+    /// Is called when the last half of `side` was dropped, and closes the queue.
     ///
     /// A kind whose halves live in several processes closes it when the last one of all
     /// processes has gone.
@@ -69,16 +69,24 @@ pub trait Kind: Send + Sync {
 }
 
 /// Tells one queue from another: see [`Kind::id`].
+///
+/// ```
+/// use queue_core::QueueId;
+/// let (one, other) = (1, 2);
+/// assert_eq!(QueueId::of_address(&one), QueueId::of_address(&one));
+/// assert_ne!(QueueId::of_address(&one), QueueId::of_address(&other));
+/// assert_ne!(QueueId::new(0, 7), QueueId::new(1, 7));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueueId(u64, u64);
 
 impl QueueId {
-    /// That of a queue of this process alone: where in memory it is.
+    /// The id of a queue of this process alone, which is its address in memory.
     pub fn of_address<T>(at: &T) -> Self {
         Self(0, std::ptr::from_ref(at).addr() as u64)
     }
 
-    /// That of a queue which something else tells from all others.
+    /// The id of a queue that has a number of its own, such as a random one.
     pub fn new(high: u64, low: u64) -> Self {
         Self(high, low)
     }

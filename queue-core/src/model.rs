@@ -1,17 +1,17 @@
-//! Running a loom model so that only a complete run counts. Under `--cfg loom` alone.
+//! Runs a loom model so that only a complete run counts. It exists under `--cfg loom` alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs `f` under every interleaving with at most `preemptions` preemptions (`None`:
-/// all of them), and says so when it is done.
+/// Runs `f` under every interleaving with at most `preemptions` preemptions (`None`: all of them),
+/// and prints a line when it is done.
 ///
-/// The environment cannot cut the run short: a model that printed its line explored
-/// all it set out to. With `QUEUE_LOOM_LONG` set one preemption more is explored, or
-/// all of them where `QUEUE_LOOM_LONG=all`.
+/// The environment cannot cut the run short: a model that printed its line has explored everything
+/// within its bound. `QUEUE_LOOM_LONG` allows one preemption more, and `QUEUE_LOOM_LONG=all` any
+/// number.
 ///
 /// # Panics
-/// When an interleaving does.
+/// If an interleaving panics.
 pub fn check(name: &str, preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = match std::env::var("QUEUE_LOOM_LONG").as_deref() {

@@ -1,4 +1,4 @@
-//! [`Listener`]: one who waits for an [`Event`], and [`Listen`]: what all listeners can do.
+//! [`Listener`]: a waiter for an [`Event`]. [`Listen`]: what all listeners can do.
 
 use super::Event;
 use super::listeners::Sleeper;
@@ -8,9 +8,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Waiting for an event once, as a thread or as a future.
+/// Waits for an event once, as a thread or as a future.
 ///
-/// As a future it is ready when it is worth trying again. Dropping a listener that was
+/// As a future it is ready when another try is worth it. A listener that is dropped after it was
 /// notified passes the notification on to the next one.
 ///
 /// ```
@@ -25,7 +25,7 @@ use std::task::{Context, Poll};
 /// assert!(listener.wait(brief()));
 /// ```
 pub trait Listen: Future<Output = ()> + Send + Unpin {
-    /// Sleeps until it is worth trying again (true) or the deadline passes (false).
+    /// Sleeps until another try is worth it (true) or the deadline passes (false).
     fn wait(self, deadline: Deadline) -> bool;
 }
 
@@ -46,7 +46,7 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Leaves the list if notified; otherwise leaves word how to be woken.
+    /// Leaves the list if it was notified, or else stores how to wake it. Returns whether it was.
     fn is_notified_or_sleep(&mut self, sleeper: Sleeper) -> bool {
         let Some(id) = self.id else { return true };
         let mut list = self.event.list.lock();
@@ -63,7 +63,7 @@ impl<'a> Listener<'a> {
         notified
     }
 
-    /// Leaves the list: whether it was notified.
+    /// Leaves the list. Returns whether it was notified.
     fn leave(&mut self) -> bool {
         let Some(id) = self.id.take() else {
             return false;

@@ -1,15 +1,15 @@
-//! [`Event`]: how somebody who waits learns that it is worth trying again.
+//! [`Event`]: tells waiters that another try is worth it.
 //!
 //! The protocol, the same for a thread and for a future:
 //!
 //! 1. the waiter tries, and fails;
 //! 2. it takes a [`Listener`];
-//! 3. it tries **again**: whatever happened before step 2 it sees now, whatever
-//!    happens later will notify the listener;
+//! 3. it tries **again**: it sees now what happened before step 2, and what happens later will
+//!    notify the listener;
 //! 4. it waits on the listener, and goes back to 1.
 //!
-//! A listener that is dropped after it was notified passes the notification on, so a
-//! waiter that is cancelled, times out or panics eats no wake.
+//! A listener that is dropped after it was notified passes the notification on. So no wake is lost
+//! with a waiter that is cancelled, times out or panics.
 
 mod listener;
 mod listeners;
@@ -21,10 +21,10 @@ use crate::sync::{Lock, seq_cst};
 use crate::waiters::wake_all;
 use listeners::Listeners;
 
-/// Something that happens and that threads and futures wait for together.
+/// Something that threads and futures wait for together.
 ///
-/// Whoever makes it happen changes the shared state first and calls
-/// [`notify`](Self::notify) after. It costs a fence and a load when nobody waits.
+/// The notifier changes the shared state first, and calls [`notify`](Self::notify) after. That costs
+/// a fence and a load when nobody waits.
 ///
 /// ```
 /// use queue_core::event::{Event, Listen};
@@ -47,8 +47,8 @@ use listeners::Listeners;
 /// ```
 #[derive(Debug)]
 pub struct Event {
-    /// How many listeners stand in the list unnotified: written under the list's lock,
-    /// read without it.
+    /// How many listeners are in the list and not yet notified. It is written under the list's
+    /// lock, and read without it.
     waiting: AtomicUsize,
     list: Lock<Listeners>,
 }
@@ -68,7 +68,16 @@ impl Event {
         }
     }
 
-    /// Registers a listener. Try again after this and before waiting on it.
+    /// Registers a listener. Try again after this, and before waiting on it.
+    ///
+    /// ```
+    /// use queue_core::event::{Event, Listen};
+    /// use queue_core::sync::Deadline;
+    /// let event = Event::new();
+    /// let listener = event.listen();
+    /// event.notify();
+    /// assert!(listener.wait(Deadline::NEVER));
+    /// ```
     pub fn listen(&self) -> Listener<'_> {
         let mut list = self.list.lock();
         let id = list.insert();
@@ -95,11 +104,11 @@ impl Event {
     /// As [`notify`](Self::notify), but wakes nobody while a thread that was notified
     /// earlier is still on its way.
     ///
-    /// For a queue whose successful `try_` verbs notify onward when there is more to
-    /// take: a burst then costs one wake, and who is woken wakes the next one. That is
-    /// relied on among threads alone. A task that was woken may not be polled for long
-    /// (its future is kept for later, say), and no item may wait for it while others
-    /// sleep: so as long as a task listens every call wakes one.
+    /// It is for a queue whose successful `try_` verbs notify again while there is more to take. Then
+    /// many items at once cost one wake, and a thread that was woken wakes the next one. This relies
+    /// on threads alone. A woken task may not be polled for long (its future may be kept for later),
+    /// and no item may wait for it while others sleep. So every call wakes a listener as long as a
+    /// task listens.
     #[inline]
     pub fn notify_unless_pending(&self) {
         // Pairs with the fence in `listen`.
@@ -109,10 +118,9 @@ impl Event {
         }
     }
 
-    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence, for
-    /// whoever announces by a `SeqCst` read-modify-write of an atomic (from
-    /// [`seq_cst`], for the models) at which waiters look by a `SeqCst` load when they try
-    /// again.
+    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence. It is for a notifier
+    /// that announces its change by a `SeqCst` read-modify-write of an atomic (made by [`seq_cst`],
+    /// for the models), which waiters read by a `SeqCst` load when they try again.
     #[inline]
     pub fn notify_after_rmw_unless_pending(&self) {
         // SeqCst: the announcement, this load, the store in `publish` and the waiter's
@@ -123,11 +131,10 @@ impl Event {
         }
     }
 
-    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence and the
-    /// check, for whoever has asked [`has_waiting`](Self::has_waiting) under a lock
-    /// that every listener holds while it registers.
-    /// `most` is how many there are something for: so many are woken, but only up to the
-    /// first that wakes the next one itself.
+    /// [`notify_unless_pending`](Self::notify_unless_pending) without the fence and the check. It is
+    /// for a notifier that has called [`has_waiting`](Self::has_waiting) under a lock that every
+    /// listener holds while it registers. It wakes up to `most` listeners, as many as there is
+    /// something for, but none behind a thread that will wake the next one itself.
     #[cold]
     pub fn notify_under_lock_unless_pending(&self, most: usize) {
         for _ in 0..most {
@@ -137,8 +144,8 @@ impl Event {
         }
     }
 
-    /// Whether a listener waits that is not yet notified. Without a lock that listeners
-    /// hold while they register, or a fence, the answer may be out of date.
+    /// Whether a listener waits that is not yet notified. The answer may be out of date unless the
+    /// caller has a fence, or holds a lock that listeners hold while they register.
     #[inline(always)]
     pub fn has_waiting(&self) -> bool {
         // Relaxed: ordered by the caller's fence or lock.
@@ -156,7 +163,7 @@ impl Event {
         wake_all(wakers);
     }
 
-    /// Whether it may be worth to go on with the next one.
+    /// Notifies one listener. Returns whether the next one may be worth a call too.
     #[cold]
     fn notify_one(&self, unless_pending: bool) -> bool {
         let mut list = self.list.lock();

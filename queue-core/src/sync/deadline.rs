@@ -1,13 +1,13 @@
-//! [`Deadline`]: until when somebody is ready to wait.
+//! [`Deadline`]: how long a verb may wait.
 
 use std::time::{Duration, Instant};
 
 /// An instant, or at once, or never.
 ///
-/// A duration too long to be represented means never. Zero means at once, which nobody asks
-/// the clock for: so one try needs none, where there is none to ask (`wasm32`). Under loom, which
-/// has no clock, any deadline that is not never has run out: models explore a timeout
-/// against everything else by the interleaving alone.
+/// A duration too long to be represented means never. Zero means at once, which needs no clock. So
+/// one try works where there is no clock (`wasm32`). loom has no clock either: under loom every
+/// deadline but never has passed, so that models explore a timeout against everything else by the
+/// interleaving alone.
 ///
 /// ```
 /// use queue_core::sync::Deadline;

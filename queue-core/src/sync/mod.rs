@@ -1,12 +1,11 @@
 //! The shim over std's and loom's shared-memory primitives.
 //!
-//! Everything in the family that waits or shares goes through here, so that one
-//! `--cfg loom` turns it all into models. The switch is `cfg(loom)` alone, never
-//! `all(test, loom)`: a downstream crate that builds its own model with
-//! `RUSTFLAGS="--cfg loom"` gets our in-process queues inside it.
+//! Everything in the family that waits or shares memory uses this module, so that `--cfg loom` turns
+//! all of it into models. The switch is `cfg(loom)` alone, never `all(test, loom)`: a crate of yours
+//! that builds its own model with `RUSTFLAGS="--cfg loom"` has our in-process queues in it.
 //!
-//! What loom has no notion of stays out of its sight: time ([`Deadline`] has always
-//! run out under loom), spinning (skipped), and `crossbeam-queue` (a stand-in).
+//! loom does not know time, spinning and `crossbeam-queue`. Under loom a [`Deadline`] has always
+//! passed, spinning is skipped, and `crossbeam-queue` has a stand-in.
 
 mod deadline;
 mod lock;
@@ -69,15 +68,25 @@ mod cell {
     }
 }
 
-/// An atomic that holds `value`, for `SeqCst` accesses. (To loom the first value of an
-/// atomic is none that was stored by one; under loom this one's is.)
+/// An atomic that holds `value`, for `SeqCst` accesses. Under loom the value counts as stored by one,
+/// unlike the first value of other atomics.
+///
+/// ```
+/// use std::sync::atomic::Ordering;
+/// assert_eq!(queue_core::sync::seq_cst(3).load(Ordering::SeqCst), 3);
+/// ```
 #[cfg(not(loom))]
 pub fn seq_cst(value: usize) -> atomic::AtomicUsize {
     atomic::AtomicUsize::new(value)
 }
 
-/// Keeps `value` on cache lines of its own, so that writes to its neighbours do not
-/// slow its readers. 128 bytes, for processors fetch lines in pairs.
+/// Keeps its value on cache lines of its own, so that writes to its neighbours do not slow its
+/// readers. It is aligned to 128 bytes, because processors fetch lines in pairs.
+///
+/// ```
+/// let counter = queue_core::sync::CachePadded(7);
+/// assert_eq!((*counter, align_of_val(&counter)), (7, 128));
+/// ```
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct CachePadded<T>(pub T);

@@ -1,7 +1,7 @@
-//! Waiting as a future. No future holds an item that its owner could not get back
-//! other than the one it was given, and none holds an item that it took.
+//! Waiting as a future. A future that pops never holds an item across a poll, and one that pushes
+//! holds only the item that it was given.
 //!
-//! Each asks for leave once, before its first try: one that has to wait lets others run
+//! Each spends cooperative budget once, before its first try: one that has to wait lets others run
 //! anyway.
 
 use crate::coop;
@@ -53,7 +53,7 @@ pub(crate) async fn pop_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     }
 }
 
-/// [`pop_async`], for who keeps the listener from poll to poll.
+/// [`pop_async`] for a caller that keeps the listener from poll to poll.
 pub(crate) fn poll_pop<'a, T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &'a Q,
     listener: &mut Option<Q::Listener<'a>>,
@@ -90,7 +90,7 @@ pub(crate) async fn push_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
 ) -> Result<(), PushError<()>> {
     let mut listener = None;
     while !items.is_empty() {
-        // Each time: as long as others pop as fast it never has to wait.
+        // For each batch: it never has to wait if others pop as fast as it pushes.
         coop::proceed().await;
         match queue.try_push_many(items) {
             Ok(count) => {

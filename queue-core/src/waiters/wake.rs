@@ -1,4 +1,4 @@
-//! Sleeping and waking: a thread as a [`Waker`], and all of many.
+//! Sleeping and waking: a thread as a [`Waker`], and waking many at once.
 
 use crate::sync::thread::{self, Thread};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,8 +18,8 @@ fn waker_of_this_thread() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
 }
 
-/// Wakes this thread out of `park`: threads and futures can wait in one line. It is made
-/// once for each thread.
+/// A waker that wakes this thread out of `park`, so that threads and futures can wait in one list. It
+/// is made once for each thread.
 ///
 /// ```
 /// queue_core::waiters::thread_waker().wake();
@@ -40,7 +40,7 @@ pub fn thread_waker() -> Waker {
     waker_of_this_thread()
 }
 
-/// Sleeps until [`thread_waker`] wakes this thread or `left` is over, or for no reason.
+/// Sleeps until [`thread_waker`] wakes this thread, or `left` is over. It may also wake for no reason.
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,7 +55,7 @@ pub fn park(left: Option<Duration>) {
     }
 }
 
-/// Wakes all of them in order, though wakers panic; the first panic goes on after that.
+/// Wakes all of `wakers` in order, even if some of them panic. Then the first panic continues.
 ///
 /// ```
 /// queue_core::waiters::wake_all([std::task::Waker::noop().clone()]);
