@@ -191,9 +191,8 @@ macro_rules! half {
 half! {
     /// The pushing half of a queue, from [`Queue::into_ends`].
     ///
-    /// When the last one is dropped the queue is closed: pops drain, then are `Closed`.
-    /// A panic that unwinds through its owner drops it too, and a process that is killed
-    /// has dropped all of its own.
+    /// When the last one is dropped the queue is closed: pops drain, and are `Closed` then. A panic
+    /// that unwinds through its owner drops it too, and a process that is killed drops all of its own.
     ///
     /// ```
     /// use queue_core::{Producer, Queue};
@@ -208,17 +207,17 @@ half! {
 half! {
     /// The popping half of a queue, from [`Queue::into_ends`].
     ///
-    /// When the last one is dropped the queue is closed: pushes are `Closed` and hand
-    /// their item back. What nobody popped stays inside until the last handle of any
-    /// sort, halves too, is gone, or one of them takes it.
+    /// When the last one is dropped the queue is closed: pushes are `Closed` and hand their item back.
+    /// What nobody popped stays inside until somebody takes it, or the last handle of any sort is gone,
+    /// halves included.
     ///
-    /// `for item in &consumer` and `for item in consumer` pop until the queue is closed and
-    /// drained, and panic if an item cannot be brought out, as it may happen between processes:
-    /// there take [`results`](Self::results).
+    /// `for item in &consumer` and `for item in consumer` pop until the queue is closed and drained. They
+    /// panic if an item cannot be brought out, which happens between processes alone: use
+    /// [`results`](Self::results) there.
     ///
-    /// So a request that nobody popped keeps its reply's [`Producer`], if it carries one, and
-    /// who waits for that reply waits on: a server that may go before its clients ends with
-    /// [`close_now`](Self::close_now), which takes the requests along.
+    /// So a request that nobody popped keeps the [`Producer`] of its reply, if it carries one, and its
+    /// client waits on. A server that may end before its clients ends with
+    /// [`close_now`](Self::close_now), which takes the requests out.
     ///
     /// ```
     /// use queue_core::{Consumer, Queue};

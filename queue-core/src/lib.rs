@@ -1,8 +1,7 @@
 //! One trait for a FIFO queue, between threads, processes and async tasks.
 //!
-//! [`Queue`] is what programs are written against; a *kind* is a type that implements
-//! it. Code that compiles against one kind compiles against every kind, and does the
-//! same thing:
+//! Programs are written against the trait [`Queue`]. A *kind* is a type that implements it. Code that
+//! compiles against one kind compiles against every kind, and does the same thing:
 //!
 //! | kind | crate | between |
 //! |---|---|---|
@@ -15,16 +14,15 @@
 //! * To write code that works with any kind: bound it by [`Queue`], and by [`WithCapacity`]
 //!   if it builds queues too.
 //! * To choose a kind at run time: [`dynamic::DynQueue`].
-//! * To write a kind: [`Queue`] says how, [`event`] has the waiting ([`waiters`] what that
-//!   is made of), and the module `contract` (feature `contract`) shows that it keeps the
-//!   promises.
+//! * To write a kind: [`Queue`] says how, [`event`] has the waiting and [`waiters`] its parts, and
+//!   the module `contract` (feature `contract`) tests that it keeps the promises.
 //!
-//! To just use a queue take the kind's own crate; it exports what you need from here.
+//! To just use a queue, take the kind's own crate. It exports what you need from here.
 //!
 //! # When not
 //!
-//! A one-shot reply, a broadcast to all consumers, a priority queue: these are other
-//! primitives, and none of the kinds is one.
+//! For a one-shot reply, a broadcast to all consumers, or a priority queue: these are other primitives,
+//! and none of the kinds is one.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]

@@ -1,8 +1,8 @@
 //! The contract: what every kind of queue promises, as tests that any kind can run.
 //!
-//! Fifteen clauses, C1 to C15, each a function that panics with the clause's name where
-//! the promise is broken, and one macro, [`contract!`](crate::contract!), that makes a
-//! `#[test]` of every one of them, so that none can be left out by hand.
+//! There are fifteen clauses, C1 to C15. Each is a function that panics with the clause's name if the
+//! promise is broken. The macro [`contract!`](crate::contract!) makes a `#[test]` of each of them, so
+//! that none is forgotten.
 //!
 //! | clause | promise |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | [C2 once](c2_once) | an accepted item comes out exactly once |
 //! | [C3 capacity](c3_capacity) | `bounded(n)` takes exactly n items; unbounded is never `Full` |
 //! | [C4 try](c4_try) | a `try_` verb never waits for another party to act |
-//! | [C5 wake](c5_wake) | no lost wake-up, also when who was woken is cancelled, times out or is not polled |
+//! | [C5 wake](c5_wake) | no lost wake-ups, even if the woken waiter is cancelled, times out or is not polled |
 //! | [C6 time](c6_time) | never `Timeout` early; one try before the clock; huge timeouts work |
 //! | [C7 close](c7_close) | pushes are `Closed`, pops drain, then `Closed`; all waiters wake |
 //! | [C8 give back](c8_give_back) | every failed push returns the item and changes nothing |
@@ -19,8 +19,8 @@
 //! | [C11 drop](c11_drop) | what is left is dropped once; a panic in `T`'s code does no harm |
 //! | [C12 ends](c12_ends) | the last producer or consumer to go closes the queue |
 //! | [C13 mixed](c13_mixed) | threads and futures wait on the same queue together |
-//! | [C14 calm](c14_calm) | who has waited a millisecond uses no CPU |
-//! | [C15 many](c15_many) | batches keep all of this, item by item; one that does not wait takes no more than was inside |
+//! | [C14 calm](c14_calm) | a waiter uses no CPU after a millisecond |
+//! | [C15 many](c15_many) | batches keep all of this, item by item; a batch that does not wait takes no more than was inside |
 //!
 //! # For the author of a queue
 //!
@@ -35,13 +35,12 @@
 //! }
 //! ```
 //!
-//! `cargo test my_queue` then runs all clauses. A clause takes 0.02 to 0.5
-//! seconds for an in-process queue, and all of them about 1.3 on two processors (some
-//! three times that for a queue that crosses a process); a queue that loses a
-//! wake-up makes its clause hang, which counts as failure after
+//! `cargo test my_queue` then runs all clauses. A clause takes 0.02 to 0.5 seconds for an in-process
+//! queue, and all of them about 1.3 on two processors (some three times that for a queue that crosses
+//! a process). A queue that loses a wake-up makes its clause hang, which counts as failure after
 //! [two minutes](set_step_timeout).
 //!
-//! A kind of its own sort says more:
+//! There are options for a kind that is special:
 //!
 //! ```
 //! queue_core::contract! {
@@ -59,25 +58,23 @@
 //! }
 //! ```
 //!
-//! An `panicking: item;` is one whose own code panics as it is pushed (in its
+//! A `panicking: item;` is one whose own code panics as it is pushed (in its
 //! serialization), for C11. Items are what implements [`Item`].
 //!
 //! # Who keeps it
 //!
-//! Every kind of the family keeps every clause. Of two channels that were wrapped to be
-//! tried as well (in the workspace's `tests/tests/peers`), async-channel 2.5 keeps all
-//! (timeouts, which it does not have, were the wrapper's), and crossbeam-channel 0.5.17
-//! all but C7, C8 and part of C2: closing it does not end a push that waits, since who is
-//! blocked in `send` holds a sender (futures, which it does not have, were the
-//! wrapper's). And the workspace breaks a queue in some fifty ways, each caught by its
-//! clause.
+//! Every kind of the family keeps every clause. Two channels were wrapped and tried as well (in the
+//! workspace's `tests/tests/peers`). async-channel 2.5 keeps all clauses; it has no timeouts, so the
+//! wrapper made them. crossbeam-channel 0.5.17 keeps all but C7, C8 and part of C2: a waiting push
+//! does not end when it is closed, because a thread that is blocked in `send` holds a sender. (It has
+//! no futures, so the wrapper made them.) And the workspace breaks a queue in some sixty ways, each
+//! of which its clause finds.
 //!
 //! # What it does not see
 //!
-//! One process alone: that a handle works in another process, and what a killed process
-//! leaves behind, is for the process kind's own tests, which can record what happens
-//! and judge it by [`history`]. And a test samples interleavings; only a model checker
-//! goes through all of them.
+//! It runs in one process. Whether a handle works in another process, and what a killed process leaves
+//! behind, is for the process kind's own tests, which can record what happens and check it by
+//! [`history`]. And a test samples interleavings; only a model checker goes through all of them.
 
 mod clauses;
 mod cpu;

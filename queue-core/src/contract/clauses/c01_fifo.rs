@@ -3,9 +3,8 @@ use super::*;
 /// **C1 fifo**: if one push returned before another began, in any thread or task, its
 /// item is popped first.
 ///
-/// Tried alone with every verb, round and round through a small queue; then by four
-/// producers and four consumers, whose recorded history is searched for an item that
-/// overtook another.
+/// One thread tries every verb, round and round through a small queue. Then four producers and four
+/// consumers run, and their recorded history is searched for an item that overtook another.
 ///
 /// # Panics
 /// If the clause does not hold.

@@ -3,8 +3,8 @@ use super::*;
 /// **C2 once**: an accepted item is popped exactly once, or is still inside, or comes
 /// back from `close_now`, or is dropped with the last handle.
 ///
-/// Tried alone, and by four producers and four consumers, with cancellations, and with
-/// `close_now` in the middle.
+/// One thread tries every verb. Then four producers and four consumers run, also with cancelled
+/// futures, and with `close_now` in the middle.
 ///
 /// # Panics
 /// If the clause does not hold.

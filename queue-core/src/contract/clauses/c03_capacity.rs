@@ -3,8 +3,8 @@ use super::*;
 /// **C3 capacity**: `bounded(n)` takes exactly n items with no consumer; the next
 /// `try_push` is `Full(item)`; an unbounded queue is never `Full`.
 ///
-/// Tried with capacities that are and are not powers of two, with every verb, again
-/// after items went through, and by four producers at once.
+/// Capacities are tried that are, and are not, powers of two; with every verb, again after items
+/// went through, and by four producers at once.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -58,7 +58,7 @@ pub fn c3_capacity<S: Subject>() {
     });
 }
 
-/// Fails unless exactly `slots` more items go in beside the `inside`.
+/// Fails unless exactly `slots` more items go in beside the `inside` that are there.
 fn fills<S: Subject>(queue: &S::Queue, slots: usize, inside: usize) {
     for slot in 0..slots {
         let pushed = queue.try_push(item::<S>(slot as u64));

@@ -2,9 +2,9 @@ use super::*;
 
 /// **C4 try**: a `try_` verb never waits for another party to act.
 ///
-/// Tried on empty, full, half-full and closed queues, alone and while others wait on
-/// the same queue. Each call is repeated until one of them is quick, so that a busy
-/// machine does not look like waiting.
+/// The verbs are tried on empty, full, half-full and closed queues, alone and while others wait on
+/// the same queue. Each call is repeated until one of them is quick, so that a busy machine does not
+/// look like waiting.
 ///
 /// # Panics
 /// If the clause does not hold.

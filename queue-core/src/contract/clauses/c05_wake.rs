@@ -1,14 +1,13 @@
 use super::*;
 
-/// **C5 wake**: no lost wake-up: whoever waits goes on as soon as it can, also when the
-/// waiter that was woken is cancelled or times out.
+/// **C5 wake**: there are no lost wake-ups. A waiter goes on as soon as it can, even if the waiter that
+/// was woken is cancelled or times out.
 ///
-/// Tried with every waiting verb against every verb that can end the waiting, with
-/// several waiters and several wakes, with futures polled by hand that are dropped, or
-/// kept and not polled, after they were woken, and with timeouts that run out as the
-/// item comes. A lost wake
-/// shows as a hang, which the suite's step_timeout ends. (That a waiter may be *killed* is
-/// for a process kind's own tests.)
+/// Every waiting verb is tried against every verb that can end the waiting. There are several waiters
+/// and several wakes, futures that are dropped, or kept and not polled, after they were woken, and
+/// timeouts that run out as the item comes. A lost wake-up shows as a hang, which
+/// [`step_timeout`](crate::contract::step_timeout) ends. (That a waiter may be *killed* is for a
+/// process kind's own tests.)
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -78,7 +77,7 @@ fn slot_wakes<S: Subject>(watchdog: &Watchdog, push: Push, pop: Pop) {
     assert_eq!(drain(&queue), [1], "what the waiter pushed");
 }
 
-/// Shorter than [`settle`], for there are many of these.
+/// As [`settle`], but shorter, because there are many of these.
 fn asleep() {
     std::thread::sleep(Duration::from_millis(3));
 }
@@ -265,7 +264,7 @@ fn replaced_wakers<S: Subject>() {
     assert!(push.finish("a push that was polled twice").is_ok());
 }
 
-/// One waits with a timeout and one without; an item comes as the timeout runs out.
+/// One thread waits with a timeout and one without. An item comes as the timeout runs out.
 fn timed_out_pops<S: Subject>(watchdog: &Watchdog) {
     let queue = bounded::<S>(2);
     for round in 0..40 {

@@ -4,7 +4,7 @@ use super::*;
 /// `Timeout` early. A zero timeout and a past deadline are one try. A huge timeout does not
 /// overflow.
 ///
-/// Tried with every verb that has a timeout, those of batches too.
+/// Every verb that has a timeout is tried, those of batches too.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -93,9 +93,8 @@ fn batch_once<S: Subject>() {
     assert_eq!(popped, Ok(0), "a batch of none, from empty");
 }
 
-/// Somebody was woken and has not come yet: what it was woken for is still there for a
-/// `try_` verb (unless the kind has handed it over), and so it is for one that has no
-/// time to wait.
+/// A waiter was woken and has not acted yet. What it was woken for is still there for a `try_` verb
+/// (unless the kind has handed it over), and so it is for a verb that has no time to wait.
 fn past_waiters<S: Subject>() {
     for pop in [Pop::Zero, Pop::Past, Pop::ManyZero] {
         let queue = bounded::<S>(1);

@@ -1,9 +1,8 @@
 use super::*;
 
-/// **C7 close**: after `close` every push is `Closed(item)` even where there is room;
-/// pops drain in order, then `Closed`; all waiters wake; closing twice is fine;
-/// `Closed` wins over `Full`, `Empty` and `Timeout`, and never comes while an accepted
-/// item remains.
+/// **C7 close**: after `close` every push is `Closed(item)`, even if there is a free slot. Pops drain
+/// in order, and are `Closed` then. All waiters wake. Closing twice is fine. `Closed` wins over
+/// `Full`, `Empty` and `Timeout`, and never comes while an accepted item remains.
 ///
 /// # Panics
 /// If the clause does not hold.

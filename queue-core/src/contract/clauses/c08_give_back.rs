@@ -1,10 +1,10 @@
 use super::*;
 
 /// **C8 give back**: every failed push returns the item, and the queue is as if it had
-/// not been tried; what can fail in an item (its serialization) fails in the push.
+/// not been tried. If something can fail in an item (its serialization), it fails in the push.
 ///
-/// Tried with every verb that can fail: full, out of time, closed, and where the
-/// [`Subject`] has a refused item, refused.
+/// Every verb is tried where it fails: because the queue is full, time is up, or the queue is closed,
+/// or because the item is refused, if the [`Subject`] has such an item.
 ///
 /// # Panics
 /// If the clause does not hold.

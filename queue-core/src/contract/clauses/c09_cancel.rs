@@ -2,13 +2,13 @@ use super::*;
 use futures_sink::Sink;
 use std::pin::Pin;
 
-/// **C9 cancel**: a dropped `pop_async` loses no item and no wake; a `push_async` that is
-/// dropped before it was ready has not pushed, and of a dropped `push_many_async` exactly
-/// what is no longer in the batch went in.
+/// **C9 cancel**: a dropped `pop_async` loses no item and no wake. A `push_async` that is dropped before
+/// it was ready has not pushed. Of a dropped `push_many_async` exactly what is no longer in the batch
+/// went in.
 ///
-/// Tried with futures that were never polled, are pending, or were already woken; with batches,
-/// with streams, and with sinks that hold an item; and by a crowd that cancels at random. (The
-/// wakes are [C5](c5_wake)'s.)
+/// Futures are dropped that were never polled, are pending, or were already woken; so are batches,
+/// streams, and sinks that hold an item. A crowd cancels at random. (The wakes are tried by
+/// [C5](c5_wake).)
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -187,7 +187,7 @@ fn pending<'a, R>(future: impl Future<Output = R> + Send + 'a) -> PolledFuture<'
     future
 }
 
-/// Drops pops before and between items, and wants every item.
+/// Drops pops before and between items. Every item must come out all the same.
 fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
     let queue = bounded::<S>(2);
     for number in 0..10 {
@@ -199,7 +199,7 @@ fn drop_pops<S: Subject>(cancelled: impl Fn(&S::Queue)) {
     refill(&queue, 2);
 }
 
-/// Fails unless exactly `n` go in; leaves them inside, numbered from 0.
+/// Fails unless exactly `n` items go in. They stay inside, numbered from 0.
 fn refill<T: Item, Q: Queue<Item = T>>(queue: &Q, n: u64) {
     assert_eq!(queue.len(), 0, "len() of a drained queue");
     for number in 0..n {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// **C10 count**: `len` never exceeds the capacity, and is exact when nobody else acts.
 ///
-/// Tried after every step alone, by two observers during a stress run, and after it.
+/// `len` is checked after every step of one thread, by two observers during a stress run, and after it.
 ///
 /// # Panics
 /// If the clause does not hold.

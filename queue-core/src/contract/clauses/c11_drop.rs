@@ -2,13 +2,12 @@ use super::*;
 use crate::Capacity;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// **C11 drop**: dropping the last handle drops what is left once; a panic in `T`'s own
-/// code leaves the queue usable.
+/// **C11 drop**: dropping the last handle drops what is left, once. A panic in `T`'s own code leaves
+/// the queue usable.
 ///
-/// For all kinds: handles go in any order and thread, a queue begins empty after
-/// another was dropped full, and where the [`Subject`] has an panicking item, its panic
-/// passes through the push and changes nothing. What can be counted only inside a
-/// process is in [`c11_drop_any_item`].
+/// For all kinds: handles are dropped in any order and by any thread. A queue begins empty after
+/// another was dropped full. If the [`Subject`] has an item that panics, its panic passes through the
+/// push and changes nothing. What can only be counted inside a process is in [`c11_drop_any_item`].
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -53,8 +52,8 @@ pub fn c11_drop<S: Subject>() {
     });
 }
 
-/// **C11 drop**, for kinds that carry any item: every item is dropped exactly once, in
-/// the queue or by who popped it, and an item that panics in its drop does no harm.
+/// **C11 drop**, for kinds that carry any item. Every item is dropped exactly once, in the queue or by
+/// its consumer. An item that panics in its drop does no harm.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -135,7 +134,7 @@ fn every_way<S: Subject<Item = DropProbe>>(counter: &Arc<DropCounter>) {
     drop(queue.push(counter.probe()));
 }
 
-/// Items that panic as they are dropped: by who popped them, and inside the queue.
+/// Items that panic as they are dropped: by their consumer, and inside the queue.
 fn panicking_drops<S: Subject<Item = DropProbe>>() {
     let counter = Arc::new(DropCounter::default());
     let queue = bounded::<S>(3);

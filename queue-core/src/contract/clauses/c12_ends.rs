@@ -1,12 +1,12 @@
 use super::*;
 use crate::{Consumer, Producer};
 
-/// **C12 ends**: when the last producer has gone, pops drain and are then `Closed`; when
-/// the last consumer has gone, pushes are `Closed(item)`.
+/// **C12 ends**: when the last producer has gone, pops drain, and are `Closed` then. When the last
+/// consumer has gone, pushes are `Closed(item)`.
 ///
-/// Tried with clones that go one by one, with halves in other threads, and with waiting threads
-/// and futures on the other side; and with sinks and streams that keep a half, which they close.
-/// Halves are counted, and handles tell whether they are of the same queue. (Halves in other
+/// Clones are dropped one by one and in other threads, while threads and futures wait on the other
+/// side. Sinks and streams that keep a half close it. Halves are counted, and handles tell whether
+/// they are of the same queue. (Halves in other
 /// processes, and their death, are for a process kind's own tests.)
 ///
 /// # Panics

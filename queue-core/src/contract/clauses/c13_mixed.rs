@@ -2,8 +2,8 @@ use super::*;
 
 /// **C13 mixed**: threads and futures wait on the same queue together.
 ///
-/// Tried with poppers of both sorts for items that come one at a time, with pushers of
-/// both sorts, and with threads and tasks on both sides of a small queue.
+/// Threads and tasks pop items that come one at a time; they push into a small queue; and they are on
+/// both sides of one.
 ///
 /// # Panics
 /// If the clause does not hold.

@@ -6,18 +6,18 @@ use std::sync::mpsc::channel;
 const WATCH: Duration = Duration::from_millis(400);
 /// The processor time that each may use meanwhile: a tenth of a percent, and a little.
 const LIMIT: Duration = Duration::from_micros(1000);
-/// How often each may run meanwhile: a net that looks a few times in a hundred
-/// milliseconds is no polling, and being preempted while looking counts twice.
+/// How often each may run meanwhile. A recheck a few times in a hundred milliseconds is no polling, and
+/// a preemption during one counts twice.
 const RUNS: u64 = 16;
-/// How often they are watched until they are calm: on a busy machine a thread may come to
-/// its waiting late. One that is never calm is told by any number.
+/// How many times they are watched until they are calm. On a busy machine a thread may begin to wait
+/// late. A thread that is never calm is found by any number.
 const TIMES: usize = 8;
 
-/// **C14 calm**: who has waited a millisecond uses no CPU.
+/// **C14 calm**: a waiter uses no CPU after a millisecond.
 ///
-/// Threads in every waiting verb, on an empty and on a full queue, are watched for 0.4
-/// seconds, and again if one of them is not calm yet. What counts is the processor time that the system says each of them has
-/// used, and how often each was put on a processor, not wall time. Futures must not be
+/// Threads in every waiting verb, on an empty and on a full queue, are watched for 0.4 seconds, and
+/// again if one of them is not calm yet. What counts is the processor time that each has used by the
+/// system's account, and how often each was put on a processor, not wall time. Futures must not be
 /// woken. Without Linux's `/proc` only the futures are watched.
 ///
 /// # Panics
@@ -77,7 +77,7 @@ pub fn c14_calm<S: Subject>() {
     });
 }
 
-/// Watches the threads for a while: who is not calm?
+/// Watches the threads for a while, and returns one that is not calm.
 fn watch(clocks: &[(String, ThreadClock)]) -> Result<(), String> {
     let read = || clocks.iter().map(|(_, clock)| clock.read());
     let before: Vec<_> = read().collect();

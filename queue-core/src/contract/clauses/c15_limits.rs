@@ -1,5 +1,5 @@
-//! The limits of a batch that does not wait, for C15: what is inside, or what slots there
-//! are, when it looks, though others push what it pops and pop what it pushes.
+//! The limits of a batch that does not wait, for C15. They are what is inside, or the free slots, when
+//! it looks, even if others push while it pops and pop while it pushes.
 
 use super::c15_many::{batch, numbers};
 use super::*;
@@ -44,10 +44,10 @@ impl Wake for Eager {
     }
 }
 
-/// So many items at most are made by those who go on as long as they can.
+/// How many items an eager task makes at most.
 const ENDLESS: u64 = 1000;
 
-/// Whatever is popped is made up for at once, by one who is woken by that.
+/// A task that each pop wakes pushes a new item at once.
 pub(super) fn pops<S: Subject>() {
     for (capacity, waits) in [(1, false), (2, false), (8, false), (1, true), (8, true)] {
         let queue = full::<S>(capacity);
@@ -74,7 +74,7 @@ pub(super) fn pops<S: Subject>() {
     }
 }
 
-/// Whatever is pushed is popped at once, by one who is woken by that.
+/// A task that each push wakes pops the item at once.
 pub(super) fn pushes<S: Subject>() {
     for capacity in [1, 2, 8] {
         let queue = bounded::<S>(capacity);

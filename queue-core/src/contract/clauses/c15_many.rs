@@ -1,7 +1,7 @@
 use super::*;
 
-/// **C15 many**: batches keep C1 to C9, item by item; one that does not wait pops no more
-/// than was inside, and pushes no more than there were slots, when it looked.
+/// **C15 many**: batches keep C1 to C9, item by item. A batch that does not wait pops no more than was
+/// inside, and pushes no more than there were free slots, when it looked.
 ///
 /// # Panics
 /// If the clause does not hold.
@@ -116,7 +116,7 @@ fn sizes<S: Subject>() {
     );
 }
 
-/// What came in parts, while others went, goes out in one.
+/// Items that were pushed in several batches are popped in one.
 fn in_parts<S: Subject>() {
     for (first, second) in [(2, 1), (10, 5), (40, 20)] {
         for verb in 0..3 {
@@ -231,7 +231,7 @@ fn wakes<S: Subject>(watchdog: &Watchdog) {
     pushers.into_iter().for_each(|pusher| pusher.join());
 }
 
-/// The same with futures, which wait for certain, however busy the machine is.
+/// The same with futures, which surely wait, however busy the machine is.
 fn wakes_futures<S: Subject>() {
     let queue = bounded::<S>(3);
     let mut pops = [(); 3].map(|()| PolledFuture::new(queue.pop_async()));

@@ -47,14 +47,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Pops all that is there.
+/// Pops everything that is inside.
 fn drain<T: Item, Q: Queue<Item = T>>(queue: &Q) -> Vec<u64> {
     std::iter::from_fn(|| queue.try_pop().ok())
         .map(|item| item.number())
         .collect()
 }
 
-/// Fails for the violations that `mine` picks: the others are another clause's.
+/// Fails for a violation that `mine` picks. The others belong to other clauses.
 fn check(history: &History, mine: impl Fn(&Violation) -> bool) {
     if let Some(violation) = history.violations().into_iter().find(mine) {
         panic!("{violation}");
