@@ -1,27 +1,25 @@
 //! [`IpcQueue`]: the portable kind.
 
-#[cfg(test)]
-mod answers;
-mod guest;
-mod hosted;
+mod channel;
+mod client;
+mod host;
+mod inbox;
 mod invitation;
 mod message;
+#[allow(unsafe_code)] // It argues for itself.
+mod page;
 mod queue;
-#[cfg(test)]
 mod rules;
-mod service;
-mod streams;
+mod watch;
 mod wire;
+mod words;
 
 use crate::codec::{Codec, Postcard};
-use crate::owed::Owed;
 use crate::per_process::generation;
 use crate::types::Types;
-use guest::Guest;
-use hosted::Hosted;
-use queue_core::sync::Lock;
-use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
-use service::{Names, open_line};
+use client::Client;
+use host::Host;
+use queue_core::{Capacity, Failure, FailureKind, Side, WithCapacity};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -115,38 +113,7 @@ pub struct IpcQueue<T, C = Postcard> {
 #[derive(Clone)]
 enum Place {
     Here(Arc<Host>),
-    Elsewhere(Arc<Guest>),
-}
-
-/// This process hosts the queue, and is present as long as it has handles.
-struct Host {
-    hosted: Arc<Hosted>,
-    ends: EndpointCounts,
-    owed: Owed,
-    /// The sides on which this process still stands.
-    present: Lock<[bool; 2]>,
-    /// This process.
-    generation: u32,
-}
-
-impl Host {
-    fn on_last_endpoint(&self, side: Side) {
-        let present = std::mem::take(&mut self.present.lock()[side as usize]);
-        if present {
-            self.hosted.leave(side);
-        }
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if self.generation != generation() {
-            // A forked child's copy: the queue is its parent's.
-            return;
-        }
-        self.on_last_endpoint(Side::Producers);
-        self.on_last_endpoint(Side::Consumers);
-    }
+    Elsewhere(Arc<Client>),
 }
 
 /// Hosted by this process, with the codec [`Postcard`]; of another codec is what
@@ -159,11 +126,6 @@ where
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    const NAMES: fn() -> Names = || Names {
-        item: C::item_name(),
-        codec: C::NAME,
-    };
-
     /// A handle of the same queue that does no more than one side: the verbs of the other
     /// fail with `Denied`, here and in any process that it is handed to.
     ///
@@ -209,25 +171,24 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         self.reach()?;
         match self.role.allows(side) {
             true => Ok(()),
-            false => Err(guest::denied()),
+            false => Err(client::denied()),
         }
     }
 
     /// A ticket by which one more process gets a handle like this one.
     fn ticket(&self) -> Result<Ticket, Failure> {
-        streams::fill();
         match self.reach()? {
-            Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
-            Place::Elsewhere(guest) => guest.share(self.role),
+            Place::Here(host) => host.ticket(self.role),
+            Place::Elsewhere(client) => client.ticket(self.role),
         }
     }
 
     /// The handle that `ticket` is for.
     fn admit(ticket: Ticket) -> Result<Self, Failure> {
-        let guest = Guest::join(ticket, &Types::of::<T, C>())?;
+        let client = Client::join(ticket, &Types::of::<T, C>())?;
         Ok(Self {
-            role: guest.role(),
-            place: Place::Elsewhere(guest),
+            role: client.role(),
+            place: Place::Elsewhere(client),
             generation: generation(),
             types: PhantomData,
         })
@@ -237,13 +198,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
 impl<T: Send, C: Codec<T>> WithCapacity for IpcQueue<T, C> {
     fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self {
-            place: Place::Here(Arc::new(Host {
-                hosted: Arc::new(Hosted::new(bound)),
-                ends: EndpointCounts::new(),
-                owed: Owed::default(),
-                present: Lock::new([true; 2]),
-                generation: generation(),
-            })),
+            place: Place::Here(Arc::new(Host::new(bound, Types::of::<T, C>()))),
             role: Role::Whole,
             generation: generation(),
             types: PhantomData,
@@ -279,15 +234,15 @@ impl<T, C> fmt::Debug for IpcQueue<T, C> {
         }
         match &self.place {
             Place::Here(host) => {
-                let (len, closed) = host.hosted.state();
+                let (len, closed) = host.state();
                 shown
                     .field("len", &len)
-                    .field("capacity", &host.hosted.capacity())
+                    .field("capacity", &host.capacity())
                     .field("closed", &closed)
             }
-            Place::Elsewhere(guest) => shown
-                .field("capacity", &guest.capacity())
-                .field("gone", &guest.is_gone()),
+            Place::Elsewhere(client) => shown
+                .field("capacity", &client.capacity())
+                .field("gone", &client.is_gone()),
         };
         shown.field("role", &self.role).finish_non_exhaustive()
     }

@@ -26,6 +26,8 @@ mod mapping;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]
+pub(crate) mod relay;
+#[cfg(not(loom))]
 mod started;
 #[cfg(not(loom))]
 mod unforked;
