@@ -381,15 +381,14 @@ impl State {
 
     /// Whether somebody who stood on `side` has ended and is not missed yet, where the system
     /// says so and nobody of this process stands there.
-    #[cfg(target_os = "linux")]
     fn misses(&self, side: Side) -> bool {
-        !self.present[side as usize]
-            && crate::sys::relay::any_hung_up(self.clients.values().map(|client| &client.life))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn misses(&self, _: Side) -> bool {
-        false
+        #[cfg(target_os = "linux")]
+        let hung_up =
+            || crate::sys::relay::any_hung_up(self.clients.values().map(|client| &client.life));
+        #[cfg(not(target_os = "linux"))]
+        let hung_up = || false;
+        let closes = self.rules.is_abandoned() && !self.rules.is_closed();
+        !self.present[side as usize] && (closes || hung_up())
     }
 }
 

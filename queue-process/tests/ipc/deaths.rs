@@ -8,6 +8,12 @@ pub(super) const ROLES: &[(&str, fn())] = &[
     ("miss_a_child", miss_a_child),
     ("wait_for_end", wait_for_end),
     ("host", host),
+    ("miss_it_and_hang", miss_it_and_hang),
+    ("push_and_pop_and_hang", push_and_pop_and_hang),
+    #[cfg(target_os = "linux")]
+    ("host_and_stop", host_and_stop),
+    #[cfg(target_os = "linux")]
+    ("wait_for_a_stopped_host", wait_for_a_stopped_host),
     ("die", || ()),
 ];
 
@@ -184,4 +190,142 @@ fn soon(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "in vain: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Stops a process, and lets it go on when dropped.
+#[cfg(target_os = "linux")]
+struct Stopped(u32);
+
+#[cfg(target_os = "linux")]
+impl Stopped {
+    fn new(process: u32) -> Self {
+        signal("-STOP", process);
+        Self(process)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal("-CONT", self.0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn signal(which: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([which, &process.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// Hosts a full queue and an empty one, and hands them to a child that is told which process
+/// hosts.
+#[cfg(target_os = "linux")]
+fn host_and_stop() {
+    let (full, empty) = (Numbers::bounded(1), Numbers::bounded(1));
+    full.push(1).unwrap();
+    let mut child = command("wait_for_a_stopped_host");
+    full.share_with(&mut child, "FULL").unwrap();
+    empty.share_with(&mut child, "EMPTY").unwrap();
+    child.env("IPC_TEST_HOST", std::process::id().to_string());
+    succeeds(child.spawn().unwrap());
+}
+
+#[cfg(target_os = "linux")]
+fn wait_for_a_stopped_host() {
+    let [full, empty] = ["FULL", "EMPTY"].map(|name| Numbers::from_parent(name).unwrap());
+    let host = Stopped::new(env::var("IPC_TEST_HOST").unwrap().parse().unwrap());
+    for timeout in [0, 1, 50, 200].map(Duration::from_millis) {
+        for _ in 0..10 {
+            let begun = Instant::now();
+            let late = full.push_timeout(7, timeout);
+            assert_eq!(late, Err(PushTimeoutError::Timeout(7)));
+            assert_eq!(empty.pop_timeout(timeout), Err(PopTimeoutError::Timeout));
+            assert!(begun.elapsed() < timeout * 2 + Duration::from_secs(2));
+        }
+    }
+    drop(host);
+    // All is as if none of that had been.
+    assert_eq!(full.pop(), Ok(1));
+    assert!(full.is_empty() && empty.is_empty());
+    full.push(2).unwrap();
+    empty.push(3).unwrap();
+    assert_eq!((full.pop(), empty.pop()), (Ok(2), Ok(3)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stopped_host_keeps_nobody_beyond_his_time() {
+    let mut host = command("host_and_stop").spawn().unwrap();
+    assert!(host.wait().unwrap().success());
+}
+
+/// Nobody stands in for a child that never takes what was shared: the command is still there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_keeps_no_queue_open() {
+    for starts in [None, Some("die"), Some("miss_it_and_hang")] {
+        let (producer, consumer) = Numbers::bounded(2).into_ends();
+        let mut child = command(starts.unwrap_or_default());
+        consumer.share_with(&mut child, "Q").unwrap();
+        let started = starts.map(|_| child.spawn().unwrap());
+        drop(consumer);
+        if let Some(mut started) = started {
+            if starts == Some("miss_it_and_hang") {
+                producer.push(1).unwrap();
+                started.kill().unwrap();
+            }
+            started.wait().unwrap();
+        }
+        assert_eq!(producer.push(7), Err(PushError::Closed(7)), "{starts:?}");
+    }
+}
+
+fn miss_it_and_hang() {
+    thread::sleep(Duration::from_secs(60));
+}
+
+/// Its death is seen before whoever waited for it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dead_side_is_missed_at_once() {
+    for round in 0..20 {
+        let queue = Numbers::bounded(8);
+        let done = Numbers::unbounded();
+        let mut child = start("pop_one_and_hang", &[("Q", &queue), ("DONE", &done)]);
+        let (producer, consumer) = queue.into_ends();
+        drop(consumer);
+        producer.push(1).unwrap();
+        done.pop().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let closed = producer.try_push(2);
+        assert!(
+            matches!(closed, Err(TryPushError::Closed(2))),
+            "round {round}: {closed:?}"
+        );
+    }
+}
+
+/// Places and items that were given to a dead client ahead come back.
+#[test]
+fn what_a_dead_guest_was_given_ahead_comes_back() {
+    let (queue, done) = (Numbers::bounded(64), Numbers::unbounded());
+    let mut child = start("push_and_pop_and_hang", &[("Q", &queue), ("DONE", &done)]);
+    done.pop().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    soon("its items are back", || queue.len() == 20);
+    assert!(queue.try_iter().eq(1..21), "it took one");
+    let pushed = (0..100).take_while(|n| queue.try_push(*n).is_ok()).count();
+    assert_eq!(pushed, 64, "its slots are free");
+}
+
+fn push_and_pop_and_hang() {
+    let queue = Numbers::from_parent("Q").unwrap();
+    (0..21).for_each(|n| queue.push(n).unwrap());
+    assert_eq!(queue.pop(), Ok(0));
+    Numbers::from_parent("DONE").unwrap().push(1).unwrap();
+    thread::sleep(Duration::from_secs(60));
 }

@@ -11,7 +11,7 @@ use ipc_channel::ipc;
 use queue_core::Side;
 use queue_process::{
     Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer, PushError,
-    Queue, TryPopError, TryPushError,
+    PushTimeoutError, Queue, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::pin::pin;
