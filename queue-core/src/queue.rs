@@ -90,7 +90,9 @@ pub trait Queue: Kind {
     /// fn finish<Q: Queue<Item = u32>>(jobs: &Q) {
     ///     jobs.close();
     ///     assert!(matches!(jobs.push(1), Err(PushError::Closed(1))));
-    ///     while jobs.pop().is_ok() {}
+    ///     for job in jobs.iter() {
+    ///         println!("job {job} was left");
+    ///     }
     ///     assert_eq!(jobs.pop(), Err(PopError::Closed));
     /// }
     /// ```
@@ -396,9 +398,13 @@ pub trait Queue: Kind {
     /// ```
     /// # use queue_core::{PopTimeoutError, Queue};
     /// # use std::time::Duration;
-    /// fn watch<Q: Queue<Item = String>>(beats: &Q) {
-    ///     while beats.pop_timeout(Duration::from_secs(5)) != Err(PopTimeoutError::Timeout) {}
-    ///     println!("no heartbeat for five seconds");
+    /// fn watch<Q: Queue<Item = String>>(beats: &Q) -> PopTimeoutError {
+    ///     loop {
+    ///         match beats.pop_timeout(Duration::from_secs(5)) {
+    ///             Ok(beat) => println!("{beat}"),
+    ///             Err(silent) => return silent, // `Timeout`, unless it is closed or failed
+    ///         }
+    ///     }
     /// }
     /// ```
     #[doc(alias("recv_timeout", "get_timeout"))]
@@ -419,12 +425,12 @@ pub trait Queue: Kind {
     /// `Timeout`; `Closed` once the queue is closed and drained; `Failed`.
     ///
     /// ```
-    /// # use queue_core::Queue;
+    /// # use queue_core::{PopTimeoutError, Queue};
     /// # use std::time::{Duration, Instant};
-    /// /// What comes within one second.
-    /// fn collect<Q: Queue<Item = u32>>(answers: &Q) -> Vec<u32> {
+    /// /// Two answers, within one second in all.
+    /// fn two<Q: Queue<Item = u32>>(answers: &Q) -> Result<[u32; 2], PopTimeoutError> {
     ///     let deadline = Instant::now() + Duration::from_secs(1);
-    ///     std::iter::from_fn(|| answers.pop_deadline(deadline).ok()).collect()
+    ///     Ok([answers.pop_deadline(deadline)?, answers.pop_deadline(deadline)?])
     /// }
     /// ```
     #[doc(alias("recv_deadline"))]
@@ -469,12 +475,12 @@ pub trait Queue: Kind {
     /// those behind it.
     ///
     /// ```
-    /// # use queue_core::Queue;
+    /// # use queue_core::{Queue, TryPopError};
     /// /// What is inside at this moment.
-    /// fn snapshot<Q: Queue<Item = u32>>(samples: &Q) -> Vec<u32> {
+    /// fn take_all<Q: Queue<Item = u32>>(samples: &Q) -> Result<Vec<u32>, TryPopError> {
     ///     let mut taken = Vec::new();
-    ///     let _ = samples.try_pop_many(&mut taken, usize::MAX);
-    ///     taken
+    ///     samples.try_pop_many(&mut taken, usize::MAX)?;
+    ///     Ok(taken)
     /// }
     /// ```
     #[doc(alias("try_recv_many", "drain", "batch"))]
@@ -501,13 +507,16 @@ pub trait Queue: Kind {
     /// `Closed` once the queue is closed and drained; `Failed`.
     ///
     /// ```
-    /// # use queue_core::{PopError, Queue};
-    /// fn total<Q: Queue<Item = u64>>(sizes: &Q) -> u64 {
+    /// # use queue_core::{Failure, PopError, Queue};
+    /// fn total<Q: Queue<Item = u64>>(sizes: &Q) -> Result<u64, Failure> {
     ///     let (mut total, mut some) = (0, Vec::new());
-    ///     while sizes.pop_many(&mut some, 64).is_ok() {
-    ///         total += some.drain(..).sum::<u64>();
+    ///     loop {
+    ///         match sizes.pop_many(&mut some, 64) {
+    ///             Ok(_) => total += some.drain(..).sum::<u64>(),
+    ///             Err(PopError::Closed) => return Ok(total),
+    ///             Err(PopError::Failed(why)) => return Err(why),
+    ///         }
     ///     }
-    ///     total
     /// }
     /// ```
     #[doc(alias("recv_many", "batch"))]
@@ -532,7 +541,8 @@ pub trait Queue: Kind {
     ///         match lines.pop_many_timeout(&mut batch, 256, Duration::from_secs(1)) {
     ///             Ok(_) => write(&batch),
     ///             Err(PopTimeoutError::Timeout) => {}
-    ///             Err(_) => return,
+    ///             Err(PopTimeoutError::Closed) => return,
+    ///             Err(PopTimeoutError::Failed(why)) => panic!("{why:#}"),
     ///         }
     ///         batch.clear();
     ///     }
@@ -557,13 +567,16 @@ pub trait Queue: Kind {
     /// `Closed` once the queue is closed and drained; `Failed`.
     ///
     /// ```
-    /// # use queue_core::Queue;
-    /// async fn total<Q: Queue<Item = u64>>(sizes: &Q) -> u64 {
+    /// # use queue_core::{Failure, PopError, Queue};
+    /// async fn total<Q: Queue<Item = u64>>(sizes: &Q) -> Result<u64, Failure> {
     ///     let (mut total, mut some) = (0, Vec::new());
-    ///     while sizes.pop_many_async(&mut some, 64).await.is_ok() {
-    ///         total += some.drain(..).sum::<u64>();
+    ///     loop {
+    ///         match sizes.pop_many_async(&mut some, 64).await {
+    ///             Ok(_) => total += some.drain(..).sum::<u64>(),
+    ///             Err(PopError::Closed) => return Ok(total),
+    ///             Err(PopError::Failed(why)) => return Err(why),
+    ///         }
     ///     }
-    ///     total
     /// }
     /// ```
     #[doc(alias("recv_many", "batch"))]
