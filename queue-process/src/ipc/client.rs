@@ -1,53 +1,24 @@
 //! [`Client`]: the queue in every other process than its host.
 
-use super::channel::{self, Gone, Own, Received};
+use super::channel::Own;
 use super::host::spawn;
-use super::inbox::{For, Inbox, News, Source};
+use super::inbox::{For, Inbox};
+use super::link::{AGAIN, GRACE, Inner, Link, Refusal};
 use super::page::{Page, SHARED};
-use super::wire::{Answer, Ask, Body, COST, Invited, Reply, Request, Role, Ticket, VERSION};
+use super::wire::{Answer, Ask, Body, COST, Invited, Role, Ticket, VERSION};
 use super::words::{Slots, Words};
 use crate::owed::Owed;
 use crate::per_process::generation;
 use crate::types::Types;
-use ipc_channel::ipc::{IpcReceiver, IpcSender};
+use ipc_channel::ipc::IpcSender;
 use queue_core::event::{Event, Listen, Listener};
 use queue_core::sync::Deadline;
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
-use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
-
-/// How long a host may take for the one try that comes before a look at the clock. One that needs
-/// more is stopped.
-const GRACE: Duration = Duration::from_millis(250);
-
-/// How often whoever could not be sent tries again.
-const AGAIN: Duration = Duration::from_millis(2);
-
-/// Why the queue took or gave nothing.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// Full or empty, and open; or there was no time.
-    Wait,
-    Closed,
-    Failed(Failure),
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Gone> for Refusal {
-    fn from(_: Gone) -> Self {
-        Self::Closed
-    }
-}
 
 /// The queue as this process sees it, which is present as long as this is there.
 pub(super) struct Client {
@@ -65,234 +36,6 @@ pub(super) struct Client {
     present: Mutex<[bool; 2]>,
     /// This process: a forked child does not share the channels.
     generation: u32,
-}
-
-/// What is shared with the thread that receives for tasks.
-struct Link {
-    number: u64,
-    words: Words,
-    requests: Mutex<IpcSender<Request>>,
-    replies: Mutex<IpcReceiver<Reply>>,
-    inbox: Inbox<Inner>,
-    /// How many bytes this process has sent, and how many questions it has asked.
-    sent: AtomicU64,
-    asked: AtomicU32,
-}
-
-/// What has arrived.
-#[derive(Debug, Default)]
-struct Inner {
-    loan: u32,
-    items: VecDeque<Body>,
-    /// Of the questions that somebody waits to be answered.
-    answers: HashMap<u32, Option<Answer>>,
-    /// Somebody has offered a push, and no other can.
-    offering: bool,
-    /// How many wait for slots and items.
-    waiting: [usize; 2],
-    /// The queue is closed and drained.
-    ended: bool,
-    /// The host is gone.
-    gone: bool,
-    /// There is a thread that receives for tasks.
-    has_thread: bool,
-}
-
-impl Source<Inner> for Link {
-    fn receive(&self, deadline: Deadline) -> impl FnOnce(&mut Inner) -> News {
-        let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
-        let received = channel::receive(&replies, deadline);
-        drop(replies);
-        move |inner| self.arrive(inner, received)
-    }
-}
-
-impl Link {
-    fn arrive(&self, inner: &mut Inner, received: Received<Reply>) -> News {
-        let mut news = News::default();
-        match received {
-            Received::Message(Reply::Lent { loan, items }) => {
-                self.told(Side::Consumers);
-                news.sides[1] = items.len();
-                if SHARED {
-                    inner.items.clear();
-                }
-                inner.loan = loan;
-                inner.items.extend(items);
-                self.wait_for_more(inner, Side::Consumers, inner.items.len());
-            }
-            Received::Message(Reply::Granted(count)) => {
-                self.told(Side::Producers);
-                news.sides[0] = count as usize;
-                self.wait_for_more(inner, Side::Producers, news.sides[0]);
-            }
-            Received::Message(Reply::Look { closed }) => {
-                if closed && !SHARED {
-                    self.words.close();
-                }
-                news = News::ALL;
-            }
-            Received::Message(Reply::Ended) => {
-                inner.ended = true;
-                news = News::ALL;
-            }
-            Received::Message(Reply::To { number, answer }) => {
-                if let Some(waits) = inner.answers.get_mut(&number) {
-                    *waits = Some(answer);
-                    news.answers = true;
-                }
-            }
-            Received::Nothing => {}
-            Received::Garbage | Received::Gone => {
-                inner.gone = true;
-                news = News::ALL;
-            }
-        }
-        news
-    }
-
-    /// So many came for those who wait here: the host is to know of those who go on waiting.
-    fn wait_for_more(&self, inner: &Inner, side: Side, came: usize) {
-        if inner.waiting[side as usize] > came {
-            self.wait(side);
-        }
-    }
-
-    /// Where no memory is shared, the host cannot say that it has heard of who waits.
-    fn told(&self, side: Side) {
-        if !SHARED {
-            self.words.leave(side);
-        }
-    }
-
-    /// Whether `ask` can be sent without waiting for a host that may be stopped.
-    fn may_send(&self, cost: u64, needed: bool) -> bool {
-        !SHARED
-            || self
-                .words
-                .may_send(self.sent.load(Ordering::Relaxed), cost, needed)
-    }
-
-    fn send(&self, ask: Ask) -> Result<(), Gone> {
-        self.sent.fetch_add(ask.cost(), Ordering::Relaxed);
-        let from = self.number;
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        channel::send(&requests, Request { from, ask })
-    }
-
-    /// The same, as soon as it can be done without waiting for a host that may be stopped.
-    fn send_by(&self, ask: Ask, deadline: Deadline) -> Result<(), Refusal> {
-        while !self.may_send(ask.cost(), true) {
-            if deadline.has_passed() {
-                return Err(Refusal::Wait);
-            }
-            if self.inbox.with(|inner| inner.gone) {
-                return Err(Refusal::Closed);
-            }
-            thread::sleep(AGAIN);
-        }
-        self.send_at_once(ask)
-    }
-
-    fn send_at_once(&self, ask: Ask) -> Result<(), Refusal> {
-        let sent = self.send(ask);
-        if sent.is_err() {
-            self.inbox.with(|inner| inner.gone = true);
-            self.inbox.events.tell(News::ALL);
-        }
-        Ok(sent?)
-    }
-
-    /// The answer to a question, or `None` if there was none in time.
-    fn ask(
-        &self,
-        deadline: Deadline,
-        question: impl FnOnce(u32) -> Ask,
-    ) -> Result<Option<Answer>, Refusal> {
-        let number = self.number();
-        self.inbox.with(|inner| inner.answers.insert(number, None));
-        let sent = self.send_by(question(number), deadline);
-        let answer = sent.map(|()| {
-            self.inbox.wait(self, For::Answer, deadline, |inner| {
-                let answer = inner.answers.get_mut(&number)?.take();
-                answer.map(Some).or(inner.gone.then_some(None))
-            })
-        });
-        self.inbox.with(|inner| inner.answers.remove(&number));
-        match answer {
-            Ok(Some(Some(answer))) => Ok(Some(answer)),
-            Ok(Some(None)) => Err(Refusal::Closed),
-            Ok(None) | Err(Refusal::Wait) => Ok(None),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    /// A number other than zero, of at most 31 bits.
-    fn number(&self) -> u32 {
-        self.asked.fetch_add(1, Ordering::Relaxed) % (u32::MAX >> 1) + 1
-    }
-
-    /// Tells the host that somebody here waits, unless it knows: false if it could not be told.
-    fn wait(&self, side: Side) -> bool {
-        if self.words.is_waiting(side) {
-            return true;
-        }
-        let ask = Ask::Wait(side);
-        if !self.may_send(ask.cost(), true) {
-            return false;
-        }
-        self.words.wait(side);
-        let sent = self.send(ask).is_ok();
-        if !sent {
-            self.words.leave(side);
-        }
-        sent
-    }
-
-    /// Takes up to `most` of the items that lie here.
-    fn take(&self, inner: &mut Inner, most: usize) -> Option<Vec<Body>> {
-        let (count, notify) = match SHARED {
-            true => self.words.take_items(inner.loan, most)?,
-            false => match inner.items.len().min(most) {
-                0 => return None,
-                count => (count, false),
-            },
-        };
-        let count = count.min(inner.items.len());
-        let items = inner.items.drain(..count).collect();
-        if notify {
-            let _ = self.send(Ask::Taken);
-        } else if !SHARED {
-            let _ = self.send(Ask::Arrived(count as u64));
-        }
-        Some(items)
-    }
-
-    /// Whether items are on their way here.
-    fn comes(&self, inner: &Inner) -> bool {
-        let items = self.words.items();
-        SHARED && items.left() > 0 && items.loan != inner.loan
-    }
-
-    /// Whether items lie here or are on their way.
-    fn lies_or_comes(&self, inner: &Inner) -> bool {
-        match SHARED {
-            true => self.words.items().left() > 0,
-            false => !inner.items.is_empty(),
-        }
-    }
-
-    /// One who waited does so no more. If nobody does, and what came meanwhile was not taken
-    /// (`unused`), others get it.
-    fn leave(&self, side: Side, unused: bool) {
-        let left = self.inbox.with(|inner| {
-            inner.waiting[side as usize] -= 1;
-            inner.waiting[side as usize] == 0 && !self.words.leave(side)
-        });
-        if left && unused {
-            let _ = self.send_by(Ask::Return(side), Deadline::after(GRACE));
-        }
-    }
 }
 
 /// The failure of a verb that a handle does not allow.

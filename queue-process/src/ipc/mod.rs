@@ -5,6 +5,7 @@ mod client;
 mod host;
 mod inbox;
 mod invitation;
+mod link;
 mod message;
 #[allow(unsafe_code)] // It argues for itself.
 mod page;

@@ -1,6 +1,7 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by messages.
 
-use super::client::{Refusal, Waits};
+use super::client::Waits;
+use super::link::Refusal;
 use super::rules;
 use super::wire::{BATCH_BYTES, Body};
 use super::{IpcQueue, Place};
