@@ -268,39 +268,26 @@ impl Client {
     }
 
     fn pop_now(&self, most: usize, deadline: Deadline) -> Result<Vec<Body>, Refusal> {
-        self.pop_beside(Vec::new(), most, deadline)
-    }
-
-    /// The same, with what else there is beside what was `popped`.
-    fn pop_beside(
-        &self,
-        mut popped: Vec<Body>,
-        most: usize,
-        deadline: Deadline,
-    ) -> Result<Vec<Body>, Refusal> {
         let link = &self.link;
         let mut asked = false;
         loop {
-            let over = link.inbox.with(|inner| {
-                popped.append(&mut link.take(inner, most - popped.len()).unwrap_or_default());
-                inner.ended || inner.gone
+            let here = link.inbox.with(|inner| {
+                // For a batch the host has those that lie here go out with the rest, in order.
+                let enough = asked || inner.gone || most == 1 || link.lies(inner) >= most;
+                let items = enough.then(|| link.take(inner, most)).flatten();
+                let over = inner.ended || inner.gone;
+                items.map(Ok).or(over.then_some(Err(Refusal::Closed)))
             });
-            if popped.len() == most || asked && !popped.is_empty() {
-                return Ok(popped);
+            if let Some(popped) = here {
+                return popped;
             }
-            let rest = (most - popped.len()) as u64;
-            let answer = match over {
-                true => Ok(Some(Answer::Closed)),
-                false => link.ask(deadline, |number| Ask::Items { number, most: rest }),
-            };
             asked = true;
-            match answer {
-                Ok(Some(Answer::Some)) => {}
-                _ if !popped.is_empty() => return Ok(popped),
-                Ok(Some(Answer::Empty) | None) => return Err(Refusal::Wait),
-                Ok(Some(Answer::Closed)) => return Err(Refusal::Closed),
-                Ok(answer) => return Err(other(answer)),
-                Err(refusal) => return Err(refusal),
+            let most = most as u64;
+            match link.ask(deadline, |number| Ask::Items { number, most })? {
+                Some(Answer::Some) => {}
+                Some(Answer::Empty) | None => return Err(Refusal::Wait),
+                Some(Answer::Closed) => return Err(Refusal::Closed),
+                answer => return Err(other(answer)),
             }
         }
     }
@@ -313,9 +300,12 @@ impl Client {
         interrupted: impl Fn() -> bool,
     ) -> Result<Vec<Body>, Refusal> {
         let link = &self.link;
-        if let Some(items) = link.inbox.with(|inner| link.take(inner, most)) {
-            // Of a batch there may be more.
-            return self.pop_beside(items, most, Deadline::after(GRACE));
+        let here = link.inbox.with(|inner| match link.lies(inner) >= most {
+            true => link.take(inner, most),
+            false => None,
+        });
+        if let Some(items) = here {
+            return Ok(items);
         }
         // Who has no time left tries once; and of a batch as many are asked for as it may have.
         if is_brief(deadline) || most > 1 {
@@ -344,7 +334,7 @@ impl Client {
             };
             let told = link
                 .inbox
-                .with(|inner| link.lies_or_comes(inner) || link.wait(side));
+                .with(|inner| link.lies(inner) > 0 || link.wait(side));
             if !told {
                 thread::sleep(AGAIN);
             }
@@ -367,7 +357,7 @@ impl Client {
         let link = &self.link;
         let side = Side::Consumers;
         let nothing = link.inbox.with(|inner| {
-            inner.waiting[side as usize] > 1 || link.words.leave(side) || !link.lies_or_comes(inner)
+            inner.waiting[side as usize] > 1 || link.words.leave(side) || link.lies(inner) == 0
         });
         let late = match nothing {
             true => None,

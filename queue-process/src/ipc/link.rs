@@ -249,11 +249,11 @@ impl Link {
         SHARED && items.left() > 0 && items.loan != inner.loan
     }
 
-    /// Whether items lie here or are on their way.
-    pub(super) fn lies_or_comes(&self, inner: &Inner) -> bool {
+    /// How many items lie here or are on their way.
+    pub(super) fn lies(&self, inner: &Inner) -> usize {
         match SHARED {
-            true => self.words.items().left() > 0,
-            false => !inner.items.is_empty(),
+            true => self.words.items().left(),
+            false => inner.items.len(),
         }
     }
 

@@ -21,6 +21,9 @@ pub(super) enum Refusal {
     Closed,
 }
 
+/// An item, and how many were pushed before it.
+type Numbered = (u64, Body);
+
 /// A client as the host keeps it.
 #[derive(Debug)]
 struct Client {
@@ -35,9 +38,7 @@ struct Client {
     /// It pushed and might push more, and there was no slot to grant it ahead.
     hungry: bool,
     /// Items that lie with it: they come back if it dies.
-    lent: VecDeque<Body>,
-    /// Which loan that was, of all.
-    loan: u64,
+    lent: VecDeque<Numbered>,
     /// So many of them are kept for those who waited for them.
     kept: usize,
 }
@@ -60,14 +61,16 @@ enum Waiting {
 
 #[derive(Debug)]
 pub(super) struct Rules {
-    items: VecDeque<Body>,
+    /// In the order in which they were pushed, each with its number.
+    items: VecDeque<Numbered>,
     capacity: Option<usize>,
     closed: bool,
     /// How many processes stand on each side.
     present: [usize; 2],
     clients: BTreeMap<u64, Client>,
     waiting: [VecDeque<Waiting>; 2],
-    loans: u64,
+    /// How many items were ever pushed.
+    count: u64,
     /// Slots that the host's own process has taken and not filled yet.
     own: usize,
     /// Whether all clients were told that the last item has gone.
@@ -91,7 +94,7 @@ impl Rules {
             present: [1, 1],
             clients: BTreeMap::new(),
             waiting: Default::default(),
-            loans: 0,
+            count: 0,
             own: 0,
             ended: false,
             outbox: Vec::new(),
@@ -119,7 +122,6 @@ impl Rules {
             granted: 0,
             hungry: false,
             lent: VecDeque::new(),
-            loan: 0,
             kept: 0,
         };
         self.clients.insert(number, client);
@@ -236,6 +238,13 @@ impl Rules {
 
     // Pushing.
 
+    fn append(&mut self, items: Vec<Body>) {
+        for item in items {
+            self.items.push_back((self.count, item));
+            self.count += 1;
+        }
+    }
+
     /// Items that fill slots which were granted to the client. False if they were not.
     pub(super) fn pushed(&mut self, number: u64, items: Vec<Body>) -> bool {
         let Some(client) = self.clients.get_mut(&number) else {
@@ -246,7 +255,7 @@ impl Rules {
         }
         client.granted -= items.len();
         client.hungry = true;
-        self.items.extend(items);
+        self.append(items);
         self.serve();
         true
     }
@@ -280,7 +289,7 @@ impl Rules {
         let count = items.len();
         // Unless it has given up.
         if !client.shared || client.words.accept(offer, count) {
-            self.items.extend(items);
+            self.append(items);
             self.answer(number, offer, Answer::Accepted(count as u64));
         }
     }
@@ -310,7 +319,7 @@ impl Rules {
     /// What this process pushed has arrived.
     pub(super) fn filled(&mut self, items: Vec<Body>) {
         self.own -= items.len();
-        self.items.extend(items);
+        self.append(items);
         self.serve();
     }
 
@@ -323,6 +332,15 @@ impl Rules {
         }
         self.recall(number, false);
         let lies = |client: &Client| !client.lent.is_empty();
+        if most > 1
+            && self
+                .clients
+                .get(&number)
+                .is_some_and(|client| client.shared)
+        {
+            // What lies with it and what is here go out together, in order.
+            self.take_back(number, 0);
+        }
         let answer = match self.clients.get(&number).is_some_and(lies) {
             true => Answer::Some,
             false if self.items.is_empty() => match self.is_drained() {
@@ -353,7 +371,7 @@ impl Rules {
                 false => Refusal::Wait,
             });
         }
-        let items = self.items.drain(..count).collect();
+        let items = self.items.drain(..count).map(|item| item.1).collect();
         self.serve();
         Ok(items)
     }
@@ -369,15 +387,12 @@ impl Rules {
     /// Takes back what lies with others than `number`; of those who wait (`politely`) all but
     /// what they wait for.
     fn recall(&mut self, number: u64, politely: bool) {
-        let loans = self.clients.iter_mut().filter_map(|(other, client)| {
-            client.settle();
+        self.clients.values_mut().for_each(Client::settle);
+        let lent = self.clients.iter().filter_map(|(other, client)| {
             let recalled = *other != number && client.shared && !client.lent.is_empty();
-            recalled.then_some((client.loan, *other, if politely { client.kept } else { 0 }))
+            recalled.then_some((*other, if politely { client.kept } else { 0 }))
         });
-        let mut loans: Vec<_> = loans.collect();
-        // The oldest comes to the front last.
-        loans.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, other, keep) in loans {
+        for (other, keep) in lent.collect::<Vec<_>>() {
             self.take_back(other, keep);
         }
     }
@@ -386,13 +401,15 @@ impl Rules {
         let Some(client) = self.clients.get_mut(&number) else {
             return;
         };
+        client.settle();
         let back = match client.shared {
             true => client.words.revoke_items(keep),
             false => client.lent.len(),
         };
         let kept = client.lent.len().saturating_sub(back);
         for item in client.lent.drain(kept..).rev() {
-            self.items.push_front(item);
+            let at = self.items.partition_point(|other| other.0 < item.0);
+            self.items.insert(at, item);
         }
         client.settle();
     }
@@ -404,8 +421,8 @@ impl Rules {
             return false;
         };
         let mut bytes = 0;
-        let fits = |item: &&Body| {
-            bytes += item.len();
+        let fits = |item: &&Numbered| {
+            bytes += item.1.len();
             bytes <= BATCH_BYTES
         };
         let count = self.items.iter().take(most).take_while(fits).count();
@@ -421,8 +438,13 @@ impl Rules {
             client.settle_but(left);
         }
         client.lent.extend(self.items.drain(..count));
-        self.loans += 1;
-        client.loan = self.loans;
+        if client.shared {
+            // Older ones may have come back meanwhile.
+            client
+                .lent
+                .make_contiguous()
+                .sort_unstable_by_key(|item| item.0);
+        }
         client.kept += waiting;
         // Where memory is shared a loan takes the place of what was left of the one before.
         let skipped = if client.shared { 0 } else { news };
@@ -430,7 +452,7 @@ impl Rules {
             .lent
             .iter()
             .skip(skipped)
-            .map(Body::to_send)
+            .map(|item| item.1.to_send())
             .collect();
         let items = copies;
         self.outbox.push((number, Reply::Lent { loan, items }));
