@@ -11,6 +11,8 @@ mod message;
 mod page;
 mod queue;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod wire;
 mod words;

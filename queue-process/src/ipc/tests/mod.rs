@@ -1,0 +1,3 @@
+//! The host's rules, without a host.
+
+mod rules;
