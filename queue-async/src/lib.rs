@@ -82,6 +82,7 @@ mod readme {}
 
 mod consumer_list;
 mod future;
+mod joiner_list;
 mod permit;
 mod producer_list;
 mod queue;
@@ -90,13 +91,15 @@ mod state;
 mod turn;
 mod wait_for_item;
 mod wait_for_slot;
+mod work;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;
 pub use turn::Turn;
 
 pub use queue_core::{
-    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
-    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter,
 };

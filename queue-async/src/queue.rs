@@ -41,7 +41,7 @@ use std::time::Duration;
 /// ```
 #[doc(alias("channel", "mpmc", "mpsc"))]
 pub struct AsyncQueue<T> {
-    shared: Arc<Shared<T>>,
+    pub(crate) shared: Arc<Shared<T>>,
     capacity: Option<usize>,
 }
 
@@ -161,6 +161,16 @@ impl<T: Send> Kind for AsyncQueue<T> {
 
     fn endpoints(&self) -> &EndpointCounts {
         &self.shared.ends
+    }
+
+    fn ready_hint(&self, side: Side) -> usize {
+        let state = self.shared.lock();
+        match side {
+            Side::Consumers if state.has_ended() => usize::MAX,
+            Side::Consumers => state.len(),
+            Side::Producers if state.is_closed() => usize::MAX,
+            Side::Producers => state.free_slots(),
+        }
     }
 
     fn listen(&self, side: Side) -> Turn<'_, T> {

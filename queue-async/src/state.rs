@@ -1,8 +1,10 @@
 //! [`State`]: everything under the one lock.
 
 use crate::consumer_list::ConsumerList;
+use crate::joiner_list::JoinerList;
 use crate::producer_list::{ProducerList, Request};
 use queue_core::waiters::WaiterId as Key;
+use queue_core::work::{Lease, Returned};
 use std::collections::VecDeque;
 use std::task::Waker;
 
@@ -22,11 +24,18 @@ pub(crate) struct State<T> {
     items: VecDeque<T>,
     /// How many items may be inside; `usize::MAX` without a bound.
     capacity: usize,
-    /// Slots that are held: taken, but empty.
+    /// Slots that are taken by no item in `items`: held by permits, lent, or of what came back.
     held: usize,
     closed: bool,
+    /// How many items are lent.
+    in_flight: usize,
+    /// Lent items that came back: in front of `items`.
+    returned: Returned<T>,
     consumers: ConsumerList,
     producers: ProducerList<T>,
+    joiners: JoinerList,
+    /// That of the next item that is lent for the first time.
+    next_number: u64,
 }
 
 // What is inside.
@@ -37,14 +46,35 @@ impl<T> State<T> {
             capacity,
             held: 0,
             closed: false,
+            in_flight: 0,
+            returned: Returned::new(),
             consumers: ConsumerList::new(),
             producers: ProducerList::new(),
+            joiners: JoinerList::new(),
+            next_number: 0,
         }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.items.len()
+        self.items.len() + self.returned.len()
+    }
+
+    /// How many items are lent.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether nothing waits and nothing is lent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.len() == 0 && self.in_flight == 0
+    }
+
+    /// Whether it is closed and nothing will come back any more: who finds nothing has come to
+    /// the end.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.closed && self.in_flight == 0
     }
 
     #[inline]
@@ -61,17 +91,17 @@ impl<T> State<T> {
     /// Items that are not spoken for.
     #[inline]
     pub(crate) fn spare(&self) -> usize {
-        self.items.len().saturating_sub(self.consumers.waiting())
+        self.len().saturating_sub(self.consumers.waiting())
     }
 
-    /// How many consumers may come: all of them once the queue is closed, to take what is
+    /// How many consumers may come: all of them once the queue has ended, to take what is
     /// left or to hear the end.
     #[inline]
     fn servable(&self) -> usize {
-        if self.closed {
+        if self.has_ended() {
             usize::MAX
         } else {
-            self.items.len()
+            self.len()
         }
     }
 
@@ -82,14 +112,18 @@ impl<T> State<T> {
 
     /// Takes all that is inside.
     pub(crate) fn take_all(&mut self) -> VecDeque<T> {
-        std::mem::take(&mut self.items)
+        let mut all: VecDeque<_> = std::iter::from_fn(|| self.returned.pop()).collect();
+        self.held -= all.len();
+        all.append(&mut self.items);
+        all
     }
 
     /// Whether [`serve`](Self::serve) has nothing to do.
     #[inline]
     pub(crate) fn all_served(&self) -> bool {
         let served = self.producers.waiting() == 0 || (self.free_slots() == 0 && !self.closed);
-        served && self.consumers.all_served(self.servable())
+        let joined = self.joiners.waiting() == 0 || !self.is_idle();
+        served && joined && self.consumers.all_served(self.servable())
     }
 
     /// [`all_served`](Self::all_served), cheaply, after a push or pop by one whose turn it
@@ -97,13 +131,22 @@ impl<T> State<T> {
     /// May say no where there is nothing to do.
     #[inline]
     pub(crate) fn nobody_to_serve(&self) -> bool {
-        self.producers.waiting() == 0 && self.consumers.waiting() == self.consumers.granted()
+        self.producers.waiting() == 0
+            && self.consumers.waiting() == self.consumers.granted()
+            && self.joiners.waiting() == 0
     }
 
     /// Serves who can be served now, up to the first who sleeps: its waker. `None` once
     /// all is served.
     #[inline]
     pub(crate) fn serve(&mut self) -> Option<Waker> {
+        // First: what producers put in next is none of a joiner's business.
+        if self.joiners.waiting() != 0 && self.is_idle() {
+            let waker = self.joiners.serve();
+            if waker.is_some() {
+                return waker;
+            }
+        }
         if self.producers.waiting() != 0 {
             let waker = self.serve_producers();
             if waker.is_some() {
@@ -184,20 +227,57 @@ impl<T> State<T> {
     /// Pops the oldest item; there is one, or the queue is closed.
     #[inline]
     pub(crate) fn pop(&mut self) -> Result<T, Closed> {
+        if !self.returned.is_empty() {
+            return self.pop_returned();
+        }
         let item = self.items.pop_front().ok_or(Closed)?;
         self.shrink();
         Ok(item)
     }
 
+    #[cold]
+    fn pop_returned(&mut self) -> Result<T, Closed> {
+        let item = self.returned.pop().ok_or(Closed)?;
+        self.held -= 1;
+        Ok(item)
+    }
+
+    /// Lends the oldest item, which keeps its slot; there is one, or the queue has ended.
+    pub(crate) fn lend(&mut self) -> Result<(T, Lease), Closed> {
+        let lent = if let Some(lent) = self.returned.lend() {
+            lent
+        } else {
+            let item = self.items.pop_front().ok_or(Closed)?;
+            self.shrink();
+            self.held += 1;
+            self.next_number += 1;
+            (item, Lease::first(self.next_number))
+        };
+        self.in_flight += 1;
+        Ok(lent)
+    }
+
+    /// An item that was lent is done.
+    pub(crate) fn done(&mut self) {
+        self.in_flight -= 1;
+        self.held -= 1;
+    }
+
+    /// An item that was lent comes back.
+    pub(crate) fn give_back(&mut self, lease: Lease, item: T, counted: bool) {
+        self.in_flight -= 1;
+        self.returned.insert(lease, item, counted);
+    }
+
     /// Moves up to `max` items to the end of `into`, but leaves one to each consumer that
     /// is granted, unless those are all. There is an item, or the queue is closed.
     pub(crate) fn pop_many(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
-        let granted = if self.closed {
+        let granted = if self.has_ended() {
             0
         } else {
             self.consumers.granted()
         };
-        let spare = match self.items.len() - granted {
+        let spare = match self.len() - granted {
             // One whose time ran out behind others goes past them, as a `try_` verb does.
             0 => usize::MAX,
             spare => spare,
@@ -207,11 +287,14 @@ impl<T> State<T> {
 
     /// [`pop_many`](Self::pop_many) that leaves nothing to anybody.
     pub(crate) fn pop_up_to(&mut self, into: &mut Vec<T>, max: usize) -> Result<usize, Closed> {
-        let count = max.min(self.items.len());
+        let count = max.min(self.len());
         if count == 0 {
             return Err(Closed);
         }
-        into.extend(self.items.drain(..count));
+        let returned = count.min(self.returned.len());
+        self.held -= returned;
+        into.extend(std::iter::from_fn(|| self.returned.pop()).take(returned));
+        into.extend(self.items.drain(..count - returned));
         self.shrink();
         Ok(count)
     }
@@ -233,6 +316,8 @@ pub(crate) enum WaitFor {
     Hold,
     /// To be told of a slot.
     Notice,
+    /// For the queue to be idle.
+    Idle,
 }
 
 // Waiting.
@@ -245,11 +330,16 @@ impl<T> State<T> {
         self.producers.join(request, waker)
     }
 
+    pub(crate) fn enqueue_joiner(&mut self) -> Key {
+        self.joiners.enqueue()
+    }
+
     /// Whether the turn of `key` has come: it need not wait any more.
     #[inline]
     pub(crate) fn is_turn(&self, wait_for: WaitFor, key: Key) -> bool {
         match wait_for {
             WaitFor::Item => self.consumers.is_granted(key),
+            WaitFor::Idle => self.joiners.is_served(key),
             _ => self.closed || self.producers.is_granted(key),
         }
     }
@@ -258,6 +348,7 @@ impl<T> State<T> {
     pub(crate) fn waker_mut(&mut self, wait_for: WaitFor, key: Key) -> &mut Option<Waker> {
         match wait_for {
             WaitFor::Item => self.consumers.waker_mut(key),
+            WaitFor::Idle => self.joiners.waker_mut(key),
             _ => self.producers.waker_mut(key),
         }
     }
@@ -280,6 +371,9 @@ impl<T> State<T> {
     }
 
     fn leave_producers(&mut self, wait_for: WaitFor, key: Key) -> (Option<T>, Option<Waker>) {
+        if wait_for == WaitFor::Idle {
+            return (None, self.joiners.leave(key));
+        }
         // Whoever is in line when the queue is closed has been sent out of it.
         let (request, waker) = self.producers.leave(key, !self.closed);
         match (wait_for, request) {

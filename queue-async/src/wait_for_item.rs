@@ -1,6 +1,7 @@
 //! Getting one's turn to pop: at once or not at all, blocking the thread, and as a future.
 //!
-//! In each, `act` is what to do then: there is an item, or the queue is closed.
+//! In each, `act` is what to do then: there is an item, or the queue has ended: it is closed
+//! and nothing is in flight.
 
 use crate::shared::{Shared, release, release_after_turn};
 use crate::state::{State, WaitFor};
@@ -14,7 +15,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(crate) fn try_with_item<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
         let mut state = self.lock();
-        if state.len() == 0 && !state.is_closed() {
+        if state.len() == 0 && !state.has_ended() {
             return None;
         }
         let result = act(&mut state);
@@ -31,7 +32,7 @@ impl<T> Shared<T> {
         act: impl FnOnce(&mut State<T>) -> R,
     ) -> Option<R> {
         let mut state = self.lock();
-        if state.spare() == 0 && !state.is_closed() {
+        if state.spare() == 0 && !state.has_ended() {
             state = self.wait_in_line(state, deadline())?;
         }
         let result = act(&mut state);
@@ -56,7 +57,7 @@ impl<T> Shared<T> {
         turn.leave(WaitFor::Item, &mut state);
         // Who ran out of time behind others has one last try, past them, like any
         // `try_` verb: "no item" is said only where there is none.
-        if state.len() == 0 && !state.is_closed() {
+        if state.len() == 0 && !state.has_ended() {
             release(state);
             return None;
         }
@@ -79,7 +80,7 @@ impl<T> Shared<T> {
             ready!(poll_in_line(turn, cx))
         } else {
             let state = self.lock();
-            if state.spare() == 0 && !state.is_closed() {
+            if state.spare() == 0 && !state.has_ended() {
                 *turn = Some(self.line_up(state, cx));
                 return Poll::Pending;
             }

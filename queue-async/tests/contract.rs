@@ -8,3 +8,8 @@ queue_core::contract! {
     mod async_queue;
     kind: AsyncQueue;
 }
+
+queue_core::work_contract! {
+    mod async_queue_works;
+    kind: AsyncQueue;
+}

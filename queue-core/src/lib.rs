@@ -47,6 +47,7 @@ mod stream;
 pub mod sync;
 mod wait;
 pub mod waiters;
+pub mod work;
 
 pub use create::{Capacity, WithCapacity, made};
 pub use error::{
@@ -58,3 +59,4 @@ pub use kind::{Kind, QueueId};
 pub use queue::Queue;
 pub use sink::{IntoItemSink, ItemSink};
 pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};
+pub use work::{Delivery, WorkQueue};

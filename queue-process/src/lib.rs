@@ -179,7 +179,8 @@ pub use linux::{
 };
 
 pub use queue_core::{
-    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
-    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter,
 };

@@ -41,8 +41,9 @@ mod thread;
 
 pub use lock_free::LockFreeQueue;
 pub use queue_core::{
-    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
-    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter,
 };
 pub use thread::ThreadQueue;

@@ -87,6 +87,7 @@ mod stress;
 mod subject;
 mod verbs;
 mod watchdog;
+mod work;
 
 pub use clauses::*;
 pub use item::{DropProbe, Item};
@@ -94,6 +95,7 @@ pub use run_clause::run_clause;
 pub use stress::StressRun;
 pub use subject::{Of, Subject};
 pub use watchdog::{set_step_timeout, step_timeout};
+pub use work::*;
 
 /// Writes [`Clause`] and its names.
 macro_rules! clauses {

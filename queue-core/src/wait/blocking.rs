@@ -120,7 +120,7 @@ pub(crate) fn pop_many_until<T: Send, Q: Queue<Item = T> + ?Sized>(
 }
 
 #[inline]
-fn until_popped<T: Send, Q: Queue<Item = T> + ?Sized, R>(
+pub(crate) fn until_popped<T: Send, Q: Queue<Item = T> + ?Sized, R>(
     queue: &Q,
     deadline: Deadline,
     mut attempt: impl FnMut() -> Result<R, TryPopError>,

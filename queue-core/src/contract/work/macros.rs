@@ -1,0 +1,36 @@
+//! [`work_contract!`](crate::work_contract!): a test for every clause about deliveries.
+
+/// Makes a module with one `#[test]` for every clause W1 to W6 of one kind that lends its items:
+/// what [`contract!`](crate::contract!) is to C1 to C15.
+///
+/// ```text
+/// queue_core::work_contract! {
+///     mod my_queue_works;
+///     kind: MyQueue;
+///     create: |bound| Ok(MyQueue::new(bound)); // where it is not by `WithCapacity`
+/// }
+/// ```
+#[macro_export]
+macro_rules! work_contract {
+    ($(#[$meta:meta])* mod $name:ident; kind: $($kind:ident)::+; $(create: $create:expr;)?) => {
+        #[cfg(test)]
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::contract! { @subject Items u64, $($kind)::+, [$($create)?] [] [] }
+            #[test]
+            fn w1_settled_once() { $crate::contract::w1_settled_once::<Items>(); }
+            #[test]
+            fn w2_comes_back() { $crate::contract::w2_comes_back::<Items>(); }
+            #[test]
+            fn w3_keeps_its_slot() { $crate::contract::w3_keeps_its_slot::<Items>(); }
+            #[test]
+            fn w4_attempts() { $crate::contract::w4_attempts::<Items>(); }
+            #[test]
+            fn w5_close() { $crate::contract::w5_close::<Items>(); }
+            #[test]
+            fn w6_join() { $crate::contract::w6_join::<Items>(); }
+        }
+    };
+}
