@@ -36,3 +36,8 @@ queue_core::contract! {
     items: Vec<u8>;
     except C14: "shown to be listed as ignored: the other three modules run it";
 }
+
+queue_core::work_contract! {
+    mod simple_works;
+    kind: Simple;
+}

@@ -27,7 +27,7 @@ pub enum Settlement<T> {
 /// closed queue is `Empty` and not `Closed`, and [`ready_hint`](crate::Kind::ready_hint) does not
 /// count the close; the last settlement after it wakes all who wait for items.
 /// [`Queue::close_now`] ends though items are in flight, so a kind that has the default of that
-/// overrides it.
+/// overrides it; and that of [`Queue::is_full`], for what is lent takes slots.
 pub trait Lend: Queue + Clone {
     /// What the kind knows of an item that is lent.
     type Lease: Send;

@@ -156,4 +156,28 @@ faults! {
     TimedBatchTakesOne,
     /// A batch with a timeout pops as long as there is something.
     TimedBatchPopsOn,
+    /// What was acked comes back.
+    AckedComesBack,
+    /// What is given back is gone.
+    BackIsLost,
+    /// What comes back wakes nobody.
+    BackTellsNobody,
+    /// What comes back is behind all others.
+    BackGoesLast,
+    /// What is lent does not count against the capacity.
+    LentFreesSlot,
+    /// An ack tells no producer.
+    AckTellsNobody,
+    /// Every attempt is the first.
+    CountsNoAttempt,
+    /// What is released counts as an attempt.
+    ReleaseCounts,
+    /// `Closed` while an item is in flight.
+    ClosedInFlight,
+    /// The last settlement after the close wakes nobody.
+    LastTellsNobody,
+    /// Joining does not wait for what is in flight.
+    JoinForgetsLent,
+    /// Those who join are not woken.
+    JoinersNotTold,
 }

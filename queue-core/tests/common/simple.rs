@@ -2,10 +2,12 @@
 //! break it.
 
 mod verbs;
+mod work;
 
 use super::{Broken, Fault, Sound, Waiter};
 use queue_core::event::{Event, Listen};
 use queue_core::sync::Deadline;
+use queue_core::work::Idle;
 use queue_core::{
     Capacity, EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, Producer,
     PushError, PushTimeoutError, Queue, QueueId, Side, TryPopError, TryPushError, WithCapacity,
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::{sleep, yield_now};
 use std::time::Duration;
+use work::Lending;
 
 /// What an item lets a queue do to it.
 pub(crate) trait Sample: Clone + Send + 'static {
@@ -43,6 +46,7 @@ struct State<T> {
     lost: usize,
     /// Items that are gone and still count.
     late: usize,
+    lending: Lending<T>,
 }
 
 struct Shared<T: Sample, F: Broken> {
@@ -54,6 +58,7 @@ struct Shared<T: Sample, F: Broken> {
     /// How many items were announced.
     announced: AtomicUsize,
     slots: Event,
+    idle: Idle,
     endpoints: EndpointCounts,
     pushing: AtomicUsize,
     fault: PhantomData<fn() -> F>,
@@ -97,6 +102,7 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             pushes: 0,
             lost: 0,
             late: 0,
+            lending: Lending::new(),
         };
         let shared = Shared {
             state: Mutex::new(state),
@@ -105,6 +111,7 @@ impl<T: Sample, F: Broken> WithCapacity for Simple<T, F> {
             task_was_last: AtomicBool::new(false),
             announced: AtomicUsize::new(0),
             slots: Event::new(),
+            idle: Idle::new(),
             endpoints: EndpointCounts::new(),
             pushing: AtomicUsize::new(0),
             fault: PhantomData,
@@ -184,7 +191,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
         }
         let full = self
             .limit()
-            .is_some_and(|n| state.inside.len() + state.lost >= n);
+            .is_some_and(|n| state.inside.len() + state.lost + Self::held(&state) >= n);
         if state.closed && (full || fault != Fault::OpenWithRoom) {
             return Err(match fault {
                 Fault::FullWins if full => TryPushError::Full(item),
@@ -211,11 +218,14 @@ impl<T: Sample, F: Broken> Simple<T, F> {
         if fault == Fault::ClosedEarly && state.closed {
             return Err(TryPopError::Closed);
         }
-        let Some(item) = state.inside.pop_front() else {
-            return Err(match state.closed && fault != Fault::NeverDrained {
-                true => TryPopError::Closed,
-                false => TryPopError::Empty,
-            });
+        let returned = state.lending.returned.pop();
+        let Some(item) = returned.or_else(|| state.inside.pop_front()) else {
+            return Err(
+                match Self::has_ended(&state) && fault != Fault::NeverDrained {
+                    true => TryPopError::Closed,
+                    false => TryPopError::Empty,
+                },
+            );
         };
         if fault == Fault::Duplicates && state.pushes % 50 == 0 {
             state.pushes += 1;
@@ -230,6 +240,7 @@ impl<T: Sample, F: Broken> Simple<T, F> {
         if fault != Fault::NoSlotNotify {
             self.shared.slots.notify();
         }
+        self.idle_if_done();
         if item.is_bad() {
             let failure = Failure::new(FailureKind::Codec, "a bad item");
             return Err(TryPopError::Failed(failure.with_item_consumed()));

@@ -31,6 +31,18 @@ impl<T: Sample, F: Broken> Kind for Simple<T, F> {
         }
     }
 
+    fn ready_hint(&self, side: Side) -> usize {
+        let state = self.state();
+        match side {
+            Side::Consumers if Self::has_ended(&state) => usize::MAX,
+            Side::Consumers => state.inside.len() + state.lending.returned.len(),
+            Side::Producers if state.closed => usize::MAX,
+            Side::Producers => (self.limit()).map_or(usize::MAX, |n| {
+                n.saturating_sub(state.inside.len() + Self::held(&state))
+            }),
+        }
+    }
+
     fn listen(&self, side: Side) -> Waiter<'_, F> {
         match side {
             Side::Consumers => {
@@ -122,7 +134,7 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
         let state = self.state();
         match F::FAULT {
             Fault::CountsLate => state.inside.len() + state.late,
-            _ => state.inside.len() + pushing,
+            _ => state.inside.len() + state.lending.returned.len() + pushing,
         }
     }
 
@@ -132,6 +144,11 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
 
     fn is_closed(&self) -> bool {
         self.state().closed
+    }
+
+    fn is_full(&self) -> bool {
+        let state = self.state();
+        (self.capacity).is_some_and(|n| state.inside.len() + Self::held(&state) >= n)
     }
 
     fn close(&self) -> bool {
@@ -149,7 +166,11 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
 
     fn close_now(&self) -> Vec<T> {
         self.close();
-        let left = std::mem::take(&mut self.state().inside);
+        let mut state = self.state();
+        let mut left: VecDeque<_> = std::iter::from_fn(|| state.lending.returned.pop()).collect();
+        left.append(&mut state.inside);
+        drop(state);
+        self.idle_if_done();
         match F::FAULT {
             Fault::CloseNowForgets => Vec::new(),
             _ => left.into(),
@@ -279,7 +300,7 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         let most = match F::FAULT {
             Fault::BatchPopsOn => max,
-            _ => max.min(self.state().inside.len().max(1)),
+            _ => max.min(self.len().max(1)),
         };
         for popped in 0..most {
             match self.try_pop() {
@@ -295,7 +316,7 @@ impl<T: Sample, F: Broken> Queue for Simple<T, F> {
         let most = match (F::FAULT, self.capacity) {
             (Fault::BatchPushesOn | Fault::BatchOverfills | Fault::BatchDropsRest, _)
             | (_, None) => usize::MAX,
-            (_, Some(n)) => n.saturating_sub(self.state().inside.len()).max(1),
+            (_, Some(n)) => n.saturating_sub(self.len()).max(1),
         };
         let mut pushed = 0;
         while pushed < most
