@@ -13,3 +13,8 @@ queue_core::contract! {
     mod lock_free_queue;
     kind: LockFreeQueue;
 }
+
+queue_core::work_contract! {
+    mod thread_queue_works;
+    kind: ThreadQueue;
+}

@@ -1,5 +1,6 @@
 //! [`ThreadQueue`]: the handle, and the verbs of the trait on the storage in `store`.
 
+mod lending;
 mod store;
 
 use queue_core::event::Listener;
@@ -117,6 +118,18 @@ impl<T: Send> Queue for ThreadQueue<T> {
 
     fn capacity(&self) -> Option<usize> {
         self.0.capacity()
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    /// As the trait's default, but pushes are never under way here, and what is lent is left alone.
+    fn close_now(&self) -> Vec<T> {
+        self.0.close();
+        let mut left = Vec::new();
+        while self.0.try_pop_many(&mut left, usize::MAX).is_ok() {}
+        left
     }
 
     fn close(&self) -> bool {

@@ -11,14 +11,16 @@
 //!   *grows* under both. So under the tail lock an outbox seen empty stays empty, and
 //!   one seen with n items has at most n.
 //! * Every atomic here is a number that somebody decides by, never a door to data: what
-//!   data there is lies behind the locks, and those order it. So all are Relaxed.
-//! * The tail lock may be taken under the head lock. The other way round only tried.
+//!   data there is lies behind the locks, and those order it. So all are Relaxed, but for the
+//!   count of the outbox, which publishes that an item which is not there any more is lent.
+//! * The head lock may be taken under the tail lock, never the other way round.
 //! * Between registering and sleeping a listener has held the lock of those who will
 //!   notify it, so that they need no fence to see it.
 //! * Among threads one wake is under way at a time. Who was woken passes it on if there
 //!   is more, so both verbs look, before they unlock, for others who wait for the same.
 //! * Nobody is woken, no memory freed, and no foreign code runs, under a lock.
 
+use super::lending::Lending;
 use queue_core::event::{Event, Listener};
 use queue_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use queue_core::sync::{CachePadded, Lock};
@@ -36,7 +38,7 @@ const KEPT: usize = 1 << 20;
 /// Where producers append.
 struct Tail<T> {
     inbox: VecDeque<T>,
-    /// The outbox holds at most so many items.
+    /// The outbox holds, and what is lent or came back takes, at most so many slots together.
     ahead: usize,
     closed: bool,
 }
@@ -60,10 +62,11 @@ pub(super) struct Store<T> {
     /// The outbox: the first field, so that the older items are the first to be dropped.
     head: CachePadded<Locked<VecDeque<T>>>,
     tail: CachePadded<Locked<Tail<T>>>,
-    items: CachePadded<Event>,
-    slots: CachePadded<Event>,
+    pub(super) items: CachePadded<Event>,
+    pub(super) slots: CachePadded<Event>,
+    pub(super) lending: CachePadded<Lending<T>>,
     /// A copy of `Tail::closed` for those without its lock.
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
     capacity: Option<usize>,
     /// The capacity, or a number that is never reached.
     limit: usize,
@@ -74,6 +77,8 @@ pub(super) struct Store<T> {
 struct Wakes {
     consumers: usize,
     producers: usize,
+    /// Whether those who join are to be told, if the queue is idle.
+    joiners: bool,
 }
 
 impl<T> Store<T> {
@@ -87,6 +92,7 @@ impl<T> Store<T> {
             }),
             items: CachePadded(Event::new()),
             slots: CachePadded(Event::new()),
+            lending: CachePadded(Lending::new()),
             closed: AtomicBool::new(false),
             capacity,
             limit: capacity.unwrap_or(usize::MAX),
@@ -131,7 +137,12 @@ impl<T> Store<T> {
 
     #[inline]
     pub(super) fn try_pop(&self) -> Result<T, TryPopError> {
-        self.take(1, |deque, _| deque.pop_front().expect("one was promised"))
+        if self.lending.returned() != 0 {
+            if let Some(item) = self.pop_returned() {
+                return Ok(item);
+            }
+        }
+        self.take::<false, _>(1, |deque, _| deque.pop_front().expect("one was promised"))
     }
 
     pub(super) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
@@ -142,24 +153,41 @@ impl<T> Store<T> {
         let max = max.min(self.len().max(1));
         // Outside the locks, so that an allocation keeps nobody waiting.
         into.reserve(max);
+        let before = into.len();
+        while self.lending.returned() != 0 && into.len() - before < max {
+            let Some(item) = self.pop_returned() else {
+                break;
+            };
+            into.push(item);
+        }
+        let returned = into.len() - before;
+        if returned == max {
+            return Ok(max);
+        }
         let mut some = |max| {
-            self.take(max, |deque, count| {
+            self.take::<false, _>(max, |deque, count| {
                 into.extend(deque.drain(..count));
                 count
             })
         };
-        let popped = some(max)?;
+        let max = max - returned;
+        let popped = match some(max) {
+            Ok(popped) => popped,
+            Err(_) if returned != 0 => return Ok(returned),
+            Err(error) => return Err(error),
+        };
         // What the outbox was short of is in the inbox.
         if popped < max && self.tail.count.load(Ordering::Relaxed) != 0 {
-            return Ok(popped + some(max - popped).unwrap_or(0));
+            return Ok(returned + popped + some(max - popped).unwrap_or(0));
         }
-        Ok(popped)
+        Ok(returned + popped)
     }
 
     /// Takes the oldest items, up to `max` of them, from the deque where they are:
-    /// `grab` gets that deque and how many it can give.
+    /// `grab` gets that deque and how many it can give. If it only lends them (`LEND`) they keep
+    /// their slots.
     #[inline]
-    fn take<R>(
+    pub(super) fn take<const LEND: bool, R>(
         &self,
         max: usize,
         grab: impl FnOnce(&mut VecDeque<T>, usize) -> R,
@@ -171,10 +199,12 @@ impl<T> Store<T> {
                     let count = outbox.len().min(max);
                     let got = grab(&mut outbox, count);
                     let left = outbox.len();
-                    self.head.count.store(left, Ordering::Relaxed);
+                    // Release: whoever sees them gone sees them lent; pairs with the Acquire
+                    // loads in `room` and below.
+                    self.head.count.store(left, Ordering::Release);
                     // No swap while this lock is held: what is not here is in the inbox.
                     let more = left != 0 || self.tail.count.load(Ordering::Relaxed) != 0;
-                    let wakes = self.popped(count, more);
+                    let wakes = self.popped::<LEND>(count, more);
                     let spare = spare(&mut outbox);
                     drop(outbox);
                     self.wake(wakes);
@@ -183,19 +213,24 @@ impl<T> Store<T> {
                 }
             }
             let mut tail = self.tail.lock.lock();
-            if self.head.count.load(Ordering::Relaxed) != 0 {
+            // Acquire: what was lent from the outbox is seen.
+            if self.head.count.load(Ordering::Acquire) != 0 {
                 continue; // Somebody made the inbox the outbox meanwhile.
             }
             let count = tail.inbox.len().min(max);
             if count == 0 {
-                return Err(if tail.closed {
+                // Under the lock, and with an empty outbox, nothing more is lent.
+                return Err(if tail.closed && self.lending.slots() == 0 {
                     TryPopError::Closed
                 } else {
                     TryPopError::Empty
                 });
             }
             let got = grab(&mut tail.inbox, count);
-            let wakes = self.popped(count, !tail.inbox.is_empty());
+            if LEND {
+                tail.ahead += count;
+            }
+            let wakes = self.popped::<LEND>(count, !tail.inbox.is_empty());
             if tail.inbox.len() >= BATCH {
                 self.swap(&mut tail);
             }
@@ -213,7 +248,7 @@ impl<T> Store<T> {
     fn swap(&self, tail: &mut Tail<T>) {
         if let Some(mut outbox) = self.head.lock.try_lock() {
             mem::swap(&mut *outbox, &mut tail.inbox);
-            tail.ahead = outbox.len();
+            tail.ahead = outbox.len() + self.lending.slots();
             self.head.count.store(outbox.len(), Ordering::Relaxed);
         }
     }
@@ -223,9 +258,20 @@ impl<T> Store<T> {
     fn room(&self, tail: &mut Tail<T>, wanted: usize) -> usize {
         let room = self.limit - tail.inbox.len();
         if room < tail.ahead.saturating_add(wanted) {
-            tail.ahead = self.head.count.load(Ordering::Relaxed);
+            // Acquire: an item that is lent is not missed; it may be counted twice.
+            tail.ahead = self.head.count.load(Ordering::Acquire);
+            if self.lending.slots() != 0 {
+                self.look_ahead(tail);
+            }
         }
-        room - tail.ahead
+        room.saturating_sub(tail.ahead)
+    }
+
+    /// How many slots are taken outside the inbox, exactly: under both locks nothing is lent.
+    #[cold]
+    fn look_ahead(&self, tail: &mut Tail<T>) {
+        let outbox = self.head.lock.lock();
+        tail.ahead = outbox.len() + self.lending.slots();
     }
 
     /// Announces `count` pushed items, and says whom to wake.
@@ -237,16 +283,22 @@ impl<T> Store<T> {
         Wakes {
             consumers: if self.items.has_waiting() { count } else { 0 },
             producers: usize::from(more),
+            joiners: false,
         }
     }
 
     /// Says whom to wake after `count` items were popped and there are `more`, or not.
     #[inline]
-    fn popped(&self, count: usize, more: bool) -> Wakes {
+    fn popped<const LEND: bool>(&self, count: usize, more: bool) -> Wakes {
         Wakes {
             // Was this one woken for an item, and is there one more?
             consumers: usize::from(more && self.items.has_waiting()),
-            producers: if self.slots.has_waiting() { count } else { 0 },
+            producers: if !LEND && self.slots.has_waiting() {
+                count
+            } else {
+                0
+            },
+            joiners: !LEND && !more && self.lending.idle.has_waiting(),
         }
     }
 
@@ -257,6 +309,9 @@ impl<T> Store<T> {
         }
         if wakes.producers != 0 {
             (self.slots).notify_under_lock_unless_pending(wakes.producers);
+        }
+        if wakes.joiners {
+            self.tell_if_idle();
         }
     }
 
@@ -276,7 +331,7 @@ impl<T> Store<T> {
     pub(super) fn close(&self) -> bool {
         let mut tail = self.tail.lock.lock();
         let was_closed = mem::replace(&mut tail.closed, true);
-        self.closed.store(true, Ordering::Relaxed);
+        self.closed.store(true, Ordering::SeqCst);
         drop(tail);
         self.items.notify_all();
         self.slots.notify_all();
@@ -290,21 +345,38 @@ impl<T> Store<T> {
     /// What a waiter looks at, without a lock.
     #[inline]
     pub(super) fn ready_hint(&self, side: Side) -> usize {
-        if self.closed.load(Ordering::Relaxed) {
+        // While something is lent the end has not come.
+        if self.closed.load(Ordering::Relaxed)
+            && (side == Side::Producers || self.lending.slots() == 0)
+        {
             return usize::MAX;
         }
         let inbox = self.tail.count.load(Ordering::Relaxed);
         let outbox = self.head.count.load(Ordering::Relaxed);
         match side {
-            Side::Producers => self.limit.saturating_sub(inbox + outbox),
-            Side::Consumers => inbox + outbox,
+            Side::Producers => (self.limit).saturating_sub(inbox + outbox + self.lending.slots()),
+            Side::Consumers => inbox + outbox + self.lending.returned(),
         }
     }
 
     /// Under the lock, for a swap in between would hide or double what it moves.
     pub(super) fn len(&self) -> usize {
         let tail = self.tail.lock.lock();
-        tail.inbox.len() + self.head.count.load(Ordering::Relaxed)
+        let returned = self.lending.returned();
+        returned + tail.inbox.len() + self.head.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether no slot is free.
+    pub(super) fn is_full(&self) -> bool {
+        self.capacity.is_some() && self.room(&mut self.tail.lock.lock(), 1) == 0
+    }
+
+    /// Whether nothing waits and nothing is lent. Those who join have registered before they take
+    /// the locks under which others leave the queue empty and look for them.
+    pub(super) fn is_idle(&self) -> bool {
+        let tail = self.tail.lock.lock();
+        let outbox = self.head.lock.lock();
+        tail.inbox.is_empty() && outbox.is_empty() && self.lending.slots() == 0
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
