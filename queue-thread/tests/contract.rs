@@ -18,3 +18,8 @@ queue_core::work_contract! {
     mod thread_queue_works;
     kind: ThreadQueue;
 }
+
+queue_core::work_contract! {
+    mod lock_free_queue_works;
+    kind: LockFreeQueue;
+}

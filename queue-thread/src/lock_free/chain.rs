@@ -77,6 +77,11 @@ impl<T> Chain<T> {
         self.pushes.close()
     }
 
+    /// Whether it is closed and every push has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.pushes.is_over()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.pushes.is_closed()
     }

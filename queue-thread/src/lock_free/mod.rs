@@ -2,6 +2,7 @@
 
 #[allow(unsafe_code)]
 mod chain;
+mod lending;
 #[allow(unsafe_code)]
 mod owner;
 mod push_count;
@@ -11,9 +12,10 @@ mod ring;
 mod stand_in;
 
 use chain::Chain;
+use lending::Lending;
 use owner::Owner;
 use queue_core::event::{Event, Listener};
-use queue_core::sync::CachePadded;
+use queue_core::sync::{CachePadded, thread};
 use queue_core::{
     Capacity, EndpointCounts, Failure, Kind, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
@@ -89,6 +91,7 @@ struct Shared<T> {
     storage: Storage<T>,
     items: CachePadded<Event>,
     slots: CachePadded<Event>,
+    lending: CachePadded<Lending<T>>,
     ends: EndpointCounts,
 }
 
@@ -104,9 +107,51 @@ impl<T> Shared<T> {
     /// Was the one that popped woken for an item, and is there one more?
     #[inline(always)]
     fn pass_on(&self) {
-        if self.items.has_waiting() && self.storage.len() != 0 {
+        if self.items.has_waiting() && self.len() != 0 {
             self.items.notify_unless_pending();
         }
+    }
+
+    /// How many items wait.
+    fn len(&self) -> usize {
+        if !self.lending.is_used() {
+            return self.storage.len();
+        }
+        let (_, returned) = self.lending.counts();
+        self.storage.len() + returned
+    }
+
+    /// How many slots are taken.
+    fn taken(&self) -> usize {
+        match self.lending.is_used() {
+            false => self.storage.len(),
+            true => self.lending.exactly(|held| self.storage.len() + held),
+        }
+    }
+
+    /// Takes the oldest item out of the storage.
+    #[inline(always)]
+    fn take(&self) -> Result<T, TryPopError> {
+        if self.lending.is_used() {
+            if let Some(item) = self.pop_returned() {
+                return Ok(item);
+            }
+        }
+        let popped = match &self.storage {
+            Bounded(ring) => ring.pop(|slot| self.free(slot)),
+            Unbounded(chain) => chain.pop(),
+        };
+        popped.map_err(|error| self.found_none(error))
+    }
+
+    /// Tells all whom it concerns that an item was taken.
+    #[inline(always)]
+    fn taken_one(&self) {
+        if let Bounded(_) = self.storage {
+            self.slots.notify_after_rmw_unless_pending();
+        }
+        self.pass_on();
+        self.tell_if_idle();
     }
 }
 
@@ -124,6 +169,7 @@ impl<T> WithCapacity for LockFreeQueue<T> {
             },
             items: CachePadded(Event::new()),
             slots: CachePadded(Event::new()),
+            lending: CachePadded(Lending::new()),
             ends: EndpointCounts::new(),
         })))
     }
@@ -159,8 +205,16 @@ impl<T: Send> Kind for LockFreeQueue<T> {
     #[inline]
     fn ready_hint(&self, side: Side) -> usize {
         let storage = &self.0.storage;
-        if storage.is_closed() {
+        // While something is lent the end has not come.
+        if storage.is_closed() && (side == Side::Producers || !self.0.lending.is_used()) {
             return usize::MAX;
+        }
+        if self.0.lending.is_used() {
+            return match (side, storage.capacity()) {
+                (Side::Consumers, _) => self.0.len(),
+                (Side::Producers, None) => usize::MAX,
+                (Side::Producers, Some(n)) => n.saturating_sub(self.0.taken()),
+            };
         }
         match (storage, side) {
             (Bounded(ring), Side::Consumers) => ring.about(),
@@ -184,10 +238,11 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         let shared: &Shared<T> = &self.0;
         match &shared.storage {
             Bounded(ring) => {
-                ring.push(item)?;
+                let lending = &shared.lending;
+                ring.push(item, |full| lending.is_used() && lending.exactly(full))?;
                 shared.items.notify_after_rmw_unless_pending();
                 // Was this one woken for a slot, and is there one more?
-                if shared.slots.has_waiting() && ring.len() < ring.capacity() {
+                if shared.slots.has_waiting() && shared.taken() < ring.capacity() {
                     shared.slots.notify_unless_pending();
                 }
                 Ok(())
@@ -206,16 +261,8 @@ impl<T: Send> Queue for LockFreeQueue<T> {
 
     #[inline]
     fn try_pop(&self) -> Result<T, TryPopError> {
-        let shared: &Shared<T> = &self.0;
-        let item = match &shared.storage {
-            Bounded(ring) => {
-                let item = ring.pop()?;
-                shared.slots.notify_after_rmw_unless_pending();
-                item
-            }
-            Unbounded(chain) => chain.pop()?,
-        };
-        shared.pass_on();
+        let item = self.0.take()?;
+        self.0.taken_one();
         Ok(item)
     }
 
@@ -228,25 +275,37 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         let shared: &Shared<T> = &self.0;
         let most = max.min(self.len().max(1));
         for popped in 0..most {
-            let taken = match &shared.storage {
-                Bounded(ring) => ring.pop(),
-                Unbounded(chain) => chain.pop(),
-            };
-            match taken {
+            match shared.take() {
                 Ok(item) => into.push(item),
                 Err(error) if popped == 0 => return Err(error),
                 Err(_) => return Ok(popped),
             }
-            if let Bounded(_) = shared.storage {
-                shared.slots.notify_after_rmw_unless_pending();
-            }
-            shared.pass_on();
+            shared.taken_one();
         }
         Ok(most)
     }
 
     fn len(&self) -> usize {
-        self.0.storage.len()
+        self.0.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.capacity().is_some_and(|n| self.0.taken() >= n)
+    }
+
+    /// As the trait's default, but what is lent is left alone.
+    fn close_now(&self) -> Vec<T> {
+        self.close();
+        let mut left = Vec::new();
+        loop {
+            match self.try_pop() {
+                Ok(item) => left.push(item),
+                // A push that was under way when the queue closed is about to end.
+                Err(_) if !self.0.storage.is_over() => thread::yield_now(),
+                Err(_) if self.is_empty() => return left,
+                Err(_) => {}
+            }
+        }
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -269,6 +328,14 @@ impl<T: Send> Queue for LockFreeQueue<T> {
 }
 
 impl<T> Storage<T> {
+    /// Whether it is closed and every push has ended, for what that tells from one that has not.
+    fn is_over(&self) -> bool {
+        match self {
+            Bounded(ring) => ring.is_closed(),
+            Unbounded(chain) => chain.is_over(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Bounded(ring) => ring.len(),

@@ -36,6 +36,21 @@ struct Slot<T> {
     item: UnsafeCell<MaybeUninit<T>>,
 }
 
+/// A slot whose item was taken out, and that nobody fills until it is [freed](Ring::free). There is
+/// one of these for each, so its owner alone may do that.
+#[must_use = "a slot that is not freed is lost"]
+pub(super) struct HeldSlot(
+    /// The position of the item.
+    usize,
+);
+
+impl HeldSlot {
+    /// Whether its item was pushed before that of `other`, of the same ring.
+    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+        other.0.wrapping_sub(self.0) as isize > 0
+    }
+}
+
 /// Why there is no slot to push to.
 enum Refusal {
     Full,
@@ -125,11 +140,16 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Pushes `item` if there is a slot.
+    /// Pushes `item` if there is a slot. Where the slot may be held, `exactly` is asked: it looks
+    /// with how many are held while that does not change, or knows that none is.
     #[inline]
-    pub(super) fn push(&self, item: T) -> Result<(), TryPushError<T>> {
+    pub(super) fn push(
+        &self,
+        item: T,
+        exactly: impl Fn(&dyn Fn(usize) -> bool) -> bool,
+    ) -> Result<(), TryPushError<T>> {
         // In two steps, so that the item is moved once, and not at all where it is refused.
-        match self.claim() {
+        match self.claim(exactly) {
             Ok((slot, tail)) => {
                 // SAFETY: the slot is empty and this thread's own, says `claim`. Nobody
                 // touches it until the stamp says that it is full.
@@ -147,7 +167,10 @@ impl<T> Ring<T> {
     /// An empty slot, and its position, that belongs to the caller alone: of all who saw by
     /// its stamp that it is empty only this thread moved `tail` past it.
     #[inline(always)]
-    fn claim(&self) -> Result<(&Slot<T>, usize), Refusal> {
+    fn claim(
+        &self,
+        exactly: impl Fn(&dyn Fn(usize) -> bool) -> bool,
+    ) -> Result<(&Slot<T>, usize), Refusal> {
         let mut patience = Patience(0);
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
@@ -167,7 +190,8 @@ impl<T> Ring<T> {
                 }
             } else if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1)
                 // SeqCst: who sleeps next has missed no pop. See the module's page.
-                && self.head.load(Ordering::SeqCst).wrapping_add(self.lap()) == tail
+                && (self.head.load(Ordering::SeqCst).wrapping_add(self.lap()) == tail
+                    || exactly(&|held| self.is_full_at(tail, held)))
             {
                 return Err(Refusal::Full);
             } else {
@@ -178,17 +202,40 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Pops the oldest item.
+    /// Whether `tail` is the tail, and no slot is free beside so many that are `held`.
+    fn is_full_at(&self, tail: usize, held: usize) -> bool {
+        let head = self.head.load(Ordering::SeqCst);
+        // SeqCst, and after `head`: while it is at `tail`, `head` has not passed it.
+        self.tail.load(Ordering::SeqCst) == tail
+            && self.between(head, tail) + held >= self.slots.len()
+    }
+
+    /// Whether nothing is inside, at some moment since this was called.
+    pub(super) fn is_empty(&self) -> bool {
+        // SeqCst, and in this order: `head` never passes `tail`, so if both are the same they were
+        // so when `head` was loaded.
+        let head = self.head.load(Ordering::SeqCst);
+        self.tail.load(Ordering::SeqCst) & !self.closed == head
+    }
+
+    /// Frees `slot`: the producer whose turn it is may fill it.
+    #[inline(always)]
+    pub(super) fn free(&self, HeldSlot(position): HeldSlot) {
+        // Release: whoever sees the slot empty sees that the item is gone.
+        self.slot(position)
+            .stamp
+            .store(position.wrapping_add(self.lap()), Ordering::Release);
+    }
+
+    /// Pops the oldest item; `free` is given its slot.
     #[inline]
-    pub(super) fn pop(&self) -> Result<T, TryPopError> {
+    pub(super) fn pop(&self, free: impl FnOnce(HeldSlot)) -> Result<T, TryPopError> {
         let (slot, head) = self.take()?;
         // SAFETY: the slot is full and this thread's own, says `take`. Nobody touches it
         // until the stamp says that it is empty.
         let item = (slot.item).with_mut(|slot| unsafe { (*slot).assume_init_read() });
         self.step();
-        // Release: whoever sees the slot empty sees that the item is gone.
-        slot.stamp
-            .store(head.wrapping_add(self.lap()), Ordering::Release);
+        free(HeldSlot(head));
         Ok(item)
     }
 
@@ -210,17 +257,16 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            if stamp == head {
-                self.step();
-                // SeqCst: who sleeps next has missed no push; see the module's page. And
-                // it pairs with the Release in `close`.
-                let tail = self.tail.load(Ordering::SeqCst);
-                if tail == head {
-                    return Err(TryPopError::Empty);
-                }
-                if tail == head | self.closed {
-                    return Err(TryPopError::Closed);
-                }
+            self.step();
+            // Whatever the stamp: a slot that is held has that of the lap before.
+            // SeqCst: who sleeps next has missed no push; see the module's page. And
+            // it pairs with the Release in `close`.
+            let tail = self.tail.load(Ordering::SeqCst);
+            if tail == head {
+                return Err(TryPopError::Empty);
+            }
+            if tail == head | self.closed {
+                return Err(TryPopError::Closed);
             }
             // The producer of the item is at it, or `head` was an old one.
             patience.pause();
