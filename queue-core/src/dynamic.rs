@@ -1,7 +1,12 @@
 //! [`DynQueue`]: a queue whose kind is chosen at run time.
 
+mod work;
+
+pub use work::{DynIdleListener, DynLease};
+
 use crate::event::Listen;
 use crate::sync::Deadline;
+use crate::work::Lend;
 use crate::{
     EndpointCounts, Kind, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, QueueId,
     Side, TryPopError, TryPushError,
@@ -14,6 +19,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use work::DynLend;
 
 type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 
@@ -25,13 +31,14 @@ type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 ///
 /// ```
 /// use queue_core::dynamic::DynQueue;
-/// use queue_core::{Capacity, WithCapacity, Failure, Queue};
+/// use queue_core::work::Lend;
+/// use queue_core::{Capacity, WithCapacity, Failure};
 ///
 /// /// `ThreadQueue` and `PipeQueue`, say.
 /// fn open<Near, Far>(far: bool) -> Result<DynQueue<u32>, Failure>
 /// where
-///     Near: Queue<Item = u32> + WithCapacity + 'static,
-///     Far: Queue<Item = u32> + WithCapacity + 'static,
+///     Near: Lend<Item = u32, Lease: 'static> + WithCapacity + 'static,
+///     Far: Lend<Item = u32, Lease: 'static> + WithCapacity + 'static,
 /// {
 ///     let bound = Capacity::bounded(64);
 ///     Ok(if far {
@@ -48,14 +55,24 @@ impl<T: Send + 'static> DynQueue<T> {
     /// Puts `queue` behind the one type.
     ///
     /// ```
-    /// use queue_core::Queue;
     /// use queue_core::dynamic::DynQueue;
-    /// fn erase<Q: Queue<Item = u32> + 'static>(queue: Q) -> DynQueue<u32> {
+    /// use queue_core::{Lend, Queue};
+    /// fn erase<Q: Lend<Item = u32, Lease: 'static> + 'static>(queue: Q) -> DynQueue<u32> {
     ///     DynQueue::new(queue)
     /// }
     /// ```
-    pub fn new<Q: Queue<Item = T> + 'static>(queue: Q) -> Self {
-        Self(Arc::new(queue))
+    pub fn new<Q: Lend<Item = T, Lease: 'static> + 'static>(queue: Q) -> Self {
+        let lender: fn(&Q) -> Option<&dyn DynLend<T>> = |queue| Some(queue);
+        Self(Arc::new(Boxed { queue, lender }))
+    }
+
+    /// Boxes a `queue` that cannot lend its items: to receive one is an `Unsupported` failure.
+    ///
+    /// # Panics
+    /// To join such a queue panics unless it is empty, for nobody would wake who does.
+    pub fn without_deliveries<Q: Queue<Item = T> + 'static>(queue: Q) -> Self {
+        let lender: fn(&Q) -> Option<&dyn DynLend<T>> = |_| None;
+        Self(Arc::new(Boxed { queue, lender }))
     }
 
     /// A handle that keeps neither the queue nor what is inside: for a table of queues that others
@@ -173,6 +190,12 @@ impl<T: Send, Q: Queue<Item = T>> DynWait<T> for WaitState<'_, T, Q> {
     }
 }
 
+/// A queue of a known kind, and how it lends, if it can.
+struct Boxed<T, Q> {
+    queue: Q,
+    lender: fn(&Q) -> Option<&dyn DynLend<T>>,
+}
+
 /// Writes [`DynOps`], its implementation for every kind, and the [`Queue`] of [`DynQueue`] on top of
 /// it. First come the verbs that pass through as they are, then those whose future is boxed.
 macro_rules! dyn_ops {
@@ -185,27 +208,31 @@ macro_rules! dyn_ops {
         trait DynOps<T>: Send + Sync {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T>;
             fn endpoints(&self) -> &EndpointCounts;
+            fn lender(&self) -> Option<&dyn DynLend<T>>;
             $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)?;)*
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)?;)*
             $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output>;)*
         }
 
-        impl<T: Send + 'static, Q: Queue<Item = T>> DynOps<T> for Q {
+        impl<T: Send + 'static, Q: Queue<Item = T>> DynOps<T> for Boxed<T, Q> {
             fn listen(&self, side: Option<Side>) -> DynListener<'_, T> {
-                let listener = side.map(|side| Kind::listen(self, side));
-                DynListener(Box::new(WaitState { queue: self, listener }))
+                let listener = side.map(|side| Kind::listen(&self.queue, side));
+                DynListener(Box::new(WaitState { queue: &self.queue, listener }))
             }
             fn endpoints(&self) -> &EndpointCounts {
-                Kind::endpoints(self)
+                Kind::endpoints(&self.queue)
+            }
+            fn lender(&self) -> Option<&dyn DynLend<T>> {
+                (self.lender)(&self.queue)
             }
             $(fn $hook(&self $(, $harg: $htype)*) $(-> $hreturn)? {
-                Kind::$hook(self $(, $harg)*)
+                Kind::$hook(&self.queue $(, $harg)*)
             })*
             $(fn $name(&self $(, $arg: $type)*) $(-> $return)? {
-                Queue::$name(self $(, $arg)*)
+                Queue::$name(&self.queue $(, $arg)*)
             })*
             $(fn $future<'a>(&'a self $(, $farg: $ftype)*) -> BoxFuture<'a, $output> {
-                Box::pin(Queue::$future(self $(, $farg)*))
+                Box::pin(Queue::$future(&self.queue $(, $farg)*))
             })*
         }
 

@@ -41,3 +41,9 @@ queue_core::work_contract! {
     mod simple_works;
     kind: Simple;
 }
+
+queue_core::work_contract! {
+    mod dynamic_works;
+    kind: DynQueue;
+    create: |bound| Ok(DynQueue::new(Simple::<_>::try_with_capacity(bound)?));
+}
