@@ -20,7 +20,7 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
         "shm" => named(address, ShmQueue::<T>::create_named, ShmQueue::open_named),
         "ipc" => {
             let capacity = address.capacity()?.unwrap_or(Capacity::Unbounded);
-            IpcQueue::<T>::try_with_capacity(capacity).map(DynQueue::new)
+            IpcQueue::<T>::try_with_capacity(capacity).map(DynQueue::without_deliveries)
         }
         "inherit" => inherit(address.name().unwrap_or_default()),
         scheme => {
@@ -40,15 +40,15 @@ fn named<Q: Queue<Item: Item> + WithCapacity + 'static>(
     let capacity = address.capacity()?.unwrap_or(Capacity::Unbounded);
     let mode = Mode::of(address)?;
     let Some(name) = address.name() else {
-        return Q::try_with_capacity(capacity).map(DynQueue::new);
+        return Q::try_with_capacity(capacity).map(DynQueue::without_deliveries);
     };
     let opened = |queue: Q| {
         check_capacity(address, queue.capacity())?;
-        Ok(DynQueue::new(queue))
+        Ok(DynQueue::without_deliveries(queue))
     };
     match mode {
         Mode::Open => open(name).and_then(opened),
-        Mode::Create => create(name, capacity).map(DynQueue::new),
+        Mode::Create => create(name, capacity).map(DynQueue::without_deliveries),
         // Whoever created it may go in between, and somebody else come: so both are tried again.
         Mode::OpenOrCreate => {
             let mut last = None;
@@ -59,7 +59,7 @@ fn named<Q: Queue<Item: Item> + WithCapacity + 'static>(
                     Err(failure) => return Err(failure),
                 }
                 match create(name, capacity) {
-                    Ok(queue) => return Ok(DynQueue::new(queue)),
+                    Ok(queue) => return Ok(DynQueue::without_deliveries(queue)),
                     Err(failure) if failure.kind() == FailureKind::Denied => last = Some(failure),
                     Err(failure) => return Err(failure),
                 }
@@ -79,15 +79,15 @@ fn inherit<T: Item>(name: &str) -> Result<DynQueue<T>, Failure> {
             {
                 // It is no `PipeQueue`, or one of other items: then it is no `ShmQueue` at all.
                 return match ShmQueue::<T>::from_parent(name) {
-                    Ok(queue) => Ok(DynQueue::new(queue)),
+                    Ok(queue) => Ok(DynQueue::without_deliveries(queue)),
                     Err(other) if other.kind() == FailureKind::Mismatch => Err(other),
                     Err(_) => Err(failure),
                 };
             }
             // Nobody shared one of these two.
             Err(failure) if failure.kind() == FailureKind::PeerGone => {}
-            result => return result.map(DynQueue::new),
+            result => return result.map(DynQueue::without_deliveries),
         }
     }
-    <IpcQueue<T> as Handover>::from_parent(name).map(DynQueue::new)
+    <IpcQueue<T> as Handover>::from_parent(name).map(DynQueue::without_deliveries)
 }

@@ -291,7 +291,7 @@ fn pipe_queue() {
 #[test]
 fn shm_queue() {
     all(|| queue_process::ShmQueue::<Moody>::bounded(9));
-    all(|| DynQueue::new(queue_process::ShmQueue::<Moody>::unbounded()));
+    all(|| DynQueue::without_deliveries(queue_process::ShmQueue::<Moody>::unbounded()));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn shows_its_state<K: Kind>() {
     let queue = K::bounded::<String>(2);
     queue.push("a secret".into()).unwrap();
     let (producer, consumer) = queue.clone().into_ends();
-    let boxed = DynQueue::new(queue.clone());
+    let boxed = DynQueue::without_deliveries(queue.clone());
     let all = [
         format!("{queue:?}"),
         format!("{producer:?}"),

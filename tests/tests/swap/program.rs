@@ -73,7 +73,10 @@ pub(crate) fn program() -> Vec<String> {
     ends(&mut seen);
     named(&mut seen);
     many(&mut seen);
-    seen.see("dynamic", dynamic(kept_anywhere(DynQueue::new(bounded(2)))));
+    seen.see(
+        "dynamic",
+        dynamic(kept_anywhere(DynQueue::without_deliveries(bounded(2)))),
+    );
     seen.0
 }
 
