@@ -194,7 +194,7 @@ fn a_failure_that_takes_no_item_is_told_once() {
     one_failure(|| owned.next());
     let mut owned = Consumer::new(queue.clone()).into_results_stream();
     one_failure(|| next(&mut owned));
-    let queue = DynQueue::new(queue.clone());
+    let queue = DynQueue::without_deliveries(queue.clone());
     let mut iter = queue.results();
     one_failure(|| iter.next());
     assert!(catch_unwind(AssertUnwindSafe(|| queue.iter().next())).is_err());

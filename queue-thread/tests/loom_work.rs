@@ -5,7 +5,7 @@
 use queue_core::model::check;
 use queue_core::sync::thread;
 use queue_core::work::Lend;
-use queue_thread::{LockFreeQueue, PopError, Queue, ThreadQueue, TryPushError, WorkQueue};
+use queue_thread::{LockFreeQueue, PopError, ThreadQueue, TryPushError, WorkQueue};
 
 trait Kind: Lend<Item = u32> + 'static {}
 impl<Q: Lend<Item = u32> + 'static> Kind for Q {}

@@ -56,6 +56,7 @@ impl<Q: Lend> Delivery<Q> {
     /// How often the item was delivered, this time included: 1 at first. A delivery that was
     /// [released](Self::release) does not count.
     #[doc(alias("redelivered", "retries"))]
+    #[allow(clippy::missing_panics_doc)] // It is settled by value.
     pub fn attempt(&self) -> u32 {
         Q::attempt(&self.lent.as_ref().expect(SETTLED).1)
     }

@@ -113,6 +113,7 @@ impl<'a, Q: Lend> Loan<'a, Q> {
 
     /// The item is lent.
     #[inline]
+    #[allow(clippy::missing_panics_doc)] // It is finished by value.
     pub fn finish(mut self) -> (Q::Item, Q::Lease) {
         self.lent.take().expect("a loan is finished once")
     }

@@ -99,7 +99,7 @@ impl Receive {
     /// Receives one; a failure says which error it came to.
     fn run<Q: WorkQueue>(self, queue: &Q) -> Result<Delivery<Q>, String> {
         let mut some = Vec::new();
-        let one = match self {
+        match self {
             Self::Try => queue.try_receive().map_err(|e| e.to_string()),
             Self::Plain => queue.receive().map_err(|e| e.to_string()),
             Self::Timeout => queue.receive_timeout(LONG).map_err(|e| e.to_string()),
@@ -110,18 +110,17 @@ impl Receive {
             Self::Future => block_on(queue.receive_async()).map_err(|e| e.to_string()),
             Self::TryMany => {
                 let count = queue.try_receive_many(&mut some, 1);
-                return only(count.map_err(|e| e.to_string()), some);
+                only(count.map_err(|e| e.to_string()), some)
             }
             Self::Many => {
                 let count = queue.receive_many(&mut some, 1);
-                return only(count.map_err(|e| e.to_string()), some);
+                only(count.map_err(|e| e.to_string()), some)
             }
             Self::ManyFuture => {
                 let count = block_on(queue.receive_many_async(&mut some, 1));
-                return only(count.map_err(|e| e.to_string()), some);
+                only(count.map_err(|e| e.to_string()), some)
             }
-        };
-        one
+        }
     }
 }
 
