@@ -146,7 +146,7 @@ mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
 #[cfg(target_os = "linux")]
-#[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
+#[cfg_attr(loom, allow(dead_code, unreachable_pub))] // A model is not all of it.
 #[allow(private_bounds, private_interfaces)] // The two storages are all there are.
 mod linux;
 #[cfg(loom)]
