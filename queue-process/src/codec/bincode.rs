@@ -46,7 +46,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 }
 
 impl Format for Bincode {
-    #[inline(always)]
+    #[inline]
     fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
         bincode::serde::encode_into_std_write(item, into, config::standard())?;
         Ok(())

@@ -58,7 +58,7 @@ impl<V> Checked<V> {
 }
 
 impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
-    #[inline(always)]
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let serializer = Checked::new(serializer, self.path);
         self.inner
@@ -70,7 +70,7 @@ impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
 /// Hands verbs without parts through.
 macro_rules! plain {
     ($($name:ident($($arg:ident: $type:ty),*) $(-> $leaf:ident)?;)*) => {$(
-        #[inline(always)]
+        #[inline]
         fn $name(self $(, $arg: $type)*) -> Result<Self::Ok, Self::Error> {
             $(self.path.$leaf();)?
             self.inner.$name($($arg),*).map_err(Told)
@@ -111,13 +111,13 @@ impl<S: Serializer> Serializer for Checked<S> {
         serialize_unit_struct(name: &'static str);
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Self::Ok, Self::Error> {
         let value = Checked::new(value, self.path.some());
         self.inner.serialize_some(&value).map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_unit_variant(
         self,
         name: &'static str,
@@ -130,7 +130,7 @@ impl<S: Serializer> Serializer for Checked<S> {
             .map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
@@ -149,7 +149,7 @@ impl<S: Serializer> Serializer for Checked<S> {
             .map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         name: &'static str,
@@ -166,7 +166,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         Ok(done)
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Self::Error> {
         if len.is_none() {
             return Err(unknown_length("sequence"));
@@ -179,7 +179,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         ))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, Self::Error> {
         let path = self.path;
         Ok(Checked::new(
@@ -188,7 +188,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         ))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_tuple_struct(
         self,
         name: &'static str,
@@ -200,7 +200,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         Ok(Checked::new(inner, path))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_tuple_variant(
         self,
         name: &'static str,
@@ -215,7 +215,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         Ok(Checked::new(inner, path))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Self::Error> {
         if len.is_none() {
             return Err(unknown_length("map"));
@@ -228,7 +228,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         ))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_struct(
         self,
         name: &'static str,
@@ -242,7 +242,7 @@ impl<S: Serializer> Serializer for Checked<S> {
         ))
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_struct_variant(
         self,
         name: &'static str,
@@ -257,12 +257,12 @@ impl<S: Serializer> Serializer for Checked<S> {
         Ok(Checked::new(inner, path))
     }
 
-    #[inline(always)]
+    #[inline]
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Self::Ok, Self::Error> {
         self.inner.collect_str(value).map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
     }
@@ -294,7 +294,7 @@ macro_rules! parts {
             type Ok = S::Ok;
             type Error = Told<S::Error>;
 
-            #[inline(always)]
+            #[inline]
             fn $name<T: Serialize + ?Sized>(
                 &mut self,
                 $($key: $type,)?
@@ -304,7 +304,7 @@ macro_rules! parts {
                 self.inner.$name($($key,)? &value).map_err(Told)
             }
 
-            #[inline(always)]
+            #[inline]
             fn end(self) -> Result<Self::Ok, Self::Error> {
                 $(self.path.$close();)?
                 self.inner.end().map_err(Told)
@@ -331,19 +331,19 @@ impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
     type Ok = S::Ok;
     type Error = Told<S::Error>;
 
-    #[inline(always)]
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Self::Error> {
         let key = Checked::new(key, self.path.key());
         self.inner.serialize_key(&key).map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
         let value = Checked::new(value, self.path.element());
         self.inner.serialize_value(&value).map_err(Told)
     }
 
-    #[inline(always)]
+    #[inline]
     fn end(self) -> Result<Self::Ok, Self::Error> {
         self.inner.end().map_err(Told)
     }

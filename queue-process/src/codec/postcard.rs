@@ -72,7 +72,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 }
 
 impl Format for Postcard {
-    #[inline(always)]
+    #[inline]
     fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
         Ok(postcard::serialize_with_flavor(&item, Append(into))?)
     }
@@ -110,13 +110,13 @@ struct Append<'a>(&'a mut Vec<u8>);
 impl Flavor for Append<'_> {
     type Output = ();
 
-    #[inline(always)]
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.0.extend([byte]); // Fewer instructions than `push`.
         Ok(())
     }
 
-    #[inline(always)]
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         if let [byte] = *bytes {
             self.try_push(byte)?; // Lengths and variants, mostly.
@@ -131,7 +131,7 @@ impl Flavor for Append<'_> {
         Ok(())
     }
 
-    #[inline(always)]
+    #[inline]
     fn finalize(self) -> postcard::Result<()> {
         Ok(())
     }

@@ -44,7 +44,7 @@ pub(super) trait Format {
 /// # Errors
 /// `Codec` if it does not serialize, or (some of it in debug builds alone) would not come back
 /// as what it is.
-#[inline(always)]
+#[inline]
 pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
     format: &str,
     item: &T,

@@ -9,53 +9,53 @@ pub(super) struct Path;
 
 #[cfg(not(debug_assertions))]
 impl Path {
-    #[inline(always)]
+    #[inline]
     pub(super) fn leaf(self) {}
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn some(self) -> Self {
         self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn open(self, _: &'static str) {}
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn variant(self, _: &'static str, _: u32, _: &'static str) -> Self {
         self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn part(self) -> Self {
         self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn field(&mut self, _: &'static str) -> Self {
         *self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn nth_field(&mut self) -> Self {
         *self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn nth(&mut self) -> Self {
         *self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn key(&mut self) -> Self {
         *self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn element(&mut self) -> Self {
         *self
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn close(self) {}
 }
 

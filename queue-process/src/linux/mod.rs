@@ -10,8 +10,8 @@
 //! | [`membership`] | who takes part, and whether they are alive |
 //!
 //! A queue is a **header** in shared memory ([`engine::layout`]) and a **storage** (the
-//! trait [`engine::storage::Storage`]). The [`engine`] moves items in and out of the storage
-//! under two locks ([`engine::lock`]), one for each end, counts them, makes those wait who must,
+//! trait [`engine::Storage`]). The [`engine`] moves items in and out of the storage
+//! under two locks ([`engine::layout`]), one for each end, counts them, makes those wait who must,
 //! and closes. It has no notion of item types: a handle puts codec and verbs on top.
 //!
 //! All of it survives the death of any participant at any instruction:

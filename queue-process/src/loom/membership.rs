@@ -2,9 +2,8 @@
 //! the kernel's locks on bytes.
 
 use super::wait_list::newest;
-use crate::linux::engine::layout::{Control, End};
-use crate::linux::engine::lock::{self, Acquired, Tries};
-use crate::linux::engine::platform::Platform;
+use crate::linux::engine::Platform;
+use crate::linux::engine::layout::{self, Acquired, Control, End, Tries};
 use crate::linux::membership::registry::{
     Bytes, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
 };
@@ -252,7 +251,7 @@ impl Member {
 
     /// Takes the lock: whether from one who died holding it, and what it guards.
     pub fn take(&self) -> (bool, u64) {
-        let taken = lock::take(&self.simulation.lock, self, Tries::Endless);
+        let taken = layout::take_lock(&self.simulation.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
         let guarded = self.simulation.guarded.load(Ordering::Relaxed);
         (taken == Acquired::FromDead, guarded)
@@ -265,7 +264,7 @@ impl Member {
 
     /// Gives the lock back.
     pub fn give(&self) {
-        lock::give_back(&self.simulation.lock, self);
+        layout::give_back_lock(&self.simulation.lock, self);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::wait_list::{Eventfd, Futex, Queue, newest, newest_of};
 use super::{DEATHS_SEEN, Simulation};
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
-use crate::linux::engine::platform::Platform;
 use crate::sys::Word32;
 use crate::sys::steps::{is_dead, step};
 use loom::sync::atomic::{AtomicU32, Ordering};

@@ -118,7 +118,7 @@ impl Mapping {
     }
 
     /// Panics unless the `len` bytes from `at` on are all inside.
-    #[inline(always)]
+    #[inline]
     fn check(&self, at: usize, len: usize) {
         let fits = at.checked_add(len).is_some_and(|end| end <= self.len);
         assert!(fits, "outside the mapping");
@@ -128,7 +128,7 @@ impl Mapping {
     ///
     /// # Panics
     /// If it does not lie wholly inside, or not aligned.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn at<T: SharedSafe>(&self, at: usize) -> &T {
         self.check(at, size_of::<T>());
         assert!(at % align_of::<T>() == 0, "misaligned");
@@ -145,7 +145,7 @@ impl Mapping {
     ///
     /// # Panics
     /// If they do not fit.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
         self.check(at, bytes.len());
         // SAFETY: the target is inside the mapping, as just checked, and is no Rust
@@ -159,52 +159,11 @@ impl Mapping {
         }
     }
 
-    /// Has this core fetch the cache line `at` bytes from the beginning, if there is one, to
-    /// write to it soon. Nothing waits for that.
-    #[inline(always)]
-    pub(crate) fn prefetch_write(&self, at: usize) {
-        // SAFETY: a hint, that changes nothing a program could see and has no effect where
-        // nothing is mapped. (The intrinsic means another one, where no target feature is
-        // set.)
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            std::arch::asm!(
-                "prefetchw [{}]",
-                in(reg) self.base.as_ptr().wrapping_add(at),
-                options(nostack, preserves_flags, readonly)
-            );
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = at;
-    }
-
-    /// Has this core fetch the first cache lines of the `len` bytes from `at` on, as far as
-    /// there are such, to read them soon, all at a time. Nothing waits for that.
-    pub(crate) fn prefetch_read(&self, at: usize, len: usize) {
-        #[cfg(target_arch = "x86_64")]
-        for at in (at..self.len.min(at.saturating_add(len)))
-            .step_by(64)
-            .take(16)
-        {
-            // SAFETY: the address is inside; a hint, that changes nothing a program could
-            // see.
-            unsafe {
-                std::arch::asm!(
-                    "prefetcht0 [{}]",
-                    in(reg) self.base.add(at).as_ptr(),
-                    options(nostack, preserves_flags, readonly)
-                );
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (at, len);
-    }
-
     /// Appends to `into` the `len` bytes that lie `at` bytes from the beginning.
     ///
     /// # Panics
     /// If they are not all inside.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
         self.check(at, len);
         into.reserve(len);

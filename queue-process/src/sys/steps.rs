@@ -2,7 +2,7 @@
 //! count.
 
 #[cfg(not(loom))]
-#[inline(always)]
+#[inline]
 pub(super) fn step() -> bool {
     true
 }

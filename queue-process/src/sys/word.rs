@@ -16,13 +16,13 @@ macro_rules! word {
 
         impl $name {
             /// Reads it.
-            #[inline(always)]
+            #[inline]
             pub(crate) fn load(&self, order: Ordering) -> $value {
                 if step() { self.0.load(order) } else { 0 }
             }
 
             /// Writes it.
-            #[inline(always)]
+            #[inline]
             pub(crate) fn store(&self, value: $value, order: Ordering) {
                 if step() {
                     self.0.store(value, order);
@@ -43,7 +43,7 @@ word! {
 
 impl Word32 {
     /// Puts `new` in the place of `old`; whether `old` was there.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn replace(&self, old: u32, new: u32, order: Ordering) -> bool {
         step()
             && self

@@ -43,7 +43,7 @@ impl Batch {
     ///
     /// # Errors
     /// That of `append`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn add<E>(
         &mut self,
         append: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,

@@ -21,7 +21,7 @@ pub(crate) const SMALL: usize = 8;
 
 /// Up to eight bytes as a word in memory. It is put together from bytes, for as such they
 /// were just written: to read them in larger pieces means to wait for those writes.
-#[inline(always)]
+#[inline]
 pub(crate) fn word(bytes: &[u8]) -> u64 {
     (bytes.iter().rev())
         .fold(0, |word, &byte| word << 8 | u64::from(byte))
@@ -36,7 +36,7 @@ pub(crate) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    #[inline(always)]
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let small = matches!(bytes.len(), 1..=SMALL).then(|| word(bytes));
         Self { bytes, small }
@@ -56,7 +56,7 @@ shared_safe!(InlineItem { len, word });
 
 impl InlineItem {
     /// An item of `len` bytes in `word`: under the tail lock.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn set(&self, len: usize, word: u64) {
         // Release, both: pairs with the Acquire in `get`: who sees what is written here for
         // a later item sees at least the cursor that this pusher found.
@@ -65,7 +65,7 @@ impl InlineItem {
     }
 
     /// The item here is no small one: under the tail lock.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn clear(&self) {
         // Relaxed: who takes it for that of an earlier item looks where all items are.
         self.len.store(0, Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl InlineItem {
 
     /// How many bytes there are in which word, none of which is true unless the cursor is then
     /// found unchanged.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get(&self) -> (usize, u64) {
         // Acquire, both: pairs with the Release in `set`.
         let len = self.len.load(Ordering::Acquire);

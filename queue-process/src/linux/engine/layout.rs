@@ -1,8 +1,22 @@
 //! [`Control`]: the shared words of a queue, and [`Cursor`]: where one of its ends is.
+//!
+//! # The lock on an end
+//!
+//! Mutual exclusion that survives its holder.
+//!
+//! The lock word is zero, or says who holds it. Taking it is one compare-and-swap,
+//! giving it back one plain store: there is no bit for sleepers, for nobody sleeps on
+//! it until woken. The sections are a few dozen instructions; who finds the word taken
+//! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
+//! holder for some milliseconds asks whether it is still alive, and inherits the
+//! lock if not. The new owner may die too: its name is in the word then.
+//!
+//! A holder that was stopped keeps the lock until it goes on. Whoever serves other queues too
+//! does not wait for that: it makes but a few [`Tries`].
 
+use super::Platform;
 use super::inline_item::InlineItem;
-use crate::sys::shared_safe;
-use crate::sys::{Word32, Word64};
+use crate::sys::{Word32, Word64, shared_safe};
 use queue_core::sync::CachePadded;
 use queue_core::sync::atomic::Ordering;
 
@@ -83,7 +97,7 @@ shared_safe!(Published {
 
 impl Published {
     /// Where item `count` is, if it is the last.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn inline_item(&self, count: u32) -> &InlineItem {
         &self.inline_items[(count & 1) as usize]
     }
@@ -170,7 +184,7 @@ impl Control {
 }
 
 impl EndState {
-    #[inline(always)]
+    #[inline]
     pub(crate) fn cursor(&self, order: Ordering) -> Cursor {
         Cursor::from_word(self.published.cursor.load(order))
     }
@@ -182,6 +196,92 @@ impl EndState {
             .cursor
             .store(cursor.word(), Ordering::Relaxed);
     }
+}
+
+/// How the lock was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    /// From nobody.
+    Free,
+    /// From a holder that died: what it did is half done.
+    FromDead,
+    /// Not at all: this process does not take part, and cannot.
+    Refused,
+    /// Not at all: its holder lives, and the tries were few.
+    Busy,
+}
+
+/// How often to try while the holder lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tries {
+    /// Until the lock is taken.
+    Endless,
+    /// For about half a millisecond.
+    Few,
+}
+
+/// After how many pauses the [`Few`](Tries::Few) tries are over. In a model a pause is as long
+/// as the holder has the lock.
+pub(super) const FEW: u32 = if cfg!(loom) { 0 } else { 13 };
+
+/// After how many milliseconds with one and the same holder it is suspected to be dead.
+/// By the clock, not by pauses: where all processors have work, one pause may be as long.
+pub(super) const LIVENESS_CHECK_AFTER: u32 = if cfg!(loom) { 0 } else { 2 };
+
+/// Takes the lock, with so many tries. A process that has no membership of its own yet, because it
+/// was forked, joins first.
+#[inline]
+pub(crate) fn take_lock(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
+    let me = platform.me();
+    // Acquire: pairs with the Release in `give_back_lock`. Release: whoever sees my name sees
+    // what makes it mine, and so does not take me for dead.
+    if me != 0 && word.replace(0, me, Ordering::AcqRel) {
+        return Acquired::Free;
+    }
+    take_contended(word, platform, tries)
+}
+
+#[cold]
+#[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
+fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
+    if platform.enter().is_err() {
+        return Acquired::Refused;
+    }
+    let (mut last, mut since, mut round) = (0, 0, 0);
+    loop {
+        let last_try = tries == Tries::Few && round >= FEW;
+        // Acquire: pairs with the Release of the exchange that wrote the name.
+        let holder = word.load(Ordering::Acquire);
+        if holder == 0 {
+            // As in `take_lock`.
+            if word.replace(0, platform.me(), Ordering::AcqRel) {
+                return Acquired::Free;
+            }
+        } else if holder != last && !last_try {
+            (last, since) = (holder, platform.now());
+        } else if (last_try || platform.now().wrapping_sub(since) >= LIVENESS_CHECK_AFTER)
+            && !platform.is_alive(holder)
+        {
+            // Release: as in `take_lock`. No Acquire: all that the dead did, and saw, is
+            // visible to whoever knows of its death.
+            if word.replace(holder, platform.me(), Ordering::Release) {
+                return Acquired::FromDead;
+            }
+        }
+        if last_try {
+            return Acquired::Busy;
+        }
+        platform.pause(round, word, holder);
+        round += 1;
+    }
+}
+
+/// Gives the lock back.
+#[inline]
+pub(crate) fn give_back_lock(word: &Word32, platform: &impl Platform) {
+    // Release: pairs with the Acquire in `take_lock`.
+    word.store(0, Ordering::Release);
+    platform.given_back(word);
 }
 
 #[cfg(all(test, not(loom)))]

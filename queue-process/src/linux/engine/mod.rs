@@ -1,5 +1,5 @@
 //! [`Engine`]: pushing, popping and waking, over any [`Storage`]. Waiting is in
-//! [`prepare`](crate::linux::wait::prepare), closing in [`state`].
+//! [`prepare`](crate::linux::wait::prepare).
 //!
 //! # Who does what under which lock
 //!
@@ -30,22 +30,17 @@
 pub(crate) mod batch;
 pub(crate) mod inline_item;
 pub(crate) mod layout;
-pub(crate) mod lock;
-pub(crate) mod platform;
-mod state;
-pub(crate) mod storage;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+use crate::sys::Word32;
 use batch::Batch;
 use inline_item::Item;
-use layout::{Control, Cursor, End, EndState, needs_trim};
-use lock::{Acquired, Tries};
-use platform::Platform;
-use queue_core::sync::atomic::Ordering;
+use layout::{Acquired, Control, Cursor, End, EndState, Tries, needs_trim};
+use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::{Failure, FailureKind};
-use storage::{PeerCursor, Storage};
+use std::time::Duration;
 
 /// Why nothing was pushed or popped.
 #[derive(Debug)]
@@ -92,9 +87,9 @@ pub(crate) struct EndGuard<'a, P: Platform> {
 }
 
 impl<P: Platform> Drop for EndGuard<'_, P> {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
-        lock::give_back(&self.state.lock, self.platform);
+        layout::give_back_lock(&self.state.lock, self.platform);
     }
 }
 
@@ -123,28 +118,28 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         self.capacity
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn control(&self) -> &Control {
         self.platform.control()
     }
 
     // Locks.
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn lock(&self, end: End) -> Result<EndGuard<'_, P>, Failure> {
         let held = self.lock_within(end, Tries::Endless)?;
         Ok(held.expect(ENDLESS))
     }
 
     /// [`lock`](Self::lock), with so many tries: `None` if they were too few.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn lock_within(
         &self,
         end: End,
         tries: Tries,
     ) -> Result<Option<EndGuard<'_, P>>, Failure> {
         let state = self.control().end(end);
-        let taken = lock::take(&state.lock, &self.platform, tries);
+        let taken = layout::take_lock(&state.lock, &self.platform, tries);
         // Relaxed: written under this lock, or the other end's and this one.
         if taken == Acquired::Free && state.poisoned.load(Ordering::Relaxed) == 0 {
             return Ok(Some(EndGuard {
@@ -175,7 +170,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if taken == Acquired::FromDead {
             state.poisoned.store(1, Ordering::Relaxed);
         }
-        lock::give_back(&state.lock, &self.platform);
+        layout::give_back_lock(&state.lock, &self.platform);
         let both = self.lock_both_within(tries)?;
         Ok(both.map(|(tail, head)| match end {
             End::Tail => tail,
@@ -188,7 +183,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         self.platform.enter()?;
         let take = |end| {
             let state = self.control().end(end);
-            match lock::take(&state.lock, &self.platform, tries) {
+            match layout::take_lock(&state.lock, &self.platform, tries) {
                 Acquired::Busy => return None,
                 Acquired::FromDead => state.poisoned.store(1, Ordering::Relaxed),
                 Acquired::Free | Acquired::Refused => {}
@@ -293,7 +288,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Where the ends are, if there is a free slot; refreshes the cursor of the head if the cached
     /// one would not do for `wanted`.
-    #[inline(always)]
+    #[inline]
     fn before_push<'a>(
         &'a self,
         held: &EndGuard<'a, P>,
@@ -318,7 +313,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// The end whose lock is held, and the other one as of the last look.
-    #[inline(always)]
+    #[inline]
     fn ends<'a>(&'a self, end: End, held: &EndGuard<'a, P>) -> (Cursor, PeerCursor<'a>) {
         // Relaxed, both: written under this lock.
         let seen = Cursor::from_word(held.state.cached.load(Ordering::Relaxed));
@@ -373,7 +368,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Where the ends are, if there is an item; looks at the tail itself if the
     /// last look would not do for `wanted`.
-    #[inline(always)]
+    #[inline]
     fn before_pop<'a>(
         &'a self,
         held: &EndGuard<'a, P>,
@@ -395,7 +390,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     }
 
     /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
-    #[inline(always)]
+    #[inline]
     fn move_end(&self, end: End, held: EndGuard<'_, P>, cursor: Cursor) {
         let state = held.state;
         let wake = self.prepare_wake(end, state, false);
@@ -414,7 +409,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Under the lock of `end`: notifies the processes of futures that wait, and says whether a
     /// sleeper is to be woken. All is in place for that before the end moves.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prepare_wake(&self, end: End, state: &EndState, always: bool) -> bool {
         // Relaxed, all four words: under this lock only. The kernel orders `moved` for
         // those who go to sleep.
@@ -433,7 +428,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         wake
     }
 
-    #[inline(always)]
+    #[inline]
     fn after_pop(&self, head: Cursor, tail: Cursor) {
         // Relaxed: a hint.
         if head.count == tail.count && self.control().needs_trim.load(Ordering::Relaxed) != 0 {
@@ -466,6 +461,55 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             }
         }
     }
+
+    // What it can say of its queue, and closing it.
+
+    /// How many items come out if nobody else acts, also where somebody died in the middle of a
+    /// push or a pop, and what that left is not yet repaired: then that is done first.
+    pub(crate) fn exact_len(&self) -> u32 {
+        self.recover(Tries::Endless);
+        self.len()
+    }
+
+    /// How many items are inside, or one more or fewer while somebody is in the middle of a
+    /// push or a pop.
+    pub(crate) fn len(&self) -> u32 {
+        // Relaxed: a number, no more. The head first, so that it is not ahead.
+        let head = self.control().head.cursor(Ordering::Relaxed);
+        let tail = self.control().tail.cursor(Ordering::Relaxed);
+        head.items_until(tail).min(self.capacity())
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: says nothing about the items.
+        self.control().closed.load(Ordering::Relaxed) != 0
+    }
+
+    /// Closes the queue and wakes everybody; whether it was open.
+    pub(crate) fn close(&self) -> bool {
+        self.close_within(Tries::Endless)
+    }
+
+    /// [`close`](Self::close), with so many tries for the locks.
+    pub(crate) fn close_within(&self, tries: Tries) -> bool {
+        let Ok(Some((tail, head))) = self.lock_both_within(tries) else {
+            return false;
+        };
+        if self.is_closed() {
+            return false;
+        }
+        self.prepare_wake(End::Tail, tail.state, true);
+        self.prepare_wake(End::Head, head.state, true);
+        // Relaxed: read under either lock.
+        self.control().closed.store(1, Ordering::Relaxed);
+        let states = [tail.state, head.state];
+        drop((tail, head));
+        for state in states {
+            self.platform().wake(&state.wake_seq, u32::MAX);
+        }
+        true
+    }
 }
 
 /// There is no room in the storage even though there are free slots.
@@ -473,4 +517,187 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 fn no_room() -> Refusal {
     let message = "the items inside take all the memory that this queue may use";
     Failure::new(FailureKind::TooLarge, message).into()
+}
+
+/// The other end of the queue, as seen by who holds this end's lock.
+///
+/// The cursor is what the last look at it said; the end itself may have moved on since.
+/// A look costs a cache line that the other end's people write to, so it is taken only
+/// where it matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerCursor<'a> {
+    pub(crate) cursor: Cursor,
+    /// Whether this cursor is from this very operation.
+    pub(crate) fresh: bool,
+    /// Of the end whose lock is held.
+    pub(crate) state: &'a EndState,
+    pub(crate) other: &'a EndState,
+}
+
+impl PeerCursor<'_> {
+    /// Looks where the other end is now.
+    #[inline]
+    pub(crate) fn refresh(&mut self) -> Cursor {
+        // Acquire: pairs with the Release of the cursor in the engine: what the other end
+        // did before it moved there is done.
+        self.cursor = self.other.cursor(Ordering::Acquire);
+        self.fresh = true;
+        // Relaxed: under the lock of the line.
+        self.state
+            .cached
+            .store(self.cursor.word(), Ordering::Relaxed);
+        self.cursor
+    }
+}
+
+/// Where the bytes of the items lie, as the [engine](crate::linux::engine) uses it.
+///
+/// What is written becomes an item only when the engine then publishes the position
+/// that was returned, and what is read is gone only when it does. It may die in
+/// between, or not publish: the next call then gets the old position again. A storage
+/// whose own state is elsewhere (in a pipe, say) sets things right in
+/// [`repair`](Self::repair).
+///
+/// Everything found in shared memory may be a lie: check it, and answer
+/// [`corrupt`].
+pub(crate) trait Storage: Send + Sync {
+    /// Writes `item` at the end of what lies between `head` and `tail`, under the tail
+    /// lock: the new position of the tail, or `None` if there is no room even though
+    /// there is a free slot. The notes of the tail may be used.
+    ///
+    /// # Errors
+    /// What was found cannot be true, or the system failed. Nothing has happened then.
+    fn write(
+        &self,
+        control: &Control,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        item: Item<'_>,
+    ) -> Result<Option<u32>, Failure>;
+
+    /// Appends to `into` the bytes of the item at `head`, under the head lock: the new
+    /// position of the head. There is one, before `tail`.
+    ///
+    /// # Errors
+    /// What was found cannot be an item, or the system failed.
+    fn read(
+        &self,
+        control: &Control,
+        head: Cursor,
+        tail: Cursor,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure>;
+
+    /// [`read`](Self::read) of the last item before `tail`, where it is at hand: false if it
+    /// is not. The head's new position is the tail's.
+    #[inline]
+    fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
+        let _ = (control, tail, into);
+        false
+    }
+
+    /// Writes the first `most` of `batch`, or fewer if there is no room for more: how
+    /// many, and the new position.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), if it could not write the first.
+    fn write_many(
+        &self,
+        control: &Control,
+        tail: Cursor,
+        head: &mut PeerCursor<'_>,
+        batch: &Batch,
+        most: u32,
+    ) -> Result<(u32, u32), Failure>;
+
+    /// Reads up to `max` items, at least one; there are at least `max` up to `tail`: how
+    /// many, and the new position.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), if it could not read the first.
+    fn read_many(
+        &self,
+        control: &Control,
+        head: Cursor,
+        tail: Cursor,
+        max: u32,
+        into: &mut Batch,
+    ) -> Result<(u32, u32), Failure>;
+
+    /// Sets right what somebody left who died while holding a lock. Called under both
+    /// locks; it may be killed halfway, and is then called again.
+    ///
+    /// # Errors
+    /// If that is not possible now. Every verb then fails with it, after trying again.
+    fn repair(&self, control: &Control) -> Result<(), Failure> {
+        let _ = control;
+        Ok(())
+    }
+
+    /// Gives memory back, for the queue is empty. Called under both locks, when it is time
+    /// for what [`needs_trim`](Control::needs_trim) says.
+    fn trim(&self, control: &Control) {
+        let _ = control;
+    }
+}
+
+/// How many bytes a batch of pops gathers at most, plus what is read in one go: one item, or
+/// of a pipe as many as are moved at once.
+pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
+
+/// The failure of bytes that this crate did not write.
+#[cold]
+pub(crate) fn corrupt(what: &str) -> Failure {
+    Failure::new(FailureKind::Corrupt, what)
+}
+
+/// One participant's view of the world: the shared words, and the system calls.
+pub(crate) trait Platform: Send + Sync {
+    /// The shared words.
+    fn control(&self) -> &Control;
+
+    /// Who I am in a lock word. Nobody else is that ever, not even after my death. Zero in a
+    /// process that takes no part: one that was forked, until it [enters](Self::enter).
+    fn me(&self) -> u32;
+
+    /// Takes part from now on, if this process does not yet.
+    ///
+    /// # Errors
+    /// If there are too many participants, or the system refuses.
+    fn enter(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether the participant whose word `owner` is may still be alive.
+    fn is_alive(&self, owner: u32) -> bool;
+
+    /// Passes a little time, the more the higher `round` is, while `holder` has the lock
+    /// whose word is `word`.
+    fn pause(&self, round: u32, word: &Word32, holder: u32);
+
+    /// The lock whose word is `word` was just given back. Nobody is told in a program, for
+    /// nobody sleeps on a lock; a model's processes do, where others pause.
+    #[inline]
+    fn given_back(&self, word: &Word32) {
+        let _ = word;
+    }
+
+    /// Milliseconds, more or less, since some moment that all participants agree on.
+    fn now(&self) -> u32;
+
+    /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
+    /// time ran out.
+    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;
+
+    /// As [`sleep`](Self::sleep), and only while `led`, a word of this process, is 1.
+    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool;
+
+    /// Wakes one of those who [follow](Self::follow) by the word `led`.
+    fn call(&self, led: &AtomicU32);
+
+    /// Wakes up to `sleepers` of those who sleep on `word`.
+    fn wake(&self, word: &Word32, sleepers: u32);
+
+    /// Writes to the eventfd of `end` once: each process that listens to it is notified.
+    fn notify_futures(&self, end: End);
 }

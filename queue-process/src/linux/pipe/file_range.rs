@@ -5,7 +5,7 @@
 //! writing are system calls, so a full memory is an error and never a signal, and no
 //! other process can change bytes under a reference.
 
-use crate::linux::engine::storage::corrupt;
+use crate::linux::engine::corrupt;
 use crate::sys::calls::{BorrowedFd, Errno, give_back, pread, pwrite, refused};
 use queue_core::Failure;
 use std::num::NonZeroU64;

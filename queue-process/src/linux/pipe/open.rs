@@ -2,7 +2,7 @@
 
 use super::record::SIZE;
 use super::storage::{FILE, Pipe};
-use crate::linux::engine::storage::corrupt;
+use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;
 use crate::sys::{self, Mapping, SEALS, above_stdio, refused};

@@ -18,17 +18,14 @@
 //! that the kernel contradicts, and [`repair`](Storage::repair) asks the kernel.
 
 use super::file_range::FileRange;
-use super::overflow::{GRANULE, GRANULES};
-use super::pop::Pop;
-use super::push::Push;
-use super::record::SIZE;
-use super::state::{TailState, is_from};
+use super::overflow::{ArenaState, GRANULE, GRANULES, granules};
+use super::record::{MAX_INLINE, Record, SIZE};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Cursor};
-use crate::linux::engine::storage::{MAX_BATCH_BYTES, PeerCursor, Storage};
+use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
 use crate::linux::queue::format::Limits;
-use crate::sys::calls::{AsFd, OwnedFd, ioctl_fionread, refused};
+use crate::sys::calls::{AsFd, Errno, OwnedFd, ioctl_fionread, read, refused, write};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
 
@@ -194,4 +191,378 @@ impl Storage for Pipe {
         TailState(control).set_log_start(None);
         control.needs_trim.store(0, Relaxed);
     }
+}
+
+/// A push that is under way, under the tail lock.
+pub(super) struct Push<'a> {
+    pipe: &'a Pipe,
+    control: &'a Control,
+    tail_state: TailState<'a>,
+    head: Cursor,
+    /// Moves on with each item that is written.
+    pub(super) tail: Cursor,
+    arena_state: ArenaState,
+}
+
+impl<'a> Push<'a> {
+    pub(super) fn new(
+        pipe: &'a Pipe,
+        control: &'a Control,
+        mut tail: Cursor,
+        head: &mut PeerCursor<'_>,
+    ) -> Self {
+        let tail_state = TailState(control);
+        // While nothing lies in the arena or the log, it does not matter where the head is,
+        // and two processes pass on small items with fewer cache lines.
+        let known = head.cursor.position == tail.position && tail_state.log_start().is_none();
+        if !known && head.refresh().count == tail.count {
+            // Nothing is inside, so nothing of the arena is taken. Who died may have said that
+            // something is, and no pop would ever free it.
+            tail.position = head.cursor.position;
+        }
+        let arena_state = match tail.position == head.cursor.position {
+            // The arena is empty, whatever was noted for an item that then did not come.
+            true => ArenaState::default(),
+            false => tail_state.arena_state(),
+        };
+        Self {
+            pipe,
+            control,
+            tail_state,
+            head: head.cursor,
+            tail,
+            arena_state,
+        }
+    }
+
+    /// Writes one item; false if there is no room.
+    pub(super) fn one(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
+        let Some((record, high_water, arena_state)) =
+            self.place(self.tail.position, self.arena_state, bytes)?
+        else {
+            return Ok(false);
+        };
+        let written = self.append(&record, &[(high_water, arena_state)])?;
+        Ok(written == 1)
+    }
+
+    /// Writes up to [`BATCH`] items: how many.
+    pub(super) fn some<'b>(
+        &mut self,
+        items: impl Iterator<Item = &'b [u8]>,
+    ) -> Result<usize, Failure> {
+        let mut records = [0; BATCH * SIZE];
+        let mut arenas = [(self.tail.position, self.arena_state); BATCH];
+        let mut count = 0_usize;
+        for bytes in items {
+            let (high_water, arena_state) = arenas[count.saturating_sub(1)];
+            match self.place(high_water, arena_state, bytes) {
+                Ok(Some((record, high_water, arena_state))) => {
+                    records[count * SIZE..][..SIZE].copy_from_slice(&record);
+                    arenas[count] = (high_water, arena_state);
+                    count += 1;
+                }
+                Err(failure) if count == 0 => return Err(failure),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        match count {
+            0 => Ok(0),
+            _ => self.append(&records[..count * SIZE], &arenas[..count]),
+        }
+    }
+
+    /// Puts the bytes of an item where they belong if the arena is taken up to `tail`: its
+    /// record, how far the arena is taken then, and how; or `None` if there is no room.
+    fn place(
+        &self,
+        tail: u32,
+        arena_state: ArenaState,
+        bytes: &[u8],
+    ) -> Result<Option<([u8; SIZE], u32, ArenaState)>, Failure> {
+        let len = bytes.len();
+        if len <= MAX_INLINE {
+            return Ok(Some((Record::Inline(bytes).encode(), tail, arena_state)));
+        }
+        let place = granules(len).and_then(|need| {
+            let (at, arena_state) = arena_state.place(tail, self.head.position, need)?;
+            Some((at, at + need, arena_state))
+        });
+        let Some((at, high_water, arena_state)) = place
+            .filter(|&(_, high_water, arena_state)| self.left(high_water, arena_state).is_some())
+        else {
+            return Ok(None);
+        };
+        self.pipe.arena().write(u64::from(at) * GRANULE, bytes)?;
+        // Relaxed, both: a hint, and those who empty the queue see it with the item.
+        if high_water > RETAINED_GRANULES && self.control.needs_trim.load(Relaxed) == 0 {
+            self.control.needs_trim.store(needs_trim::LATER, Relaxed);
+        }
+        Ok(Some((
+            Record::Indirect { at, len }.encode(),
+            high_water,
+            arena_state,
+        )))
+    }
+
+    /// How many bytes of memory are left if the arena is taken up to `high_water`; `None` if
+    /// that is too far.
+    fn left(&self, high_water: u32, arena_state: ArenaState) -> Option<u64> {
+        let taken = u64::from(arena_state.taken(high_water, self.head.position)) * GRANULE;
+        let logged = self.tail_state.log_start().map_or(0, |log_start| {
+            let head = self.head.count;
+            let oldest = if is_from(head, log_start) {
+                head
+            } else {
+                log_start
+            };
+            u64::from(self.tail.count.wrapping_sub(oldest)) * SIZE as u64
+        });
+        self.pipe.limits.memory.checked_sub(taken + logged)
+    }
+
+    /// Whether the next record goes to the log.
+    fn is_logging(&self) -> bool {
+        let Some(log_start) = self.tail_state.log_start() else {
+            return false;
+        };
+        let (tail, head) = (self.tail.count, self.head.count);
+        if head == tail {
+            // All is read: back to the pipe.
+            self.pipe.log().give_back(0, LOG_LEN);
+            self.tail_state.set_log_start(None);
+            return false;
+        }
+        if tail.wrapping_sub(log_start) > 1 << 30 && is_from(head, log_start) {
+            // Before the numbers have gone round. All that is inside is in the log.
+            self.tail_state.set_log_start(Some(head));
+        }
+        true
+    }
+
+    /// Appends records to the queue, after each of which the arena is as `arenas` says: to
+    /// the pipe, and what that does not hold to the log, as far as there is room: how
+    /// many. The tail is moved.
+    fn append(&mut self, records: &[u8], arenas: &[(u32, ArenaState)]) -> Result<usize, Failure> {
+        let (high_water, arena_state) = arenas[arenas.len() - 1];
+        let spilling = self.is_logging();
+        let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
+        // In this order, and before the records: see `ArenaState`, and `repair`. They stay ahead of
+        // the tail if not all records go in, as they do where somebody dies just here.
+        self.tail_state.set_arena_state(arena_state);
+        self.tail_state.set_high_water(high_water);
+        let piped = if spilling { 0 } else { self.pipe_in(records)? };
+        let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
+        let written = piped + logged.as_ref().unwrap_or(&0);
+        if written == 0 {
+            return logged;
+        }
+        let (high_water, arena_state) = arenas[written - 1];
+        self.arena_state = arena_state;
+        self.tail = self.tail.advanced(written as u32, high_water);
+        Ok(written)
+    }
+
+    /// Writes records to the pipe: how many it took.
+    fn pipe_in(&self, records: &[u8]) -> Result<usize, Failure> {
+        match write(&self.pipe.pipe, records) {
+            Ok(bytes) => Ok(bytes / SIZE),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(refused("cannot write to the pipe", error)),
+        }
+    }
+
+    /// Writes records to the log, no more than `room`, behind `piped` ones that just went
+    /// into the pipe: how many.
+    fn log_in(
+        &self,
+        records: &[u8],
+        piped: usize,
+        room: u64,
+        spilling: bool,
+    ) -> Result<usize, Failure> {
+        let first = self.tail.count.wrapping_add(piped as u32);
+        // Up to where the numbers go round, and the rest another time.
+        let room = room.min(u64::from(u32::MAX - first) + 1);
+        let count = room.min((records.len() / SIZE) as u64) as usize;
+        if count == 0 {
+            return Ok(0);
+        }
+        if !spilling {
+            // Relaxed: as above. At once, for then the pipe is used again.
+            self.control.needs_trim.store(needs_trim::AT_ONCE, Relaxed);
+            // Before the records are there: whoever repairs knows what the pipe holds.
+            self.tail_state.set_log_start(Some(first));
+        }
+        let at = u64::from(first) * SIZE as u64;
+        let written = self.pipe.log().write(at, &records[..count * SIZE]);
+        if written.is_err() && !spilling {
+            self.tail_state.set_log_start(None);
+        }
+        written.map(|()| count)
+    }
+}
+
+/// A pop that is under way, under the head lock.
+pub(super) struct Pop<'a> {
+    pub(super) pipe: &'a Pipe,
+    pub(super) control: &'a Control,
+    /// Moves on with each item that is read.
+    pub(super) head: Cursor,
+}
+
+impl Pop<'_> {
+    /// Appends the bytes of the oldest item, which there is, to `into`.
+    pub(super) fn one(&mut self, into: &mut Vec<u8>) -> Result<(), Failure> {
+        let mut record = [0; SIZE];
+        self.fetch(&mut record)?;
+        match self.unpack(&record, into) {
+            Ok(position) => {
+                self.head = self.head.advanced(1, position);
+                Ok(())
+            }
+            Err(failure) => Err(self.damaged(failure)),
+        }
+    }
+
+    /// Appends up to `max` items, at least one, which there are.
+    pub(super) fn some(&mut self, max: usize, into: &mut Batch) -> Result<(), Failure> {
+        let mut records = [0; BATCH * SIZE];
+        // Not past the end of a chunk, which is given back there.
+        let max = max
+            .min((CHUNK - self.head.count % CHUNK) as usize)
+            .min(BATCH);
+        let fetched = self.fetch(&mut records[..max * SIZE])?;
+        let before = self.head;
+        let mut failed = None;
+        for record in records[..fetched * SIZE].chunks_exact(SIZE) {
+            let mut high_water = 0;
+            let unpacked = into.add(|bytes| {
+                high_water = self.unpack(record, bytes)?;
+                Ok(())
+            });
+            match unpacked {
+                Ok(()) => self.head = self.head.advanced(1, high_water),
+                // The others are out of the pipe, so they must be given.
+                Err(failure) => failed = Some(self.damaged(failure)),
+            }
+        }
+        match failed {
+            Some(failure) if self.head == before => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the oldest item is in the log rather than in the pipe.
+    ///
+    /// `log_start` was written before that item was published, so at least that value is
+    /// seen. A later one says the same of this item: it is unset when all is read, is
+    /// set to the number of a later item, and moved up only as far as all is read.
+    fn is_in_log(&self) -> bool {
+        let log_start = TailState(self.control).log_start();
+        log_start.is_some_and(|log_start| is_from(self.head.count, log_start))
+    }
+
+    /// Reads the records of as many of the oldest items as `into` has room for, or of
+    /// fewer: how many.
+    fn fetch(&self, into: &mut [u8]) -> Result<usize, Failure> {
+        let head = self.head.count;
+        let wanted = into.len() / SIZE;
+        if self.is_in_log() {
+            if head % CHUNK == 0 {
+                self.give_back_before(head);
+            }
+            self.pipe.log().fill(u64::from(head) * SIZE as u64, into)?;
+            return Ok(wanted);
+        }
+        // Those behind them in the log are not in the pipe, so it gives fewer.
+        loop {
+            match read(&self.pipe.pipe, &mut *into) {
+                Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(Errno::AGAIN) => {
+                    return Err(self.damaged(corrupt("the pipe does not hold what it should")));
+                }
+                Err(error) => return Err(refused("cannot read from the pipe", error)),
+            }
+        }
+    }
+
+    /// Gives the chunk of the log back that ends before `head`.
+    fn give_back_before(&self, head: u32) {
+        let end = if head == 0 {
+            LOG_LEN
+        } else {
+            u64::from(head) * SIZE as u64
+        };
+        let chunk = u64::from(CHUNK) * SIZE as u64;
+        self.pipe.log().give_back(end - chunk, end);
+    }
+
+    /// Appends to `into` the bytes of the item whose record this is: where the head then
+    /// is in the arena.
+    fn unpack(&self, record: &[u8], into: &mut Vec<u8>) -> Result<u32, Failure> {
+        match Record::decode(record) {
+            Some(Record::Inline(bytes)) => {
+                into.extend_from_slice(bytes);
+                Ok(self.head.position)
+            }
+            Some(Record::Indirect { at, len }) if len <= self.pipe.limits.item as usize => {
+                self.pipe.arena().read(u64::from(at) * GRANULE, len, into)?;
+                Ok(at.saturating_add(granules(len).unwrap_or(0)))
+            }
+            _ => Err(corrupt("what came out of the pipe is no item")),
+        }
+    }
+
+    /// What was taken out of the pipe is no item: asks for a repair, which counts anew
+    /// what is inside.
+    #[cold]
+    fn damaged(&self, failure: Failure) -> Failure {
+        // Relaxed: under this lock.
+        self.control.head.poisoned.store(1, Relaxed);
+        failure
+    }
+}
+
+/// What those who push remember: at the tail, but for `log_start`, which each pop asks for.
+pub(super) struct TailState<'a>(pub(super) &'a Control);
+
+// Relaxed in all of these: they are written under the tail lock alone. Those who pop
+// read `log_start` too; [`Pop`](Pop) says why any value that they may see will do.
+impl TailState<'_> {
+    /// The number of the first item that went to the log, while pushes go there.
+    pub(super) fn log_start(&self) -> Option<u32> {
+        let word = self.0.both.load(Relaxed);
+        (word != 0).then_some(word as u32)
+    }
+
+    pub(super) fn set_log_start(&self, log_start: Option<u32>) {
+        let word = log_start.map_or(0, |number| u64::from(number) | 1 << 32);
+        self.0.both.store(word, Relaxed);
+    }
+
+    /// How far the arena is taken at most, written before the record that takes it is in
+    /// the pipe.
+    pub(super) fn high_water(&self) -> u32 {
+        self.0.tail.notes[0].load(Relaxed) as u32
+    }
+
+    pub(super) fn set_high_water(&self, high_water: u32) {
+        self.0.tail.notes[0].store(high_water.into(), Relaxed);
+    }
+
+    /// How the items lie in the arena, written before `high_water`.
+    pub(super) fn arena_state(&self) -> ArenaState {
+        ArenaState::from_word(self.0.tail.notes[1].load(Relaxed))
+    }
+
+    pub(super) fn set_arena_state(&self, arena_state: ArenaState) {
+        self.0.tail.notes[1].store(arena_state.word(), Relaxed);
+    }
+}
+
+/// Whether the item of that number is behind the one numbered `from`, or that one.
+pub(super) fn is_from(number: u32, from: u32) -> bool {
+    number.wrapping_sub(from) as i32 >= 0
 }

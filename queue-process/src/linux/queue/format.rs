@@ -3,8 +3,7 @@
 //! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
 //! never looks at the original again.
 
-use crate::linux::engine::MAX_ITEMS;
-use crate::linux::engine::storage::corrupt;
+use crate::linux::engine::{MAX_ITEMS, corrupt};
 use crate::sys::Word64;
 use crate::sys::shared_safe;
 use crate::types::Types;

@@ -25,7 +25,7 @@ impl Header {
     pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
 
     /// The header at the beginning of `mapping`, which has [`Header::END`] bytes at least.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn of(mapping: &Mapping) -> &Self {
         mapping.at(0)
     }

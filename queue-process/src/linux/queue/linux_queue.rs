@@ -10,8 +10,7 @@ use super::platform::Linux;
 use crate::codec::{Codec, Postcard};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::storage::Storage;
-use crate::linux::engine::{Engine, Refusal};
+use crate::linux::engine::{Engine, Refusal, Storage};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::listener::Listener;
 use crate::linux::wait::sleepers::Sleepers;
@@ -433,7 +432,7 @@ fn denied(side: Side) -> Failure {
 }
 
 impl<S: Storage> Shared<S> {
-    #[inline(always)]
+    #[inline]
     fn check_size(&self, len: usize) -> Result<(), Failure> {
         if len <= self.limits.item as usize {
             return Ok(());
@@ -484,7 +483,7 @@ pub(super) trait Buffer: Default + 'static {
 impl Buffer for Vec<u8> {
     const KEPT: &'static LocalKey<Kept<Self>> = &ONE;
 
-    #[inline(always)]
+    #[inline]
     fn clear(&mut self) -> usize {
         self.clear();
         self.capacity()
@@ -502,7 +501,7 @@ impl Buffer for Batch {
 
 /// This thread's buffer, empty. An item whose own code uses a queue gets a new one, and
 /// so does a thread that is about to end.
-#[inline(always)]
+#[inline]
 pub(super) fn take_buffer<B: Buffer>() -> Box<B> {
     match B::KEPT.try_with(Cell::take) {
         Ok(Some(buffer)) => buffer,
@@ -516,7 +515,7 @@ fn new<B: Buffer>() -> Box<B> {
 }
 
 /// Keeps `buffer` for the next time, unless it is a large one.
-#[inline(always)]
+#[inline]
 pub(super) fn recycle<B: Buffer>(mut buffer: Box<B>) {
     if buffer.clear() <= MAX_RETAINED_BYTES {
         let _ = B::KEPT.try_with(|kept| kept.set(Some(buffer)));

@@ -75,10 +75,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
     }
 }
 
-impl<T, C, S: Shareable> fmt::Debug for LinuxOptions<T, C, S> {
+impl<T, C, S> fmt::Debug for LinuxOptions<T, C, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinuxOptions")
-            .field("kind", &S::NAME)
             .field("max_item_bytes", &self.item)
             .field("memory_limit", &self.memory)
             .finish()

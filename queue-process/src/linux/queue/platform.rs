@@ -1,8 +1,8 @@
 //! [`Linux`]: one participant's view of a queue on the real thing.
 
 use super::header::Header;
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
-use crate::linux::engine::platform::Platform;
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
 use crate::linux::wait::eventfd::{Eventfds, eventfd};
@@ -123,12 +123,12 @@ impl Linux {
 }
 
 impl Platform for Linux {
-    #[inline(always)]
+    #[inline]
     fn control(&self) -> &Control {
         &Header::of(&self.mapping).control
     }
 
-    #[inline(always)]
+    #[inline]
     fn me(&self) -> u32 {
         // Relaxed, both: no other thread's doing matters but for these words themselves.
         let me = self.me.load(Ordering::Relaxed);

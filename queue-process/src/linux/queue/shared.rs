@@ -3,10 +3,8 @@
 
 use super::linux_queue::Shared;
 use crate::foreign::calmly;
-use crate::linux::engine::layout::End;
-use crate::linux::engine::lock::Tries;
-use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::Storage;
+use crate::linux::engine::layout::{End, Tries};
+use crate::linux::engine::{Platform, Storage};
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::listener::WaitTarget;

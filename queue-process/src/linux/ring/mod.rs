@@ -1,10 +1,9 @@
 //! [`ShmQueue`](queue::ShmQueue): a queue whose items are in shared memory.
 
-pub(crate) mod arena;
-mod position;
 #[cfg(not(loom))]
 pub(crate) mod queue;
 pub(crate) mod storage;
+mod tail_state;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

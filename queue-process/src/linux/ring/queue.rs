@@ -1,9 +1,9 @@
 //! [`ShmQueue`]: between processes at memory speed.
 
-use super::arena::Mapped;
+use super::storage::Mapped;
 use super::storage::Ring;
 use crate::codec::Postcard;
-use crate::linux::engine::storage::corrupt;
+use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;

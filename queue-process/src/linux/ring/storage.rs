@@ -23,14 +23,21 @@
 //! published, and mean no harm if it never is: at worst the tail goes on upwards where it
 //! might have wrapped.
 
-use super::arena::Arena;
-use super::position::{COMMITTED, FAST_LIMIT, LIVE_END, Placement, SKIP_BASE, TailState, WINDOW};
+pub(super) use super::tail_state::{COMMITTED, FAST_LIMIT, LIVE_END, SKIP_BASE, TailState, WINDOW};
 use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::inline_item::{Item, SMALL};
-use crate::linux::engine::layout::{Control, Cursor};
-use crate::linux::engine::storage::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
+use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
+#[cfg(not(loom))]
+use {
+    crate::linux::engine::inline_item::word,
+    crate::linux::queue::header::Header,
+    crate::sys::{Mapping, refused},
+    std::sync::Arc,
+    std::sync::atomic::AtomicU64,
+};
 
 /// The storage of a queue in an [`Arena`].
 #[derive(Debug)]
@@ -46,10 +53,6 @@ pub struct Ring<A> {
 
 /// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
 const JUMP: u64 = 0x6a75_6d70 << 32;
-
-/// How many words ahead of the tail memory is asked for, so that it is on its way while
-/// items are written: whoever read it last has it on another core.
-const AHEAD: usize = 32;
 
 /// How many words a record of `len` bytes takes.
 #[inline]
@@ -80,7 +83,7 @@ impl<A: Arena> Ring<A> {
 
     /// Writes the record of an item, with its word if it is a small one, at the tail or
     /// where there is room for it: the new position.
-    #[inline(always)]
+    #[inline]
     fn write_record(
         &self,
         control: &Control,
@@ -102,7 +105,7 @@ impl<A: Arena> Ring<A> {
     }
 
     /// Writes a record to `at`, where it fits.
-    #[inline(always)]
+    #[inline]
     fn put(&self, at: usize, Item { bytes, small }: Item<'_>) {
         let header = RECORD | bytes.len() as u64;
         match small {
@@ -112,7 +115,6 @@ impl<A: Arena> Ring<A> {
                 self.arena.write(at + 1, bytes);
             }
         }
-        self.arena.prefetch_write(at + words(bytes.len()) + AHEAD);
     }
 
     /// [`write_record`](Self::write_record) where there may be no room at the tail.
@@ -192,13 +194,12 @@ impl<A: Arena> Ring<A> {
             return None;
         }
         self.arena.write(at, records);
-        self.arena.prefetch_write(at + need + AHEAD);
         Some((at + need) as u32)
     }
 
     /// The record that the chain comes to from `at` on: where it is, and how many bytes its
     /// item has.
-    #[inline(always)]
+    #[inline]
     fn record_from(&self, mut at: usize) -> Result<(usize, usize), Failure> {
         // No more than two jumps follow one another: one of a wrap and one of a trim.
         for _ in 0..3 {
@@ -220,7 +221,7 @@ impl<A: Arena> Ring<A> {
 }
 
 impl<A: Arena> Storage for Ring<A> {
-    #[inline(always)]
+    #[inline]
     fn write(
         &self,
         control: &Control,
@@ -275,7 +276,7 @@ impl<A: Arena> Storage for Ring<A> {
         Ok((written, at.position))
     }
 
-    #[inline(always)]
+    #[inline]
     fn read(
         &self,
         _: &Control,
@@ -288,7 +289,7 @@ impl<A: Arena> Storage for Ring<A> {
         Ok((at + words(len)) as u32)
     }
 
-    #[inline(always)]
+    #[inline]
     fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
         let published = &control.tail.published;
         let (len, word) = published.inline_item(tail.count.wrapping_sub(1)).get();
@@ -306,13 +307,11 @@ impl<A: Arena> Storage for Ring<A> {
         &self,
         _: &Control,
         head: Cursor,
-        tail: Cursor,
+        _: Cursor,
         max: u32,
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         let (mut at, mut len) = self.record_from(head.position as usize)?;
-        // Others will most likely be as long.
-        self.arena.prefetch_read(at, words(len) * max as usize);
         let (mut read, mut bytes) = (0, 0);
         // Where the piece begins that lies behind one another.
         let mut from = at;
@@ -334,10 +333,6 @@ impl<A: Arena> Storage for Ring<A> {
             }
         };
         self.arena.read(from, (end - from) * 8, &mut into.bytes);
-        if head.items_until(tail) - read >= max {
-            // As many are there already.
-            self.arena.prefetch_read(end, end - from);
-        }
         Ok((read, end as u32))
     }
 
@@ -369,5 +364,298 @@ impl<A: Arena> Storage for Ring<A> {
         tail_state.set(COMMITTED, self.keep);
         control.needs_trim.store(0, Ordering::Relaxed);
         self.arena.shrink(self.keep, committed);
+    }
+}
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Placement {
+    /// To the tail.
+    Append,
+    /// To 0, with a jump.
+    Wrap,
+    /// To there, with a jump, over all that is live.
+    Skip(usize),
+}
+
+impl Placement {
+    /// Where that is, with the tail at `tail`.
+    #[inline]
+    pub(super) fn target(self, tail: usize) -> usize {
+        match self {
+            Self::Append => tail,
+            Self::Wrap => 0,
+            Self::Skip(live_end) => live_end,
+        }
+    }
+}
+
+impl<A: Arena> Ring<A> {
+    /// Records end before this word; beyond, there is always one for a jump.
+    pub(super) fn end(&self) -> usize {
+        self.arena.words() - 1
+    }
+
+    /// Whether `need` words fit at the tail, as far as is known, and belong there.
+    #[inline]
+    pub(super) fn fits_here(
+        &self,
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &PeerCursor<'_>,
+        need: usize,
+    ) -> bool {
+        let front = head.cursor.position as usize;
+        if front <= tail {
+            // Plain or skipped.
+            tail + need <= tail_state.get(WINDOW).max(self.window)
+        } else {
+            // Wrapped. A word stays free before the head, so that there is room for a jump.
+            tail + need < front
+        }
+    }
+
+    /// Finds a place for `need` words that do not fit at the tail, as far as is known.
+    #[cold]
+    pub(super) fn find_placement(
+        &self,
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &mut PeerCursor<'_>,
+        empty: bool,
+        need: usize,
+    ) -> Option<Placement> {
+        if !head.fresh {
+            head.refresh();
+            if self.fits_here(tail_state, tail, head, need) {
+                return Some(Placement::Append);
+            }
+        }
+        let front = head.cursor.position as usize;
+        if front > tail {
+            // Wrapped, and up to the head.
+            let live_end = tail_state.get(LIVE_END);
+            return (live_end > front && live_end + need <= self.end())
+                .then_some(Placement::Skip(live_end));
+        }
+        if Self::is_front_free(tail_state, tail, head, need) {
+            if empty {
+                // The burst is over.
+                tail_state.set(WINDOW, 0);
+            }
+            return Some(Placement::Wrap);
+        }
+        // Upwards; not to look again at once, the window grows, but never so far that a
+        // skip over it could fail.
+        let window = tail_state.get(WINDOW).max(self.window);
+        let larger = (tail + need + window / 2).min(self.end() / 2);
+        tail_state.set(WINDOW, larger);
+        (tail + need <= self.end()).then_some(Placement::Append)
+    }
+
+    /// Whether the tail of a plain queue can wrap to 0 now.
+    pub(super) fn is_front_free(
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &PeerCursor<'_>,
+        need: usize,
+    ) -> bool {
+        let (front, base) = (head.cursor.position as usize, tail_state.get(SKIP_BASE));
+        let skipped = front < base && base <= tail;
+        front <= tail && !skipped && need < front
+    }
+
+    /// There is no memory at the tail, says `failure`: the front has some, if it is free.
+    #[cold]
+    pub(super) fn without_memory(
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &mut PeerCursor<'_>,
+        need: usize,
+        failure: Failure,
+    ) -> Result<Placement, Failure> {
+        head.refresh();
+        match Self::is_front_free(tail_state, tail, head, need) {
+            true => Ok(Placement::Wrap),
+            false => Err(failure),
+        }
+    }
+
+    /// Up to where there is room at the tail, and memory, whatever the head does.
+    pub(super) fn room(
+        &self,
+        tail_state: &TailState<'_>,
+        tail: usize,
+        head: &PeerCursor<'_>,
+    ) -> usize {
+        let front = head.cursor.position as usize;
+        let room = if front <= tail {
+            tail_state.get(WINDOW).max(self.window)
+        } else {
+            front
+        };
+        room.min(tail_state.get(COMMITTED))
+    }
+
+    /// Sees to it that there is memory up to word `to`.
+    #[inline]
+    pub(super) fn grow(
+        &self,
+        control: &Control,
+        tail_state: &TailState<'_>,
+        to: usize,
+    ) -> Result<(), Failure> {
+        let committed = tail_state.get(COMMITTED);
+        if to <= committed {
+            return Ok(());
+        }
+        self.grow_from(control, tail_state, committed, to)
+    }
+
+    #[cold]
+    fn grow_from(
+        &self,
+        control: &Control,
+        tail_state: &TailState<'_>,
+        committed: usize,
+        to: usize,
+    ) -> Result<(), Failure> {
+        // A quarter more than needed, so that this is rare, but no more than asked for
+        // when memory is short.
+        let ample = (to + to / 4).max(self.window).min(self.arena.words());
+        let to = match self.arena.grow(committed, ample) {
+            Ok(()) => ample,
+            Err(_) => self.arena.grow(committed, to).map(|()| to)?,
+        };
+        tail_state.set(COMMITTED, to);
+        if to > self.keep {
+            // Relaxed: a hint for who drains the queue.
+            control
+                .needs_trim
+                .store(needs_trim::LATER, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Memory of whole words, shared by those who use the ring. An access outside may panic.
+pub(crate) trait Arena: Send + Sync {
+    /// How many words it has.
+    fn words(&self) -> usize;
+    /// Writes the header word at `at`.
+    fn set(&self, at: usize, word: u64);
+    /// Writes the header word at `at` and the word behind it.
+    fn set_two(&self, at: usize, words: [u64; 2]) {
+        self.set(at, words[0]);
+        self.set(at + 1, words[1]);
+    }
+    /// The header word at `at`.
+    fn get(&self, at: usize) -> u64;
+    /// Writes `bytes` from word `at` on.
+    fn write(&self, at: usize, bytes: &[u8]);
+    /// Appends `len` bytes from word `at` on to `into`.
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>);
+    /// Gets memory for the words `from..to`.
+    ///
+    /// # Errors
+    /// If there is none.
+    fn grow(&self, from: usize, to: usize) -> Result<(), Failure>;
+    /// Gives the memory of the words `from..to` back.
+    fn shrink(&self, from: usize, to: usize);
+}
+
+/// The part of a queue's mapping behind its header, as an arena.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub struct Mapped {
+    mapping: Arc<Mapping>,
+    words: usize,
+}
+
+/// Up to how many bytes an item is copied by words.
+#[cfg(not(loom))]
+pub(super) const MAX_COPIED_BY_WORDS: usize = 16;
+
+#[cfg(not(loom))]
+impl Mapped {
+    /// `words` words, which the mapping has.
+    pub(crate) fn new(mapping: Arc<Mapping>, words: usize) -> Self {
+        assert!(byte(words) <= mapping.len());
+        Self { mapping, words }
+    }
+}
+
+/// Where word `at` lies in the mapping.
+#[cfg(not(loom))]
+#[inline]
+const fn byte(at: usize) -> usize {
+    Header::END + at * 8
+}
+
+#[cfg(not(loom))]
+impl Arena for Mapped {
+    #[inline]
+    fn words(&self) -> usize {
+        self.words
+    }
+
+    #[inline]
+    fn set(&self, at: usize, word: u64) {
+        // Relaxed: published by the cursor of the tail.
+        self.mapping
+            .at::<AtomicU64>(byte(at))
+            .store(word, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn set_two(&self, at: usize, [first, second]: [u64; 2]) {
+        // Relaxed, both: as in `set`.
+        let words: &[AtomicU64; 2] = self.mapping.at(byte(at));
+        words[0].store(first, Ordering::Relaxed);
+        words[1].store(second, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> u64 {
+        self.mapping
+            .at::<AtomicU64>(byte(at))
+            .load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn write(&self, at: usize, bytes: &[u8]) {
+        match bytes.len() {
+            // By words, for a call of the general copy costs more than these.
+            0..=MAX_COPIED_BY_WORDS => {
+                for (n, bytes) in bytes.chunks(8).enumerate() {
+                    self.set(at + n, word(bytes));
+                }
+            }
+            _ => self.mapping.write(byte(at), bytes),
+        }
+    }
+
+    #[inline]
+    fn read(&self, at: usize, len: usize, into: &mut Vec<u8>) {
+        match len {
+            0..=MAX_COPIED_BY_WORDS => {
+                let end = into.len() + len;
+                for n in 0..len.div_ceil(8) {
+                    into.extend_from_slice(&self.get(at + n).to_ne_bytes());
+                }
+                into.truncate(end);
+            }
+            _ => self.mapping.read(byte(at), len, into),
+        }
+    }
+
+    fn grow(&self, from: usize, to: usize) -> Result<(), Failure> {
+        self.mapping
+            .take(byte(from), byte(to) - byte(from))
+            .map_err(|error| refused("no memory for the item", error))
+    }
+
+    fn shrink(&self, from: usize, to: usize) {
+        self.mapping.give_back(byte(from), byte(to) - byte(from));
     }
 }

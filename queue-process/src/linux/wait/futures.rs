@@ -22,11 +22,8 @@
 //! stopped: it leaves that end for later.
 
 use crate::foreign::calmly;
-use crate::linux::engine::Engine;
-use crate::linux::engine::layout::End;
-use crate::linux::engine::lock::Tries;
-use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::Storage;
+use crate::linux::engine::layout::{End, Tries};
+use crate::linux::engine::{Engine, Platform, Storage};
 use queue_core::Failure;
 use queue_core::event::Event;
 use queue_core::sync::atomic::{AtomicU32, Ordering};

@@ -6,9 +6,7 @@
 
 use super::sleepers::{Sleeper, Sleepers};
 use crate::linux::engine::layout::End;
-use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::Storage;
-use crate::linux::engine::{EndGuard, Engine};
+use crate::linux::engine::{EndGuard, Engine, Platform, Storage};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 use std::time::Duration;

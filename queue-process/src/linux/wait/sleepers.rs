@@ -9,7 +9,7 @@
 //! Who leads is a matter of this process alone: what another one's threads do, or die of, does
 //! not touch it.
 
-use crate::linux::engine::platform::Platform;
+use crate::linux::engine::Platform;
 use crate::sys::Word32;
 use queue_core::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;

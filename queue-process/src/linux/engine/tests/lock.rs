@@ -1,8 +1,8 @@
-//! Tests of [`lock`](crate::linux::engine::lock).
+//! Tests of [`lock`](crate::linux::engine::layout).
 
+use crate::linux::engine::Platform;
+use crate::linux::engine::layout::*;
 use crate::linux::engine::layout::{Control, End};
-use crate::linux::engine::lock::*;
-use crate::linux::engine::platform::Platform;
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering;
 use std::sync::Mutex;
@@ -70,12 +70,12 @@ fn taken(
     };
     let word = &world.control.tail.lock;
     word.store(holder, Ordering::Relaxed);
-    let taken = take(word, &world, Tries::Endless);
+    let taken = take_lock(word, &world, Tries::Endless);
     assert_eq!(word.load(Ordering::Relaxed), ME);
     let passed = world.now().wrapping_sub(BEGIN);
     let rounds = world.rounds.lock().unwrap();
     assert!(rounds.iter().copied().eq(0..passed), "longer and longer");
-    give_back(word, &world);
+    give_back_lock(word, &world);
     assert_eq!(word.load(Ordering::Relaxed), 0);
     (taken, passed)
 }
@@ -104,7 +104,7 @@ fn few_tries_end_with_a_holder_that_lives() {
         };
         let word = &world.control.tail.lock;
         word.store(holder, Ordering::Relaxed);
-        let taken = take(word, &world, Tries::Few);
+        let taken = take_lock(word, &world, Tries::Few);
         let pauses = world.rounds.lock().unwrap().len() as u32;
         (taken, word.load(Ordering::Relaxed), pauses)
     };

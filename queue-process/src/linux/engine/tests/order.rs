@@ -3,11 +3,8 @@
 
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Cursor, End};
-use crate::linux::engine::lock::Tries;
-use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::{PeerCursor, Storage, corrupt};
-use crate::linux::engine::{Engine, Refusal};
+use crate::linux::engine::layout::{Control, Cursor, End, Tries};
+use crate::linux::engine::{Engine, PeerCursor, Platform, Refusal, Storage, corrupt};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Failure, FailureKind};

@@ -3,15 +3,12 @@
 use super::fixtures::{add, in_vain, item, read, same, small, try_write, write};
 use crate::Raw;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::{Control, Cursor, End};
-use crate::linux::engine::lock::{self, Tries};
-use crate::linux::engine::platform::Platform;
-use crate::linux::engine::storage::Storage;
+use crate::linux::engine::layout::{Control, Cursor, End, Tries, take_lock};
+use crate::linux::engine::{Platform, Storage};
 use crate::linux::pipe::overflow::GRANULE;
 use crate::linux::pipe::queue::PipeQueue;
 use crate::linux::pipe::record::{Record, SIZE};
-use crate::linux::pipe::state::TailState;
-use crate::linux::pipe::storage::Pipe;
+use crate::linux::pipe::storage::{Pipe, TailState};
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
@@ -271,7 +268,7 @@ fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> LinuxQueue<Vec<u8>, Raw, Pipe> {
 fn dies_pushing(dead: LinuxQueue<Vec<u8>, Raw, Pipe>, items: u64) {
     let engine = &dead.shared.engine;
     let control = engine.platform().control();
-    lock::take(&control.tail.lock, engine.platform(), Tries::Endless);
+    take_lock(&control.tail.lock, engine.platform(), Tries::Endless);
     let mut batch = Batch::default();
     for number in 0..items {
         add(&mut batch, &item(number, 8));
@@ -283,7 +280,7 @@ fn dies_pushing(dead: LinuxQueue<Vec<u8>, Raw, Pipe>, items: u64) {
 fn dies_popping(dead: LinuxQueue<Vec<u8>, Raw, Pipe>) {
     let engine = &dead.shared.engine;
     let control = engine.platform().control();
-    lock::take(&control.head.lock, engine.platform(), Tries::Endless);
+    take_lock(&control.head.lock, engine.platform(), Tries::Endless);
     assert_eq!(read(engine.storage(), control, 1).1.len(), 1);
 }
 

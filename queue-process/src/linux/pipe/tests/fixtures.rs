@@ -3,7 +3,7 @@
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::inline_item::Item;
 use crate::linux::engine::layout::{Control, Cursor};
-use crate::linux::engine::storage::{PeerCursor, Storage};
+use crate::linux::engine::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;

@@ -1,8 +1,8 @@
 //! The counts of a queue go round after 2^32 items, which a fast one passes in minutes.
 
 use crate::codec::Raw;
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::Cursor;
-use crate::linux::engine::platform::Platform;
 use crate::{PipeQueue, ShmQueue};
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Capacity, Queue};

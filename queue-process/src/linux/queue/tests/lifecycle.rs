@@ -1,8 +1,8 @@
 //! Queues that are made, opened and left, as their handles see it.
 
 use crate::codec::Raw;
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::platform::Platform;
 use crate::linux::queue::format;
 use crate::linux::queue::header::Header;
 use crate::linux::queue::open::QueueFds;

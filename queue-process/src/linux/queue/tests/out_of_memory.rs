@@ -6,9 +6,8 @@
 use crate::codec::Raw;
 use crate::linux::queue::header::Header;
 use crate::linux::queue::open::Shareable;
-use crate::linux::ring::arena::Mapped;
 use crate::linux::ring::queue::ShmQueue;
-use crate::linux::ring::storage::Ring;
+use crate::linux::ring::storage::{Mapped, Ring};
 use crate::sys::Mapping;
 use queue_core::{Capacity, Failure, FailureKind, Queue, TryPopError};
 use std::collections::VecDeque;

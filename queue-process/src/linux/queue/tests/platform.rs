@@ -1,7 +1,7 @@
 //! Tests of [`platform`](crate::linux::queue::platform).
 
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::platform::Platform;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::header::Header;
 use crate::linux::queue::platform::*;

@@ -1,13 +1,13 @@
-//! Tests of [`arena`](crate::linux::ring::arena).
+//! Tests of [`arena`](crate::linux::ring::storage).
 
 use crate::linux::queue::header::Header;
-use crate::linux::ring::arena::*;
+use crate::linux::ring::storage::*;
 use crate::sys::Mapping;
 use std::sync::Arc;
 
 #[test]
 fn what_is_written_to_a_word_is_read_from_there() {
-    for len in 0..5 * SMALL {
+    for len in 0..5 * MAX_COPIED_BY_WORDS {
         let bytes: Vec<u8> = (1..=len as u8).collect();
         let size = Header::END + 64 * 8;
         let mapping = Arc::new(Mapping::create("arena", size, size).unwrap());
@@ -32,9 +32,6 @@ fn words_lie_one_behind_the_other() {
     arena.set(0, 7);
     arena.set_two(2, [8, 9]);
     assert_eq!([0, 1, 2, 3].map(|at| arena.get(at)), [7, 0, 8, 9]);
-    // Hints that nothing comes of, wherever.
-    arena.prefetch_write(1 << 40);
-    arena.prefetch_read(3, usize::MAX);
 }
 
 #[test]

@@ -1,12 +1,9 @@
-//! Tests of [`position`](crate::linux::ring::position).
+//! Tests of [`position`](crate::linux::ring::storage).
 
-use crate::linux::engine::layout::Cursor;
-use crate::linux::engine::layout::{Control, needs_trim};
-use crate::linux::engine::storage::PeerCursor;
-use crate::linux::ring::arena::Arena;
-use crate::linux::ring::position::*;
-use crate::linux::ring::position::{COMMITTED, LIVE_END, SKIP_BASE, TailState, WINDOW};
-use crate::linux::ring::storage::Ring;
+use crate::linux::engine::PeerCursor;
+use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::ring::storage::*;
+use crate::linux::ring::storage::{Arena, COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
 use queue_core::Failure;
 use queue_core::FailureKind;
 use queue_core::sync::atomic::Ordering;
