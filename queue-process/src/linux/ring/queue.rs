@@ -33,8 +33,8 @@ use std::sync::Arc;
 /// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
 /// it had pushed stays. When the last process of a side dies, the queue closes: who waits is
 /// told within a tenth of a second; who does not, but pushes, tries, or asks `is_closed`, learns
-/// of it by that, of a burst of pushes at the sixteenth at the latest. While nobody does any of
-/// this, nobody looks for the dead.
+/// of it by that. A process checks that at most every 32 ms, and in a burst of pushes at every
+/// sixteenth: until then a push succeeds. While nobody does any of this, nobody checks.
 ///
 /// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If that happens in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end
