@@ -317,31 +317,49 @@ impl State {
         self.share_out();
     }
 
+    /// Does what a client asked, and answers; `None` if it asked nonsense.
     fn handle_client(&mut self, core: &Arc<Core>, from: u64, ask: Ask) -> Option<()> {
         let role = self.rules.role(from)?;
-        let failed = |failure: Failure| Answer::Failed(format!("{failure:#}"));
-        let (number, answer) = match ask {
+        match ask {
             Ask::Push(items) => return self.rules.pushed(from, items).then_some(()),
-            Ask::Offer { number, .. } if !role.allows(Side::Producers) => (number, Answer::Denied),
+            Ask::Offer { number, .. } if !role.allows(Side::Producers) => {
+                self.rules.answer(from, number, Answer::Denied);
+            }
             Ask::Offer {
                 number,
                 items,
                 wait,
-            } => return Some(self.rules.offered(from, number, items, wait)),
-            Ask::Wait(side) => return Some(self.rules.wait(from, side)),
+            } => self.rules.offered(from, number, items, wait),
+            Ask::Wait(side) => self.rules.wait(from, side),
+            Ask::Taken => self.rules.serve(),
+            Ask::Arrived(count) => self.rules.arrived(from, count as usize),
+            Ask::Return(side) => self.rules.give_back(from, side),
+            Ask::Echo => self
+                .rules
+                .outbox
+                .push((from, Reply::Look { closed: false })),
+            Ask::Gone(_) | Ask::Synchronized { .. } => return None,
+            question => {
+                let (number, answer) = self.answer(core, from, role, question)?;
+                self.rules.answer(from, number, answer);
+            }
+        }
+        Some(())
+    }
+
+    /// The answer to a question, with its number.
+    fn answer(
+        &mut self,
+        core: &Arc<Core>,
+        from: u64,
+        role: Role,
+        question: Ask,
+    ) -> Option<(u32, Answer)> {
+        let failed = |failure: Failure| Answer::Failed(format!("{failure:#}"));
+        Some(match question {
             Ask::Items { number, most } => {
                 let most = usize::try_from(most).unwrap_or(usize::MAX);
                 (number, self.rules.asked(from, most))
-            }
-            Ask::Taken => return Some(self.rules.serve()),
-            Ask::Arrived(count) => return Some(self.rules.arrived(from, count as usize)),
-            Ask::Return(side) => return Some(self.rules.give_back(from, side)),
-            Ask::Echo => {
-                return Some(
-                    self.rules
-                        .outbox
-                        .push((from, Reply::Look { closed: false })),
-                );
             }
             Ask::State { number } => {
                 let (len, closed) = (self.rules.len() as u64, self.rules.is_closed());
@@ -373,10 +391,8 @@ impl State {
                 });
                 (number, asks.unwrap_or_else(failed))
             }
-            Ask::Gone(_) | Ask::Synchronized { .. } => return None,
-        };
-        self.rules.answer(from, number, answer);
-        Some(())
+            _ => return None,
+        })
     }
 
     /// Whether somebody who stood on `side` has ended and is not missed yet, where the system

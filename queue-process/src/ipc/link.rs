@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// How long a host may take for the one try that comes before a look at the clock. One that needs
 /// more is stopped.
-pub(super) const GRACE: Duration = Duration::from_millis(250);
+pub(super) const GRACE: Duration = Duration::from_millis(600);
 
 /// How often whoever could not be sent tries again.
 pub(super) const AGAIN: Duration = Duration::from_millis(2);

@@ -75,6 +75,9 @@ pub(crate) fn any_hung_up<'a>(fds: impl Iterator<Item = &'a OwnedFd>) -> bool {
     !fds.is_empty() && poll(&mut fds, Some(&now)).is_ok_and(|count| count > 0)
 }
 
+/// What a command leaves, as long as that is there and not revoked.
+type Left = Weak<Mutex<Option<Legacy>>>;
+
 /// What a `Command` leaves its children.
 struct Legacy {
     /// Where a child says hello, and how: without the socket for the answer.
@@ -118,7 +121,7 @@ pub(crate) fn leave_socket(
     former: Option<RawFd>,
 ) -> io::Result<RawFd> {
     /// By number, which no other has as long as it is there.
-    static ALL: PerProcess<Mutex<BTreeMap<RawFd, Weak<Mutex<Option<Legacy>>>>>> = PerProcess::new();
+    static ALL: PerProcess<Mutex<BTreeMap<RawFd, Left>>> = PerProcess::new();
     let place = fcntl_dupfd_cloexec(&speaks, ABOVE_STDIO)?;
     let number = place.as_raw_fd();
     let legacy = Arc::new(Mutex::new(Some(Legacy {
