@@ -108,19 +108,19 @@ macro_rules! models {
 }
 
 models! {
-    thread_join: join(ThreadQueue::unbounded()), Some(2);
-    thread_nack: nack(ThreadQueue::bounded(2)), Some(2);
-    thread_close: close(ThreadQueue::bounded(2)), Some(2);
-    thread_ack_frees: ack_frees(ThreadQueue::bounded(1)), Some(2);
-    thread_counts: counts(ThreadQueue::bounded(2)), Some(2);
+    thread_join: join(ThreadQueue::unbounded()), Some(3);
+    thread_nack: nack(ThreadQueue::bounded(2)), Some(3);
+    thread_close: close(ThreadQueue::bounded(2)), Some(3);
+    thread_ack_frees: ack_frees(ThreadQueue::bounded(1)), Some(3);
+    thread_counts: counts(ThreadQueue::bounded(2)), Some(3);
     thread_lent_is_seen: lent_is_seen(ThreadQueue::bounded(1)), None;
-    ring_join: join(LockFreeQueue::bounded(2)), Some(2);
-    ring_nack: nack(LockFreeQueue::bounded(2)), Some(2);
-    ring_close: close(LockFreeQueue::bounded(2)), Some(2);
-    ring_ack_frees: ack_frees(LockFreeQueue::bounded(1)), Some(2);
-    ring_counts: counts(LockFreeQueue::bounded(2)), Some(2);
+    ring_join: join(LockFreeQueue::bounded(2)), Some(3);
+    ring_nack: nack(LockFreeQueue::bounded(2)), Some(3);
+    ring_close: close(LockFreeQueue::bounded(2)), Some(3);
+    ring_ack_frees: ack_frees(LockFreeQueue::bounded(1)), Some(3);
+    ring_counts: counts(LockFreeQueue::bounded(2)), Some(3);
     ring_lent_is_seen: lent_is_seen(LockFreeQueue::bounded(1)), Some(3);
-    chain_join: join(LockFreeQueue::unbounded()), Some(2);
-    chain_nack: nack(LockFreeQueue::unbounded()), Some(2);
-    chain_close: close(LockFreeQueue::unbounded()), Some(2);
+    chain_join: join(LockFreeQueue::unbounded()), Some(3);
+    chain_nack: nack(LockFreeQueue::unbounded()), Some(3);
+    chain_close: close(LockFreeQueue::unbounded()), Some(3);
 }

@@ -92,7 +92,7 @@ impl<T> Store<T> {
         // in one order. Either this sees who waits, or that one sees this.
         self.lending.done.fetch_add(1, Ordering::SeqCst);
         self.slots.notify_after_rmw_unless_pending();
-        if self.closed.load(Ordering::SeqCst) || self.lending.idle.has_waiting() {
+        if self.closed.load(Ordering::SeqCst) != 0 || self.lending.idle.has_waiting() {
             self.perhaps_last();
         }
     }
@@ -100,7 +100,7 @@ impl<T> Store<T> {
     /// [`done`](Self::done) where it may have been the last, for those who wait for that.
     #[cold]
     fn perhaps_last(&self) {
-        if self.closed.load(Ordering::SeqCst) && self.lending.slots() == 0 {
+        if self.closed.load(Ordering::SeqCst) != 0 && self.lending.slots() == 0 {
             self.items.notify_all();
         }
         self.tell_if_idle();

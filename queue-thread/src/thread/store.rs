@@ -22,8 +22,8 @@
 
 use super::lending::Lending;
 use queue_core::event::{Event, Listener};
-use queue_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use queue_core::sync::{CachePadded, Lock};
+use queue_core::sync::atomic::{AtomicUsize, Ordering};
+use queue_core::sync::{CachePadded, Lock, seq_cst};
 use queue_core::{EndpointCounts, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::mem;
@@ -65,8 +65,8 @@ pub(super) struct Store<T> {
     pub(super) items: CachePadded<Event>,
     pub(super) slots: CachePadded<Event>,
     pub(super) lending: CachePadded<Lending<T>>,
-    /// A copy of `Tail::closed` for those without its lock.
-    pub(super) closed: AtomicBool,
+    /// A copy of `Tail::closed`, 0 or 1, for those without its lock.
+    pub(super) closed: AtomicUsize,
     capacity: Option<usize>,
     /// The capacity, or a number that is never reached.
     limit: usize,
@@ -93,7 +93,7 @@ impl<T> Store<T> {
             items: CachePadded(Event::new()),
             slots: CachePadded(Event::new()),
             lending: CachePadded(Lending::new()),
-            closed: AtomicBool::new(false),
+            closed: seq_cst(0),
             capacity,
             limit: capacity.unwrap_or(usize::MAX),
             ends: EndpointCounts::new(),
@@ -331,7 +331,8 @@ impl<T> Store<T> {
     pub(super) fn close(&self) -> bool {
         let mut tail = self.tail.lock.lock();
         let was_closed = mem::replace(&mut tail.closed, true);
-        self.closed.store(true, Ordering::SeqCst);
+        // SeqCst: pairs with the load in `done`.
+        self.closed.store(1, Ordering::SeqCst);
         drop(tail);
         self.items.notify_all();
         self.slots.notify_all();
@@ -339,14 +340,14 @@ impl<T> Store<T> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed) != 0
     }
 
     /// What a waiter looks at, without a lock.
     #[inline]
     pub(super) fn ready_hint(&self, side: Side) -> usize {
         // While something is lent the end has not come.
-        if self.closed.load(Ordering::Relaxed)
+        if self.closed.load(Ordering::Relaxed) != 0
             && (side == Side::Producers || self.lending.slots() == 0)
         {
             return usize::MAX;
