@@ -80,8 +80,7 @@ impl<const SIZE: usize> Link for Promisqs<SIZE> {
     }
 
     fn host(way: &Way) -> Result<Self::Host> {
-        PromisqsQueue::create(way.file(), way.capacity())
-            .map_err(|error| format!("{error:?}"))
+        PromisqsQueue::create(way.file(), way.capacity()).map_err(|error| format!("{error:?}"))
     }
 
     fn tx(way: &Way) -> Result<Self::Tx> {
