@@ -61,9 +61,10 @@ pub use open::{Item, Registry, open};
 pub use queue_async::{AsyncQueue, Permit};
 pub use queue_core::dynamic::{DynQueue, WeakDynQueue};
 pub use queue_core::{
-    Capacity, Consumer, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream,
-    ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue,
-    ResultStream, Side, TryPopError, TryPushError, WithCapacity, dynamic, iter,
+    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter,
 };
 #[cfg(feature = "process")]
 pub use queue_process::{Codec, Handover, IpcQueue, Postcard, Raw};
