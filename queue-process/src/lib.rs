@@ -105,9 +105,8 @@
 //!   with the parent: a daemon creates its names when it is one.
 //! * Halves that other threads of the parent had are copied too, and nobody in the child can
 //!   drop them: once the child uses that queue they count as long as it lives.
-//! * A copy of an [`IpcQueue`] is of no use: its verbs fail with `Unsupported`. Where the system has
-//!   no means to let go of its channels (elsewhere than on Linux), the end of its parent is not
-//!   noticed by the other side as long as the child has one.
+//! * A copy of an [`IpcQueue`] is of no use: its verbs fail with `Unsupported`. As long as the child
+//!   has one, the end of its parent is not noticed by the other side.
 //! * A child made by a bare `clone` system call is told from its parent in the same way. But until
 //!   it uses or drops a copy, nobody inherits what its parent had locked when it was
 //!   killed, and the parent's names are taken.

@@ -21,7 +21,6 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     (
         "ipc",
         &[
-            "sys",
             "codec",
             "foreign",
             "handover",

@@ -9,8 +9,6 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-thread/src/lock_free/chain.rs",
     "queue-thread/src/lock_free/owner.rs",
     "queue-process/src/sys/",
-    // Words in memory that ipc-channel shares, on every system.
-    "queue-process/src/ipc/page.rs",
     // Never published: it measures memory and processor time.
     "bench/src/",
     // An allocator that watches how much decoding asks for.

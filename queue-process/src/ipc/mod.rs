@@ -1,28 +1,27 @@
 //! [`IpcQueue`]: the portable kind.
 
-mod channel;
-mod client;
-mod host;
-mod inbox;
-mod invitation;
-mod link;
-mod message;
-#[allow(unsafe_code)] // It argues for itself.
-mod page;
-mod queue;
-mod rules;
 #[cfg(test)]
-mod tests;
-mod watch;
+mod answers;
+mod guest;
+mod hosted;
+mod invitation;
+mod message;
+mod queue;
+#[cfg(test)]
+mod rules;
+mod service;
+mod streams;
 mod wire;
-mod words;
 
 use crate::codec::{Codec, Postcard};
+use crate::owed::Owed;
 use crate::per_process::generation;
 use crate::types::Types;
-use client::Client;
-use host::Host;
-use queue_core::{Capacity, Failure, FailureKind, Side, WithCapacity};
+use guest::Guest;
+use hosted::Hosted;
+use queue_core::sync::Lock;
+use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
+use service::{Names, open_line};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -51,51 +50,58 @@ use wire::{Role, Ticket};
 ///
 /// # Handing it over
 ///
-/// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent).
+/// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent). On
+///   Unix an invitation is a directory among the temporary files; it stays there if this
+///   process ends before the child has come or the invitation is void.
 /// * In a message: a handle can be serialized into a message of `ipc-channel` (and
-///   nowhere else), by the host or by any client.
+///   nowhere else), by the host or by any guest.
 /// * One side of it: its `Producer`s and `Consumer`s by [`Handover`](crate::Handover), and
 ///   [`half`](Self::half), a handle for pushing or popping alone, in either way.
-///
-/// It has no name by which others could open it.
 ///
 /// # Promises
 ///
 /// It keeps the family's contract, between processes too. What is its own:
 ///
-/// * **The creator hosts.** When that process ends, in whatever way, the queue is gone: everywhere
-///   pushes and pops are `Closed` at once, and who sleeps wakes. On Linux that holds also while a
-///   child that it made by `fork` goes on; elsewhere such a child must have dropped its copy.
-/// * **A client's death loses nothing but what it had popped.** Items that were sent ahead to it
-///   come back to their places; consumers that popped in the few microseconds between got later
-///   items before them. Slots that were granted to it are free again.
+/// * **The creator hosts.** When that process ends, in whatever way, the queue is gone:
+///   everywhere pushes and pops are `Closed` at once, and who sleeps wakes.
+/// * **A guest's death loses nothing that it was not given.** An item that is on its way
+///   to a guest keeps its place in the count until the guest has confirmed it, and before
+///   the guest's `pop` returns it has. If the guest dies earlier, its items come back to
+///   the front, in their order: nothing is lost, delivered twice, or beyond the capacity,
+///   but consumers that popped in the few microseconds between got later items before them.
+///   Meanwhile a closed queue that is empty otherwise answers `Empty`, not yet `Closed`.
 /// * **Ends.** A process that has a handle counts as a producer and a consumer, until it
 ///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has.
-///   A handle on its way in a message counts too. When the last one of a side has gone, the queue
-///   closes; on Linux whoever has waited for that process finds it closed.
-/// * **A `try_` verb of a client asks the host** unless a slot or an item lies ready, so it takes as
-///   long as the system needs to run a thread there, also inside a future. While the host is
-///   stopped (`SIGSTOP`, a debugger) verbs without a time limit wait for it; those with one end
-///   by it, some half a second later at most.
+///   A handle on its way (in a message, or shared with a child that has not taken it up
+///   yet) counts too. When the last one of a side has gone, the queue closes. A child
+///   that dies before it takes up what was shared with it is missed after a minute.
+/// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
+///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else. So
+///   while the host is stopped (`SIGSTOP`, a debugger) its guests' verbs wait, also those with
+///   a time limit.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
+/// * **Signals disturb nothing**, but for a handler that was installed without `SA_RESTART`: if
+///   that interrupts a message of more than some 200 KB, `ipc-channel` loses the rest, and
+///   this guest is dropped: from then on the queue is `Closed` to it.
 ///
 /// # Cost
 ///
-/// In the host an operation costs an allocation and a lock. A client's push is one message and no
-/// round trip while slots are granted ahead; a consumer that pops alone is sent up to 64 items by
-/// one message, and what it has not taken goes to whoever else asks, so that order and capacity
-/// are exact. Where `ipc-channel` shares no memory (macOS) each push is a round trip. Items of more
-/// than 16 KiB go as memory: each of them takes a descriptor of the host while it is inside. The
-/// host runs two (sleeping) threads for all clients; a client runs one once a task of it has waited.
+/// In the host an operation costs an allocation and a lock, some 0.2 µs. A guest's push
+/// is one exchange of messages with the host (16 µs on a busy machine of two processors),
+/// its pop two (22 µs); a batch costs little more than one item, so that it moves one to
+/// three million numbers a second; a sleeping guest adds one message that wakes it. An
+/// item may be as large as memory allows. The host runs one (sleeping) thread for each
+/// guest, a guest one in all.
 ///
 /// # Trust
 ///
 /// As with `ipc-channel` itself, whoever was handed the queue is trusted not to attack it:
-/// a client that sends nonsense is dropped, and one that claims huge memory may exhaust it.
-/// Nobody can take part who was not handed a handle. Opening with another item type, codec, size
-/// of a word or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch);
-/// types are told apart by their full name.
+/// a guest that sends nonsense is dropped, and one that claims a huge message may exhaust memory.
+/// Nobody can take part who was not handed a handle; a child's invitation can be taken up
+/// once, by a process of the same user. Opening with another item type, codec
+/// or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch); types are
+/// told apart by their full name.
 #[doc(alias("channel", "multiprocessing", "Manager"))]
 pub struct IpcQueue<T, C = Postcard> {
     place: Place,
@@ -109,7 +115,38 @@ pub struct IpcQueue<T, C = Postcard> {
 #[derive(Clone)]
 enum Place {
     Here(Arc<Host>),
-    Elsewhere(Arc<Client>),
+    Elsewhere(Arc<Guest>),
+}
+
+/// This process hosts the queue, and is present as long as it has handles.
+struct Host {
+    hosted: Arc<Hosted>,
+    ends: EndpointCounts,
+    owed: Owed,
+    /// The sides on which this process still stands.
+    present: Lock<[bool; 2]>,
+    /// This process.
+    generation: u32,
+}
+
+impl Host {
+    fn on_last_endpoint(&self, side: Side) {
+        let present = std::mem::take(&mut self.present.lock()[side as usize]);
+        if present {
+            self.hosted.leave(side);
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if self.generation != generation() {
+            // A forked child's copy: the queue is its parent's.
+            return;
+        }
+        self.on_last_endpoint(Side::Producers);
+        self.on_last_endpoint(Side::Consumers);
+    }
 }
 
 /// Hosted by this process, with the codec [`Postcard`]; of another codec is what
@@ -122,6 +159,11 @@ where
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
+    const NAMES: fn() -> Names = || Names {
+        item: C::item_name(),
+        codec: C::NAME,
+    };
+
     /// A handle of the same queue that does no more than one side: the verbs of the other
     /// fail with `Denied`, here and in any process that it is handed to.
     ///
@@ -167,24 +209,25 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         self.reach()?;
         match self.role.allows(side) {
             true => Ok(()),
-            false => Err(client::denied()),
+            false => Err(guest::denied()),
         }
     }
 
     /// A ticket by which one more process gets a handle like this one.
     fn ticket(&self) -> Result<Ticket, Failure> {
+        streams::fill();
         match self.reach()? {
-            Place::Here(host) => host.ticket(self.role),
-            Place::Elsewhere(client) => client.ticket(self.role),
+            Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
+            Place::Elsewhere(guest) => guest.share(self.role),
         }
     }
 
     /// The handle that `ticket` is for.
     fn admit(ticket: Ticket) -> Result<Self, Failure> {
-        let client = Client::join(ticket, &Types::of::<T, C>())?;
+        let guest = Guest::join(ticket, &Types::of::<T, C>())?;
         Ok(Self {
-            role: client.role(),
-            place: Place::Elsewhere(client),
+            role: guest.role(),
+            place: Place::Elsewhere(guest),
             generation: generation(),
             types: PhantomData,
         })
@@ -194,7 +237,13 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
 impl<T: Send, C: Codec<T>> WithCapacity for IpcQueue<T, C> {
     fn try_with_capacity(bound: Capacity) -> Result<Self, Failure> {
         Ok(Self {
-            place: Place::Here(Arc::new(Host::new(bound, Types::of::<T, C>()))),
+            place: Place::Here(Arc::new(Host {
+                hosted: Arc::new(Hosted::new(bound)),
+                ends: EndpointCounts::new(),
+                owed: Owed::default(),
+                present: Lock::new([true; 2]),
+                generation: generation(),
+            })),
             role: Role::Whole,
             generation: generation(),
             types: PhantomData,
@@ -230,15 +279,15 @@ impl<T, C> fmt::Debug for IpcQueue<T, C> {
         }
         match &self.place {
             Place::Here(host) => {
-                let (len, closed) = host.state();
+                let (len, closed) = host.hosted.state();
                 shown
                     .field("len", &len)
-                    .field("capacity", &host.capacity())
+                    .field("capacity", &host.hosted.capacity())
                     .field("closed", &closed)
             }
-            Place::Elsewhere(client) => shown
-                .field("capacity", &client.capacity())
-                .field("gone", &client.is_gone()),
+            Place::Elsewhere(guest) => shown
+                .field("capacity", &guest.capacity())
+                .field("gone", &guest.is_gone()),
         };
         shown.field("role", &self.role).finish_non_exhaustive()
     }

@@ -1,175 +1,132 @@
-//! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by messages.
+//! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
-use super::client::Waits;
-use super::link::Refusal;
-use super::rules;
-use super::wire::{BATCH_BYTES, Body};
-use super::{IpcQueue, Place};
+use super::guest::Items;
+use super::hosted::{self, Who};
+use super::wire::BATCH_BYTES;
+use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
 use crate::foreign::calmly;
 use crate::owed::{Due, Owed};
 use crate::per_process::PerProcess;
-use queue_core::event::{Event, Listen, Listener};
-use queue_core::sync::Deadline;
+use queue_core::event::{Event, Listener};
 use queue_core::{
-    EndpointCounts, Failure, Kind, PopTimeoutError, PushError, PushTimeoutError, Queue, QueueId,
-    Side, TryPopError, TryPushError,
+    EndpointCounts, Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::thread;
-use std::time::Duration;
+use std::{iter, thread};
 
 /// As many items of a batch are serialized at once; some of them in vain where there are
-/// fewer slots.
+/// fewer places.
 const BATCH_ITEMS: usize = 256;
-
-/// Who waits for slots or items of an [`IpcQueue`].
-pub enum IpcListener<'a> {
-    #[doc(hidden)]
-    Here(Listener<'a>),
-    #[doc(hidden)]
-    Elsewhere(Remote<'a>),
-}
-
-#[doc(hidden)]
-pub struct Remote<'a>(Waits<'a>);
-
-impl Listen for IpcListener<'_> {
-    fn wait(self, deadline: Deadline) -> bool {
-        match self {
-            Self::Here(listener) => listener.wait(deadline),
-            Self::Elsewhere(Remote(waits)) => waits.wait(deadline),
-        }
-    }
-}
-
-impl Future for IpcListener<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut *self {
-            Self::Here(listener) => Pin::new(listener).poll(cx),
-            Self::Elsewhere(Remote(waits)) => Pin::new(waits).poll(cx),
-        }
-    }
-}
 
 impl<T: Send, C: Codec<T>> Kind for IpcQueue<T, C> {
     type Item = T;
     type Listener<'a>
-        = IpcListener<'a>
+        = Listener<'a>
     where
         Self: 'a;
-
-    fn listen(&self, side: Side) -> IpcListener<'_> {
-        match self.reach() {
-            Ok(Place::Elsewhere(client)) => IpcListener::Elsewhere(Remote(client.listen(side))),
-            _ => IpcListener::Here(self.event(side).listen()),
-        }
-    }
 
     fn endpoints(&self) -> &EndpointCounts {
         match &self.place {
             Place::Here(host) => &host.ends,
-            Place::Elsewhere(client) => &client.ends,
+            Place::Elsewhere(guest) => guest.ends(),
         }
     }
 
-    fn id(&self) -> QueueId {
-        let [high, low] = match &self.place {
-            Place::Here(host) => host.id(),
-            Place::Elsewhere(client) => client.id(),
-        };
-        QueueId::new(high, low)
-    }
-
+    /// In a guest looking costs as much as trying, so it does not spin.
     fn ready_hint(&self, side: Side) -> usize {
         match self.reach() {
             Ok(_) if side == Side::Consumers && self.owed().is_some() => usize::MAX,
-            Ok(Place::Here(host)) => host.ready_hint(side),
-            Ok(Place::Elsewhere(client)) => client.ready_hint(side),
-            Err(_) => usize::MAX,
+            Ok(Place::Here(host)) => host.hosted.ready_hint(side),
+            Ok(Place::Elsewhere(guest)) if !guest.is_gone() => 0,
+            Ok(Place::Elsewhere(_)) | Err(_) => usize::MAX,
         }
     }
 
     fn on_last_endpoint(&self, side: Side) {
         match self.reach() {
-            Ok(Place::Here(host)) => host.retire(side),
-            Ok(Place::Elsewhere(client)) => client.retire(side),
+            Ok(Place::Here(host)) => host.on_last_endpoint(side),
+            Ok(Place::Elsewhere(guest)) => guest.on_last_endpoint(side),
             Err(_) => {}
+        }
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        match side {
+            Side::Consumers => self.listen(Side::Consumers),
+            Side::Producers => self.listen(Side::Producers),
         }
     }
 }
 
 impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
-        match self.push_by(&item, None) {
-            Ok(()) => Ok(()),
-            Err(Refusal::Wait) => Err(TryPushError::Full(item)),
-            Err(Refusal::Closed) => Err(TryPushError::Closed(item)),
-            Err(Refusal::Failed(failure)) => Err(TryPushError::Failed(item, failure)),
-        }
-    }
-
-    fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
-        self.push_until(item, Deadline::after(timeout))
-    }
-
-    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
-        match self.push_by(&item, Some(deadline)) {
-            Ok(()) => Ok(()),
-            Err(Refusal::Wait) => Err(PushTimeoutError::Timeout(item)),
-            Err(Refusal::Closed) => Err(PushTimeoutError::Closed(item)),
-            Err(Refusal::Failed(failure)) => Err(PushTimeoutError::Failed(item, failure)),
-        }
-    }
-
-    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
-        self.push_some(items, None)
-            .map_err(|refusal| match refusal {
-                Refusal::Wait => TryPushError::Full(()),
-                Refusal::Closed => TryPushError::Closed(()),
-                Refusal::Failed(failure) => TryPushError::Failed((), failure),
-            })
-    }
-
-    fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
-        while !items.is_empty() {
-            match self.push_some(items, Some(Deadline::NEVER)) {
-                Ok(_) | Err(Refusal::Wait) => {}
-                Err(Refusal::Closed) => return Err(PushError::Closed(())),
-                Err(Refusal::Failed(failure)) => return Err(PushError::Failed((), failure)),
-            }
-        }
-        Ok(())
+        let refused = match self.reach() {
+            // Before it is serialized: who waits for a place tries again and again.
+            Ok(Place::Here(host)) => host.hosted.refuses(),
+            Ok(Place::Elsewhere(_)) | Err(_) => None,
+        };
+        let refused = match refused {
+            None => self.push_bytes(&item),
+            Some(refusal) => Err(refusal.into()),
+        };
+        refused.map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPushError::Full(item),
+            guest::Refusal::Closed => TryPushError::Closed(item),
+            guest::Refusal::Failed(failure) => TryPushError::Failed(item, failure),
+        })
     }
 
     fn try_pop(&self) -> Result<T, TryPopError> {
-        self.pop_by(None)
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        if let Some(popped) = self.owed().pop::<T, C>() {
+            return popped;
+        }
+        let popped = self.pop_bytes(1, |items| items.next().map(C::decode))?;
+        let failure = match popped {
+            Some(Ok(item)) => return Ok(item),
+            Some(Err(failure)) => failure.with_item_consumed(),
+            None => nothing_lent(),
+        };
+        Err(TryPopError::Failed(failure))
     }
 
-    fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
-        self.pop_until(Deadline::after(timeout))
-    }
-
-    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
-        self.pop_by(Some(deadline)).map_err(late)
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let pushed = self.push_some(items).map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPushError::Full(()),
+            guest::Refusal::Closed => TryPushError::Closed(()),
+            guest::Refusal::Failed(failure) => TryPushError::Failed((), failure),
+        })?;
+        items.drain(..pushed);
+        Ok(pushed)
     }
 
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
-        self.pop_some(into, max, None)
-    }
-
-    fn pop_many_until(
-        &self,
-        into: &mut Vec<T>,
-        max: usize,
-        deadline: Deadline,
-    ) -> Result<usize, PopTimeoutError> {
-        self.pop_some(into, max, Some(deadline)).map_err(late)
+        if max == 0 {
+            return Ok(0);
+        }
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        let owed = self.owed();
+        let before = owed.pop_many::<T, C>(into, max)?;
+        if before == max || owed.is_some() {
+            return Ok(before);
+        }
+        let wake = || calmly(|| self.event(Side::Consumers).notify_all());
+        let popped = self.pop_bytes(max - before, |items| {
+            let mut items = items.peekable();
+            match items.peek() {
+                Some(_) => owed.decode::<T, C>(items, into, before, wake),
+                None => Err(TryPopError::Failed(nothing_lent())),
+            }
+        });
+        match popped {
+            Ok(popped) => popped,
+            Err(_) if before > 0 => Ok(before),
+            Err(refused) => Err(refused),
+        }
     }
 
     fn len(&self) -> usize {
@@ -179,22 +136,19 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
 
     fn capacity(&self) -> Option<usize> {
         match &self.place {
-            Place::Here(host) => host.capacity(),
-            Place::Elsewhere(client) => client.capacity(),
+            Place::Here(host) => host.hosted.capacity(),
+            Place::Elsewhere(guest) => guest.capacity(),
         }
     }
 
     fn is_closed(&self) -> bool {
-        match self.reach() {
-            Ok(Place::Elsewhere(client)) => client.is_closed(),
-            _ => self.state().1,
-        }
+        self.state().1
     }
 
     fn close(&self) -> bool {
         match self.reach() {
-            Ok(Place::Here(host)) => host.close(),
-            Ok(Place::Elsewhere(client)) => client.close(),
+            Ok(Place::Here(host)) => host.hosted.close(),
+            Ok(Place::Elsewhere(guest)) => guest.close(),
             Err(_) => false,
         }
     }
@@ -208,14 +162,15 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         }
         let mut left = self.owed().take();
         loop {
-            match self.pop_bodies(usize::MAX, None) {
-                Ok(bodies) => {
-                    let bytes = bodies.into_iter().map(Body::into_bytes);
-                    left.extend(bytes.map(|bytes| bytes.map_or_else(Due::Failure, Due::Item)));
-                }
-                // The last ones are on their way, and may yet come.
-                Err(Refusal::Wait) => thread::yield_now(),
-                Err(Refusal::Closed | Refusal::Failed(_)) => break,
+            let before = left.len();
+            let popped = self.pop_bytes(usize::MAX, |items| {
+                left.extend(items.map(|bytes| Due::Item(bytes.to_vec())));
+            });
+            match popped {
+                Ok(()) if left.len() > before => {}
+                // The last ones are on their way to a guest, and may come back.
+                Err(TryPopError::Empty) => thread::yield_now(),
+                Ok(()) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
         self.owed().decode_all::<T, C>(left)
@@ -223,214 +178,124 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    /// Pushes by `by`, or without one at once.
-    fn push_by(&self, item: &T, by: Option<Deadline>) -> Result<(), Refusal> {
+    fn push_bytes(&self, item: &T) -> Result<(), guest::Refusal> {
         self.allow(Side::Producers)?;
+        let mut bytes = Vec::new();
+        C::encode(item, &mut bytes)?;
         match &self.place {
-            // Before it is serialized: who waits for a slot tries again and again.
-            Place::Here(host) => self.until(Side::Producers, by, || {
-                if let Some(refusal) = host.refuses() {
-                    return Err(refusal.into());
-                }
-                let mut bytes = Vec::new();
-                C::encode(item, &mut bytes)?;
-                host.push(&mut vec![Body::Inline(bytes)])?;
-                Ok(())
-            }),
-            Place::Elsewhere(client) => {
-                let mut bytes = Vec::new();
-                C::encode(item, &mut bytes)?;
-                client.push(&mut vec![Body::new(bytes)?], by).map(drop)
+            Place::Here(host) => {
+                host.hosted.push(Who::Host, iter::once(bytes))?;
+            }
+            Place::Elsewhere(guest) => {
+                guest.push(iter::once(&bytes[..]))?;
             }
         }
+        Ok(())
     }
 
-    /// Pushes of `items` from the front what finds a slot: how many.
-    fn push_some(&self, items: &mut VecDeque<T>, by: Option<Deadline>) -> Result<usize, Refusal> {
+    /// Pushes of `items` from the front what finds a place, and leaves them there.
+    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, guest::Refusal> {
         self.allow(Side::Producers)?;
-        if items.is_empty() {
-            return Ok(0);
-        }
-        let pushed = match &self.place {
-            Place::Here(host) => self.until(Side::Producers, by, || {
-                if let Some(refusal) = host.refuses() {
-                    return Err(refusal.into());
-                }
-                let room = host.ready_hint(Side::Producers).max(1);
-                let mut bodies = encode::<T, C>(items, room, |bytes| Ok(Body::Inline(bytes)))?;
-                Ok(host.push(&mut bodies)?)
-            }),
-            Place::Elsewhere(client) => {
-                let room = client.capacity().unwrap_or(usize::MAX);
-                let mut bodies = encode::<T, C>(items, room, Body::new)?;
-                client.push(&mut bodies, by)
-            }
-        }?;
-        items.drain(..pushed);
-        Ok(pushed)
-    }
-
-    fn pop_by(&self, by: Option<Deadline>) -> Result<T, TryPopError> {
-        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
-        loop {
-            if let Some(popped) = self.owed().pop::<T, C>() {
-                return popped;
-            }
-            let bodies = self.pop_bodies(1, by).map_err(refused)?;
-            if let Some(body) = bodies.into_iter().next() {
-                let item = body
-                    .into_bytes()
-                    .and_then(|mut bytes| C::decode_from(&mut bytes));
-                return item.map_err(|failure| TryPopError::Failed(failure.with_item_consumed()));
-            }
-        }
-    }
-
-    fn pop_some(
-        &self,
-        into: &mut Vec<T>,
-        max: usize,
-        by: Option<Deadline>,
-    ) -> Result<usize, TryPopError> {
-        if max == 0 {
-            return Ok(0);
-        }
-        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
-        let owed = self.owed();
-        loop {
-            let before = owed.pop_many::<T, C>(into, max)?;
-            if before == max || owed.is_some() {
-                return Ok(before);
-            }
-            // Whoever has something does not wait for more.
-            let by = by.filter(|_| before == 0);
-            let bodies = match self.pop_bodies(max - before, by) {
-                Ok(bodies) if bodies.is_empty() => continue,
-                Ok(bodies) => bodies,
-                Err(_) if before > 0 => return Ok(before),
-                Err(refusal) => return Err(refused(refusal)),
-            };
-            let wake = || match &self.place {
-                Place::Here(host) => calmly(|| host.event(Side::Consumers).notify_all()),
-                Place::Elsewhere(client) => client.look_again(),
-            };
-            let bytes: Vec<_> = bodies.into_iter().map(Body::into_bytes).collect();
-            // Bytes that did not arrive are none of an item.
-            let bytes = bytes
-                .iter()
-                .map(|bytes| bytes.as_deref().unwrap_or_default());
-            return owed.decode::<T, C>(bytes, into, before, wake);
-        }
-    }
-
-    /// Up to `max` of the oldest items, by `by`, or without one at once. None if something is
-    /// owed.
-    fn pop_bodies(&self, max: usize, by: Option<Deadline>) -> Result<Vec<Body>, Refusal> {
-        match &self.place {
-            Place::Here(host) => self.until(Side::Consumers, by, || match self.owed().is_some() {
-                true => Ok(Vec::new()),
-                false => Ok(host.pop(max)?),
-            }),
-            Place::Elsewhere(client) => match by {
-                None => client.try_pop(max),
-                Some(deadline) => client.pop(max, deadline, || self.owed().is_some()),
+        let room = match &self.place {
+            Place::Here(host) => match host.hosted.refuses() {
+                Some(refusal) => return Err(refusal.into()),
+                None => host.hosted.ready_hint(Side::Producers),
             },
-        }
-    }
-
-    /// Tries in this process, until it is done or the time is over.
-    fn until<R>(
-        &self,
-        side: Side,
-        by: Option<Deadline>,
-        mut attempt: impl FnMut() -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
-        let mut listener = None;
-        loop {
-            match (attempt(), by) {
-                (Err(Refusal::Wait), Some(deadline)) if !deadline.has_passed() => {
-                    match listener.take() {
-                        None => listener = Some(self.event(side).listen()),
-                        Some(listener) => drop(listener.wait(deadline)),
-                    }
+            Place::Elsewhere(guest) => guest.capacity().unwrap_or(usize::MAX),
+        };
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        for item in items.iter().take(room.clamp(1, BATCH_ITEMS)) {
+            let before = bytes.len();
+            if let Err(failure) = C::encode(item, &mut bytes) {
+                if ends.is_empty() {
+                    return Err(failure.into());
                 }
-                (done, _) => return done,
+                bytes.truncate(before);
+                break;
             }
+            ends.push(bytes.len());
+            if bytes.len() >= BATCH_BYTES {
+                break;
+            }
+        }
+        let starts = iter::once(0).chain(ends.iter().copied());
+        let pieces = starts.zip(&ends).map(|(start, &end)| &bytes[start..end]);
+        match &self.place {
+            Place::Here(host) => {
+                let pieces: Vec<_> = pieces.map(<[u8]>::to_vec).collect();
+                Ok(host.hosted.push(Who::Host, pieces.into_iter())?)
+            }
+            Place::Elsewhere(guest) => guest.push(pieces),
         }
     }
 
     fn owed(&self) -> &Owed {
         match &self.place {
             Place::Here(host) => &host.owed,
-            Place::Elsewhere(client) => &client.owed,
+            Place::Elsewhere(guest) => &guest.owed,
         }
+    }
+
+    /// What `take` makes of the bytes of up to `max` items, which are out of the queue.
+    fn pop_bytes<R>(
+        &self,
+        max: usize,
+        take: impl FnOnce(&mut Items<'_>) -> R,
+    ) -> Result<R, TryPopError> {
+        self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
+        let popped = match &self.place {
+            Place::Here(host) => host
+                .hosted
+                .pop(Who::Host, max)
+                .map(|items| take(&mut items.iter().map(Vec::as_slice)))
+                .map_err(guest::Refusal::from),
+            Place::Elsewhere(guest) => guest.pop(max, take),
+        };
+        popped.map_err(|refusal| match refusal {
+            guest::Refusal::Wait => TryPopError::Empty,
+            guest::Refusal::Closed => TryPopError::Closed,
+            guest::Refusal::Failed(failure) => TryPopError::Failed(failure),
+        })
+    }
+
+    fn listen(&self, side: Side) -> Listener<'_> {
+        self.event(side).listen()
     }
 
     fn event(&self, side: Side) -> &Event {
         /// Of a forked child, where nobody waits: every verb fails first.
         static FORKED: PerProcess<Event> = PerProcess::new();
         match self.reach() {
-            Ok(Place::Here(host)) => host.event(side),
-            Ok(Place::Elsewhere(client)) => client.event(side),
+            Ok(Place::Here(host)) => host.hosted.event(side),
+            Ok(Place::Elsewhere(guest)) => guest.event(side),
             Err(_) => FORKED.get_or(Event::new),
         }
     }
 
     fn state(&self) -> (usize, bool) {
         match self.reach() {
-            Ok(Place::Here(host)) => host.state(),
-            Ok(Place::Elsewhere(client)) => client.state(),
+            Ok(Place::Here(host)) => host.hosted.state(),
+            Ok(Place::Elsewhere(guest)) => guest.state(),
             Err(_) => (0, true),
         }
     }
 }
 
-/// The first of `items`, as many as may be pushed at once and as have bytes.
-fn encode<T, C: Codec<T>>(
-    items: &VecDeque<T>,
-    room: usize,
-    body: impl Fn(Vec<u8>) -> Result<Body, Failure>,
-) -> Result<Vec<Body>, Failure> {
-    let (mut bodies, mut all) = (Vec::new(), 0);
-    for item in items.iter().take(room.min(BATCH_ITEMS)) {
-        let mut bytes = Vec::new();
-        let encoded = C::encode(item, &mut bytes).and_then(|()| {
-            all += bytes.len();
-            body(bytes)
-        });
-        match encoded {
-            Ok(body) => bodies.push(body),
-            Err(failure) if bodies.is_empty() => return Err(failure),
-            Err(_) => break,
-        }
-        if all >= BATCH_BYTES / 2 {
-            break;
-        }
-    }
-    Ok(bodies)
-}
-
-impl From<rules::Refusal> for Refusal {
-    fn from(refusal: rules::Refusal) -> Self {
+impl From<hosted::Refusal> for guest::Refusal {
+    fn from(refusal: hosted::Refusal) -> Self {
         match refusal {
-            rules::Refusal::Wait => Self::Wait,
-            rules::Refusal::Closed => Self::Closed,
+            hosted::Refusal::Wait => Self::Wait,
+            hosted::Refusal::Closed => Self::Closed,
         }
     }
 }
 
-fn refused(refusal: Refusal) -> TryPopError {
-    match refusal {
-        Refusal::Wait => TryPopError::Empty,
-        Refusal::Closed => TryPopError::Closed,
-        Refusal::Failed(failure) => TryPopError::Failed(failure),
-    }
-}
-
-fn late(refused: TryPopError) -> PopTimeoutError {
-    match refused {
-        TryPopError::Empty => PopTimeoutError::Timeout,
-        TryPopError::Closed => PopTimeoutError::Closed,
-        TryPopError::Failed(failure) => PopTimeoutError::Failed(failure),
-    }
+/// The failure of a lending of no items.
+#[cold]
+fn nothing_lent() -> Failure {
+    Failure::new(
+        FailureKind::Corrupt,
+        "the host lent nothing and called it items",
+    )
 }

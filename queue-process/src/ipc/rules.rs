@@ -1,654 +1,231 @@
-//! [`Rules`]: the queue itself, as its host keeps it: who has which slots and items, and who
-//! waits. It neither sends nor waits: it is told what has arrived, and says what is to be sent.
+//! The rules of a [`Hosted`] queue, by itself: what it takes and gives, whom it calls when.
 
-use super::wire::{Answer, BATCH_BYTES, Body, Reply, Role};
-use super::words::Words;
-use queue_core::Side::{self, Consumers, Producers};
-use std::collections::{BTreeMap, VecDeque};
-use std::mem;
+use super::hosted::{Hosted, Refusal, Who};
+use super::wire::{BATCH_BYTES, Role};
+use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::{Capacity, Side};
+use std::time::Duration;
 
-/// How many slots a client is granted ahead.
-const AHEAD: usize = 64;
+const WAIT: Result<usize, Refusal> = Err(Refusal::Wait);
+const CLOSED: Result<usize, Refusal> = Err(Refusal::Closed);
 
-/// How many items are lent to a client that pops alone.
-const LOOKAHEAD: usize = 64;
-
-/// Why the queue took or gave nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// Full or empty, and open.
-    Wait,
-    Closed,
+fn hosted(capacity: usize) -> Hosted {
+    Hosted::new(Capacity::bounded(capacity))
 }
 
-/// An item, and how many were pushed before it.
-type Numbered = (u64, Body);
-
-/// A client as the host keeps it.
-#[derive(Debug)]
-struct Client {
-    words: Words,
-    /// Whether the client sees the words: else it asks for each item.
-    shared: bool,
-    role: Role,
-    /// The sides on which its process stands.
-    present: [bool; 2],
-    /// Slots that were granted, until they are taken back or what fills them has arrived.
-    granted: usize,
-    /// It pushed and might push more, and there was no slot to grant it ahead.
-    hungry: bool,
-    /// Items that lie with it: they come back if it dies.
-    lent: VecDeque<Numbered>,
-    /// So many of them are kept for those who waited for them.
-    kept: usize,
+/// Pushes so many items: how many went in.
+fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, Refusal> {
+    hosted.push(who, vec![vec![7]; count].into_iter())
 }
 
-impl Client {
-    /// Slots that it has taken and not filled yet, as far as is known here.
-    fn on_the_way(&self) -> usize {
-        self.granted.saturating_sub(self.words.slots())
-    }
+/// Pops so many: how many came out.
+fn pop(hosted: &Hosted, who: Who, max: usize) -> Result<usize, Refusal> {
+    hosted.pop(who, max).map(|items| items.len())
 }
 
-/// Who waits, in the order in which they came.
-#[derive(Debug)]
-enum Waiting {
-    /// Somebody in that client's process, for slots or items.
-    Client(u64),
-    /// That client, until these items are accepted.
-    Offer(u64, u32, Vec<Body>),
+/// A guest of the queue: its number, and where it is called.
+fn guest(hosted: &Hosted) -> (u64, IpcBytesReceiver) {
+    let (caller, calls) = bytes_channel().unwrap();
+    (hosted.enroll(caller), calls)
 }
 
-#[derive(Debug)]
-pub(super) struct Rules {
-    /// In the order in which they were pushed, each with its number.
-    items: VecDeque<Numbered>,
-    capacity: Option<usize>,
-    closed: bool,
-    /// How many processes stand on each side.
-    present: [usize; 2],
-    clients: BTreeMap<u64, Client>,
-    waiting: [VecDeque<Waiting>; 2],
-    /// How many items were ever pushed.
-    count: u64,
-    /// Slots that the host's own process has taken and not filled yet.
-    own: usize,
-    /// Whether all clients were told that the last item has gone.
-    ended: bool,
-    /// What is to be sent, in this order.
-    pub(super) outbox: Vec<(u64, Reply)>,
-    /// How many slots and items have come for those who wait in this process; `usize::MAX` for
-    /// all of them.
-    pub(super) news: [usize; 2],
-    /// How many slots and items there were when somebody last looked, or fewer.
-    seen: [usize; 2],
+/// The calls since the last time: for whom, and how much came. The end is for nobody.
+fn calls(calls: &IpcBytesReceiver) -> Vec<(Option<Side>, u64)> {
+    let sides = [Some(Side::Producers), Some(Side::Consumers), None];
+    let call = |bytes: Vec<u8>| {
+        let count = bytes[1..].try_into().unwrap();
+        (sides[usize::from(bytes[0])], u64::from_le_bytes(count))
+    };
+    std::iter::from_fn(|| calls.try_recv().ok().map(call)).collect()
 }
 
-impl Rules {
-    /// An empty, open queue where the host's process is present on both sides.
-    pub(super) fn new(capacity: Option<usize>) -> Self {
-        Self {
-            items: VecDeque::new(),
-            capacity,
-            closed: false,
-            present: [1, 1],
-            clients: BTreeMap::new(),
-            waiting: Default::default(),
-            count: 0,
-            own: 0,
-            ended: false,
-            outbox: Vec::new(),
-            news: [0; 2],
-            seen: [capacity.unwrap_or(usize::MAX / 2), 0],
-        }
-    }
+const END: (Option<Side>, u64) = (None, 0);
 
-    // Who is there.
-
-    /// One more client, which is present on the sides of `role`.
-    pub(super) fn enroll(&mut self, number: u64, words: Words, shared: bool, role: Role) {
-        let present = [Producers, Consumers].map(|side| role.allows(side));
-        if self.closed {
-            words.close();
-        }
-        for side in [Producers, Consumers] {
-            self.present[side as usize] += usize::from(present[side as usize]);
-        }
-        let client = Client {
-            words,
-            shared,
-            role,
-            present,
-            granted: 0,
-            hungry: false,
-            lent: VecDeque::new(),
-            kept: 0,
-        };
-        self.clients.insert(number, client);
-    }
-
-    /// The client has ended, and all that it sent has arrived.
-    pub(super) fn bury(&mut self, number: u64) {
-        self.take_back(number, 0);
-        for waiting in &mut self.waiting {
-            waiting.retain(|one| match one {
-                Waiting::Client(other) | Waiting::Offer(other, ..) => *other != number,
-            });
-        }
-        if let Some(client) = self.clients.remove(&number) {
-            for side in [Producers, Consumers] {
-                self.present[side as usize] -= usize::from(client.present[side as usize]);
-            }
-        }
-        self.serve();
-    }
-
-    /// The host's own process leaves a side.
-    pub(super) fn leave(&mut self, side: Side) {
-        self.present[side as usize] -= 1;
-    }
-
-    /// The client's process leaves a side.
-    pub(super) fn retire(&mut self, number: u64, side: Side) {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return;
-        };
-        if mem::take(&mut client.present[side as usize]) {
-            self.present[side as usize] -= 1;
-        }
-        self.give_back(number, side);
-    }
-
-    /// Whether nobody stands on one of the sides any more.
-    pub(super) fn is_abandoned(&self) -> bool {
-        self.present.contains(&0)
-    }
-
-    pub(super) fn has_clients(&self) -> bool {
-        !self.clients.is_empty()
-    }
-
-    /// How many clients there are, each with its words.
-    pub(super) fn words(&self) -> impl ExactSizeIterator<Item = &Words> {
-        self.clients.values().map(|client| &client.words)
-    }
-
-    pub(super) fn words_of(&self, number: u64) -> Option<&Words> {
-        self.clients.get(&number).map(|client| &client.words)
-    }
-
-    pub(super) fn role(&self, number: u64) -> Option<Role> {
-        self.clients.get(&number).map(|client| client.role)
-    }
-
-    // What there is.
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// How many items are inside or on their way in or out.
-    pub(super) fn len(&self) -> usize {
-        let of = |client: &Client| {
-            let lent = match client.shared {
-                true => client.words.items().left().min(client.lent.len()),
-                false => client.lent.len(),
-            };
-            lent + client.on_the_way()
-        };
-        self.items.len() + self.own + self.clients.values().map(of).sum::<usize>()
-    }
-
-    /// Whether somebody has taken a slot, and what fills it has not arrived.
-    pub(super) fn is_moving(&self) -> bool {
-        self.own > 0 || self.clients.values().any(|client| client.on_the_way() > 0)
-    }
-
-    /// How many items may be popped in this process at once, without taking any back.
-    pub(super) fn ready(&self) -> usize {
-        self.items.len()
-    }
-
-    /// How many slots are neither filled nor granted.
-    fn free(&mut self) -> usize {
-        let capacity = self.capacity.unwrap_or(usize::MAX / 2);
-        let mut held = self.items.len() + self.own;
-        for client in self.clients.values_mut() {
-            client.settle();
-            held += client.lent.len() + client.granted;
-        }
-        let free = capacity.saturating_sub(held);
-        self.seen[0] = self.seen[0].min(free);
-        free
-    }
-
-    /// The same; if that is fewer than are wanted, after taking back what was granted and not used.
-    pub(super) fn room(&mut self, wanted: usize) -> usize {
-        let free = self.free();
-        if free >= wanted {
-            return free;
-        }
-        self.clients.values_mut().for_each(Client::revoke);
-        self.free()
-    }
-
-    fn is_drained(&mut self) -> bool {
-        self.closed && self.items.is_empty() && self.len() == 0
-    }
-
-    // Pushing.
-
-    fn append(&mut self, items: Vec<Body>) {
-        for item in items {
-            self.items.push_back((self.count, item));
-            self.count += 1;
-        }
-    }
-
-    /// Items that fill slots which were granted to the client. False if they were not.
-    pub(super) fn pushed(&mut self, number: u64, items: Vec<Body>) -> bool {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return false;
-        };
-        if client.granted < items.len() || !client.role.allows(Producers) {
-            return false;
-        }
-        client.granted -= items.len();
-        client.hungry = true;
-        self.append(items);
-        self.serve();
-        true
-    }
-
-    /// Items for which the client has no slots.
-    pub(super) fn offered(&mut self, number: u64, offer: u32, items: Vec<Body>, wait: bool) {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return;
-        };
-        client.hungry = true;
-        if self.closed {
-            return self.answer(number, offer, Answer::Closed);
-        }
-        client.revoke();
-        match self.room(items.len()) {
-            0 if wait => {
-                self.waiting[0].push_back(Waiting::Offer(number, offer, items));
-                self.watch();
-            }
-            0 => self.answer(number, offer, Answer::Full),
-            room => self.accept(number, offer, items, room),
-        }
-        self.serve();
-    }
-
-    fn accept(&mut self, number: u64, offer: u32, mut items: Vec<Body>, room: usize) {
-        let Some(client) = self.clients.get(&number) else {
-            return;
-        };
-        items.truncate(room);
-        let count = items.len();
-        // Unless it has given up.
-        if !client.shared || client.words.accept(offer, count) {
-            self.append(items);
-            self.answer(number, offer, Answer::Accepted(count as u64));
-        }
-    }
-
-    /// Pushes as many of this process' `items` as there are slots: how many. If some that others
-    /// pushed earlier have not arrived yet, these are taken out to be sent after them, and come
-    /// back by [`filled`](Self::filled).
-    pub(super) fn push(&mut self, items: &mut Vec<Body>) -> Result<(usize, Vec<Body>), Refusal> {
-        if self.closed {
-            return Err(Refusal::Closed);
-        }
-        let moving = self.is_moving();
-        let count = self.room(items.len()).min(items.len());
-        if count == 0 {
-            self.watch();
-            return Err(Refusal::Wait);
-        }
-        self.own += count;
-        let pushed: Vec<_> = items.drain(..count).collect();
-        if moving {
-            return Ok((count, pushed));
-        }
-        self.filled(pushed);
-        Ok((count, Vec::new()))
-    }
-
-    /// What this process pushed has arrived.
-    pub(super) fn filled(&mut self, items: Vec<Body>) {
-        self.own -= items.len();
-        self.append(items);
-        self.serve();
-    }
-
-    // Popping.
-
-    /// Items for the client, if there are any and none lie with it already.
-    pub(super) fn asked(&mut self, number: u64, most: usize) -> Answer {
-        if !self.role(number).is_some_and(|role| role.allows(Consumers)) {
-            return Answer::Denied;
-        }
-        self.recall(number, false);
-        let lies = |client: &Client| !client.lent.is_empty();
-        if most > 1
-            && self
-                .clients
-                .get(&number)
-                .is_some_and(|client| client.shared)
-        {
-            // What lies with it and what is here go out together, in order.
-            self.take_back(number, 0);
-        }
-        let answer = match self.clients.get(&number).is_some_and(lies) {
-            true => Answer::Some,
-            false if self.items.is_empty() => match self.is_drained() {
-                true => Answer::Closed,
-                false => Answer::Empty,
-            },
-            false => {
-                let shared = self
-                    .clients
-                    .get(&number)
-                    .is_some_and(|client| client.shared);
-                self.lend(number, if shared { most.max(LOOKAHEAD) } else { most }, 0);
-                Answer::Some
-            }
-        };
-        self.serve();
-        answer
-    }
-
-    /// Takes up to `max` of the oldest items for this process.
-    pub(super) fn pop(&mut self, max: usize) -> Result<Vec<Body>, Refusal> {
-        self.recall(0, false);
-        let count = self.items.len().min(max);
-        self.seen[1] = self.seen[1].min(self.items.len() - count);
-        if count == 0 {
-            return Err(match self.is_drained() {
-                true => Refusal::Closed,
-                false => Refusal::Wait,
-            });
-        }
-        let items = self.items.drain(..count).map(|item| item.1).collect();
-        self.serve();
-        Ok(items)
-    }
-
-    /// Items that were lent have arrived, where no memory is shared.
-    pub(super) fn arrived(&mut self, number: u64, count: usize) {
-        if let Some(client) = self.clients.get_mut(&number) {
-            client.lent.drain(..count.min(client.lent.len()));
-        }
-        self.serve();
-    }
-
-    /// Takes back what lies with others than `number`; of those who wait (`politely`) all but
-    /// what they wait for.
-    fn recall(&mut self, number: u64, politely: bool) {
-        self.clients.values_mut().for_each(Client::settle);
-        let lent = self.clients.iter().filter_map(|(other, client)| {
-            let recalled = *other != number && client.shared && !client.lent.is_empty();
-            recalled.then_some((*other, if politely { client.kept } else { 0 }))
-        });
-        for (other, keep) in lent.collect::<Vec<_>>() {
-            self.take_back(other, keep);
-        }
-    }
-
-    fn take_back(&mut self, number: u64, keep: usize) {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return;
-        };
-        client.settle();
-        let back = match client.shared {
-            true => client.words.revoke_items(keep),
-            false => client.lent.len(),
-        };
-        let kept = client.lent.len().saturating_sub(back);
-        for item in client.lent.drain(kept..).rev() {
-            let at = self.items.partition_point(|other| other.0 < item.0);
-            self.items.insert(at, item);
-        }
-        client.settle();
-    }
-
-    /// Lends up to `most` items; with `waiting` to a client of which so many wait. False if
-    /// it does not.
-    fn lend(&mut self, number: u64, most: usize, waiting: usize) -> bool {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return false;
-        };
-        let mut bytes = 0;
-        let fits = |item: &&Numbered| {
-            bytes += item.1.len();
-            bytes <= BATCH_BYTES
-        };
-        let count = self.items.iter().take(most).take_while(fits).count();
-        let count = count.max(usize::from(!self.items.is_empty())).min(1 << 14);
-        if count == 0 {
-            return false;
-        }
-        let Some((loan, left)) = client.words.lend(count, waiting > 0) else {
-            return false;
-        };
-        let news = client.lent.len();
-        if client.shared {
-            client.settle_but(left);
-        }
-        client.lent.extend(self.items.drain(..count));
-        if client.shared {
-            // Older ones may have come back meanwhile.
-            client
-                .lent
-                .make_contiguous()
-                .sort_unstable_by_key(|item| item.0);
-        }
-        client.kept += waiting;
-        // Where memory is shared a loan takes the place of what was left of the one before.
-        let skipped = if client.shared { 0 } else { news };
-        let copies = client
-            .lent
-            .iter()
-            .skip(skipped)
-            .map(|item| item.1.to_send())
-            .collect();
-        let items = copies;
-        self.outbox.push((number, Reply::Lent { loan, items }));
-        true
-    }
-
-    // Waiting.
-
-    /// Somebody in the client's process waits.
-    pub(super) fn wait(&mut self, number: u64, side: Side) {
-        let Some(client) = self.clients.get_mut(&number) else {
-            return;
-        };
-        if !client.role.allows(side) {
-            return;
-        }
-        client.hungry |= side == Producers;
-        if side == Consumers {
-            self.recall(number, true);
-        }
-        if self.closed && (side == Producers || self.is_drained()) {
-            let reply = if side == Producers {
-                Reply::Look { closed: true }
-            } else {
-                Reply::Ended
-            };
-            return self.outbox.push((number, reply));
-        }
-        let line = &mut self.waiting[side as usize];
-        let stands = |one: &Waiting| matches!(one, Waiting::Client(other) if *other == number);
-        if !line.iter().any(stands) {
-            line.push_back(Waiting::Client(number));
-        }
-        if side == Producers {
-            self.room(1);
-        }
-        if let Some(client) = self.clients.get(&number).filter(|client| !client.shared) {
-            client.words.wait(side);
-        }
-        self.serve();
-    }
-
-    /// Nobody in the client's process waits any more for what it was given.
-    pub(super) fn give_back(&mut self, number: u64, side: Side) {
-        match side {
-            Producers => {
-                if let Some(client) = self.clients.get_mut(&number) {
-                    client.revoke();
-                }
-            }
-            Consumers => self.take_back(number, 0),
-        }
-        self.serve();
-    }
-
-    /// Has clients tell when they take an item: somebody waits for its slot, or for the end.
-    fn watch(&mut self) {
-        for client in self.clients.values() {
-            client.words.notify();
-        }
-    }
-
-    /// Gives slots and items to who waits for them.
-    pub(super) fn serve(&mut self) {
-        self.serve_producers();
-        self.serve_consumers();
-        let free = self.free();
-        let ready = self.items.len();
-        for (side, now) in [free, ready].into_iter().enumerate() {
-            let came = now - self.seen[side].min(now);
-            self.news[side] = self.news[side].saturating_add(came);
-            self.seen[side] = now;
-        }
-        if free == 0 || self.closed {
-            self.watch();
-        }
-        if !self.ended && self.is_drained() {
-            self.ended = true;
-            self.tell_all(|| Reply::Ended);
-        }
-    }
-
-    fn serve_producers(&mut self) {
-        if self.closed {
-            return;
-        }
-        let mut free = self.free();
-        while free > 0 {
-            match self.waiting[0].pop_front() {
-                Some(Waiting::Offer(number, offer, items)) => {
-                    self.accept(number, offer, items, free);
-                }
-                Some(Waiting::Client(number)) => {
-                    let last = self.waiting[0].is_empty();
-                    self.grant_waiting(number, if last { self.portion(free) } else { 1 });
-                }
-                None => break,
-            }
-            free = self.free();
-        }
-        if free > 0 {
-            let portion = self.portion(free);
-            for client in self.clients.values_mut() {
-                let slots = client.words.slots();
-                if client.hungry && client.shared && slots < AHEAD / 2 {
-                    let more = portion.min(AHEAD - slots).min(free);
-                    client.granted += more;
-                    client.words.grant(more);
-                    client.hungry = false;
-                    free -= more;
-                }
-            }
-        }
-    }
-
-    fn grant_waiting(&mut self, number: u64, count: usize) {
-        if let Some(client) = self.clients.get_mut(&number) {
-            if !client.shared {
-                self.outbox.push((number, Reply::Granted(count as u64)));
-            } else if client.words.grant_waiting(count) {
-                client.granted += count;
-                self.outbox.push((number, Reply::Granted(count as u64)));
-            }
-        }
-    }
-
-    /// How many of so many free slots one client is granted ahead.
-    fn portion(&self, free: usize) -> usize {
-        (free / self.clients.len().max(1)).clamp(1, AHEAD)
-    }
-
-    fn serve_consumers(&mut self) {
-        while !self.items.is_empty() {
-            let Some(Waiting::Client(number)) = self.waiting[1].pop_front() else {
-                break;
-            };
-            let alone = self.waiting[1].is_empty();
-            let shared = self
-                .clients
-                .get(&number)
-                .is_some_and(|client| client.shared);
-            self.lend(number, if alone && shared { LOOKAHEAD } else { 1 }, 1);
-        }
-    }
-
-    // The end.
-
-    /// Closes the queue: whether this call did.
-    pub(super) fn close(&mut self) -> bool {
-        let first = !mem::replace(&mut self.closed, true);
-        if first {
-            for client in self.clients.values_mut() {
-                client.words.close();
-                client.revoke();
-            }
-            for waiting in mem::take(&mut self.waiting[0]) {
-                if let Waiting::Offer(number, offer, _) = waiting {
-                    self.answer(number, offer, Answer::Closed);
-                }
-            }
-            self.watch();
-            self.tell_all(|| Reply::Look { closed: true });
-            self.serve();
-        }
-        first
-    }
-
-    pub(super) fn answer(&mut self, number: u64, to: u32, answer: Answer) {
-        self.outbox.push((number, Reply::To { number: to, answer }));
-    }
-
-    fn tell_all(&mut self, reply: impl Fn() -> Reply) {
-        self.news = [usize::MAX; 2];
-        self.outbox
-            .extend(self.clients.keys().map(|number| (*number, reply())));
-    }
+fn came(side: Side, count: u64) -> Vec<(Option<Side>, u64)> {
+    vec![(Some(side), count)]
 }
 
-impl Client {
-    /// Forgets what the client has taken.
-    fn settle(&mut self) {
-        if self.shared {
-            self.settle_but(self.words.items().left());
-        }
-    }
+#[test]
+fn it_takes_what_finds_a_place_and_gives_what_is_there() {
+    let queue = hosted(3);
+    assert_eq!((queue.capacity(), queue.state()), (Some(3), (0, false)));
+    assert_eq!(pop(&queue, Who::Host, 1), WAIT);
+    assert_eq!(pop(&queue, Who::Host, 0), Ok(0));
+    assert_eq!(push(&queue, Who::Host, 2), Ok(2));
+    assert_eq!((queue.refuses(), queue.state()), (None, (2, false)));
+    assert_eq!(push(&queue, Who::Host, 0), Ok(0));
+    assert_eq!(push(&queue, Who::Host, 2), Ok(1), "the first of them");
+    assert_eq!(queue.refuses(), Some(Refusal::Wait));
+    assert_eq!(push(&queue, Who::Host, 1), WAIT);
+    assert_eq!(push(&queue, Who::Host, 0), WAIT);
+    assert_eq!(pop(&queue, Who::Host, 2), Ok(2));
+    assert!(queue.close() && !queue.close());
+    assert_eq!(queue.refuses(), Some(Refusal::Closed));
+    assert_eq!(push(&queue, Who::Host, 1), CLOSED);
+    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
+    assert_eq!(pop(&queue, Who::Host, 9), CLOSED);
+    assert_eq!(queue.state(), (0, true));
+}
 
-    /// The same, where so many are left.
-    fn settle_but(&mut self, left: usize) {
-        let taken = self.lent.len().saturating_sub(left);
-        self.lent.drain(..taken);
-        self.kept = self.kept.saturating_sub(taken);
-    }
+#[test]
+fn it_gives_no_more_bytes_at_once_than_a_message_carries_but_one_item() {
+    let queue = hosted(9);
+    let sizes = [BATCH_BYTES / 2, BATCH_BYTES / 2, 1, BATCH_BYTES + 1, 1];
+    let items: Vec<_> = sizes.map(|size| vec![0; size]).into();
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(5));
+    let popped = [(); 4].map(|()| pop(&queue, Who::Host, 9).unwrap());
+    assert_eq!(popped, [2, 1, 1, 1]);
+}
 
-    /// Takes back the slots that it has not taken.
-    fn revoke(&mut self) {
-        let back = self.words.revoke_slots();
-        self.granted = self.granted.saturating_sub(back);
-    }
+#[test]
+fn what_is_lent_keeps_its_place_until_it_has_arrived() {
+    let queue = hosted(3);
+    let (number, _calls) = guest(&queue);
+    let guest = Who::Guest(number, None);
+    assert_eq!(push(&queue, Who::Host, 3), Ok(3));
+    assert_eq!(pop(&queue, guest, 2), Ok(2));
+    let both = || [Side::Producers, Side::Consumers].map(|side| queue.ready_hint(side));
+    assert_eq!((queue.state().0, both()), (3, [0, 1]));
+    assert_eq!(push(&queue, Who::Host, 1), WAIT);
+    queue.settle(1);
+    assert_eq!((queue.state().0, both()), (2, [1, 1]));
+    queue.close();
+    assert_eq!(both(), [usize::MAX, 1]);
+    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
+    assert_eq!(both(), [usize::MAX, 0]);
+    assert_eq!(pop(&queue, Who::Host, 9), WAIT, "it may come back");
+    queue.take_back(vec![vec![7]]);
+    assert_eq!((queue.state().0, both()), (1, [usize::MAX, 1]));
+    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
+    assert_eq!(both(), [usize::MAX, usize::MAX]);
+    let unbounded = Hosted::new(Capacity::Unbounded);
+    assert_eq!(unbounded.ready_hint(Side::Producers), usize::MAX);
+}
+
+#[test]
+fn what_comes_back_is_in_order() {
+    let queue = hosted(3);
+    let items = (0..3).map(|n| vec![n]).collect::<Vec<_>>();
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(3));
+    let lent = queue.pop(Who::Guest(0, None), 2).unwrap();
+    queue.take_back(lent);
+    assert_eq!(queue.pop(Who::Host, 9).unwrap().concat(), [0, 1, 2]);
+}
+
+#[test]
+fn the_last_to_leave_a_side_closes_the_queue() {
+    let queue = hosted(1);
+    queue.join(Role::Producer);
+    queue.join(Role::Whole);
+    queue.leave(Side::Consumers);
+    queue.leave(Side::Producers);
+    queue.leave(Side::Producers);
+    assert!(!queue.state().1);
+    queue.leave(Side::Producers);
+    assert!(queue.state().1);
+    assert!(!queue.close(), "it is closed");
+}
+
+#[test]
+fn who_wants_to_be_called_is_called_once() {
+    let queue = hosted(4);
+    let (number, to) = guest(&queue);
+    let (another, to_another) = guest(&queue);
+    assert_ne!(number, another);
+    // It does not want to be.
+    assert_eq!(pop(&queue, Who::Guest(number, None), 1), WAIT);
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!((calls(&to), calls(&to_another)), (vec![], vec![]));
+    // It does.
+    assert_eq!(pop(&queue, Who::Guest(number, Some(0)), 1), WAIT);
+    assert_eq!(push(&queue, Who::Host, 0), Ok(0));
+    assert_eq!(calls(&to), [], "nothing has come");
+    assert_eq!(push(&queue, Who::Host, 2), Ok(2));
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1), "without another call");
+    assert_eq!(calls(&to), came(Side::Consumers, 2));
+    assert_eq!(calls(&to_another), []);
+    // It heard that, and somebody there still sleeps: one more has come, then nothing.
+    assert_eq!(queue.watch(number, Side::Consumers, 0), 0, "not heard yet");
+    assert_eq!(queue.watch(number, Side::Consumers, 1), 1);
+    assert_eq!(queue.watch(number, Side::Consumers, 1), 0);
+    assert_eq!(queue.watch(99, Side::Consumers, 1), 0, "nobody");
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(calls(&to), came(Side::Consumers, 1));
+    // A pop that takes the last one leaves others there who want more.
+    assert_eq!(pop(&queue, Who::Guest(number, Some(2)), 3), Ok(3));
+    queue.settle(3);
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(calls(&to), [], "there was one left");
+    assert_eq!(pop(&queue, Who::Guest(number, Some(2)), 2), Ok(2));
+    queue.take_back(vec![vec![7]; 2]);
+    assert_eq!(calls(&to), came(Side::Consumers, 2));
+    queue.dismiss(number);
+    assert!(to.recv().is_err(), "nobody calls there any more");
+}
+
+#[test]
+fn who_wants_a_place_is_called_when_one_is_free() {
+    let queue = hosted(2);
+    let (number, to) = guest(&queue);
+    assert_eq!(push(&queue, Who::Guest(number, Some(0)), 1), Ok(1));
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(calls(&to), [], "it found one, and there was another");
+    assert_eq!(push(&queue, Who::Guest(number, Some(0)), 2), Ok(2));
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(calls(&to), came(Side::Producers, 1), "it filled the queue");
+    assert_eq!(push(&queue, Who::Guest(number, Some(1)), 1), Ok(1));
+    assert_eq!(push(&queue, Who::Guest(number, Some(1)), 1), WAIT);
+    assert_eq!(pop(&queue, Who::Guest(number, None), 2), Ok(2));
+    assert_eq!(calls(&to), [], "they are on their way still");
+    queue.settle(2);
+    assert_eq!(calls(&to), came(Side::Producers, 2));
+}
+
+#[test]
+fn all_are_called_at_the_end() {
+    let queue = hosted(2);
+    let guests = [(); 2].map(|()| guest(&queue));
+    let told = || guests.each_ref().map(|(_, to)| calls(to));
+    assert_eq!(push(&queue, Who::Host, 2), Ok(2));
+    assert_eq!(pop(&queue, Who::Guest(guests[0].0, None), 1), Ok(1));
+    assert_eq!(told(), [vec![], vec![]]);
+    queue.close();
+    assert_eq!(told(), [vec![END], vec![END]]);
+    queue.close();
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(told(), [vec![], vec![]], "one is on its way still");
+    queue.settle(1);
+    assert_eq!(told(), [vec![END], vec![END]], "drained");
+    let queue = hosted(2);
+    let (_, to) = guest(&queue);
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    queue.close();
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(calls(&to), [END, END]);
+}
+
+#[test]
+fn as_many_of_the_host_wake_as_came() {
+    let queue = hosted(9);
+    let waits = |side| queue.event(side).listen();
+    let woken = |listener: queue_core::event::Listener<'_>, time| {
+        listener.wait(Deadline::after(Duration::from_millis(time)))
+    };
+    let (first, second, third) = (
+        waits(Side::Consumers),
+        waits(Side::Consumers),
+        waits(Side::Consumers),
+    );
+    let producer = waits(Side::Producers);
+    assert_eq!(push(&queue, Who::Host, 2), Ok(2));
+    assert!(woken(first, 20_000) && woken(second, 20_000));
+    assert!(!woken(third, 20), "a third has not come");
+    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert!(woken(producer, 20_000));
+    let both = [waits(Side::Consumers), waits(Side::Producers)];
+    queue.close();
+    assert!(both.into_iter().all(|listener| woken(listener, 20_000)));
 }

@@ -1,27 +1,19 @@
-//! What a host and its clients say to each other.
+//! What a host and its guests say to each other.
+//!
+//! A guest asks, the host answers, one exchange at a time on a line. A third channel
+//! carries the host's calls ("it is worth trying again"), for who sleeps.
 
-use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory};
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::fmt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::io;
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 2;
 
-/// An item of more bytes goes as memory: what `ipc-channel` sends in one piece is received whole
-/// or not at all, however its sender dies. Smaller than that by far, for all that a client has
-/// under way is to fit into the buffer of one socket.
-const INLINE: usize = 1 << 14;
-
-/// As many bytes of items as one message carries, unless a single item is larger.
-pub(super) const BATCH_BYTES: usize = 1 << 16;
-
-/// As many bytes of messages may be on their way to the host, of all clients together: what a
-/// socket holds by default on Linux, less some, and less half as much for what must be sent.
-pub(super) const ON_THE_WAY: u64 = 120_000;
-
-/// What a message needs beside its items, at least.
-pub(super) const COST: u64 = 1024;
+/// As many bytes of items as one message of a batch carries, unless a single item is larger.
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 
 /// What a handle may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,167 +31,139 @@ impl Role {
         }
     }
 
+    /// The side of a role that is not whole.
+    pub(super) fn side(self) -> Option<Side> {
+        match self {
+            Self::Whole => None,
+            Self::Producer => Some(Side::Producers),
+            Self::Consumer => Some(Side::Consumers),
+        }
+    }
+
     pub(super) fn allows(self, side: Side) -> bool {
         self == Self::Whole || self == Self::of(side)
     }
 
-    /// Whether who has this role may hand on `other`.
-    pub(super) fn includes(self, other: Self) -> bool {
-        self == Self::Whole || self == other
+    /// The sides that this role stands on.
+    pub(super) fn sides(self) -> impl Iterator<Item = Side> {
+        let both = [Side::Producers, Side::Consumers];
+        both.into_iter().filter(move |&side| self.allows(side))
     }
 }
 
-/// Sent to the host, all through one channel, so that they arrive in the order in which they
-/// were sent, whoever sends them.
+/// Asked by a guest.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Request {
-    /// A number that the host drew, and that nobody else knows.
-    pub(super) from: u64,
-    pub(super) ask: Ask,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Ask {
-    /// Into slots that were granted.
-    Push(Vec<Body>),
-    /// Into slots that there may be, as many as there are: see [`Words::accept`]. If there is
-    /// none it waits for one or not.
-    ///
-    /// [`Words::accept`]: super::words::Words::accept
-    Offer {
-        number: u32,
-        items: Vec<Body>,
-        wait: bool,
+pub(super) enum Request<'a> {
+    /// Push these in order, as many as find a place.
+    Push {
+        #[serde(borrow)]
+        items: Vec<Bytes<'a>>,
+        watch: Watch,
     },
-    /// Somebody in the client's process waits for slots or items.
-    Wait(#[serde(with = "SideByNumber")] Side),
-    /// Up to so many items, now. The number is that of the answer.
-    Items {
-        number: u32,
-        most: u64,
+    /// Lend up to so many of the oldest items.
+    Pop {
+        max: u64,
+        watch: Watch,
     },
-    /// Items that the client had to tell about were taken.
+    /// The items just lent have arrived: they are the guest's now.
     Taken,
-    /// So many items that were lent have arrived: where no memory is shared.
-    Arrived(u64),
-    /// Nobody here waits any more for what was granted or lent.
-    Return(#[serde(with = "SideByNumber")] Side),
-    State {
-        number: u32,
-    },
-    Close {
-        number: u32,
-    },
-    /// This process has no ends of this side any more.
-    Retire {
-        number: u32,
-        #[serde(with = "SideByNumber")]
-        side: Side,
-    },
-    /// A ticket for one more process.
-    Ticket {
-        number: u32,
+    /// A call for the side of this role was heard, and somebody still sleeps.
+    Watch {
         role: Role,
+        heard: u64,
     },
-    /// Where children of one command ask for tickets.
-    Invite {
-        number: u32,
-        role: Role,
-    },
-    /// Send `Look`.
-    Echo,
-    /// The client has ended; the host tells itself.
-    Gone(u64),
-    /// All that was sent earlier has arrived, and if `watched` all who had ended earlier were
-    /// missed; the host tells itself.
-    Synchronized {
-        round: u64,
-        watched: bool,
-    },
+    State,
+    Close,
+    /// This process has no ends of these sides any more.
+    Retire(Role),
+    /// Open another line, for a third process: its ticket comes by the tickets' channel.
+    Share(Role),
 }
 
-impl Ask {
-    /// What the message needs in a channel's buffer.
-    pub(super) fn cost(&self) -> u64 {
-        match self {
-            Self::Push(items) | Self::Offer { items, .. } => {
-                items.iter().map(|item| item.cost() + 8).sum::<u64>() + COST
-            }
-            _ => COST,
-        }
-    }
-}
+/// Whether the guest wants to be called when it is worth trying again, if after this
+/// request it no longer is; it has heard so many calls so far.
+pub(super) type Watch = Option<u64>;
 
-struct SideByNumber;
-
-impl SideByNumber {
-    fn serialize<S: Serializer>(side: &Side, to: S) -> Result<S::Ok, S::Error> {
-        (*side as u8).serialize(to)
-    }
-
-    fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Side, D::Error> {
-        match u8::deserialize(from)? {
-            0 => Ok(Side::Producers),
-            1 => Ok(Side::Consumers),
-            _ => Err(de::Error::custom("no side")),
-        }
-    }
-}
-
-/// Sent to a client.
+/// Answered by the host.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Reply {
-    /// The items of this loan.
-    Lent {
-        loan: u32,
-        items: Vec<Body>,
-    },
-    /// It is worth looking at the words, for so many who wait for slots.
-    Granted(u64),
-    /// It is worth looking, for all.
-    Look {
-        closed: bool,
-    },
-    /// The queue is closed, and the last item has gone.
-    Ended,
-    To {
-        number: u32,
-        answer: Answer,
-    },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
-    /// So many of an offer were accepted.
-    Accepted(u64),
+pub(super) enum Reply<'a> {
+    /// So many went in.
+    Pushed(u64),
+    /// These are lent until the guest says `Taken`.
+    #[serde(borrow)]
+    Lent(Vec<Bytes<'a>>),
     Full,
-    /// Look at the words: there are items.
-    Some,
     Empty,
     Closed,
+    /// This line's role does not allow that.
     Denied,
     Done,
+    /// So much has come since the last call.
+    Came(u64),
+    /// It closed the queue, or it had been closed.
+    Closing {
+        first: bool,
+    },
     State {
         len: u64,
         closed: bool,
     },
-    /// Whether this call closed the queue.
-    Closing(bool),
-    Ticket(Box<Ticket>),
-    Invited(Invited),
     /// The host's system refused.
     Failed(String),
 }
 
-/// Where children of one command ask for tickets.
-pub(super) type Invited = IpcSender<Hello>;
+/// Called by the host, for who sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// So many items, or places, came for those of this side.
+    Came(Side, u64),
+    /// The queue was closed, or is drained.
+    End,
+}
 
-/// Said by a child that starts.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Hello(pub(super) IpcSender<Ticket>);
+impl Call {
+    pub(super) fn send(self, to: &IpcBytesSender) -> Result<(), Gone> {
+        let (what, count) = match self {
+            Self::Came(side, count) => (side as u8, count),
+            Self::End => (2, 0),
+        };
+        let mut bytes = [what; 9];
+        bytes[1..].copy_from_slice(&count.to_le_bytes());
+        send(to, &bytes)
+    }
 
-/// What a process needs to become a client. It counts as present until this, or what was made
-/// of it, is gone.
+    pub(super) fn receive(from: &IpcBytesReceiver) -> Result<Self, Gone> {
+        let bytes = receive(from)?;
+        let (what, count) = bytes.split_first().ok_or(Gone)?;
+        let count = u64::from_le_bytes(count.try_into().map_err(|_| Gone)?);
+        match what {
+            0 => Ok(Self::Came(Side::Producers, count)),
+            1 => Ok(Self::Came(Side::Consumers, count)),
+            2 => Ok(Self::End),
+            _ => Err(Gone),
+        }
+    }
+}
+
+/// One item, as bytes: serde would take `&[u8]` for a sequence of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(d).map(Self)
+    }
+}
+
+/// What a process needs to become a guest: the guest's ends of a fresh line, and what
+/// the queue is. The host counts it as present from the moment it wrote the ticket until
+/// the ticket, or what was made of it, is gone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ticket {
     pub(super) version: u32,
@@ -209,153 +173,227 @@ pub(super) struct Ticket {
     pub(super) word: u32,
     pub(super) capacity: Option<u64>,
     pub(super) role: Role,
-    /// Tells the queue from all others.
-    pub(super) id: [u64; 2],
-    pub(super) number: u64,
-    pub(super) requests: IpcSender<Request>,
-    pub(super) replies: IpcReceiver<Reply>,
-    /// Nothing is ever sent through it: its end says that the client has ended.
-    pub(super) life: IpcSender<()>,
-    /// Behind the channels: `ipc-channel` aborts a debug build that does not take all which came.
-    pub(super) words: Arrived,
+    pub(super) requests: IpcBytesSender,
+    pub(super) replies: IpcBytesReceiver,
+    pub(super) calls: IpcBytesReceiver,
+    pub(super) tickets: IpcReceiver<Ticket>,
 }
 
-/// The bytes of an item.
-#[derive(Debug)]
-pub(super) enum Body {
-    Inline(Vec<u8>),
-    Memory(IpcSharedMemory),
-    /// Memory that did not arrive.
-    Lost,
+/// The bytes of `message`, in `buffer`.
+pub(super) fn encode<M: Serialize>(message: &M, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    // These types always serialize, and a vector takes everything.
+    postcard::to_io(message, buffer).expect("a message of ours serializes");
 }
 
-impl Body {
-    /// What goes through a channel.
-    ///
-    /// # Errors
-    /// `Io` if the system gives no memory.
-    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, Failure> {
-        if bytes.len() <= INLINE {
-            return Ok(Self::Inline(bytes));
+/// The message whose bytes these are.
+pub(super) fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, Failure> {
+    postcard::from_bytes(bytes).map_err(|error| {
+        let message = "not a message between a queue's host and its guests";
+        Failure::caused(FailureKind::Corrupt, message, error)
+    })
+}
+
+/// The other end of a channel is gone (or the channel is broken, which is the same).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;
+
+/// Sends, also if a signal comes in between.
+pub(super) fn send(channel: &IpcBytesSender, bytes: &[u8]) -> Result<(), Gone> {
+    undisturbed(|| channel.send(bytes).map_err(IpcError::Io)).map_err(|_| Gone)
+}
+
+/// Receives, also if a signal comes in between.
+pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
+    undisturbed(|| channel.recv()).map_err(|_| Gone)
+}
+
+/// What comes of `attempt`, which is repeated after a signal.
+///
+/// # Errors
+/// Its own.
+pub(super) fn undisturbed<R, E: Disturbed>(
+    mut attempt: impl FnMut() -> Result<R, E>,
+) -> Result<R, E> {
+    loop {
+        match attempt() {
+            Err(error) if error.is_a_signal() => {}
+            done => return done,
         }
-        super::channel::memory(bytes.len(), |_| IpcSharedMemory::from_bytes(&bytes))
-            .map(Self::Memory)
     }
+}
 
-    /// A copy that goes through a channel.
-    pub(super) fn to_send(&self) -> Self {
-        match self {
-            Self::Inline(bytes) => Self::new(bytes.clone()).unwrap_or(Self::Lost),
-            Self::Memory(memory) => {
-                super::channel::memory(0, |_| memory.clone()).map_or(Self::Lost, Self::Memory)
+/// An error that may be a signal's doing.
+pub(super) trait Disturbed {
+    fn is_a_signal(&self) -> bool;
+}
+
+impl Disturbed for IpcError {
+    fn is_a_signal(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::Interrupted)
+    }
+}
+
+impl Disturbed for TryRecvError {
+    fn is_a_signal(&self) -> bool {
+        matches!(self, Self::IpcError(error) if error.is_a_signal())
+    }
+}
+
+/// The failure of what was [guarded](crate::foreign::guarded), for `ipc-channel` panics where a
+/// message has fewer descriptors than it says: this process had none to spare when it came.
+#[cold]
+pub(super) fn cut_short(doing: &str) -> Failure {
+    let message =
+        format!("{doing}: ipc-channel broke off, as it does without a descriptor to spare");
+    Failure::new(FailureKind::Io, message)
+}
+
+/// What an error of `ipc-channel` is to our users.
+pub(super) fn failure(error: impl Into<Trouble>, doing: &str) -> Failure {
+    match error.into() {
+        Trouble::Gone => Failure::new(FailureKind::PeerGone, format!("{doing}: it is gone")),
+        Trouble::Late => Failure::new(FailureKind::PeerGone, format!("{doing}: no answer in time")),
+        Trouble::Io(error) => Failure::caused(FailureKind::Io, doing, error),
+        Trouble::Other(error) => Failure::caused(FailureKind::Corrupt, doing, error),
+    }
+}
+
+/// The errors of `ipc-channel`, sorted.
+pub(super) enum Trouble {
+    Gone,
+    Late,
+    Io(io::Error),
+    Other(IpcError),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<IpcError> for Trouble {
+    fn from(error: IpcError) -> Self {
+        match error {
+            IpcError::Disconnected => Self::Gone,
+            IpcError::Io(error) => Self::Io(error),
+            error => Self::Other(error),
+        }
+    }
+}
+
+impl From<TryRecvError> for Trouble {
+    fn from(error: TryRecvError) -> Self {
+        match error {
+            TryRecvError::IpcError(error) => error.into(),
+            TryRecvError::Empty => Self::Late,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Mostly messages with a byte or two changed: these come farther than mere noise.
+    fn nearly() -> impl Strategy<Value = Vec<u8>> {
+        let item = prop::collection::vec(any::<u8>(), 0..20);
+        let items = prop::collection::vec(item, 0..4);
+        let change = prop::collection::vec((0..40usize, any::<u8>()), 0..3);
+        (items, any::<u64>(), 0..6u8, change).prop_map(|(items, number, which, change)| {
+            let mut bytes = Vec::new();
+            let items: Vec<_> = items.iter().map(|item| Bytes(item)).collect();
+            match which {
+                0 => encode(
+                    &Request::Push {
+                        items,
+                        watch: Some(number),
+                    },
+                    &mut bytes,
+                ),
+                1 => encode(
+                    &Request::Pop {
+                        max: number,
+                        watch: None,
+                    },
+                    &mut bytes,
+                ),
+                2 => encode(&Reply::Lent(items), &mut bytes),
+                3 => encode(&Reply::Pushed(number), &mut bytes),
+                4 => encode(&Reply::Failed(number.to_string()), &mut bytes),
+                _ => bytes.extend(number.to_ne_bytes()),
             }
-            Self::Lost => Self::Lost,
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Inline(bytes) => bytes.len(),
-            Self::Memory(memory) => memory.len(),
-            Self::Lost => 0,
-        }
-    }
-
-    /// What a message needs for it in a channel's buffer.
-    pub(super) fn cost(&self) -> u64 {
-        match self {
-            Self::Inline(bytes) => bytes.len() as u64,
-            Self::Memory(_) | Self::Lost => 0,
-        }
-    }
-
-    /// The bytes.
-    ///
-    /// # Errors
-    /// `Io` if they did not arrive.
-    pub(super) fn into_bytes(self) -> Result<Vec<u8>, Failure> {
-        match self {
-            Self::Inline(bytes) => Ok(bytes),
-            Self::Memory(memory) => Ok(memory.take().unwrap_or_default()),
-            Self::Lost => {
-                let message = "the memory of a large item did not arrive: a process on its way \
-                               had no descriptor or no memory to spare (raise its ulimit -n)";
-                Err(Failure::new(FailureKind::Io, message))
+            for (at, byte) in change {
+                if let Some(old) = bytes.get_mut(at) {
+                    *old = byte;
+                }
             }
-        }
-    }
-}
-
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Inline(bytes) => to.serialize_newtype_variant("Body", 0, "Inline", &Bytes(bytes)),
-            Self::Memory(memory) => {
-                to.serialize_newtype_variant("Body", 1, "Memory", &Some(memory))
-            }
-            Self::Lost => to.serialize_unit_variant("Body", 2, "Lost"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        enum Sent {
-            Inline(Owned),
-            Memory(Arrived),
-            Lost,
-        }
-        Ok(match Sent::deserialize(from)? {
-            Sent::Inline(Owned(bytes)) => Self::Inline(bytes),
-            Sent::Memory(Arrived(Some(memory))) => Self::Memory(memory),
-            Sent::Memory(Arrived(None)) | Sent::Lost => Self::Lost,
+            bytes
         })
     }
-}
 
-/// Bytes as such: serde would take them for a sequence of numbers.
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(self.0)
+    #[test]
+    fn a_call_arrives_as_it_was_sent() {
+        let (to, from) = ipc_channel::ipc::bytes_channel().unwrap();
+        for call in [
+            Call::Came(Side::Producers, 7),
+            Call::Came(Side::Consumers, u64::MAX),
+            Call::End,
+        ] {
+            call.send(&to).unwrap();
+            assert_eq!(Call::receive(&from).unwrap(), call);
+        }
+        for nonsense in [&[][..], &[0], &[3; 9], &[1; 10]] {
+            send(&to, nonsense).unwrap();
+            assert!(Call::receive(&from).is_err(), "{nonsense:?}");
+        }
+        drop(to);
+        assert!(Call::receive(&from).is_err());
     }
-}
 
-struct Owned(Vec<u8>);
+    #[test]
+    fn a_signal_is_no_end() {
+        let interrupted = || IpcError::Io(io::ErrorKind::Interrupted.into());
+        let broken = || IpcError::Io(io::ErrorKind::BrokenPipe.into());
+        let mut answers = vec![Ok(7), Err(interrupted()), Err(interrupted())];
+        assert_eq!(undisturbed(|| answers.pop().unwrap()).unwrap(), 7);
+        for last in [broken(), IpcError::Disconnected] {
+            let mut answers = vec![Err::<(), _>(last), Err(interrupted())];
+            assert!(undisturbed(|| answers.pop().unwrap()).is_err());
+        }
+        // Who waits for a time only is disturbed no less.
+        let mut answers = vec![Err::<(), _>(TryRecvError::Empty), Err(interrupted().into())];
+        let late = undisturbed(|| answers.pop().unwrap()).unwrap_err();
+        assert!(matches!(late, TryRecvError::Empty));
+    }
 
-impl<'de> Deserialize<'de> for Owned {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Owned;
+    #[test]
+    fn what_goes_wrong_is_told_apart() {
+        let kind = |trouble: Trouble| failure(trouble, "trying").kind();
+        assert_eq!(kind(IpcError::Disconnected.into()), FailureKind::PeerGone);
+        assert_eq!(kind(TryRecvError::Empty.into()), FailureKind::PeerGone);
+        let io = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(kind(io().into()), FailureKind::Io);
+        assert_eq!(kind(IpcError::Io(io()).into()), FailureKind::Io);
+        let gone = TryRecvError::IpcError(IpcError::Disconnected);
+        assert_eq!(kind(gone.into()), FailureKind::PeerGone);
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
+    proptest! {
+        /// Any bytes are a message or none, and what is one comes out as it went in.
+        #[test]
+        fn any_message_is_answered(bytes in nearly()) {
+            let mut again = Vec::new();
+            if let Ok(request) = decode::<Request<'_>>(&bytes) {
+                encode(&request, &mut again);
+                prop_assert!(decode::<Request<'_>>(&again).is_ok());
             }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Owned, E> {
-                Ok(Owned(bytes.to_vec()))
+            if let Ok(reply) = decode::<Reply<'_>>(&bytes) {
+                encode(&reply, &mut again);
+                prop_assert!(decode::<Reply<'_>>(&again).is_ok());
             }
         }
-        from.deserialize_bytes(Visitor)
-    }
-}
-
-/// Memory, unless it did not come with its message: then the rest of that is still good.
-#[derive(Debug)]
-pub(super) struct Arrived(pub(super) Option<IpcSharedMemory>);
-
-impl Serialize for Arrived {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(to)
-    }
-}
-
-impl<'de> Deserialize<'de> for Arrived {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // As it was written by `Option`.
-        Ok(Self(Option::deserialize(from).unwrap_or_default()))
     }
 }

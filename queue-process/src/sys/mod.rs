@@ -26,8 +26,6 @@ mod mapping;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]
-pub(crate) mod relay;
-#[cfg(not(loom))]
 mod started;
 #[cfg(not(loom))]
 mod unforked;

@@ -89,7 +89,7 @@ fn wrong_type() {
     let other = IpcQueue::<i64>::from_parent("Q").unwrap_err();
     assert_eq!(other.kind(), FailureKind::Mismatch);
     let again = Numbers::from_parent("Q").unwrap_err();
-    assert_eq!(again.kind(), FailureKind::Denied);
+    assert_eq!(again.kind(), FailureKind::PeerGone);
     let none = Numbers::from_parent("NONE").unwrap_err();
     assert_eq!(none.kind(), FailureKind::PeerGone);
 }
@@ -98,6 +98,12 @@ fn wrong_type() {
 fn another_type_or_a_second_time_is_refused() {
     let queue = Numbers::unbounded();
     succeeds(start("wrong_type", &[("Q", &queue)]));
+    for failure in [
+        Numbers::create_named("name", Capacity::Unbounded).unwrap_err(),
+        Numbers::open_named("name").unwrap_err(),
+    ] {
+        assert_eq!(failure.kind(), FailureKind::Unsupported);
+    }
     let mut command = Command::new("true");
     for name in ["", "A=B", "A\0B"] {
         let failure = queue.share_with(&mut command, name).unwrap_err();

@@ -10,8 +10,8 @@ mod guests;
 use ipc_channel::ipc;
 use queue_core::Side;
 use queue_process::{
-    Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, TryPopError, TryPushError,
+    Capacity, Consumer, FailureKind, Handover, IpcQueue, PopError, PopTimeoutError, Producer,
+    PushError, Queue, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::pin::pin;

@@ -1,0 +1,263 @@
+//! What a guest makes of its host's answers, the wrong ones too.
+
+use super::IpcQueue;
+use super::guest::{Guest, Refusal};
+use super::service::Names;
+use super::wire::{self, Bytes, Call, Reply, Request, Role, Ticket, VERSION};
+use crate::codec::Postcard;
+use crate::types::Types;
+use ipc_channel::ipc::{self, IpcBytesSender};
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::{Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+type Queued = IpcQueue<u8>;
+
+/// A host that gives `reply` to whatever it is asked: its ticket for a guest, where it calls
+/// that guest, and what it was asked.
+struct Parrot {
+    ticket: Ticket,
+    caller: IpcBytesSender,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+fn parrot(reply: &Reply<'_>) -> Parrot {
+    let (requests, from_guest) = ipc::bytes_channel().unwrap();
+    let (to_guest, replies) = ipc::bytes_channel().unwrap();
+    let (caller, calls) = ipc::bytes_channel().unwrap();
+    let (_, tickets) = ipc::channel().unwrap();
+    let mut bytes = Vec::new();
+    wire::encode(reply, &mut bytes);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let notes = asked.clone();
+    thread::spawn(move || {
+        while let Ok(request) = wire::receive(&from_guest) {
+            let request: Request<'_> = wire::decode(&request).unwrap();
+            notes.lock().unwrap().push(format!("{request:?}"));
+            wire::send(&to_guest, &bytes).unwrap();
+        }
+    });
+    let Names { item, codec } = Queued::NAMES();
+    let ticket = Ticket {
+        version: VERSION,
+        item: item.into(),
+        codec: codec.into(),
+        word: usize::BITS,
+        capacity: Some(3),
+        role: Role::Whole,
+        requests,
+        replies,
+        calls,
+        tickets,
+    };
+    Parrot {
+        ticket,
+        caller,
+        asked,
+    }
+}
+
+/// What `ask` gets from a host that always gives `reply`.
+fn told<R>(reply: &Reply<'_>, ask: impl FnOnce(&Guest) -> R) -> R {
+    let Parrot { ticket, caller, .. } = parrot(reply);
+    let told = ask(&Guest::join(ticket, &Types::of::<u8, Postcard>()).unwrap());
+    drop(caller);
+    told
+}
+
+/// As [`told`], with a handle of the queue.
+fn told_queue<R>(reply: &Reply<'_>, ask: impl FnOnce(&Queued) -> R) -> R {
+    let Parrot { ticket, caller, .. } = parrot(reply);
+    let told = ask(&Queued::admit(ticket).unwrap());
+    drop(caller);
+    told
+}
+
+/// The kind of a failure; `None` for "wait", `PeerGone` for "closed".
+fn kind<R>(answer: Result<R, Refusal>) -> Option<FailureKind> {
+    match answer {
+        Ok(_) => panic!("it succeeded"),
+        Err(Refusal::Wait) => None,
+        Err(Refusal::Closed) => Some(FailureKind::PeerGone),
+        Err(Refusal::Failed(failure)) => Some(failure.kind()),
+    }
+}
+
+const DENIED: Option<FailureKind> = Some(FailureKind::Denied);
+const CLOSED: Option<FailureKind> = Some(FailureKind::PeerGone);
+const CORRUPT: Option<FailureKind> = Some(FailureKind::Corrupt);
+
+#[test]
+fn a_ticket_for_something_else_is_refused() {
+    let refused = |kind, says: &str, alter: fn(&mut Ticket)| {
+        let mut parrot = parrot(&Reply::Done);
+        alter(&mut parrot.ticket);
+        let failure = Queued::admit(parrot.ticket).unwrap_err();
+        assert_eq!(failure.kind(), kind, "{failure}");
+        assert!(failure.to_string().contains(says), "{failure}");
+    };
+    let mismatch = FailureKind::Mismatch;
+    refused(mismatch, "version", |ticket| ticket.version += 1);
+    refused(mismatch, "one library", |ticket| ticket.item = "u16".into());
+    refused(mismatch, "codec `raw`", |ticket| {
+        ticket.codec = "raw".into()
+    });
+    refused(mismatch, "words of 16 bits", |ticket| ticket.word = 16);
+    let corrupt = FailureKind::Corrupt;
+    refused(corrupt, "capacity", |ticket| ticket.capacity = Some(0));
+    let Parrot {
+        mut ticket, caller, ..
+    } = parrot(&Reply::Done);
+    ticket.role = Role::Consumer;
+    let queue = Queued::admit(ticket).unwrap();
+    let said = format!("{queue:?}");
+    let expected = "IpcQueue { capacity: Some(3), gone: false, role: Consumer, ";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(queue.capacity(), Some(3));
+    drop(caller);
+}
+
+#[test]
+fn an_answer_to_a_push() {
+    let push = |reply| told(&reply, |guest| guest.push([&b"x"[..]].into_iter()));
+    assert_eq!(push(Reply::Pushed(1)).unwrap(), 1);
+    assert_eq!(kind(push(Reply::Full)), None);
+    assert_eq!(kind(push(Reply::Closed)), CLOSED);
+    assert_eq!(kind(push(Reply::Denied)), DENIED);
+    assert_eq!(kind(push(Reply::Empty)), CORRUPT);
+}
+
+#[test]
+fn an_answer_to_a_pop() {
+    let pop = |reply| {
+        let mut popped = Vec::new();
+        told(&reply, |guest| {
+            guest.pop(9, |items| {
+                items.for_each(|bytes| popped.extend_from_slice(bytes))
+            })
+        })
+        .map(|()| popped)
+    };
+    let lent = Reply::Lent(vec![Bytes(b"a"), Bytes(b"bc")]);
+    assert_eq!(pop(lent).unwrap(), b"abc");
+    assert_eq!(kind(pop(Reply::Empty)), None);
+    assert_eq!(kind(pop(Reply::Closed)), CLOSED);
+    assert_eq!(kind(pop(Reply::Full)), CORRUPT);
+}
+
+#[test]
+fn an_answer_to_other_questions() {
+    let (len, closed) = (2, false);
+    let state = |reply| told(&reply, Guest::state);
+    assert_eq!(state(Reply::State { len, closed }), (2, false));
+    assert_eq!(state(Reply::Done), (0, true), "it holds no queue any more");
+    let close = |reply| told(&reply, Guest::close);
+    assert!(close(Reply::Closing { first: true }));
+    assert!(!close(Reply::Closing { first: false }) && !close(Reply::Done));
+    let share = |reply| {
+        let shared = told(&reply, |guest| guest.share(Role::Whole));
+        shared.map(drop).unwrap_err().kind()
+    };
+    assert_eq!(share(Reply::Failed("no thread".into())), FailureKind::Io);
+    assert_eq!(share(Reply::Denied), FailureKind::Denied);
+    assert_eq!(share(Reply::Closed), FailureKind::PeerGone);
+}
+
+#[test]
+fn items_that_are_none_are_failures() {
+    let failed = |popped: Result<usize, TryPopError>| match popped {
+        Err(TryPopError::Failed(failure)) => failure.kind(),
+        other => panic!("{other:?}"),
+    };
+    let nothing = Reply::Lent(vec![]);
+    let pop = |reply, into: &mut Vec<u8>| told_queue(reply, |queue| queue.try_pop_many(into, 9));
+    let one = |queue: &Queued| queue.try_pop().map(|_| 0);
+    assert_eq!(failed(told_queue(&nothing, one)), FailureKind::Corrupt);
+    assert_eq!(failed(pop(&nothing, &mut vec![])), FailureKind::Corrupt);
+    let bad = Reply::Lent(vec![Bytes(b"")]);
+    assert_eq!(failed(told_queue(&bad, one)), FailureKind::Codec);
+    assert_eq!(failed(pop(&bad, &mut vec![1])), FailureKind::Codec);
+    let mut popped = vec![6];
+    let some = Reply::Lent(vec![Bytes(b"\x07"), Bytes(b""), Bytes(b"\x08")]);
+    assert_eq!(pop(&some, &mut popped), Ok(2));
+    assert_eq!(popped, [6, 7, 8]);
+}
+
+#[test]
+fn a_refusal_hands_the_items_back() {
+    let push = |reply| told_queue(&reply, |queue| queue.try_push(7));
+    assert_eq!(push(Reply::Full), Err(TryPushError::Full(7)));
+    assert_eq!(push(Reply::Closed), Err(TryPushError::Closed(7)));
+    assert_eq!(push(Reply::Pushed(1)), Ok(()));
+    let push = |reply| {
+        let mut items = [7, 8, 9].into();
+        let pushed = told_queue(&reply, |queue| queue.try_push_many(&mut items));
+        (pushed, items.len())
+    };
+    assert_eq!(push(Reply::Full), (Err(TryPushError::Full(())), 3));
+    assert_eq!(push(Reply::Closed), (Err(TryPushError::Closed(())), 3));
+    assert_eq!(push(Reply::Pushed(2)), (Ok(2), 1));
+}
+
+/// Nobody waits: the host need not call. Somebody does: it is asked to, once and again.
+#[test]
+fn a_host_is_asked_to_call_while_somebody_waits() {
+    let Parrot {
+        ticket,
+        caller,
+        asked,
+    } = parrot(&Reply::Empty);
+    let queue = Queued::admit(ticket).unwrap();
+    let last = || asked.lock().unwrap().last().unwrap().clone();
+    let empty = |queue: &Queued| assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+    empty(&queue);
+    assert_eq!(last(), "Pop { max: 1, watch: None }");
+    let waiting = [(); 2].map(|()| queue.listen(Side::Consumers));
+    empty(&queue);
+    assert_eq!(last(), "Pop { max: 1, watch: Some(0) }");
+    Call::Came(Side::Consumers, 1).send(&caller).unwrap();
+    let [first, second] = waiting;
+    let soon = || Deadline::after(Duration::from_secs(20));
+    assert!(first.wait(soon()), "one is woken for one that came");
+    empty(&queue);
+    // And it asks whether more came for the other.
+    for asks in [
+        "Pop { max: 1, watch: Some(1) }",
+        "Watch { role: Consumer, heard: 1 }",
+    ] {
+        let begun = Instant::now();
+        while !asked.lock().unwrap().iter().any(|asked| asked == asks) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{asked:?}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert!(!second.wait(Deadline::after(Duration::from_millis(20))));
+    let all = [queue.listen(Side::Producers), queue.listen(Side::Consumers)];
+    Call::End.send(&caller).unwrap();
+    assert!(all.into_iter().all(|waiting| waiting.wait(soon())));
+    assert_eq!(queue.ready_hint(Side::Consumers), 0);
+    let gone = queue.listen(Side::Consumers);
+    drop(caller);
+    assert!(gone.wait(soon()));
+    assert_eq!(queue.ready_hint(Side::Consumers), usize::MAX);
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+#[test]
+fn a_denial_is_a_failure() {
+    let half = Queued::unbounded().half(Side::Consumers).unwrap();
+    let denied = |failure: Option<&Failure>| {
+        assert_eq!(failure.map(Failure::kind), DENIED);
+    };
+    let error = half.try_push(7).unwrap_err();
+    denied(error.failure());
+    assert_eq!(error.into_item(), 7);
+    denied(half.try_push_many(&mut [7].into()).unwrap_err().failure());
+    assert_eq!(
+        half.half(Side::Producers).unwrap_err().kind(),
+        FailureKind::Denied
+    );
+}

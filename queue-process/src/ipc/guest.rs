@@ -1,0 +1,366 @@
+//! [`Guest`]: the queue as seen from a process that does not host it.
+
+use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
+use crate::foreign::{calmly, guarded};
+use crate::owed::Owed;
+use crate::types::Types;
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use queue_core::coop;
+use queue_core::event::Event;
+use queue_core::{EndpointCounts, Failure, FailureKind, Side};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::{fmt, thread};
+
+/// Why the host's queue took or gave nothing.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Full or empty, and open.
+    Wait,
+    /// Closed, or the host is gone, and the queue with it.
+    Closed,
+    Failed(Failure),
+}
+
+impl From<Gone> for Refusal {
+    fn from(_: Gone) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// The bytes of some items.
+pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
+
+/// A line to the host, and who waits in this process.
+pub(super) struct Guest {
+    line: Mutex<Line>,
+    ears: Arc<Ears>,
+    capacity: Option<usize>,
+    role: Role,
+    ends: EndpointCounts,
+    pub(super) owed: Owed,
+}
+
+/// The guest's ends of the channels.
+struct Line {
+    requests: IpcBytesSender,
+    replies: IpcBytesReceiver,
+    tickets: IpcReceiver<Ticket>,
+    buffer: Vec<u8>,
+}
+
+/// What the host's calls reach: a thread of its own listens to them.
+#[derive(Default)]
+struct Ears {
+    places: Event,
+    items: Event,
+    /// How many calls for each side have been heard.
+    heard: [AtomicU64; 2],
+    gone: AtomicBool,
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest")
+            .field("role", &self.role)
+            .field("gone", &self.is_gone())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ears {
+    fn event(&self, side: Side) -> &Event {
+        match side {
+            Side::Producers => &self.places,
+            Side::Consumers => &self.items,
+        }
+    }
+
+    /// Listens until the host is gone, or has let go of this guest.
+    fn listen(&self, calls: &IpcBytesReceiver, guest: &Weak<Guest>) {
+        while let Ok(call) = Call::receive(calls) {
+            match call {
+                Call::Came(side, count) => {
+                    // Before the notification: who is woken says how many were heard.
+                    // Relaxed: the event orders it, as all that it announces.
+                    self.heard[side as usize].fetch_add(1, Ordering::Relaxed);
+                    self.pass_on(side, count, guest);
+                }
+                Call::End => self.wake_all(),
+            }
+        }
+        // Relaxed: the events order it, as above.
+        self.gone.store(true, Ordering::Relaxed);
+        self.wake_all();
+    }
+
+    /// Wakes one sleeper for each item or place, as long as there are both.
+    fn pass_on(&self, side: Side, mut count: u64, guest: &Weak<Guest>) {
+        let event = self.event(side);
+        while count > 0 {
+            calmly(|| event.notify());
+            count -= 1;
+            if !event.has_waiting() {
+                return;
+            }
+            if count == 0 {
+                // Who was woken may be a future that nobody polls: the host must go on
+                // calling for those who sleep.
+                let Some(guest) = guest.upgrade() else { return };
+                count = guest.ask_what_came(side);
+            }
+        }
+    }
+
+    fn heard(&self, side: Side) -> u64 {
+        // Relaxed: asked after one listens, or was notified. So it is not older than the last
+        // notification that came too early to reach that listener.
+        self.heard[side as usize].load(Ordering::Relaxed)
+    }
+
+    fn wake_all(&self) {
+        calmly(|| self.places.notify_all());
+        calmly(|| self.items.notify_all());
+    }
+}
+
+impl Guest {
+    /// Takes up the line that `ticket` is for, if it is for a queue of such items.
+    pub(super) fn join(ticket: Ticket, types: &Types) -> Result<Arc<Self>, Failure> {
+        let Ticket {
+            version,
+            requests,
+            replies,
+            calls,
+            tickets,
+            role,
+            ..
+        } = ticket;
+        if version != VERSION {
+            let message = format!(
+                "the queue's host speaks version {version}, not {VERSION}: build both programs with \
+                 the same queue-process"
+            );
+            return Err(Failure::new(FailureKind::Mismatch, message));
+        }
+        let found = Types {
+            item: ticket.item.into(),
+            codec: ticket.codec.into(),
+            word: ticket.word,
+        };
+        if found != *types {
+            return Err(types.mismatch(&found));
+        }
+        let capacity = match ticket.capacity.map(usize::try_from).transpose() {
+            Ok(Some(0)) | Err(_) => {
+                let message = "the queue's host says a capacity that none can have";
+                return Err(Failure::new(FailureKind::Corrupt, message));
+            }
+            Ok(capacity) => capacity,
+        };
+        let guest = Arc::new(Self {
+            line: Mutex::new(Line {
+                requests,
+                replies,
+                tickets,
+                buffer: Vec::new(),
+            }),
+            ears: Arc::default(),
+            capacity,
+            role,
+            ends: EndpointCounts::new(),
+            owed: Owed::default(),
+        });
+        // The thread must not keep the line open: the host is to notice when the last
+        // handle has gone.
+        let (ears, weak) = (Arc::clone(&guest.ears), Arc::downgrade(&guest));
+        thread::Builder::new()
+            .name("queue-guest".into())
+            .stack_size(1 << 18)
+            .spawn(move || ears.listen(&calls, &weak))?;
+        Ok(guest)
+    }
+
+    /// What those of `side` in this process wait for.
+    pub(super) fn event(&self, side: Side) -> &Event {
+        self.ears.event(side)
+    }
+
+    pub(super) fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(super) fn ends(&self) -> &EndpointCounts {
+        &self.ends
+    }
+
+    /// Pushes of `items`, at least one, as many as find a place: how many.
+    pub(super) fn push<'a>(&self, items: impl Iterator<Item = &'a [u8]>) -> Result<usize, Refusal> {
+        let items = items.map(Bytes).collect();
+        let watch = self.watch(Side::Producers);
+        let request = Request::Push { items, watch };
+        self.converse(|line| match wire::decode(&line.ask(&request)?)? {
+            Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+            Reply::Full => Err(Refusal::Wait),
+            other => Err(unexpected(other)),
+        })
+    }
+
+    /// Pops up to `max` items: what `take` makes of their bytes, once they are this process's.
+    pub(super) fn pop<R>(
+        &self,
+        max: usize,
+        take: impl FnOnce(&mut Items<'_>) -> R,
+    ) -> Result<R, Refusal> {
+        let watch = self.watch(Side::Consumers);
+        let max = max as u64;
+        let request = Request::Pop { max, watch };
+        let reply = self.converse(|line| {
+            let reply = line.ask(&request)?;
+            match wire::decode(&reply)? {
+                Reply::Lent(_) => {
+                    // Only with the answer to this are they out of the queue for all.
+                    line.ask(&Request::Taken)?;
+                    Ok(reply)
+                }
+                Reply::Empty => Err(Refusal::Wait),
+                other => Err(unexpected(other)),
+            }
+        })?;
+        match wire::decode(&reply)? {
+            Reply::Lent(items) => Ok(take(&mut items.iter().map(|item| item.0))),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// What came for `side` since the last call; after nothing the host will call again.
+    fn ask_what_came(&self, side: Side) -> u64 {
+        let role = Role::of(side);
+        let asked = self.converse(|line| {
+            let heard = self.ears.heard(side);
+            match wire::decode(&line.ask(&Request::Watch { role, heard })?)? {
+                Reply::Came(count) => Ok(count),
+                other => Err(unexpected(other)),
+            }
+        });
+        // If the host is gone, whoever listens to its calls is about to notice.
+        asked.unwrap_or(0)
+    }
+
+    /// How many items are inside, and whether the queue is closed.
+    pub(super) fn state(&self) -> (usize, bool) {
+        let asked = self.converse(|line| match wire::decode(&line.ask(&Request::State)?)? {
+            Reply::State { len, closed } => {
+                Ok((usize::try_from(len).unwrap_or(usize::MAX), closed))
+            }
+            other => Err(unexpected(other)),
+        });
+        // Who does not answer, or not to the point, holds no queue any more.
+        asked.unwrap_or((0, true))
+    }
+
+    pub(super) fn close(&self) -> bool {
+        let asked = self.converse(|line| match wire::decode(&line.ask(&Request::Close)?)? {
+            Reply::Closing { first } => Ok(first),
+            other => Err(unexpected(other)),
+        });
+        asked.unwrap_or(false)
+    }
+
+    pub(super) fn on_last_endpoint(&self, side: Side) {
+        // A host that is gone knows already.
+        let _ = self.converse(|line| Ok(line.ask(&Request::Retire(Role::of(side)))?));
+    }
+
+    /// A ticket for a third process.
+    pub(super) fn share(&self, role: Role) -> Result<Ticket, Failure> {
+        let doing = "cannot hand over the queue";
+        let asked = self.converse(|line| {
+            match wire::decode(&line.ask(&Request::Share(role))?)? {
+                Reply::Done => {}
+                Reply::Failed(why) => return Err(Failure::new(FailureKind::Io, why).into()),
+                other => return Err(unexpected(other)),
+            }
+            // One that stays there would be taken for that of the next question.
+            let ticket = guarded(|| wire::undisturbed(|| line.tickets.recv()));
+            let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
+            Ok(ticket.map_err(|error| wire::failure(error, doing))?)
+        });
+        asked.map_err(|refusal| match refusal {
+            Refusal::Failed(failure) => failure,
+            _ => Failure::new(FailureKind::PeerGone, format!("{doing}: its host is gone")),
+        })
+    }
+
+    /// Whether the host is known to be gone.
+    pub(super) fn is_gone(&self) -> bool {
+        // Relaxed: nothing else is read because of it, and who waits is told by the events.
+        self.ears.gone.load(Ordering::Relaxed)
+    }
+
+    /// Has the line to itself for an exchange, or for several that belong together.
+    fn converse<R>(
+        &self,
+        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        if self.is_gone() {
+            return Err(Refusal::Closed);
+        }
+        // Poisoned by a panic in the middle of an exchange: then the next answer may be
+        // that of the last question, and the line is of no more use.
+        let Ok(mut line) = self.line.lock() else {
+            let message = "a thread panicked while it spoke to the queue's host";
+            return Err(Failure::new(FailureKind::Io, message).into());
+        };
+        exchange(&mut line)
+    }
+
+    /// Whoever waits here wants to be called, if nothing comes of the next request.
+    fn watch(&self, side: Side) -> Watch {
+        let waiting = self.event(side).has_waiting();
+        waiting.then(|| self.ears.heard(side))
+    }
+}
+
+impl Line {
+    /// One question, one answer.
+    fn ask(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Gone> {
+        // A task that asks again and again keeps others waiting much longer than one whose
+        // queue is in its process.
+        coop::spend(usize::MAX);
+        wire::encode(request, &mut self.buffer);
+        wire::send(&self.requests, &self.buffer)?;
+        wire::receive(&self.replies)
+    }
+}
+
+/// What an answer that is no success comes to.
+fn unexpected(reply: Reply<'_>) -> Refusal {
+    Refusal::Failed(match reply {
+        Reply::Closed => return Refusal::Closed,
+        Reply::Denied => denied(),
+        _ => {
+            let message = "the host answered something else than it was asked";
+            Failure::new(FailureKind::Corrupt, message)
+        }
+    })
+}
+
+/// The failure of a verb that this handle has no right to.
+#[cold]
+pub(super) fn denied() -> Failure {
+    Failure::new(
+        FailureKind::Denied,
+        "this handle is for the other side of the queue",
+    )
+}

@@ -1,0 +1,369 @@
+//! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
+
+use super::hosted::{Hosted, Refusal, Who};
+use super::wire::{self, Bytes, Gone, Reply, Request, Role, Ticket, VERSION};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
+use queue_core::{Failure, FailureKind, Side};
+use std::sync::Arc;
+use std::{io, thread};
+
+/// What the items of a queue are, by name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names {
+    pub(super) item: &'static str,
+    pub(super) codec: &'static str,
+}
+
+/// A buffer larger than this is not kept for the next message.
+const KEPT: usize = 1 << 16;
+
+/// Opens a line for one more process, and starts the thread that serves it: the ticket
+/// by which that process takes it up. When the ticket or its taker is gone the thread
+/// ends, and the process counts as present no more.
+pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Result<Ticket, Failure> {
+    let cannot = |error: io::Error| {
+        Failure::caused(
+            FailureKind::Io,
+            "cannot open a line to another process",
+            error,
+        )
+    };
+    let (requests, from_guest) = ipc::bytes_channel().map_err(cannot)?;
+    let (to_guest, replies) = ipc::bytes_channel().map_err(cannot)?;
+    let (caller, calls) = ipc::bytes_channel().map_err(cannot)?;
+    let (tickets_out, tickets) = ipc::channel().map_err(cannot)?;
+    let service = Service {
+        guest: hosted.enroll(caller),
+        present: role.sides().fold([false; 2], |mut present, side| {
+            present[side as usize] = true;
+            present
+        }),
+        hosted: Arc::clone(hosted),
+        names,
+        role,
+        requests: from_guest,
+        replies: to_guest,
+        tickets: tickets_out,
+        lent: Vec::new(),
+    };
+    // Before the thread runs: whoever holds the ticket is present. The service's drop
+    // takes it back, also if there is no thread to run it.
+    hosted.join(role);
+    thread::Builder::new()
+        .name("queue-host".into())
+        .stack_size(1 << 18)
+        .spawn(|| service.run())
+        .map_err(cannot)?;
+    Ok(Ticket {
+        version: VERSION,
+        item: names.item.into(),
+        codec: names.codec.into(),
+        word: usize::BITS,
+        capacity: hosted.capacity().map(|n| n as u64),
+        role,
+        requests,
+        replies,
+        calls,
+        tickets,
+    })
+}
+
+/// One guest, served.
+struct Service {
+    hosted: Arc<Hosted>,
+    names: Names,
+    guest: u64,
+    role: Role,
+    /// The sides on which the guest's process still stands.
+    present: [bool; 2],
+    requests: IpcBytesReceiver,
+    replies: IpcBytesSender,
+    tickets: IpcSender<Ticket>,
+    /// What the guest was sent and has not confirmed.
+    lent: Vec<Vec<u8>>,
+}
+
+impl Service {
+    /// Serves until the guest is gone, or speaks nonsense.
+    fn run(mut self) {
+        let mut buffer = Vec::new();
+        while let Ok(message) = wire::receive(&self.requests) {
+            let Ok(request) = wire::decode(&message) else {
+                return;
+            };
+            if self.answer(request, &mut buffer).is_err() {
+                return;
+            }
+            if buffer.capacity() > KEPT {
+                buffer = Vec::new();
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request<'_>, buffer: &mut Vec<u8>) -> Result<(), Gone> {
+        if !matches!(request, Request::Taken) {
+            self.take_back();
+        }
+        let reply = match request {
+            Request::Push { .. } if !self.role.allows(Side::Producers) => Reply::Denied,
+            Request::Pop { .. } if !self.role.allows(Side::Consumers) => Reply::Denied,
+            Request::Push { items, watch } => {
+                let items: Vec<_> = items.iter().map(|item| item.0.to_vec()).collect();
+                let who = Who::Guest(self.guest, watch);
+                match self.hosted.push(who, items.into_iter()) {
+                    Ok(count) => Reply::Pushed(count as u64),
+                    Err(Refusal::Wait) => Reply::Full,
+                    Err(Refusal::Closed) => Reply::Closed,
+                }
+            }
+            Request::Pop { max, watch } => {
+                let max = usize::try_from(max).unwrap_or(usize::MAX);
+                match self.hosted.pop(Who::Guest(self.guest, watch), max) {
+                    Ok(items) => {
+                        self.lent = items;
+                        Reply::Lent(self.lent.iter().map(|item| Bytes(item)).collect())
+                    }
+                    Err(Refusal::Wait) => Reply::Empty,
+                    Err(Refusal::Closed) => Reply::Closed,
+                }
+            }
+            Request::Taken => {
+                self.hosted.settle(std::mem::take(&mut self.lent).len());
+                Reply::Done
+            }
+            Request::Watch { role, heard } => match role.side() {
+                Some(side) => Reply::Came(self.hosted.watch(self.guest, side, heard)),
+                None => return Err(Gone),
+            },
+            Request::State => {
+                let (len, closed) = self.hosted.state();
+                let len = len as u64;
+                Reply::State { len, closed }
+            }
+            Request::Close => Reply::Closing {
+                first: self.hosted.close(),
+            },
+            Request::Retire(role) => {
+                role.sides().for_each(|side| self.on_last_endpoint(side));
+                Reply::Done
+            }
+            Request::Share(role) => match self.share(role) {
+                Ok(reply) => reply,
+                Err(failure) => Reply::Failed(format!("{failure:#}")),
+            },
+        };
+        wire::encode(&reply, buffer);
+        wire::send(&self.replies, buffer)
+    }
+
+    /// Sends a ticket for a third process, if this guest may hand that much on.
+    fn share(&self, role: Role) -> Result<Reply<'static>, Failure> {
+        if !role.sides().all(|side| self.role.allows(side)) {
+            return Ok(Reply::Denied);
+        }
+        let ticket = open_line(&self.hosted, self.names, role)?;
+        self.tickets
+            .send(ticket)
+            .map_err(|error| wire::failure(error, "cannot hand over the queue"))?;
+        Ok(Reply::Done)
+    }
+
+    fn on_last_endpoint(&mut self, side: Side) {
+        if std::mem::take(&mut self.present[side as usize]) {
+            self.hosted.leave(side);
+        }
+    }
+
+    /// Lent items that the guest did not confirm were never its.
+    fn take_back(&mut self) {
+        if !self.lent.is_empty() {
+            self.hosted.take_back(std::mem::take(&mut self.lent));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.take_back();
+        self.hosted.dismiss(self.guest);
+        self.on_last_endpoint(Side::Producers);
+        self.on_last_endpoint(Side::Consumers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use queue_core::Capacity;
+    use queue_core::event::Listen;
+    use queue_core::sync::Deadline;
+    use std::time::{Duration, Instant};
+
+    const NAMES: Names = Names {
+        item: "u8",
+        codec: "raw",
+    };
+
+    fn host(capacity: usize) -> Arc<Hosted> {
+        Arc::new(Hosted::new(Capacity::bounded(capacity)))
+    }
+
+    fn push(hosted: &Hosted, item: u8) -> Result<usize, Refusal> {
+        hosted.push(Who::Host, std::iter::once(vec![item]))
+    }
+
+    /// All that can be popped.
+    fn drain(hosted: &Hosted) -> Vec<u8> {
+        let mut drained = Vec::new();
+        while let Ok(items) = hosted.pop(Who::Host, 9) {
+            drained.extend(items.into_iter().flatten());
+        }
+        drained
+    }
+
+    fn ask<R>(ticket: &Ticket, request: &Request<'_>, read: impl FnOnce(Reply<'_>) -> R) -> R {
+        let mut bytes = Vec::new();
+        wire::encode(request, &mut bytes);
+        wire::send(&ticket.requests, &bytes).unwrap();
+        let reply = wire::receive(&ticket.replies).unwrap();
+        read(wire::decode(&reply).unwrap())
+    }
+
+    fn borrow(ticket: &Ticket, max: u64) -> Vec<u8> {
+        ask(
+            ticket,
+            &Request::Pop { max, watch: None },
+            |reply| match reply {
+                Reply::Lent(items) => items.iter().flat_map(|item| item.0.to_vec()).collect(),
+                other => panic!("{other:?}"),
+            },
+        )
+    }
+
+    fn soon(mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !holds() {
+            assert!(Instant::now() < end, "in vain");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_a_dead_guest_did_not_confirm_comes_back_to_the_front() {
+        let hosted = host(4);
+        (0..4).for_each(|item| assert!(push(&hosted, item).is_ok()));
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 2), [0, 1]);
+        // Meanwhile they keep their places, and the end does not come.
+        assert_eq!(push(&hosted, 9), Err(Refusal::Wait));
+        hosted.close();
+        assert_eq!(hosted.state(), (4, true));
+        assert_eq!(drain(&hosted), [2, 3]);
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        drop(ticket);
+        soon(|| hosted.ready_hint(Side::Consumers) > 0);
+        assert_eq!(drain(&hosted), [0, 1]);
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
+    }
+
+    #[test]
+    fn what_a_guest_confirmed_is_gone() {
+        let hosted = host(2);
+        (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 1), [0]);
+        ask(&ticket, &Request::Taken, |reply| {
+            assert!(matches!(reply, Reply::Done))
+        });
+        assert_eq!(hosted.state(), (1, false));
+        drop(ticket);
+        assert_eq!(drain(&hosted), [1]);
+    }
+
+    #[test]
+    fn who_waited_for_what_was_lent_learns_that_it_is_gone() {
+        let hosted = host(2);
+        assert!(push(&hosted, 1).is_ok());
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        assert_eq!(borrow(&ticket, 1), [1]);
+        hosted.close();
+        let waiting = hosted.event(Side::Consumers).listen();
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        ask(&ticket, &Request::Taken, |_| {});
+        assert!(waiting.wait(Deadline::after(Duration::from_secs(30))));
+        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
+    }
+
+    /// Waits for the host's next call: how many items have come.
+    fn called(ticket: &Ticket) -> u64 {
+        let mut call = Vec::new();
+        soon(|| {
+            call = ticket.calls.try_recv().unwrap_or_default();
+            !call.is_empty()
+        });
+        assert_eq!(call[0], Side::Consumers as u8);
+        u64::from_le_bytes(call[1..].try_into().unwrap())
+    }
+
+    #[test]
+    fn a_guest_whose_threads_sleep_is_called_again_and_again() {
+        let hosted = host(4);
+        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        let (max, watch) = (1, Some(0));
+        ask(&ticket, &Request::Pop { max, watch }, |reply| {
+            assert!(matches!(reply, Reply::Empty), "{reply:?}")
+        });
+        let mut told = 0;
+        for heard in 1..4 {
+            assert!(push(&hosted, 0).is_ok());
+            told += called(&ticket);
+            // Somebody sleeps still, and nothing else has come.
+            let role = Role::Consumer;
+            ask(&ticket, &Request::Watch { role, heard }, |reply| {
+                assert!(matches!(reply, Reply::Came(0)), "{reply:?}")
+            });
+        }
+        assert_eq!(told, 3);
+    }
+
+    #[test]
+    fn a_guest_does_no_more_than_its_role() {
+        let hosted = host(2);
+        assert!(push(&hosted, 1).is_ok());
+        let denied = |reply: Reply<'_>| assert!(matches!(reply, Reply::Denied), "{reply:?}");
+        let watch = None;
+        let producer = open_line(&hosted, NAMES, Role::Producer).unwrap();
+        ask(&producer, &Request::Pop { max: 1, watch }, denied);
+        ask(&producer, &Request::Share(Role::Whole), denied);
+        let consumer = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+        let items = vec![Bytes(b"x")];
+        ask(&consumer, &Request::Push { items, watch }, denied);
+        assert_eq!(hosted.state().0, 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Whatever a guest sends, it is answered or dropped, and the queue goes on.
+        #[test]
+        fn a_guest_that_speaks_nonsense_harms_nobody(
+            messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4),
+        ) {
+            let hosted = host(4);
+            (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
+            let ticket = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+            for message in &messages {
+                let _ = wire::send(&ticket.requests, message);
+            }
+            drop(ticket);
+            soon(|| Arc::strong_count(&hosted) == 1);
+            let (len, closed) = hosted.state();
+            prop_assert!(len <= 2, "it could do no more than take");
+            // It may have closed the queue by chance, or have asked for items and confirmed.
+            prop_assert!(closed || push(&hosted, 7).is_ok());
+            let left = drain(&hosted);
+            prop_assert!(left.is_sorted_by(|a, b| a < b), "{left:?}");
+        }
+    }
+}

@@ -1,3 +1,0 @@
-//! The host's rules, without a host.
-
-mod rules;
