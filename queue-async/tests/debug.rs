@@ -15,7 +15,7 @@ fn a_queue_says_how_full_it_is_and_a_waiter_for_what() {
     let permit = queue.try_reserve().unwrap();
     assert_eq!(format!("{permit:?}"), "Permit(..)");
     let waiter = queue.listen(Side::Producers);
-    assert_eq!(format!("{waiter:?}"), "Turn { want: Notice, .. }");
+    assert_eq!(format!("{waiter:?}"), "Turn { wait_for: Notice, .. }");
 }
 
 #[test]

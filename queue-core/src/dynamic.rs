@@ -56,7 +56,7 @@ impl<T: Send + 'static> DynQueue<T> {
     ///
     /// ```
     /// use queue_core::dynamic::DynQueue;
-    /// use queue_core::{Lend, Queue};
+    /// use queue_core::work::Lend;
     /// fn erase<Q: Lend<Item = u32, Lease: 'static> + 'static>(queue: Q) -> DynQueue<u32> {
     ///     DynQueue::new(queue)
     /// }
