@@ -37,11 +37,19 @@ pub(crate) async fn push_async<T: Send, Q: Queue<Item = T> + ?Sized>(
 pub(crate) async fn pop_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
 ) -> Result<T, PopError> {
+    until_popped_async(queue, || queue.try_pop()).await
+}
+
+/// Calls `attempt`, which takes something from `queue`, until there is something to take.
+pub(crate) async fn until_popped_async<Q: Queue + ?Sized, R>(
+    queue: &Q,
+    mut attempt: impl FnMut() -> Result<R, TryPopError>,
+) -> Result<R, PopError> {
     coop::proceed().await;
     let mut listener = None;
     loop {
-        match queue.try_pop() {
-            Ok(item) => return Ok(item),
+        match attempt() {
+            Ok(popped) => return Ok(popped),
             Err(TryPopError::Empty) => {}
             Err(TryPopError::Closed) => return Err(PopError::Closed),
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
@@ -118,21 +126,7 @@ pub(crate) async fn pop_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     if max == 0 {
         return Ok(0);
     }
-    coop::proceed().await;
-    let mut listener = None;
-    loop {
-        match queue.try_pop_many(into, max) {
-            Ok(count) => {
-                coop::spend(count);
-                return Ok(count);
-            }
-            Err(TryPopError::Empty) => {}
-            Err(TryPopError::Closed) => return Err(PopError::Closed),
-            Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
-        }
-        match listener.take() {
-            None => listener = Some(queue.listen(Side::Consumers)),
-            Some(listener) => listener.await,
-        }
-    }
+    let count = until_popped_async(queue, || queue.try_pop_many(into, max)).await?;
+    coop::spend(count);
+    Ok(count)
 }

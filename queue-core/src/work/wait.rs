@@ -3,7 +3,7 @@
 use super::Lend;
 use crate::event::Listen;
 use crate::sync::Deadline;
-use crate::{PopError, PopTimeoutError, Side, TryPopError, coop, wait};
+use crate::{PopError, PopTimeoutError, coop, wait};
 
 type Lent<Q> = (<Q as crate::Kind>::Item, <Q as Lend>::Lease);
 
@@ -18,20 +18,7 @@ pub(super) fn lend_until<Q: Lend>(
 
 /// [`lend_until`] as a future.
 pub(super) async fn lend_async<Q: Lend>(queue: &Q) -> Result<Lent<Q>, PopError> {
-    coop::proceed().await;
-    let mut listener = None;
-    loop {
-        match queue.try_lend() {
-            Ok(lent) => return Ok(lent),
-            Err(TryPopError::Empty) => {}
-            Err(TryPopError::Closed) => return Err(PopError::Closed),
-            Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
-        }
-        match listener.take() {
-            None => listener = Some(queue.listen(Side::Consumers)),
-            Some(listener) => listener.await,
-        }
-    }
+    wait::until_popped_async(queue, || queue.try_lend()).await
 }
 
 /// Waits until the queue is idle (true) or the deadline passes.
