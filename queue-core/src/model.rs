@@ -1,5 +1,7 @@
 //! Runs a loom model so that only a complete run counts. It exists under `--cfg loom` alone.
 
+pub mod deliveries;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,0 +1,95 @@
+//! Scenarios of deliveries, for the models of every kind inside a process: what waits against what
+//! settles. A lost wake is a deadlock, which loom reports.
+#![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used)] // They are tests.
+
+use crate::sync::thread;
+use crate::work::{Lend, WorkQueue};
+use crate::{PopError, TryPushError};
+
+/// One joins while one item is acked and another is popped.
+/// Catches: an ack, or a pop, that tells no joiner; joining without looking again.
+pub fn join<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    let delivery = queue.try_receive().unwrap();
+    let other = queue.clone();
+    let popper = thread::spawn(move || assert_eq!(other.try_pop(), Ok(2)));
+    let worker = thread::spawn(move || delivery.ack().unwrap());
+    queue.join();
+    assert_eq!((queue.len(), queue.in_flight()), (0, 0));
+    popper.join().unwrap();
+    worker.join().unwrap();
+}
+
+/// A consumer sleeps, and an item comes back.
+/// Catches: a nack that tells nobody; a pop that does not look at what came back.
+pub fn nack<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    let delivery = queue.try_receive().unwrap();
+    let other = queue.clone();
+    let worker = thread::spawn(move || {
+        let again = other.receive().unwrap();
+        assert_eq!((*again, again.attempt()), (1, 2));
+        again.ack().unwrap();
+    });
+    delivery.nack().unwrap();
+    worker.join().unwrap();
+    assert_eq!((queue.len(), queue.in_flight()), (0, 0));
+}
+
+/// The queue is closed while an item is in flight, a consumer waits, and the item is acked.
+/// Catches: the last settlement telling nobody; `Closed` while the item may come back.
+pub fn close<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    let delivery = queue.try_receive().unwrap();
+    let other = queue.clone();
+    let consumer = thread::spawn(move || assert_eq!(other.pop(), Err(PopError::Closed)));
+    let worker = thread::spawn(move || delivery.ack().unwrap());
+    queue.close();
+    worker.join().unwrap();
+    consumer.join().unwrap();
+}
+
+/// A producer waits for the slot of an item that is in flight.
+/// Catches: an ack that tells no producer, or does not free a slot.
+pub fn ack_frees<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    let delivery = queue.try_receive().unwrap();
+    let other = queue.clone();
+    let producer = thread::spawn(move || other.push(2).unwrap());
+    delivery.ack().unwrap();
+    assert_eq!(queue.pop(), Ok(2));
+    producer.join().unwrap();
+}
+
+/// One receives and keeps, one pops, and a producer pushes until it is full: two slots, of which
+/// one is lent for good.
+/// Catches: a slot that is given away while it is lent, or lost; `Full` where there is a slot.
+pub fn counts<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    let other = queue.clone();
+    let worker = thread::spawn(move || other.try_receive().unwrap());
+    let other = queue.clone();
+    let popper = thread::spawn(move || other.try_pop().unwrap());
+    let early = queue.try_push(3).is_ok();
+    assert!(queue.len() <= 2);
+    let delivery = worker.join().unwrap();
+    let popped = popper.join().unwrap();
+    assert_eq!(*delivery + popped, 3);
+    assert_eq!(queue.try_push(4).is_ok(), !early, "one slot was freed");
+    assert_eq!(queue.try_push(5), Err(TryPushError::Full(5)));
+    drop(delivery);
+    assert_eq!(queue.len(), 2);
+}
+
+/// A single slot, that is lent and given back while a producer tries.
+/// Catches: an item that is seen gone and not seen lent; one that is counted twice for good.
+pub fn lent_is_seen<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    let other = queue.clone();
+    let worker = thread::spawn(move || other.try_receive().unwrap());
+    assert_eq!(queue.try_push(2), Err(TryPushError::Full(2)));
+    worker.join().unwrap().ack().unwrap();
+    queue.try_push(3).unwrap();
+}
