@@ -6,54 +6,8 @@
 mod common;
 
 use common::*;
-use queue_core::contract::{self, Clause, DropProbe, Of, Subject, set_step_timeout};
+use queue_core::contract::{self, Clause, DropProbe, Of, Subject};
 use queue_core::{Capacity, Failure, WithCapacity};
-use std::sync::Mutex;
-use std::time::Duration;
-
-/// All of the broken panic: what they say is not worth a backtrace, which can take longer to
-/// write than the step_timeout lasts.
-fn short() {
-    std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
-}
-
-/// Fails unless the clause fails, with its name and one of the `reasons`.
-///
-/// Some of the broken hang, so the step_timeout is short, and on a busy machine a step may be
-/// given up that is only slow; others are found out by chance, of which there is less
-/// then. So each has several tries, with more step_timeout each time.
-fn fails_for(test: fn(), clause: Clause, reasons: &str) {
-    let mut outcome = Ok(());
-    for seconds in [3, 6, 12, 24, 48] {
-        allow(Duration::from_secs(seconds));
-        outcome = try_once(test, clause, reasons);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome.unwrap_or_else(|why| panic!("{why}"));
-}
-
-/// Never less than before: other tests run beside this one.
-fn allow(step_timeout: Duration) {
-    static LONGEST: Mutex<Duration> = Mutex::new(Duration::ZERO);
-    let mut longest = LONGEST.lock().unwrap();
-    *longest = step_timeout.max(*longest);
-    set_step_timeout(*longest);
-}
-
-fn try_once(test: fn(), clause: Clause, reasons: &str) -> Result<(), String> {
-    let Err(payload) = std::panic::catch_unwind(test) else {
-        return Err(format!("a broken queue kept {clause}"));
-    };
-    let why = payload.downcast::<String>().expect("a text");
-    if !why.starts_with(&format!("{clause}: ")) {
-        return Err(format!("does not name {clause}: {why}"));
-    }
-    let named = reasons.split('|').any(|reason| why.contains(reason));
-    let other = || format!("not for the reason that is there: {why}");
-    named.then_some(()).ok_or_else(other)
-}
 
 /// Writes a test for every broken queue: its clause, and words of its failure (where
 /// chance decides which check meets it first, several, between bars).
@@ -61,7 +15,6 @@ macro_rules! broken {
     ($($test:ident: $fault:ident breaks $clause:ident $test_of:ident, $reasons:literal;)*) => {$(
         #[test]
         fn $test() {
-            short();
             let clause = contract::$test_of::<Of<u64, Simple<u64, $fault>>>;
             fails_for(clause, Clause::$clause, $reasons);
         }
@@ -150,7 +103,6 @@ impl<F: Broken> Subject for Jobs<F> {
 
 #[test]
 fn serialization_fails_too_late() {
-    short();
     fails_for(
         contract::c8_give_back::<Jobs<LateFailure>>,
         Clause::C8,
@@ -160,7 +112,6 @@ fn serialization_fails_too_late() {
 
 #[test]
 fn a_failure_keeps_its_slot() {
-    short();
     fails_for(
         contract::c8_give_back::<Jobs<FailureKeepsSlot>>,
         Clause::C8,
@@ -170,7 +121,6 @@ fn a_failure_keeps_its_slot() {
 
 #[test]
 fn a_panic_poisons() {
-    short();
     fails_for(
         contract::c11_drop::<Jobs<Poisoned>>,
         Clause::C11,
@@ -180,7 +130,6 @@ fn a_panic_poisons() {
 
 #[test]
 fn leaks_what_is_left() {
-    short();
     fails_for(
         contract::c11_drop_any_item::<Of<DropProbe, Simple<DropProbe, Leaks>>>,
         Clause::C11,
@@ -190,7 +139,6 @@ fn leaks_what_is_left() {
 
 #[test]
 fn drops_twice() {
-    short();
     fails_for(
         contract::c11_drop_any_item::<Of<DropProbe, Simple<DropProbe, DropsTwice>>>,
         Clause::C11,

@@ -6,36 +6,7 @@
 mod common;
 
 use common::*;
-use queue_core::contract::{self, Of, WorkClause, set_step_timeout};
-use std::time::Duration;
-
-/// Fails unless the clause fails, with its name and one of the `reasons`; with more patience each
-/// time, for on a busy machine a step may be given up that is only slow.
-fn fails_for(test: fn(), clause: WorkClause, reasons: &str) {
-    std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
-    let mut failed = Ok(());
-    for seconds in [2, 10, 40] {
-        set_step_timeout(Duration::from_secs(seconds));
-        failed = try_once(test, clause, reasons);
-        if failed.is_ok() {
-            break;
-        }
-    }
-    failed.unwrap_or_else(|why| panic!("{why}"));
-}
-
-fn try_once(test: fn(), clause: WorkClause, reasons: &str) -> Result<(), String> {
-    let Err(payload) = std::panic::catch_unwind(test) else {
-        return Err(format!("a broken queue kept {clause}"));
-    };
-    let why = payload.downcast::<String>().expect("a text");
-    if !why.starts_with(&format!("{clause}: ")) {
-        return Err(format!("does not name {clause}: {why}"));
-    }
-    let named = reasons.split('|').any(|reason| why.contains(reason));
-    let other = || format!("not for the reason that is there: {why}");
-    named.then_some(()).ok_or_else(other)
-}
+use queue_core::contract::{self, Of, WorkClause};
 
 macro_rules! broken {
     ($($test:ident: $fault:ident breaks $clause:ident $test_of:ident, $reasons:literal;)*) => {

@@ -97,17 +97,17 @@ pub use subject::{Of, Subject};
 pub use watchdog::{set_step_timeout, step_timeout};
 pub use work::*;
 
-/// Writes [`Clause`] and its names.
-macro_rules! clauses {
-    ($($clause:ident $name:literal,)*) => {
-        /// The name of a clause.
+/// Writes the names of clauses.
+macro_rules! clause_names {
+    ($(#[$doc:meta])* $all:ident: $($clause:ident $name:literal,)*) => {
+        $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[allow(missing_docs)] // Said at each clause's function.
-        pub enum Clause {
+        pub enum $all {
             $($clause,)*
         }
 
-        impl Clause {
+        impl $all {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$clause,)*];
 
@@ -118,18 +118,21 @@ macro_rules! clauses {
                 }
             }
         }
+
+        impl std::fmt::Display for $all {
+            /// As failures say it: `C5 wake`.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{self:?} {}", self.name())
+            }
+        }
     };
 }
+use clause_names;
 
-clauses! {
+clause_names! {
+    /// The name of a clause.
+    Clause:
     C1 "fifo", C2 "once", C3 "capacity", C4 "try", C5 "wake", C6 "time", C7 "close",
     C8 "give back", C9 "cancel", C10 "count", C11 "drop", C12 "ends", C13 "mixed",
     C14 "calm", C15 "many",
-}
-
-impl std::fmt::Display for Clause {
-    /// As failures say it: `C5 wake`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?} {}", self.name())
-    }
 }

@@ -2,10 +2,12 @@
 
 #![allow(dead_code, unused_imports)] // Each test file uses what it needs.
 
+mod fails;
 mod faults;
 mod simple;
 mod waiter;
 
+pub(crate) use fails::*;
 pub(crate) use faults::*;
 pub(crate) use simple::*;
 pub(crate) use waiter::*;

@@ -22,43 +22,12 @@ use super::watchdog::{Watchdog, run, settle};
 use super::{Item, Subject};
 use crate::work::{Delivery, Lend, WorkQueue};
 use crate::{Failure, Queue, TryPopError, TryPushError};
-use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The name of a clause about deliveries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // Said at each clause's function.
-pub enum WorkClause {
-    W1,
-    W2,
-    W3,
-    W4,
-    W5,
-    W6,
-}
-
-impl WorkClause {
-    /// All of them.
-    pub const ALL: &[Self] = &[Self::W1, Self::W2, Self::W3, Self::W4, Self::W5, Self::W6];
-
-    /// Its word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::W1 => "settled once",
-            Self::W2 => "comes back",
-            Self::W3 => "keeps its slot",
-            Self::W4 => "attempts",
-            Self::W5 => "close",
-            Self::W6 => "join",
-        }
-    }
-}
-
-impl fmt::Display for WorkClause {
-    /// As failures say it: `W6 join`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?} {}", self.name())
-    }
+super::clause_names! {
+    /// The name of a clause about deliveries.
+    WorkClause:
+    W1 "settled once", W2 "comes back", W3 "keeps its slot", W4 "attempts", W5 "close", W6 "join",
 }
 
 /// The verbs that receive.
@@ -75,7 +44,7 @@ enum Receive {
 }
 
 impl Receive {
-    const ALL: [Self; 8] = [
+    const ALL: &[Self] = &[
         Self::Try,
         Self::TryMany,
         Self::Plain,
@@ -87,14 +56,10 @@ impl Receive {
     ];
 
     /// Those that wait.
-    const WAITING: [Self; 6] = [
-        Self::Plain,
-        Self::Timeout,
-        Self::Deadline,
-        Self::Many,
-        Self::Future,
-        Self::ManyFuture,
-    ];
+    fn waiting() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|receive| !matches!(receive, Self::Try | Self::TryMany))
+    }
 
     /// Receives one; a failure says which error it came to.
     fn run<Q: WorkQueue>(self, queue: &Q) -> Result<Delivery<Q>, String> {

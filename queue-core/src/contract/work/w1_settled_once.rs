@@ -9,7 +9,7 @@ use super::*;
 /// If the clause does not hold.
 pub fn w1_settled_once<S: Subject<Queue: Lend>>() {
     run(WorkClause::W1, |watchdog| {
-        for receive in Receive::ALL {
+        for receive in Receive::ALL.iter().copied() {
             for take in [false, true] {
                 watchdog.step(format!("{receive:?}, then take: {take}"));
                 let queue = bounded::<S>(3);

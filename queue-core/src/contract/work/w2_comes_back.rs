@@ -21,7 +21,7 @@ pub fn w2_comes_back<S: Subject<Queue: Lend>>() {
             back.run(expect(&queue, 0));
             assert_eq!((queue.len(), queue.in_flight()), (1, 0), "it is inside");
             settled(expect(&queue, 0).ack());
-            for receive in Receive::WAITING {
+            for receive in Receive::waiting() {
                 watchdog.step(format!("{back:?} wakes {receive:?}"));
                 wakes::<S>(watchdog, back, move |queue| {
                     receive.run(queue).map(|delivery| {

@@ -11,7 +11,7 @@ pub fn w4_attempts<S: Subject<Queue: Lend>>() {
             let queue = bounded::<S>(2);
             push_all::<S>(&queue, 2);
             let mut attempt = 1;
-            for receive in Receive::ALL {
+            for receive in Receive::ALL.iter().copied() {
                 let delivery = receive.run(&queue).expect("an item was inside");
                 assert_eq!(delivery.number(), 0, "the oldest");
                 assert_eq!(delivery.attempt(), attempt, "after {back:?}");
