@@ -49,6 +49,8 @@
 mod address;
 #[cfg(any(feature = "thread", feature = "async"))]
 mod local;
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
+mod mode;
 mod open;
 #[cfg(feature = "process")]
 mod process;

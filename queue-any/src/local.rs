@@ -1,7 +1,8 @@
 //! Queues of this process: new ones, and those that have a name in it.
 
 use crate::address::Address;
-use crate::open::{Item, Mode, check_capacity};
+use crate::mode::{Mode, check_capacity};
+use crate::open::Item;
 use queue_core::dynamic::{DynQueue, WeakDynQueue};
 use queue_core::{Capacity, Failure, FailureKind, Queue};
 use std::any::{Any, type_name};

@@ -45,10 +45,10 @@ fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
     let Some(scheme) = Scheme::find(address.scheme()) else {
         return Err(unknown(address.scheme(), &[]));
     };
-    if !scheme.is_on() {
+    if !scheme.feature.is_on {
         return Err(refused(format!(
             "`{}:` needs the feature `{}` of the crate `queue-any`",
-            scheme.scheme, scheme.feature
+            scheme.scheme, scheme.feature.name
         )));
     }
     address.allow(scheme.parameters)?;
@@ -70,7 +70,7 @@ fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
         }
         _ => {}
     }
-    match scheme.feature {
+    match scheme.feature.name {
         #[cfg(any(feature = "thread", feature = "async"))]
         "thread" | "async" => crate::local::open(address),
         #[cfg(feature = "process")]
@@ -88,44 +88,6 @@ fn unknown(scheme: &str, own: &[&str]) -> Failure {
         "unknown scheme `{scheme}:`; known are `{}:`",
         known.join(":`, `")
     ))
-}
-
-/// How a queue is made, with a capacity or by a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
-pub(crate) enum Mode {
-    Open,
-    Create,
-    OpenOrCreate,
-}
-
-#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
-impl Mode {
-    /// The parameter `mode`.
-    pub(crate) fn of(address: &Address) -> Result<Self, Failure> {
-        match address.get("mode") {
-            None | Some("open_or_create") => Ok(Self::OpenOrCreate),
-            Some("open") => Ok(Self::Open),
-            Some("create") => Ok(Self::Create),
-            Some(other) => Err(refused(format!(
-                "`mode={other}` is none: it is `open`, `create` or `open_or_create`"
-            ))),
-        }
-    }
-}
-
-/// Refuses the queue that was opened if it has not the capacity that the address asks for.
-#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
-pub(crate) fn check_capacity(address: &Address, found: Option<usize>) -> Result<(), Failure> {
-    match address.capacity()? {
-        Some(wanted) if wanted.capacity() != found => {
-            let found = found.map_or("no bound".to_string(), |n| format!("a capacity of {n}"));
-            let wanted = wanted.capacity().unwrap_or_default();
-            let message = format!("the queue at {address} has {found}, not {wanted}");
-            Err(Failure::new(FailureKind::Mismatch, message))
-        }
-        _ => Ok(()),
-    }
 }
 
 type Opener<T> = Box<dyn Fn(&Address) -> Result<DynQueue<T>, Failure> + Send + Sync>;

@@ -7,7 +7,7 @@ use queue_core::{Capacity, Failure, FailureKind, WithCapacity};
 use queue_process::{Handover, IpcQueue};
 #[cfg(target_os = "linux")]
 use {
-    crate::open::{Mode, check_capacity},
+    crate::mode::{Mode, check_capacity},
     queue_core::Queue,
     queue_process::{PipeQueue, ShmQueue},
 };

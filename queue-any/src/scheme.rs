@@ -11,13 +11,33 @@ pub(crate) enum Name {
     Required,
 }
 
+/// A feature of this crate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feature {
+    pub(crate) name: &'static str,
+    pub(crate) is_on: bool,
+}
+
+const THREAD: Feature = Feature {
+    name: "thread",
+    is_on: cfg!(feature = "thread"),
+};
+const ASYNC: Feature = Feature {
+    name: "async",
+    is_on: cfg!(feature = "async"),
+};
+const PROCESS: Feature = Feature {
+    name: "process",
+    is_on: cfg!(feature = "process"),
+};
+
 /// One scheme.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scheme {
     /// What stands before the colon.
     pub(crate) scheme: &'static str,
     /// The feature that brings it in.
-    pub(crate) feature: &'static str,
+    pub(crate) feature: Feature,
     pub(crate) name: Name,
     /// The parameters it knows.
     pub(crate) parameters: &'static [&'static str],
@@ -25,63 +45,33 @@ pub(crate) struct Scheme {
 
 /// All schemes of the family, whether their features are on or off.
 pub(crate) const SCHEMES: &[Scheme] = &[
-    Scheme {
-        scheme: "thread",
-        feature: "thread",
-        name: Name::Optional,
-        parameters: &["capacity", "mode"],
-    },
-    Scheme {
-        scheme: "lockfree",
-        feature: "thread",
-        name: Name::Optional,
-        parameters: &["capacity", "mode"],
-    },
-    Scheme {
-        scheme: "async",
-        feature: "async",
-        name: Name::Optional,
-        parameters: &["capacity", "mode"],
-    },
-    Scheme {
-        scheme: "pipe",
-        feature: "process",
-        name: Name::Optional,
-        parameters: &["capacity", "mode"],
-    },
-    Scheme {
-        scheme: "shm",
-        feature: "process",
-        name: Name::Optional,
-        parameters: &["capacity", "mode"],
-    },
-    Scheme {
-        scheme: "ipc",
-        feature: "process",
-        name: Name::None,
-        parameters: &["capacity"],
-    },
-    Scheme {
-        scheme: "inherit",
-        feature: "process",
-        name: Name::Required,
-        parameters: &[],
-    },
+    Scheme::new("thread", THREAD, Name::Optional, &["capacity", "mode"]),
+    Scheme::new("lockfree", THREAD, Name::Optional, &["capacity", "mode"]),
+    Scheme::new("async", ASYNC, Name::Optional, &["capacity", "mode"]),
+    Scheme::new("pipe", PROCESS, Name::Optional, &["capacity", "mode"]),
+    Scheme::new("shm", PROCESS, Name::Optional, &["capacity", "mode"]),
+    Scheme::new("ipc", PROCESS, Name::None, &["capacity"]),
+    Scheme::new("inherit", PROCESS, Name::Required, &[]),
 ];
 
 impl Scheme {
+    const fn new(
+        scheme: &'static str,
+        feature: Feature,
+        name: Name,
+        parameters: &'static [&'static str],
+    ) -> Self {
+        Self {
+            scheme,
+            feature,
+            name,
+            parameters,
+        }
+    }
+
     /// The one called so, if the family has it.
     pub(crate) fn find(scheme: &str) -> Option<&'static Self> {
         SCHEMES.iter().find(|known| known.scheme == scheme)
-    }
-
-    /// Whether its feature is on.
-    pub(crate) fn is_on(&self) -> bool {
-        match self.feature {
-            "thread" => cfg!(feature = "thread"),
-            "async" => cfg!(feature = "async"),
-            _ => cfg!(feature = "process"),
-        }
     }
 }
 
