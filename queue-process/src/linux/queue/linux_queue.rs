@@ -354,7 +354,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     #[cold]
     fn push_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Refusal> {
         let shared = &self.shared;
-        let enough = spin::batch_target(shared.limits.bound.capacity());
+        let enough = shared.batch_target();
         loop {
             if !spin::until_some(deadline, enough, || shared.ready_hint(End::Head)) {
                 // Until the deadline at most: then this try is the last.

@@ -31,10 +31,7 @@ impl<S: Storage> Shared<S> {
 
     /// The futures of this process that wait for `end`.
     pub(crate) fn waiting(&self, end: End) -> &WaitList {
-        &self.waiting.get_or(Default::default)[match end {
-            End::Tail => 0,
-            End::Head => 1,
-        }]
+        &self.waiting.get_or(Default::default)[end as usize]
     }
 
     /// The threads of this process that sleep until `end` moves.
@@ -50,6 +47,11 @@ impl<S: Storage> Shared<S> {
             End::Tail => self.engine.len() as usize + self.owed.len(),
             End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
         }
+    }
+
+    /// How many items, or slots, are worth waiting for.
+    pub(super) fn batch_target(&self) -> usize {
+        spin::batch_target(self.limits.bound.capacity())
     }
 
     /// Tells this queue from all others, by whatever way it came into this process: by the number of
@@ -170,7 +172,7 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 
     fn enough(&self) -> usize {
-        spin::batch_target(self.limits.bound.capacity())
+        self.batch_target()
     }
 
     fn event(&self, end: End) -> &Event {
