@@ -28,7 +28,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// ```
     /// use queue_process::{Capacity, PipeQueue, Queue};
     ///
-    /// # let name = &format!("doc {} {}", id(), line!());
+    /// # let name = &format!("doc {} {}", std::process::id(), line!());
     /// let jobs = PipeQueue::<String>::create_named(name, Capacity::bounded(8))?;
     /// // In another process, say:
     /// let same = PipeQueue::<String>::open_named(name)?;
