@@ -43,7 +43,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     ///
     /// ```no_run
     /// use queue_process::{PipeQueue, Queue};
-    /// use Command;
+    /// use std::process::Command;
     ///
     /// let jobs = PipeQueue::<String>::bounded(8);
     /// let mut worker = Command::new("worker");
