@@ -49,6 +49,8 @@ pub enum Load {
     PingPong,
     /// Push and pop in one thread or task, nobody else there.
     Alone,
+    /// Push, receive and ack in one thread, nobody else there.
+    Work,
     /// 64 waiters for one second on empty queues.
     Idle,
     /// Heap of an empty queue.
@@ -66,6 +68,7 @@ impl Load {
             Self::Batch => "batch32",
             Self::PingPong => "ping-pong",
             Self::Alone => "alone",
+            Self::Work => "work-alone",
             Self::Idle => "idle64",
             Self::Empty => "heap-empty",
             Self::Queued => "heap-per-item",
@@ -77,7 +80,7 @@ impl Load {
     pub fn unit(self) -> (&'static str, bool) {
         match self {
             Self::Stream | Self::Batch => ("M items/s", true),
-            Self::PingPong | Self::Alone => ("ns", false),
+            Self::PingPong | Self::Alone | Self::Work => ("ns", false),
             Self::Idle => ("CPU ms", false),
             Self::Empty | Self::Queued | Self::Burst => ("bytes", false),
         }
@@ -96,7 +99,7 @@ impl Load {
     pub fn is_timed(self) -> bool {
         matches!(
             self,
-            Self::Stream | Self::Batch | Self::PingPong | Self::Alone
+            Self::Stream | Self::Batch | Self::PingPong | Self::Alone | Self::Work
         )
     }
 }
@@ -208,6 +211,7 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
             add(Load::Batch, Shape::new(4, 4, Some(1024)), 8);
         }
         add(Load::PingPong, one(Some(1)), 8);
+        add(Load::Alone, one(Some(1024)), 8);
         return cells;
     }
     let sizes: &[usize] = if quick { &[8] } else { &[8, 256] };
@@ -226,10 +230,16 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
     add(Load::Batch, Shape::new(4, 4, Some(1024)), 8);
     add(Load::PingPong, one(Some(1)), 8);
     add(Load::Alone, one(Some(1024)), 8);
+    if place == Place::Threads {
+        add(Load::Work, one(Some(1024)), 8);
+    }
     if quick {
         return cells;
     }
     add(Load::Alone, one(None), 8);
+    if place == Place::Threads {
+        add(Load::Work, one(None), 8);
+    }
     if place != Place::Threads {
         add(Load::Stream, Shape::new(1, CROWD, Some(64)), 8);
         add(Load::Stream, Shape::new(CROWD, 1, Some(64)), 8);

@@ -49,6 +49,9 @@ enum What {
         #[arg(long)]
         svg: Option<PathBuf>,
     },
+    /// Counts what push and pop cost beside the peers' in instructions, atomic operations and
+    /// system calls.
+    Cost,
     /// One sample: what the harness runs in a child of its own.
     #[command(hide = true)]
     Sample { sample: String },
@@ -92,6 +95,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(family_cost::CHILD) {
+        return finish(cost().map(drop));
+    }
     let (places, options) = match Cli::parse().what {
         What::Threads(options) => (vec![Place::Threads], options),
         What::Tasks(options) => (vec![Place::Tasks, Place::Local], options),
@@ -101,6 +107,7 @@ fn main() -> ExitCode {
             options,
         ),
         What::Show { file, svg } => return finish(show(&file, svg)),
+        What::Cost => return finish(cost().map(|table| print!("{}", table.markdown()))),
         What::Sample { sample } => return perform(&sample),
         What::Worker { worker } => return processes::work(&worker),
     };
@@ -175,6 +182,26 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
         .svg
         .as_ref()
         .map_or(Ok(()), |file| report.chart(file))
+}
+
+/// What is done with nobody else there, by whoever can be measured so.
+fn cost() -> Result<family_cost::Table, String> {
+    let cells = [Place::Threads, Place::Processes]
+        .into_iter()
+        .flat_map(|place| cell::cells(place, false))
+        .filter(|cell| matches!(cell.load, cell::Load::Alone | cell::Load::Work));
+    let subjects: Vec<_> = cells
+        .flat_map(|cell| {
+            let all = subject::subjects(cell.place).into_iter();
+            all.filter(move |subject| (subject.supports)(&cell))
+                .map(move |subject| family_cost::Subject {
+                    what: report::label(&cell),
+                    who: subject.name.to_owned(),
+                    run: Box::new(move |times| (subject.run)(&cell, times).map(drop)),
+                })
+        })
+        .collect();
+    family_cost::table(&subjects)
 }
 
 fn show(file: &std::path::Path, svg: Option<PathBuf>) -> Result<(), String> {

@@ -3,8 +3,8 @@
 
 use super::link::{Half, Link, Result, Rx, Tx, Way, number, words};
 use super::{Entry, entry};
-use crate::cell::Shape;
-use crate::subject::Role::Ours;
+use crate::cell::{Load, Shape};
+use crate::subject::{Role::Ours, Subject};
 use queue_core::{Capacity, Queue, WithCapacity};
 use queue_process::codec::Raw;
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
@@ -20,7 +20,23 @@ pub fn entries() -> Vec<Entry> {
         entry::<Kind<PipeQueue<Vec<u8>, Raw>>>(Ours),
         entry::<Kind<IpcQueue<u64>>>(Ours),
         entry::<Kind<IpcQueue<Vec<u8>, Raw>>>(Ours),
+        alone::<ShmQueue<u64>>(),
+        alone::<PipeQueue<u64>>(),
+        alone::<IpcQueue<u64>>(),
     ]
+}
+
+/// A kind in one process, with nobody else there.
+fn alone<Q: Named + Queue<Item = u64>>() -> Entry {
+    Entry {
+        subject: Subject {
+            name: Q::NAME,
+            role: Ours,
+            supports: |cell| cell.load == Load::Alone,
+            run: crate::family::alone::<Q>,
+        },
+        work: |_| Err("it has no workers".into()),
+    }
 }
 
 /// A kind of ours with its item, as a link.

@@ -44,11 +44,11 @@ fn run_fifo(cell: &Cell, items: u64) -> Result<Outcome, String> {
 
 /// Python's own queues have no batches.
 fn single(cell: &Cell) -> bool {
-    cell.load != Load::Batch && has("multiprocessing")
+    matches!(cell.load, Load::Stream | Load::PingPong) && has("multiprocessing")
 }
 
-fn fifo(_: &Cell) -> bool {
-    has("faster_fifo")
+fn fifo(cell: &Cell) -> bool {
+    matches!(cell.load, Load::Stream | Load::Batch | Load::PingPong) && has("faster_fifo")
 }
 
 /// Whether Python is there and has this module.

@@ -4,6 +4,8 @@ mod chart;
 mod stats;
 mod table;
 
+pub(crate) use table::label;
+
 use crate::machine;
 use crate::runner::{Care, Quiet, Row};
 use serde::{Deserialize, Serialize};

@@ -197,7 +197,7 @@ fn names(rows: &[&Row], role: impl Fn(Role) -> bool) -> Vec<String> {
 }
 
 /// A cell for people.
-fn label(cell: &Cell) -> String {
+pub(crate) fn label(cell: &Cell) -> String {
     let shape = cell.shape;
     let sides = format!("{}x{}", shape.producers, shape.consumers);
     let capacity = match shape.capacity {
@@ -216,6 +216,7 @@ fn label(cell: &Cell) -> String {
         Load::Batch => format!("{sides}, {capacity}, {size}, batches of 32 ({unit})"),
         Load::PingPong => "ping-pong round trip, median / p99 (ns)".to_owned(),
         Load::Alone => format!("push + pop alone, {capacity} (ns)"),
+        Load::Work => format!("push + receive + ack alone, {capacity} (ns)"),
         Load::Idle => format!("{} idle waiters, 1 s (CPU ms)", shape.consumers),
         Load::Empty => format!("empty queue, {capacity} (bytes)"),
         Load::Queued => "each queued u64 (bytes)".to_owned(),

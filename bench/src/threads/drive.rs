@@ -19,8 +19,12 @@ const IDLE: Shape = Shape::new(1, 1, Some(1024));
 
 /// Whether the load itself fits the channel.
 pub fn supports<C: Channel>(cell: &Cell) -> bool {
-    // 64 waiters on one queue, or one each on 64.
-    cell.load != Load::Idle || C::supports(&cell.shape) || C::supports(&IDLE)
+    match cell.load {
+        // 64 waiters on one queue, or one each on 64.
+        Load::Idle => C::supports(&cell.shape) || C::supports(&IDLE),
+        Load::Work => false, // See `family`.
+        _ => true,
+    }
 }
 
 /// One run. Only streams come with large items.
@@ -36,6 +40,7 @@ pub fn run<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
         (Load::Empty, _) => Ok(empty::<C>(shape, items)),
         (Load::Queued, _) => Ok(queued::<C>(shape, items)),
         (Load::Burst, _) => Ok(burst::<C>(shape, items)),
+        (Load::Work, _) => Err("no channel lends".to_owned()),
     }
 }
 

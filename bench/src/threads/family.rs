@@ -2,11 +2,11 @@
 
 use super::channel::{Channel, Rx, Tx};
 use super::subject;
-use crate::cell::Shape;
-use crate::family::kinds;
+use crate::cell::{Cell, Load, Shape};
+use crate::family::{kinds, work_alone};
 use crate::item::Item;
 use crate::subject::{Role, Subject};
-use queue_core::{Capacity, Consumer, Producer, Queue, WithCapacity};
+use queue_core::{Capacity, Consumer, Producer, Queue, WithCapacity, WorkQueue};
 use std::collections::VecDeque;
 
 impl<T: Item, Q: Queue<Item = T> + 'static> Tx<T> for Producer<Q> {
@@ -38,3 +38,20 @@ impl<T: Item, Q: Queue<Item = T> + 'static> Rx<T> for Consumer<Q> {
 }
 
 kinds!();
+
+/// Every kind of ours, lending what it holds.
+pub fn lenders() -> [Subject; 3] {
+    fn lender<Q: WorkQueue<Item = u64> + WithCapacity>(name: &'static str) -> Subject {
+        Subject {
+            name,
+            role: Role::Ours,
+            supports: |cell: &Cell| cell.load == Load::Work,
+            run: work_alone::<Q>,
+        }
+    }
+    [
+        lender::<queue_thread::ThreadQueue<u64>>("ThreadQueue"),
+        lender::<queue_thread::LockFreeQueue<u64>>("LockFreeQueue"),
+        lender::<queue_async::AsyncQueue<u64>>("AsyncQueue"),
+    ]
+}

@@ -15,6 +15,7 @@ use channel::Channel;
 /// Ours first, then the peers.
 pub fn subjects() -> Vec<Subject> {
     let mut all = family::subjects();
+    all.extend(family::lenders());
     all.extend(peers::subjects());
     all
 }
