@@ -1,7 +1,6 @@
 //! [`Bincode`]: for who already speaks it.
 
-use super::checked::Checked;
-use super::round_trip::{self, Format, Unread, Unwritten};
+use super::checked::{self, Checked, Format, Unread, Unwritten};
 use super::{Codec, left_over};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
@@ -37,7 +36,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        round_trip::encode::<T, Self>("bincode", item, into)
+        checked::encode::<T, Self>("bincode", item, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {

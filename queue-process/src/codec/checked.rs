@@ -1,13 +1,74 @@
-//! [`Checked`]: an item on its way into a format that has no names.
+//! [`encode`]: an item into the bytes of a format that has no names, [`Checked`] on its way.
 //!
 //! What serde's attributes leave out or move around would be read back as something else. A
 //! field that is skipped says so as it is serialized, and is refused in every build. What cannot
 //! be seen there, a [`round_trip`](super::round_trip) finds in debug builds.
 
-use super::trace::Path;
+#[cfg(debug_assertions)]
+use super::round_trip::{self, trace::Path};
+use queue_core::{Failure, FailureKind};
+use serde::de::DeserializeOwned;
 use serde::ser::{self, Error as _, Serialize, Serializer};
 use std::cell::Cell;
 use std::fmt::{self, Display};
+
+/// The error of a format.
+pub(super) type Unwritten = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a format could not read what it had written.
+#[cfg_attr(not(debug_assertions), allow(dead_code))]
+pub(super) enum Unread {
+    /// It was asked what comes next.
+    Description,
+    /// The item's own code refuses it.
+    Item,
+    /// They are not the bytes that were asked for.
+    Bytes,
+}
+
+/// What a codec of serde types does.
+pub(super) trait Format {
+    /// The bytes of `item`, behind what is in `into`.
+    fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten>;
+
+    /// The item whose bytes these are.
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure>;
+
+    /// Why reading failed.
+    #[cfg_attr(not(debug_assertions), allow(dead_code))]
+    fn unread(failure: &Failure) -> Unread;
+}
+
+/// Appends the bytes of `item` to `into`.
+///
+/// # Errors
+/// `Codec` if it does not serialize, or (some of it in debug builds alone) would not come back
+/// as what it is.
+#[inline]
+pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
+    format: &str,
+    item: &T,
+    into: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    #[cfg(debug_assertions)]
+    return round_trip::encode::<T, F>(format, item, into);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = format;
+        F::write(Checked::new(item, Path), into).map_err(does_not_serialize)
+    }
+}
+
+#[cold]
+pub(super) fn does_not_serialize(error: Unwritten) -> Failure {
+    match take_reason() {
+        None => Failure::caused(FailureKind::Codec, "the item does not serialize", error),
+        Some(why) => {
+            let message = format!("the item does not serialize: {why}");
+            Failure::caused(FailureKind::Codec, message, error)
+        }
+    }
+}
 
 thread_local! {
     /// Why the last item of this thread was refused: the errors of the formats have no room
@@ -65,6 +126,63 @@ impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
             .serialize(serializer)
             .map_err(|Told(error)| error)
     }
+}
+
+/// Where in an item a part of it is; in release builds, nothing.
+#[derive(Clone, Copy, Debug)]
+#[cfg(not(debug_assertions))]
+pub(super) struct Path;
+
+#[cfg(not(debug_assertions))]
+impl Path {
+    #[inline]
+    pub(super) fn leaf(self) {}
+
+    #[inline]
+    pub(super) fn some(self) -> Self {
+        self
+    }
+
+    #[inline]
+    pub(super) fn open(self, _: &'static str) {}
+
+    #[inline]
+    pub(super) fn variant(self, _: &'static str, _: u32, _: &'static str) -> Self {
+        self
+    }
+
+    #[inline]
+    pub(super) fn part(self) -> Self {
+        self
+    }
+
+    #[inline]
+    pub(super) fn field(&mut self, _: &'static str) -> Self {
+        *self
+    }
+
+    #[inline]
+    pub(super) fn nth_field(&mut self) -> Self {
+        *self
+    }
+
+    #[inline]
+    pub(super) fn nth(&mut self) -> Self {
+        *self
+    }
+
+    #[inline]
+    pub(super) fn key(&mut self) -> Self {
+        *self
+    }
+
+    #[inline]
+    pub(super) fn element(&mut self) -> Self {
+        *self
+    }
+
+    #[inline]
+    pub(super) fn close(self) {}
 }
 
 /// Hands verbs without parts through.

@@ -6,9 +6,7 @@ mod checked;
 mod postcard;
 mod raw;
 #[cfg(debug_assertions)]
-mod reading;
 mod round_trip;
-mod trace;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;

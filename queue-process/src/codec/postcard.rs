@@ -1,7 +1,6 @@
 //! [`Postcard`]: the default codec.
 
-use super::checked::Checked;
-use super::round_trip::{self, Format, Unread, Unwritten};
+use super::checked::{self, Checked, Format, Unread, Unwritten};
 use super::{Codec, left_over};
 use postcard::ser_flavors::Flavor;
 use queue_core::{Failure, FailureKind};
@@ -62,7 +61,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        round_trip::encode::<T, Self>("postcard", item, into)
+        checked::encode::<T, Self>("postcard", item, into)
     }
 
     #[inline]

@@ -3,8 +3,7 @@
 use super::Simulation;
 use super::memory::Memory;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::layout::{Control, Cursor, Item};
 use crate::linux::engine::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;

@@ -1,17 +1,15 @@
 //! What this crate asks of the operating system, and its only `unsafe` code.
 
-pub(crate) mod calls;
 #[cfg(loom)]
 pub(crate) mod modelled;
-mod shared_safe;
+mod shared_memory;
+#[cfg(loom)]
 pub(crate) mod steps;
-mod word;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub(crate) use shared_safe::shared_safe;
-pub(crate) use word::{Word32, Word64};
+pub(crate) use shared_memory::{Word32, Word64, shared_safe};
 
 #[cfg(not(loom))]
 mod descriptors;
@@ -22,9 +20,7 @@ mod inherit;
 #[cfg(not(loom))]
 mod locks;
 #[cfg(not(loom))]
-mod mapping;
-#[cfg(not(loom))]
-mod memory;
+mod memfd;
 #[cfg(not(loom))]
 mod started;
 #[cfg(not(loom))]
@@ -36,9 +32,8 @@ pub(crate) use {
     generation::{PerProcess, generation, generation_word},
     inherit::{InheritGuard, Refusal, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
-    mapping::Mapping,
-    memory::{SEALS, check_file_size_limit, file, give_back},
-    shared_safe::SharedSafe,
+    memfd::{SEALS, check_file_size_limit, file, give_back},
+    shared_memory::{Mapping, SharedSafe},
     started::started,
     unforked::{Unforked, let_go},
 };

@@ -3,7 +3,6 @@
 
 use super::steps::step;
 use loom::sync::Mutex;
-use queue_core::{Failure, FailureKind};
 use rustix::io::Errno;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -132,8 +131,4 @@ fn whole(bytes: &[u8], at: u64) -> impl Iterator<Item = Piece> {
     let piece = PIECE as u64;
     assert!(bytes.len() as u64 % piece == 0 && at % piece == 0);
     (bytes.chunks_exact(PIECE)).map(|bytes| bytes.try_into().expect("so many"))
-}
-
-pub(crate) fn refused(doing: &str, error: Errno) -> Failure {
-    Failure::caused(FailureKind::Io, doing, std::io::Error::from(error))
 }

@@ -28,7 +28,6 @@
 //! lose that.
 
 pub(crate) mod batch;
-pub(crate) mod inline_item;
 pub(crate) mod layout;
 
 #[cfg(all(test, not(loom)))]
@@ -36,8 +35,7 @@ mod tests;
 
 use crate::sys::Word32;
 use batch::Batch;
-use inline_item::Item;
-use layout::{Acquired, Control, Cursor, End, EndState, Tries, needs_trim};
+use layout::{Acquired, Control, Cursor, End, EndState, Item, Tries, needs_trim};
 use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::{Failure, FailureKind};
 use std::time::Duration;

@@ -6,9 +6,18 @@
 //! other process can change bytes under a reference.
 
 use crate::linux::engine::corrupt;
-use crate::sys::calls::{BorrowedFd, Errno, give_back, pread, pwrite, refused};
+#[cfg(loom)]
+use crate::sys::modelled::{BorrowedFd, give_back, pread, pwrite};
+use crate::sys::refused;
 use queue_core::Failure;
+use rustix::io::Errno;
 use std::num::NonZeroU64;
+#[cfg(not(loom))]
+use {
+    crate::sys::give_back,
+    rustix::fd::BorrowedFd,
+    rustix::io::{pread, pwrite},
+};
 
 /// What is said when memory is full.
 const NO_ROOM: &str = "there is no memory for another item";

@@ -6,7 +6,6 @@ mod open;
 mod overflow;
 #[cfg(not(loom))]
 pub(crate) mod queue;
-mod record;
 pub(crate) mod storage;
 
 #[cfg(all(test, not(loom)))]

@@ -1,7 +1,6 @@
 //! What a [`Pipe`] consists of: making it, handing it on, and refusing what is none.
 
-use super::record::SIZE;
-use super::storage::{FILE, Pipe};
+use super::storage::{FILE, Pipe, SIZE};
 use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;

@@ -1,6 +1,6 @@
 //! [`Pipe`]: where the items of a [`PipeQueue`](super::queue::PipeQueue) are.
 //!
-//! Each item is a [`Record`](super::record::Record) of 64 bytes in a kernel pipe. Beside
+//! Each item is a [`Record`] of 64 bytes in a kernel pipe. Beside
 //! the pipe there is a sparse file in memory with two parts: the overflow *arena*, where the bytes
 //! of items lie that are too large for a record, and the *log*, where records go that
 //! find the pipe full.
@@ -19,15 +19,21 @@
 
 use super::file_range::FileRange;
 use super::overflow::{ArenaState, GRANULE, GRANULES, granules};
-use super::record::{MAX_INLINE, Record, SIZE};
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::inline_item::Item;
-use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
 use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
 use crate::linux::queue::format::Limits;
-use crate::sys::calls::{AsFd, Errno, OwnedFd, ioctl_fionread, read, refused, write};
+#[cfg(loom)]
+use crate::sys::modelled::{AsFd, OwnedFd, ioctl_fionread, read, write};
+use crate::sys::refused;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
+use rustix::io::Errno;
+#[cfg(not(loom))]
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::{ioctl_fionread, read, write},
+};
 
 /// How many records are written or read at once: what the kernel moves as a whole.
 pub(super) const BATCH: usize = 4096 / SIZE;
@@ -193,6 +199,73 @@ impl Storage for Pipe {
     }
 }
 
+/// The bytes of a record on the wire.
+pub(super) const SIZE: usize = 64;
+
+/// An item of up to so many bytes rides inside its record.
+pub(super) const MAX_INLINE: usize = SIZE - HEADER;
+
+pub(super) const HEADER: usize = 8;
+
+/// Tells a record with its item inside from one whose item lies elsewhere, and both
+/// from zeros.
+pub(super) const INLINE_TAG: u32 = u32::from_le_bytes(*b"item");
+pub(super) const INDIRECT_TAG: u32 = u32::from_le_bytes(*b"at..");
+
+/// What goes through the pipe for each item: its bytes, or where they lie.
+///
+/// All records have 64 bytes. That divides a page, so the kernel never splits one, and
+/// how many are in the pipe follows from how many bytes are. A small item is inline;
+/// of a larger one the record says where its bytes lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record<'a> {
+    /// These are they.
+    Inline(&'a [u8]),
+    /// So many, from granule `at` of the arena on.
+    Indirect { at: u32, len: usize },
+}
+
+impl<'a> Record<'a> {
+    /// The record on the wire.
+    ///
+    /// # Panics
+    /// If an item inside is larger than [`MAX_INLINE`], or one elsewhere than `u32::MAX`.
+    pub(super) fn encode(self) -> [u8; SIZE] {
+        let mut wire = [0; SIZE];
+        let (tag, len) = match self {
+            Self::Inline(bytes) => {
+                wire[HEADER..][..bytes.len()].copy_from_slice(bytes);
+                (INLINE_TAG, bytes.len())
+            }
+            Self::Indirect { at, len } => {
+                wire[HEADER..][..4].copy_from_slice(&at.to_le_bytes());
+                (INDIRECT_TAG, len)
+            }
+        };
+        let len = u32::try_from(len).expect("an item's limit fits 32 bits");
+        wire[..4].copy_from_slice(&tag.to_le_bytes());
+        wire[4..HEADER].copy_from_slice(&len.to_le_bytes());
+        wire
+    }
+
+    /// The record that `wire` holds, or `None` if it is not one that [`encode`] wrote.
+    ///
+    /// [`encode`]: Self::encode
+    pub(super) fn decode(wire: &'a [u8]) -> Option<Self> {
+        let (tag, rest) = wire.split_first_chunk()?;
+        let (len, body) = rest.split_first_chunk()?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+        match u32::from_le_bytes(*tag) {
+            INLINE_TAG => Some(Self::Inline(body.get(..len)?)),
+            INDIRECT_TAG => Some(Self::Indirect {
+                at: u32::from_le_bytes(*body.first_chunk()?),
+                len,
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// A push that is under way, under the tail lock.
 pub(super) struct Push<'a> {
     pipe: &'a Pipe,
@@ -346,13 +419,18 @@ impl<'a> Push<'a> {
     fn append(&mut self, records: &[u8], arenas: &[(u32, ArenaState)]) -> Result<usize, Failure> {
         let (high_water, arena_state) = arenas[arenas.len() - 1];
         let spilling = self.is_logging();
-        let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
         // In this order, and before the records: see `ArenaState`, and `repair`. They stay ahead of
         // the tail if not all records go in, as they do where somebody dies just here.
         self.tail_state.set_arena_state(arena_state);
         self.tail_state.set_high_water(high_water);
         let piped = if spilling { 0 } else { self.pipe_in(records)? };
-        let logged = self.log_in(&records[piped * SIZE..], piped, room, spilling);
+        let logged = match &records[piped * SIZE..] {
+            [] => Ok(0),
+            rest => {
+                let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
+                self.log_in(rest, piped, room, spilling)
+            }
+        };
         let written = piped + logged.as_ref().unwrap_or(&0);
         if written == 0 {
             return logged;

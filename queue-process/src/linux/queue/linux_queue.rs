@@ -3,19 +3,15 @@
 //! An item becomes bytes in the thread that pushes it, before any lock; bytes become an
 //! item in the thread that pops them, after. Both in a buffer that the thread keeps.
 
-use super::format::Limits;
 use super::open::Shareable;
 use super::options::LinuxOptions;
-use super::platform::Linux;
+use super::shared::Shared;
 use crate::codec::{Codec, Postcard};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::{Engine, Refusal, Storage};
-use crate::linux::wait::futures::WaitList;
+use crate::linux::engine::{Refusal, Storage};
 use crate::linux::wait::listener::Listener;
-use crate::linux::wait::sleepers::Sleepers;
-use crate::owed::{Due, Owed, decode_from};
-use crate::sys::PerProcess;
+use crate::owed::{Due, decode_from};
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
@@ -27,8 +23,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 /// A queue between processes on one Linux machine, of items `T`, as the codec `C` makes them bytes,
@@ -39,26 +34,6 @@ use std::thread::LocalKey;
 pub struct LinuxQueue<T, C, S: Storage> {
     pub(crate) shared: Arc<Shared<S>>,
     types: PhantomData<fn(T) -> (T, C)>,
-}
-
-/// What the clones of a handle share.
-pub(crate) struct Shared<S: Storage> {
-    pub(crate) engine: Engine<S, Linux>,
-    pub(crate) limits: Limits,
-    pub(crate) ends: EndpointCounts,
-    /// The futures of this process that wait for the tail, and for the head.
-    pub(super) waiting: PerProcess<[WaitList; 2]>,
-    /// Its threads that sleep until the tail moves, and until the head does.
-    pub(super) sleepers: PerProcess<[Sleepers; 2]>,
-    /// The half whose verbs alone this process may use, or the whole.
-    pub(crate) half: Option<Side>,
-    /// What lives as long as this process has a handle: what hands the queue to whoever asks
-    /// for it by name.
-    pub(super) kept: Mutex<Option<Box<dyn Send>>>,
-    /// When the dead were last looked for, in milliseconds of a coarse clock.
-    pub(crate) last_check: AtomicU32,
-    /// What was popped in a batch and is still to be given.
-    pub(crate) owed: Owed,
 }
 
 impl<T, C, S: Storage> LinuxQueue<T, C, S> {
@@ -304,10 +279,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
 
 impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     fn may(&self, side: Side) -> Result<(), Failure> {
-        if self.shared.has(side) {
-            return Ok(());
+        match self.shared.half {
+            Some(half) if half != side => Err(denied(side)),
+            _ => Ok(()),
         }
-        Err(denied(side))
     }
 
     /// Who pushes always finds a slot in a queue that is large enough, and so would never

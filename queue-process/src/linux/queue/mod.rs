@@ -2,8 +2,6 @@
 
 pub(crate) mod format;
 #[cfg(not(loom))]
-pub(crate) mod header;
-#[cfg(not(loom))]
 pub(crate) mod linux_queue;
 #[cfg(not(loom))]
 pub(crate) mod open;
@@ -12,7 +10,7 @@ pub(crate) mod options;
 #[cfg(not(loom))]
 pub(crate) mod platform;
 #[cfg(not(loom))]
-mod shared;
+pub(crate) mod shared;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -1,13 +1,14 @@
-//! [`Linux`]: one participant's view of a queue on the real thing.
+//! [`Linux`]: one participant's view of a queue: the [`Header`] that all participants share, and the
+//! system calls.
 
-use super::header::Header;
+use super::format::Format;
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
 use crate::linux::wait::eventfd::{Eventfds, eventfd};
 use crate::sys::Word32;
-use crate::sys::{self, Mapping, PerProcess};
+use crate::sys::{self, Mapping, PerProcess, shared_safe};
 use queue_core::{Failure, Side};
 use rustix::io::Errno;
 use rustix::thread::futex;
@@ -15,6 +16,32 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// How the shared memory of a queue begins. The storage may use what comes behind.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) format: Format,
+    pub(crate) control: Control,
+    pub(crate) registry: Registry,
+}
+
+shared_safe!(Header {
+    format,
+    control,
+    registry
+});
+
+impl Header {
+    /// Where the storage's memory begins: at a page of its own.
+    pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
+
+    /// The header at the beginning of `mapping`, which has [`Header::END`] bytes at least.
+    #[inline]
+    pub(crate) fn of(mapping: &Mapping) -> &Self {
+        mapping.at(0)
+    }
+}
 
 /// One member; in a forked child what is left of its parent's membership, until the child has one
 /// of its own.

@@ -1,28 +1,45 @@
 //! What the handles of one process have in common: [`Shared`]'s state, its members, and what it does
 //! for those who [wait](crate::linux::wait).
 
-use super::linux_queue::Shared;
+use super::format::Limits;
+use super::platform::Linux;
 use crate::foreign::calmly;
 use crate::linux::engine::layout::{End, Tries};
-use crate::linux::engine::{Platform, Storage};
+use crate::linux::engine::{Engine, Platform, Storage};
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::listener::WaitTarget;
 use crate::linux::wait::sleepers::Sleepers;
 use crate::linux::wait::waker_thread::{self, Registration, WatchedQueue};
+use crate::owed::Owed;
+use crate::sys::PerProcess;
 use queue_core::event::Event;
 use queue_core::sync::{Deadline, spin};
-use queue_core::{QueueId, Side};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use queue_core::{EndpointCounts, QueueId, Side};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What the clones of a handle share.
+pub(crate) struct Shared<S: Storage> {
+    pub(crate) engine: Engine<S, Linux>,
+    pub(crate) limits: Limits,
+    pub(crate) ends: EndpointCounts,
+    /// The futures of this process that wait for the tail, and for the head.
+    pub(super) waiting: PerProcess<[WaitList; 2]>,
+    /// Its threads that sleep until the tail moves, and until the head does.
+    pub(super) sleepers: PerProcess<[Sleepers; 2]>,
+    /// The half whose verbs alone this process may use, or the whole.
+    pub(crate) half: Option<Side>,
+    /// What lives as long as this process has a handle: what hands the queue to whoever asks
+    /// for it by name.
+    pub(super) kept: Mutex<Option<Box<dyn Send>>>,
+    /// When the dead were last looked for, in milliseconds of a coarse clock.
+    pub(crate) last_check: AtomicU32,
+    /// What was popped in a batch and is still to be given.
+    pub(crate) owed: Owed,
+}
 
 impl<S: Storage> Shared<S> {
-    /// Whether this process may use the verbs of `side`.
-    #[inline]
-    pub(crate) fn has(&self, side: Side) -> bool {
-        self.half.is_none_or(|half| half == side)
-    }
-
     /// Keeps `what` until the last handle of this process is dropped.
     pub(crate) fn keep(&self, what: impl Send + 'static) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +144,7 @@ impl<S: Storage> Shared<S> {
     /// There is an end of `side` in this process.
     pub(crate) fn on_first_endpoint(&self, side: Side) {
         let _counting = self.engine.platform().counting();
-        if self.has(side) {
+        if self.half.is_none_or(|half| half == side) {
             self.engine.platform().join(side);
         }
     }

@@ -3,7 +3,6 @@
 #[cfg(not(loom))]
 pub(crate) mod queue;
 pub(crate) mod storage;
-mod tail_state;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -1,6 +1,6 @@
 //! Tests of [`mapping`](crate::sys::mapping).
 
-use crate::sys::mapping::*;
+use crate::sys::shared_memory::mapping::*;
 use queue_core::FailureKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 

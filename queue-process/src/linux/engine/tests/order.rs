@@ -2,7 +2,7 @@
 //! it has come whenever something happens; and over a storage that fails unless it is repaired.
 
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::inline_item::Item;
+use crate::linux::engine::layout::Item;
 use crate::linux::engine::layout::{Control, Cursor, End, Tries};
 use crate::linux::engine::{Engine, PeerCursor, Platform, Refusal, Storage, corrupt};
 use crate::sys::Word32;

@@ -2,7 +2,7 @@
 
 use crate::linux::membership::member::*;
 use crate::linux::membership::registry::{Bytes, Sides};
-use crate::linux::queue::header::Header;
+use crate::linux::queue::platform::Header;
 use crate::sys::Mapping;
 use crate::sys::{self};
 use queue_core::sync::atomic::Ordering;

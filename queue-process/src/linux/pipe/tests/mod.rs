@@ -3,3 +3,4 @@ mod crash;
 mod file_range;
 mod fixtures;
 mod overflow;
+mod record;

@@ -2,8 +2,8 @@
 
 use super::fixtures::{read, read_only, same, small, try_write, write};
 use crate::linux::engine::layout::Control;
-use crate::linux::pipe::record::SIZE;
 use crate::linux::pipe::storage::Pipe;
+use crate::linux::pipe::storage::SIZE;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use rustix::io::ioctl_fionread;

@@ -3,9 +3,9 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::layout::EndState;
-use crate::linux::queue::header::Header;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
+use crate::linux::queue::platform::Header;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;

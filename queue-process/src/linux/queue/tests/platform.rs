@@ -3,7 +3,7 @@
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::End;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::header::Header;
+use crate::linux::queue::platform::Header;
 use crate::linux::queue::platform::*;
 use crate::linux::wait::eventfd::eventfd;
 use crate::linux::wait::eventfd::eventfds;

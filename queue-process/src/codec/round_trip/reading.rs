@@ -1,4 +1,4 @@
-//! [`Traced`]: an item on its way out of a format, in debug builds: what is asked of the format
+//! [`Traced`]: an item on its way out of a format: what is asked of the format
 //! is noted, to be compared with what was written.
 
 use super::trace::{Event, Head, note};
