@@ -140,7 +140,7 @@ mod readme {}
 pub mod codec;
 
 #[cfg_attr(loom, allow(dead_code))]
-mod foreign;
+mod deferred;
 #[cfg(not(loom))]
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
@@ -152,8 +152,6 @@ mod linux;
 #[cfg(loom)]
 #[allow(clippy::missing_panics_doc)] // A model fails by panicking.
 pub mod loom;
-#[cfg_attr(loom, allow(dead_code))]
-mod owed;
 mod per_process;
 #[cfg(target_os = "linux")]
 #[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
@@ -161,6 +159,8 @@ mod per_process;
 mod sys;
 #[cfg_attr(loom, allow(dead_code))]
 mod types;
+#[cfg_attr(loom, allow(dead_code))]
+mod unwind;
 
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;

@@ -148,7 +148,7 @@ fn failures_and_panics_in_one_batch<Q: Queue<Item = Moody>>(make: &impl Fn() -> 
         .collect();
     let lost = || Err(FailureKind::Codec);
     assert_eq!(came, [lost(), lost(), Ok(Moody(3))]);
-    // And a batch that meets a failure which is owed.
+    // And a batch that meets a failure that was deferred.
     let queue = filled(make(), [8, 2, 3]);
     assert_eq!(panicked(|| queue.try_pop_many(&mut got, 10)), 2);
     assert!(
@@ -173,7 +173,7 @@ fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Item = Moody>>(make: &impl F
         (queue.try_pop(), queue.len()),
         (Err(TryPopError::Closed), 0)
     );
-    // With some that are owed already.
+    // With some that were deferred already.
     let queue = filled(make(), [2, 3, 5]);
     assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
     fill(&queue, [7]);

@@ -9,9 +9,9 @@
 #![cfg(loom)]
 
 use queue_process::loom::death::{
-    ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start, wind,
+    ALIVE, Victim, advance, are_shared_out, at_every_step, drain, holds, is_sound, start,
 };
-use queue_process::loom::{No, Simulation};
+use queue_process::loom::{Simulation, TryFailure};
 
 /// A pusher dies while one sleeps.
 #[test]
@@ -43,7 +43,7 @@ fn death_of_a_leaping_pusher() {
     at_every_step("death_of_a_leaping_pusher", 8, 2, |steps| {
         let simulation = Simulation::new(4, 32, 4, 32);
         let queue = simulation.join(0);
-        wind(&queue, 2);
+        advance(&queue, 2);
         queue.try_push(5).unwrap();
         let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in [1, 2, 3] {
@@ -71,7 +71,7 @@ fn death_before_a_leap_is_seen() {
         at_every_step(&name, 1, 2, move |steps| {
             let simulation = Simulation::new(6, 48, 4, 48);
             let queue = simulation.join(0);
-            wind(&queue, 2);
+            advance(&queue, 2);
             queue.try_push(5).unwrap();
             let victim = Victim::start(&simulation, 1, steps, move |queue, write| {
                 if batch {
@@ -106,7 +106,7 @@ fn death_of_a_batch_pusher() {
         at_every_step(&name, 1, 2, move |steps| {
             let simulation = Simulation::new(5, 54, 8, 54);
             let queue = simulation.join(0);
-            wind(&queue, before);
+            advance(&queue, before);
             queue.try_push(5).unwrap();
             let victim = Victim::start(&simulation, 1, steps, |queue, write| {
                 assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
@@ -133,7 +133,7 @@ fn death_of_a_batch_popper() {
     at_every_step("death_of_a_batch_popper", 1, 2, |steps| {
         let simulation = Simulation::new(3, 32, 8, 32);
         let queue = simulation.join(0);
-        wind(&queue, 3);
+        advance(&queue, 3);
         assert_eq!(queue.try_push_many(&[1, 2, 3]), Ok(3));
         let victim = Victim::start(&simulation, 1, steps, |queue, write| {
             for n in queue.try_pop_many(2).unwrap() {
@@ -243,7 +243,7 @@ fn death_of_a_closer() {
         let sleeper = start(&simulation, 2, ALIVE, |queue| queue.pop());
         let queue = simulation.join(0);
         let ours = queue.close();
-        assert_eq!(sleeper.join().unwrap(), Some(Err(No::Closed)));
+        assert_eq!(sleeper.join().unwrap(), Some(Err(TryFailure::Closed)));
         let theirs = victim.join().unwrap();
         assert!(
             theirs.is_none() || theirs == Some(!ours),
@@ -251,7 +251,7 @@ fn death_of_a_closer() {
         );
         assert_eq!(
             (queue.try_push(1), queue.try_pop()),
-            (Err(No::Closed), Err(No::Closed))
+            (Err(TryFailure::Closed), Err(TryFailure::Closed))
         );
         theirs.is_none()
     });

@@ -9,7 +9,7 @@
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
 use queue_core::sync::thread;
-use queue_process::loom::{No, Process, Simulation};
+use queue_process::loom::{Process, Simulation, TryFailure};
 use std::sync::Arc;
 
 const ALIVE: usize = usize::MAX;
@@ -39,7 +39,10 @@ fn order_around_the_ring() {
             assert_eq!(queue.pop(), Ok(n));
         }
         producer.join().unwrap();
-        assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
+        assert_eq!(
+            (queue.try_pop(), queue.len()),
+            (Err(TryFailure::WouldBlock), 0)
+        );
     });
 }
 
@@ -184,7 +187,7 @@ fn close_wakes_all() {
         assert!(queue.close());
         assert!(!queue.close());
         for other in others {
-            assert_eq!(other.join().unwrap(), Err(No::Closed));
+            assert_eq!(other.join().unwrap(), Err(TryFailure::Closed));
         }
     });
     check("close_wakes_pushers", Some(2), || {
@@ -194,9 +197,9 @@ fn close_wakes_all() {
         let others = [1, 2].map(|me| start(&simulation, me, |queue| queue.push(8)));
         assert!(queue.close());
         for other in others {
-            assert_eq!(other.join().unwrap(), Err(No::Closed));
+            assert_eq!(other.join().unwrap(), Err(TryFailure::Closed));
         }
-        assert_eq!((queue.pop(), queue.pop()), (Ok(7), Err(No::Closed)));
+        assert_eq!((queue.pop(), queue.pop()), (Ok(7), Err(TryFailure::Closed)));
     });
 }
 
@@ -244,7 +247,7 @@ fn futures_of_one_process() {
             queue.push(1).unwrap();
             queue.push(2).unwrap();
         });
-        process.listens(2);
+        process.run_waker(2);
         let got: u64 = futures.into_iter().map(|other| other.join().unwrap()).sum();
         pusher.join().unwrap();
         assert_eq!((got, process.len()), (3, 0));
@@ -262,7 +265,7 @@ fn a_batch_for_two_futures() {
         let pusher = start(&simulation, 0, |queue| {
             assert_eq!(queue.try_push_many(&[1, 2]), Ok(2));
         });
-        process.listens(2);
+        process.run_waker(2);
         let got: u64 = futures.into_iter().map(|other| other.join().unwrap()).sum();
         pusher.join().unwrap();
         assert_eq!(got, 3);
@@ -279,7 +282,7 @@ fn a_future_is_cancelled() {
         let cancelled = thread_of(&process, |queue| queue.cancelled());
         let future = thread_of(&process, |queue| queue.pop_async().unwrap());
         let pusher = start(&simulation, 0, |queue| queue.push(1).unwrap());
-        process.listens(2);
+        process.run_waker(2);
         cancelled.join().unwrap();
         assert_eq!(future.join().unwrap(), 1);
         pusher.join().unwrap();
@@ -299,7 +302,7 @@ fn a_future_is_overtaken() {
             queue.push(2).unwrap();
         });
         let other = start(&simulation, 2, |queue| queue.try_pop().unwrap_or(0));
-        process.listens(1);
+        process.run_waker(1);
         let got = other.join().unwrap() + future.join().unwrap();
         pusher.join().unwrap();
         assert_eq!(got + process.try_pop().unwrap_or(0), 3);
@@ -315,8 +318,8 @@ fn close_wakes_futures() {
         let process = shared(&simulation);
         let future = thread_of(&process, |queue| queue.pop_async());
         let closer = start(&simulation, 0, |queue| assert!(queue.close()));
-        process.listens(1);
-        assert_eq!(future.join().unwrap(), Err(No::Closed));
+        process.run_waker(1);
+        assert_eq!(future.join().unwrap(), Err(TryFailure::Closed));
         closer.join().unwrap();
     });
     check("close_wakes_futures", Some(2), || {
@@ -324,9 +327,9 @@ fn close_wakes_futures() {
         let process = shared(&simulation);
         let futures = [(); 2].map(|()| thread_of(&process, |queue| queue.pop_async()));
         let closer = start(&simulation, 0, |queue| assert!(queue.close()));
-        process.listens(2);
+        process.run_waker(2);
         for future in futures {
-            assert_eq!(future.join().unwrap(), Err(No::Closed));
+            assert_eq!(future.join().unwrap(), Err(TryFailure::Closed));
         }
         closer.join().unwrap();
     });
@@ -364,24 +367,24 @@ fn eventfds() {
     });
 }
 
-/// A thread, or a future, waits for items, and is owed one that is not in the queue, for it came
+/// A thread, or a future, waits for items, and one is deferred that is not in the queue, for it came
 /// out in a batch of its process whose decoding panicked.
 /// Catches: it is not woken, or does not look for that after it got ready to sleep.
 #[test]
-fn owed_to_who_waits() {
+fn deferred_for_a_waiter() {
     for as_future in [false, true] {
-        let name = ["owed_to_a_sleeper", "owed_to_a_future"][usize::from(as_future)];
+        let name = ["deferred_for_a_sleeper", "deferred_for_a_future"][usize::from(as_future)];
         check(name, Some(3), move || {
             let simulation = Simulation::new(2, 24, 8, 24);
             let process = shared(&simulation);
-            let owed = Arc::new(AtomicU32::new(0));
-            let who_waits = owed.clone();
+            let deferred = Arc::new(AtomicU32::new(0));
+            let who_waits = deferred.clone();
             let waits = thread_of(&process, move |queue| {
-                queue.wait_for_owed(&who_waits, as_future)
+                queue.wait_for_deferred(&who_waits, as_future)
             });
-            process.owe(&owed);
+            process.defer_one(&deferred);
             waits.join().unwrap();
-            assert_eq!((owed.load(Ordering::Relaxed), process.len()), (0, 0));
+            assert_eq!((deferred.load(Ordering::Relaxed), process.len()), (0, 0));
         });
     }
 }

@@ -20,9 +20,9 @@ fn there_is_always_one(
     let change = Arc::new(change);
     check(name, Some(3), move || {
         let simulation = MembershipSimulation::new();
-        let looker = simulation.enter(&[Consumers]);
-        let free = simulation.enter(&[Consumers]);
-        let first = simulation.enter(&[Producers]);
+        let looker = simulation.become_member(&[Consumers]);
+        let free = simulation.become_member(&[Consumers]);
+        let first = simulation.become_member(&[Producers]);
         free.give_back();
         let (theirs, change) = (simulation.clone(), change.clone());
         let changing = thread::spawn(move || change(&theirs, first));
@@ -36,12 +36,12 @@ fn there_is_always_one(
 #[test]
 fn a_part_is_handed_on() {
     there_is_always_one("handed_on", |simulation, first| {
-        let second = simulation.enter(&[Producers]);
+        let second = simulation.become_member(&[Producers]);
         first.leave(Producers);
         vec![first, second]
     });
     there_is_always_one("handed_on_and_back", |simulation, first| {
-        let second = simulation.enter(&[Consumers]);
+        let second = simulation.become_member(&[Consumers]);
         second.join(Producers);
         first.leave(Producers);
         first.join(Producers);
@@ -49,7 +49,7 @@ fn a_part_is_handed_on() {
         vec![first, second]
     });
     there_is_always_one("handed_on_by_one_who_gives_back", |simulation, first| {
-        let second = simulation.enter(&[Producers]);
+        let second = simulation.become_member(&[Producers]);
         first.give_back();
         vec![second]
     });
@@ -60,13 +60,13 @@ fn a_part_is_handed_on() {
 #[test]
 fn an_entry_changes_hands() {
     there_is_always_one("died_and_followed", |simulation, first| {
-        let second = simulation.enter(&[Producers]);
+        let second = simulation.become_member(&[Producers]);
         drop(first);
-        let third = simulation.enter(&[Consumers]);
+        let third = simulation.become_member(&[Consumers]);
         vec![second, third]
     });
     there_is_always_one("left_and_joined", |simulation, first| {
-        let second = simulation.enter(&[Producers]);
+        let second = simulation.become_member(&[Producers]);
         first.leave(Producers);
         first.join(Consumers);
         vec![first, second]
@@ -81,14 +81,14 @@ fn a_child_takes_the_place_of_its_parent() {
     there_is_always_one("ended_and_followed_by_a_child", |_, first| {
         let child = first.fork();
         drop(first);
-        vec![child.enter(&[Producers])]
+        vec![child.become_member(&[Producers])]
     });
     there_is_always_one("followed_by_a_child_of_a_child", |_, first| {
-        let child = first.fork().enter(&[Producers]);
+        let child = first.fork().become_member(&[Producers]);
         drop(first);
         let second = child.fork();
         drop(child);
-        vec![second.enter(&[Producers])]
+        vec![second.become_member(&[Producers])]
     });
 }
 
@@ -97,12 +97,12 @@ fn a_child_takes_the_place_of_its_parent() {
 fn nobody_is_nobody() {
     check("nobody_is_nobody", Some(3), || {
         let simulation = MembershipSimulation::new();
-        let looker = simulation.enter(&[Consumers]);
+        let looker = simulation.become_member(&[Consumers]);
         let theirs = simulation.clone();
         let other = thread::spawn(move || {
-            let member = theirs.enter(&[Producers]);
+            let member = theirs.become_member(&[Producers]);
             member.leave(Producers);
-            drop(theirs.enter(&[Producers]));
+            drop(theirs.become_member(&[Producers]));
         });
         let _ = looker.is_held(Producers);
         other.join().unwrap();
@@ -113,7 +113,7 @@ fn nobody_is_nobody() {
 
 /// Takes the lock in a process that has just come, and finds it orderly.
 fn come_and_count(simulation: &Arc<MembershipSimulation>) -> Member {
-    let member = simulation.enter(&[Producers]);
+    let member = simulation.become_member(&[Producers]);
     let (from_dead, count) = member.take();
     assert!(!from_dead, "the holder was alive");
     member.set(count + 1);
@@ -138,7 +138,7 @@ fn the_living_keep_their_lock() {
     });
     check("also_one_who_had_to_wait", Some(3), || {
         let simulation = MembershipSimulation::new();
-        let me = simulation.enter(&[Producers]);
+        let me = simulation.become_member(&[Producers]);
         assert_eq!(me.take(), (false, 0));
         let others = [(); 2].map(|()| {
             let theirs = simulation.clone();
@@ -162,7 +162,7 @@ fn the_dead_leave_their_lock() {
         let simulation = MembershipSimulation::new();
         let theirs = simulation.clone();
         let dead = thread::spawn(move || {
-            let member = theirs.enter(&[Producers]);
+            let member = theirs.become_member(&[Producers]);
             let (_, count) = member.take();
             member.set(count + 1);
             member.die();
@@ -170,7 +170,7 @@ fn the_dead_leave_their_lock() {
         let others = [(); 2].map(|()| {
             let theirs = simulation.clone();
             thread::spawn(move || {
-                let member = theirs.enter(&[Producers]);
+                let member = theirs.become_member(&[Producers]);
                 let (from_dead, count) = member.take();
                 member.set(count + 1);
                 member.give();

@@ -11,7 +11,7 @@
 use queue_process::loom::death::{
     ALIVE, Victim, are_shared_out, at_every_step, drain, holds, is_sound, start,
 };
-use queue_process::loom::{No, Process, Simulation};
+use queue_process::loom::{Process, Simulation, TryFailure};
 
 const LARGE: u64 = Simulation::LARGE;
 
@@ -315,7 +315,7 @@ fn death_of_the_new_owner() {
                 assert_eq!(got.len(), old + new + usize::from(pushed), "{got:?}");
                 assert_eq!(got.contains(&(LARGE + 3)), pushed, "{got:?}");
                 if queue.is_closed() {
-                    assert_eq!(queue.try_push(0), Err(No::Closed));
+                    assert_eq!(queue.try_push(0), Err(TryFailure::Closed));
                 } else {
                     assert!(pushed && *of(Push).start() <= new, "{new} came");
                     is_sound(&queue, 8);

@@ -38,7 +38,7 @@ fn death_of_a_pusher_to_two_threads() {
                 if victim.join().unwrap().is_none() {
                     flag.store(true, Ordering::Relaxed);
                 }
-                // As many as it did not push: whom it owed a wake gets none of ours.
+                // As many as it did not push: whoever was to get a wake from it gets none of ours.
                 let queue = simulation.join(0);
                 for n in queue.pushed()..2 {
                     queue.push(u64::from(n) + 1).unwrap();

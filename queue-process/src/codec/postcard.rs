@@ -101,7 +101,7 @@ impl Format for Postcard {
 /// mostly. A number was just written byte by byte; read in larger pieces, as the general
 /// copy does, it makes the processor wait until those writes, and all before them, have
 /// reached the cache, and the latest of them went to a line that another core had.
-const FEW: usize = 8;
+const MAX_COPIED_BY_BYTES: usize = 8;
 
 /// Appends what is serialized to a vector that is not its own.
 struct Append<'a>(&'a mut Vec<u8>);
@@ -119,7 +119,7 @@ impl Flavor for Append<'_> {
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         if let [byte] = *bytes {
             self.try_push(byte)?; // Lengths and variants, mostly.
-        } else if bytes.len() <= FEW {
+        } else if bytes.len() <= MAX_COPIED_BY_BYTES {
             let word = (bytes.iter().rev()).fold(0, |word, &byte| word << 8 | u64::from(byte));
             let end = self.0.len() + bytes.len();
             self.0.extend_from_slice(&word.to_le_bytes());

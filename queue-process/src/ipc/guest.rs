@@ -1,9 +1,9 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
 use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
-use crate::foreign::{calmly, guarded};
-use crate::owed::Owed;
+use crate::deferred::Deferred;
 use crate::types::Types;
+use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
 use queue_core::event::Event;
@@ -44,7 +44,7 @@ pub(super) struct Guest {
     capacity: Option<usize>,
     role: Role,
     ends: EndpointCounts,
-    pub(super) owed: Owed,
+    pub(super) owed: Deferred,
 }
 
 /// The guest's ends of the channels.
@@ -104,7 +104,7 @@ impl Ears {
     fn pass_on(&self, side: Side, mut count: u64, guest: &Weak<Guest>) {
         let event = self.event(side);
         while count > 0 {
-            calmly(|| event.notify());
+            ignore_panic(|| event.notify());
             count -= 1;
             if !event.has_waiting() {
                 return;
@@ -125,8 +125,8 @@ impl Ears {
     }
 
     fn wake_all(&self) {
-        calmly(|| self.places.notify_all());
-        calmly(|| self.items.notify_all());
+        ignore_panic(|| self.places.notify_all());
+        ignore_panic(|| self.items.notify_all());
     }
 }
 
@@ -175,7 +175,7 @@ impl Guest {
             capacity,
             role,
             ends: EndpointCounts::new(),
-            owed: Owed::default(),
+            owed: Deferred::default(),
         });
         // The thread must not keep the line open: the host is to notice when the last
         // handle has gone.
@@ -292,7 +292,7 @@ impl Guest {
                 other => return Err(unexpected(other)),
             }
             // One that stays there would be taken for that of the next question.
-            let ticket = guarded(|| wire::undisturbed(|| line.tickets.recv()));
+            let ticket = catch_panic(|| wire::undisturbed(|| line.tickets.recv()));
             let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
             Ok(ticket.map_err(|error| wire::failure(error, doing))?)
         });

@@ -1,7 +1,7 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
 use super::wire::{BATCH_BYTES, Call, Role, Watch};
-use crate::foreign::calmly;
+use crate::unwind::ignore_panic;
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
 use queue_core::sync::Lock;
@@ -296,7 +296,7 @@ impl Hosted {
         let event = self.event(side);
         calls.make();
         for _ in 0..count {
-            calmly(|| event.notify());
+            ignore_panic(|| event.notify());
             if !event.has_waiting() {
                 break;
             }
@@ -305,8 +305,8 @@ impl Hosted {
 
     fn announce_end(&self, ended: Option<Calls>) {
         if let Some(calls) = ended {
-            calmly(|| self.items.notify_all());
-            calmly(|| self.places.notify_all());
+            ignore_panic(|| self.items.notify_all());
+            ignore_panic(|| self.places.notify_all());
             calls.make();
         }
     }

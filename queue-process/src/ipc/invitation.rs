@@ -6,8 +6,8 @@ use super::streams;
 use super::wire::{self, Ticket};
 use crate::Handover;
 use crate::codec::Codec;
-use crate::foreign::guarded;
 use crate::handover::variable;
+use crate::unwind::catch_panic;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use queue_core::{Capacity, Consumer, Failure, FailureKind, Kind, Producer, Side};
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         };
         let address = env::var(variable(PREFIX, name)?).map_err(|error| gone(&error))?;
         streams::fill();
-        let ticket = guarded(|| {
+        let ticket = catch_panic(|| {
             let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
             let failed = |error: io::Error| wire::failure(error, &doing);
             let (sender, receiver) = ipc::channel().map_err(failed)?;

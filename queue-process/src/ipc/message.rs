@@ -3,7 +3,7 @@
 use super::IpcQueue;
 use super::wire::Ticket;
 use crate::codec::{Codec, IPC_HANDLE};
-use crate::foreign::guarded;
+use crate::unwind::catch_panic;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Only into a message that is sent with `ipc-channel`: a handle has parts that no other
@@ -46,7 +46,7 @@ impl<T: Send, C: Codec<T>> Serialize for Handle<'_, T, C> {
 /// of a queue of another item type, codec or version.
 impl<'de, T: Send, C: Codec<T>> Deserialize<'de> for IpcQueue<T, C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ticket = guarded(|| Ticket::deserialize(deserializer));
+        let ticket = catch_panic(|| Ticket::deserialize(deserializer));
         let ticket = ticket.ok_or_else(|| {
             de::Error::custom("not a message of ipc-channel, or not all descriptors came with it")
         })??;

@@ -14,7 +14,7 @@ mod streams;
 mod wire;
 
 use crate::codec::{Codec, Postcard};
-use crate::owed::Owed;
+use crate::deferred::Deferred;
 use crate::per_process::generation;
 use crate::types::Types;
 use guest::Guest;
@@ -122,7 +122,7 @@ enum Place {
 struct Host {
     hosted: Arc<Hosted>,
     ends: EndpointCounts,
-    owed: Owed,
+    owed: Deferred,
     /// The sides on which this process still stands.
     present: Lock<[bool; 2]>,
     /// This process.
@@ -240,7 +240,7 @@ impl<T: Send, C: Codec<T>> WithCapacity for IpcQueue<T, C> {
             place: Place::Here(Arc::new(Host {
                 hosted: Arc::new(Hosted::new(bound)),
                 ends: EndpointCounts::new(),
-                owed: Owed::default(),
+                owed: Deferred::default(),
                 present: Lock::new([true; 2]),
                 generation: generation(),
             })),

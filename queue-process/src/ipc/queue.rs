@@ -5,9 +5,9 @@ use super::hosted::{self, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
-use crate::foreign::calmly;
-use crate::owed::{Due, Owed};
+use crate::deferred::{Deferred, Outcome};
 use crate::per_process::PerProcess;
+use crate::unwind::ignore_panic;
 use queue_core::event::{Event, Listener};
 use queue_core::{
     EndpointCounts, Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError,
@@ -114,7 +114,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         if before == max || owed.is_some() {
             return Ok(before);
         }
-        let wake = || calmly(|| self.event(Side::Consumers).notify_all());
+        let wake = || ignore_panic(|| self.event(Side::Consumers).notify_all());
         let popped = self.pop_bytes(max - before, |items| {
             let mut items = items.peekable();
             match items.peek() {
@@ -164,7 +164,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         loop {
             let before = left.len();
             let popped = self.pop_bytes(usize::MAX, |items| {
-                left.extend(items.map(|bytes| Due::Item(bytes.to_vec())));
+                left.extend(items.map(|bytes| Outcome::Item(bytes.to_vec())));
             });
             match popped {
                 Ok(()) if left.len() > before => {}
@@ -230,7 +230,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    fn owed(&self) -> &Owed {
+    fn owed(&self) -> &Deferred {
         match &self.place {
             Place::Here(host) => &host.owed,
             Place::Elsewhere(guest) => &guest.owed,

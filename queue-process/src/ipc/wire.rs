@@ -240,7 +240,7 @@ impl Disturbed for TryRecvError {
     }
 }
 
-/// The failure of what was [guarded](crate::foreign::guarded), for `ipc-channel` panics where a
+/// The failure of what was [caught](crate::unwind::catch_panic), for `ipc-channel` panics where a
 /// message has fewer descriptors than it says: this process had none to spare when it came.
 #[cold]
 pub(super) fn cut_short(doing: &str) -> Failure {

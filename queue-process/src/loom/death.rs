@@ -1,7 +1,7 @@
 //! What models of death share: processes that die at every step in turn, what they write down
 //! until then, and what must be true of the queue that they leave.
 
-use super::{No, Process, Simulation};
+use super::{Process, Simulation, TryFailure};
 use queue_core::model::check;
 use queue_core::sync::thread;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,10 @@ pub fn start<R: 'static>(
     simulation: &Arc<Simulation>,
     me: usize,
     steps: usize,
-    life: impl FnOnce(&Process) -> R + 'static,
+    body: impl FnOnce(&Process) -> R + 'static,
 ) -> thread::JoinHandle<Option<R>> {
     let simulation = simulation.clone();
-    thread::spawn(move || simulation.process(me, steps, life))
+    thread::spawn(move || simulation.process(me, steps, body))
 }
 
 /// Checks `model` for a victim with `first` or more steps to live, until it survives. `model`
@@ -49,36 +49,36 @@ pub fn at_every_step(
 /// A process that may die, and writes down what it has done.
 #[derive(Debug)]
 pub struct Victim {
-    life: thread::JoinHandle<Option<()>>,
+    thread: thread::JoinHandle<Option<()>>,
     /// Not in the model's memory: it outlives the process.
-    diary: Arc<Mutex<Vec<u64>>>,
+    log: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Victim {
-    /// Starts it as process `me`, with `steps` to live; `life` is given what writes.
+    /// Starts it as process `me`, with `steps` to live; `body` is given what writes.
     pub fn start(
         simulation: &Arc<Simulation>,
         me: usize,
         steps: usize,
-        life: impl FnOnce(&Process, &dyn Fn(u64)) + 'static,
+        body: impl FnOnce(&Process, &dyn Fn(u64)) + 'static,
     ) -> Self {
-        let diary = Arc::<Mutex<Vec<_>>>::default();
-        let theirs = diary.clone();
-        let life = start(simulation, me, steps, move |queue| {
-            life(queue, &|n| theirs.lock().unwrap().push(n));
+        let log = Arc::<Mutex<Vec<_>>>::default();
+        let theirs = log.clone();
+        let body = start(simulation, me, steps, move |queue| {
+            body(queue, &|n| theirs.lock().unwrap().push(n));
         });
-        Self { life, diary }
+        Self { thread: body, log }
     }
 
-    /// Waits for its end: whether it died, and its diary.
+    /// Waits for its end: whether it died, and its log.
     pub fn join(self) -> (bool, Vec<u64>) {
-        let died = self.life.join().unwrap().is_none();
-        (died, self.diary.lock().unwrap().clone())
+        let died = self.thread.join().unwrap().is_none();
+        (died, self.log.lock().unwrap().clone())
     }
 }
 
 /// Lets `items` go through the queue, so that what comes next lies further on.
-pub fn wind(queue: &Process, items: u64) {
+pub fn advance(queue: &Process, items: u64) {
     for n in 0..items {
         queue.try_push(n).unwrap();
         queue.try_pop().unwrap();
@@ -92,12 +92,19 @@ pub fn drain(queue: &Process) -> Vec<u64> {
 
 /// The queue is as good as new: as many slots as ever, and no more.
 pub fn is_sound(queue: &Process, capacity: u64) {
-    assert_eq!((queue.try_pop(), queue.len()), (Err(No::NotNow), 0));
+    assert_eq!(
+        (queue.try_pop(), queue.len()),
+        (Err(TryFailure::WouldBlock), 0)
+    );
     for n in 0..capacity {
         let pushed = queue.try_push(n);
         assert_eq!(pushed, Ok(()), "a slot is lost: {n} are taken");
     }
-    assert_eq!(queue.try_push(0), Err(No::NotNow), "a slot too many");
+    assert_eq!(
+        queue.try_push(0),
+        Err(TryFailure::WouldBlock),
+        "a slot too many"
+    );
     assert_eq!(drain(queue), (0..capacity).collect::<Vec<_>>());
 }
 

@@ -5,7 +5,7 @@ use super::wait_list::newest;
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{self, Acquired, Control, End, Tries};
 use crate::linux::membership::registry::{
-    Bytes, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
+    ByteLocks, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
 };
 use crate::sys::Word32;
 use loom::sync::Mutex;
@@ -15,12 +15,11 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// The kernel: which description has the byte of which entry locked, that of its life and that of
-/// its seat.
+/// The kernel: which description has which byte of which entry locked.
 type Kernel = Arc<Mutex<[[Option<u32>; MAX_MEMBERS]; 2]>>;
 
-const LIFE: usize = 0;
-const SEAT: usize = 1;
+const LIVENESS: usize = 0;
+const INHERITABLE: usize = 1;
 
 /// A file description; what it has locked is free when its last owner drops it.
 #[derive(Debug)]
@@ -61,30 +60,30 @@ impl Drop for Description {
 
 /// What a process has; closed when dropped, by whoever dies.
 #[derive(Debug)]
-struct Descriptions {
-    life: Description,
+struct LockFds {
+    liveness: Description,
     /// A forked child has it too.
-    seat: Arc<Description>,
+    inheritable: Arc<Description>,
 }
 
-impl Bytes for Descriptions {
+impl ByteLocks for LockFds {
     fn lock(&self, slot: u32) -> io::Result<bool> {
-        if !self.seat.lock(slot) {
+        if !self.inheritable.lock(slot) {
             return Ok(false);
         }
-        let locked = self.life.lock(slot);
+        let locked = self.liveness.lock(slot);
         if !locked {
-            self.seat.unlock();
+            self.inheritable.unlock();
         }
         Ok(locked)
     }
 
     fn is_alive(&self, slot: u32) -> io::Result<bool> {
-        Ok(self.life.is_locked(slot))
+        Ok(self.liveness.is_locked(slot))
     }
 
-    fn is_kept(&self, slot: u32) -> io::Result<bool> {
-        Ok(self.seat.is_locked(slot))
+    fn is_inherited(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.inheritable.is_locked(slot))
     }
 }
 
@@ -158,7 +157,7 @@ impl MembershipSimulation {
     }
 
     /// A new member, on `sides`; there must be room.
-    pub fn enter(self: &Arc<Self>, sides: &[Side]) -> Member {
+    pub fn become_member(self: &Arc<Self>, sides: &[Side]) -> Member {
         let one = std::sync::atomic::Ordering::Relaxed;
         let number = self.descriptions.fetch_add(1, one);
         let description = |byte| Description {
@@ -166,16 +165,16 @@ impl MembershipSimulation {
             byte,
             number,
         };
-        let descriptions = Descriptions {
-            life: description(LIFE),
-            seat: Arc::new(description(SEAT)),
+        let descriptions = LockFds {
+            liveness: description(LIVENESS),
+            inheritable: Arc::new(description(INHERITABLE)),
         };
         let who = JoinRequest {
             process: number,
             sides: sides.iter().fold(0, |all, side| all | Sides::of(*side).0),
             started: 0,
         };
-        let membership = self.registry.enter(descriptions, who);
+        let membership = self.registry.take_entry(descriptions, who);
         Member {
             membership: membership
                 .expect("the kernel answers")
@@ -188,15 +187,15 @@ impl MembershipSimulation {
 /// A forked child that does not take part yet.
 #[derive(Debug)]
 pub struct Fork {
-    seat: Arc<Description>,
+    inheritable: Arc<Description>,
     simulation: Arc<MembershipSimulation>,
 }
 
 impl Fork {
     /// Takes part on `sides` from now on, as a member of its own.
-    pub fn enter(self, sides: &[Side]) -> Member {
-        let member = self.simulation.enter(sides);
-        drop(self.seat);
+    pub fn become_member(self, sides: &[Side]) -> Member {
+        let member = self.simulation.become_member(sides);
+        drop(self.inheritable);
         member
     }
 }
@@ -204,7 +203,7 @@ impl Fork {
 /// A member; dies when dropped, without a word.
 #[derive(Debug)]
 pub struct Member {
-    membership: Membership<Descriptions>,
+    membership: Membership<LockFds>,
     simulation: Arc<MembershipSimulation>,
 }
 
@@ -224,7 +223,7 @@ impl Member {
     /// Makes a child, which is no member.
     pub fn fork(&self) -> Fork {
         Fork {
-            seat: self.membership.bytes.seat.clone(),
+            inheritable: self.membership.bytes.inheritable.clone(),
             simulation: self.simulation.clone(),
         }
     }
@@ -241,7 +240,7 @@ impl Member {
 
     /// Leaves in order.
     pub fn give_back(self) {
-        self.simulation.registry.give_back(&self.membership);
+        self.simulation.registry.release_entry(&self.membership);
     }
 
     /// Whether anybody stands on `side`.
@@ -251,7 +250,7 @@ impl Member {
 
     /// Takes the lock: whether from one who died holding it, and what it guards.
     pub fn take(&self) -> (bool, u64) {
-        let taken = layout::take_lock(&self.simulation.lock, self, Tries::Endless);
+        let taken = layout::acquire_lock(&self.simulation.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
         let guarded = self.simulation.guarded.load(Ordering::Relaxed);
         (taken == Acquired::FromDead, guarded)
@@ -264,7 +263,7 @@ impl Member {
 
     /// Gives the lock back.
     pub fn give(&self) {
-        layout::give_back_lock(&self.simulation.lock, self);
+        layout::release_lock(&self.simulation.lock, self);
     }
 }
 
@@ -274,7 +273,7 @@ impl Platform for Member {
         &self.simulation.control
     }
 
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         self.membership.owner()
     }
 
@@ -286,7 +285,7 @@ impl Platform for Member {
         (self.simulation.waiting).pause(word, holder, || self.is_alive(holder));
     }
 
-    fn given_back(&self, _: &Word32) {
+    fn on_unlock(&self, _: &Word32) {
         self.simulation.waiting.look_again(0);
     }
 
@@ -294,11 +293,11 @@ impl Platform for Member {
         unreachable!("nobody sleeps on a lock")
     }
 
-    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+    fn sleep_as_follower(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
         unreachable!("nobody sleeps on a lock")
     }
 
-    fn call(&self, _: &AtomicU32) {}
+    fn wake_follower(&self, _: &AtomicU32) {}
 
     fn now(&self) -> u32 {
         0

@@ -11,13 +11,13 @@ use std::sync::atomic::AtomicUsize;
 /// Up to which word of an arena there is memory. Not loom's: whoever asks for memory, gives it
 /// back or writes to it does so under the locks that are on trial.
 #[derive(Debug, Default)]
-pub(super) struct Taken(AtomicUsize);
+pub(super) struct Committed(AtomicUsize);
 
-impl Taken {
+impl Committed {
     const ORDER: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Relaxed;
 }
 
-/// The memory of a world, as an arena.
+/// The memory of a simulation, as an arena.
 #[derive(Debug)]
 pub(super) struct Memory(pub(super) Arc<Simulation>);
 
@@ -28,7 +28,7 @@ impl Arena for Memory {
     }
 
     fn set(&self, at: usize, word: u64) {
-        let taken = self.0.taken.0.load(Taken::ORDER);
+        let taken = self.0.taken.0.load(Committed::ORDER);
         assert!(at < taken, "a write to memory that there is not: SIGBUS");
         self.0.cells[at].store(word, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ impl Arena for Memory {
 
     fn grow(&self, _: usize, to: usize) -> Result<(), Failure> {
         if step() {
-            self.0.taken.0.fetch_max(to, Taken::ORDER);
+            self.0.taken.0.fetch_max(to, Committed::ORDER);
         }
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Arena for Memory {
     /// Memory that was given back reads as zero.
     fn shrink(&self, from: usize, to: usize) {
         if step() {
-            self.0.taken.0.store(from, Taken::ORDER);
+            self.0.taken.0.store(from, Committed::ORDER);
         }
         for cell in &self.0.cells[from..to] {
             cell.store(0, Ordering::Relaxed);

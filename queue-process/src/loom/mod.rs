@@ -22,7 +22,7 @@ mod store;
 mod system;
 mod wait_list;
 
-pub use process::{No, Process};
+pub use process::{Process, TryFailure};
 
 use crate::linux::engine::Engine;
 use crate::linux::engine::layout::Control;
@@ -30,19 +30,19 @@ use crate::sys::Word64;
 use crate::sys::modelled::OwnedFd;
 use crate::sys::steps;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use memory::Taken;
+use memory::Committed;
 use std::cell::Cell;
 use std::sync::Arc;
 use store::{Kind, Store};
 use system::System;
-use wait_list::{Done, Eventfd, Futex, Queue};
+use wait_list::{Done, Eventfd, Futex, LockQueue};
 
 loom::thread_local! {
     /// Of how many deaths this process knows.
     static DEATHS_SEEN: Cell<usize> = Cell::new(0);
 }
 
-/// How many processes a world can have: as many as loom has threads.
+/// How many processes a simulation can have: as many as loom has threads.
 const PROCESSES: usize = 5;
 
 /// A queue's shared memory, and the kernel.
@@ -50,8 +50,8 @@ const PROCESSES: usize = 5;
 pub struct Simulation {
     control: Control,
     cells: Vec<Word64>,
-    taken: Taken,
-    locks: [Queue; 2],
+    taken: Committed,
+    locks: [LockQueue; 2],
     futexes: [Futex; 2],
     eventfds: [Eventfd; 2],
     alive: [AtomicBool; PROCESSES],
@@ -62,13 +62,13 @@ pub struct Simulation {
 
 impl Simulation {
     /// A queue of `capacity` numbers in an arena of `words` words, where a number takes
-    /// two, with a small window of `window` words, and keeping `keep`.
-    pub fn new(capacity: u32, words: usize, window: usize, keep: usize) -> Arc<Self> {
-        Self::with(capacity, words, Kind::Ring { window, keep })
+    /// two, with a small window of `window` words, and keeping `retained`.
+    pub fn new(capacity: u32, words: usize, window: usize, retained: usize) -> Arc<Self> {
+        Self::with(capacity, words, Kind::Ring { window, retained })
     }
 
     /// A queue of `capacity` numbers in a pipe that holds `records` of them. A number from
-    /// [`LARGE`](Self::LARGE) on is a large item, which takes one granule of the hall.
+    /// [`LARGE`](Self::LARGE) on is a large item, which takes one granule of the arena.
     pub fn pipe(capacity: u32, records: usize) -> Arc<Self> {
         Self::with(capacity, 0, Kind::Pipe(OwnedFd::new(records)))
     }
@@ -80,8 +80,8 @@ impl Simulation {
         Arc::new(Self {
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
-            taken: Taken::default(),
-            locks: [Queue::new(), Queue::new()],
+            taken: Committed::default(),
+            locks: [LockQueue::new(), LockQueue::new()],
             futexes: [Futex::new(), Futex::new()],
             eventfds: [Eventfd::new(), Eventfd::new()],
             alive: std::array::from_fn(|_| AtomicBool::new(true)),
@@ -91,7 +91,7 @@ impl Simulation {
         })
     }
 
-    /// Process number `me` of this world.
+    /// Process number `me` of this simulation.
     pub fn join(self: &Arc<Self>, me: usize) -> Process {
         let platform = System {
             simulation: self.clone(),
@@ -105,16 +105,16 @@ impl Simulation {
         }
     }
 
-    /// Runs `life` as process `me`, which dies before its step number `steps`, unless it is
-    /// done by then: what `life` returns, or `None` if it died.
+    /// Runs `body` as process `me`, which dies before its step number `steps`, unless it is
+    /// done by then: what `body` returns, or `None` if it died.
     pub fn process<R>(
         self: &Arc<Self>,
         me: usize,
         steps: usize,
-        life: impl FnOnce(&Process) -> R,
+        body: impl FnOnce(&Process) -> R,
     ) -> Option<R> {
         let process = self.join(me);
-        let lived = steps::live(steps, || life(&process));
+        let lived = steps::live(steps, || body(&process));
         if lived.is_none() {
             self.on_death(me);
         }
@@ -138,6 +138,6 @@ impl Simulation {
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
         self.futexes.iter().for_each(Futex::on_death);
-        self.locks.iter().for_each(Queue::on_death);
+        self.locks.iter().for_each(LockQueue::on_death);
     }
 }

@@ -6,7 +6,7 @@ use super::system::System;
 use super::wait_list::Done;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{End, Tries};
-use crate::linux::engine::{Engine, Refusal};
+use crate::linux::engine::{Engine, TryError};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;
 use queue_core::event::Listen;
@@ -18,18 +18,18 @@ use std::task::{Context, Waker};
 
 /// Why a modelled process did not get what it wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum No {
+pub enum TryFailure {
     /// There is no free slot, or no item.
-    NotNow,
+    WouldBlock,
     /// Closed.
     Closed,
 }
 
-fn no(refusal: Refusal) -> No {
-    match refusal {
-        Refusal::NotNow => No::NotNow,
-        Refusal::Closed => No::Closed,
-        Refusal::Failed(failure) => panic!("{failure}"),
+fn try_failure(error: TryError) -> TryFailure {
+    match error {
+        TryError::WouldBlock => TryFailure::WouldBlock,
+        TryError::Closed => TryFailure::Closed,
+        TryError::Failed(failure) => panic!("{failure}"),
     }
 }
 
@@ -64,44 +64,44 @@ impl Process {
     /// Pushes if there is a free slot.
     ///
     /// # Errors
-    /// [`No`].
-    pub fn try_push(&self, number: u64) -> Result<(), No> {
-        self.engine.push(&self.item(number)).map_err(no)
+    /// [`TryFailure`].
+    pub fn try_push(&self, number: u64) -> Result<(), TryFailure> {
+        self.engine.push(&self.item(number)).map_err(try_failure)
     }
 
     /// Pops if there is an item.
     ///
     /// # Errors
-    /// [`No`].
-    pub fn try_pop(&self) -> Result<u64, No> {
+    /// [`TryFailure`].
+    pub fn try_pop(&self) -> Result<u64, TryFailure> {
         let mut bytes = Vec::new();
-        self.engine.pop(&mut bytes).map_err(no)?;
+        self.engine.pop(&mut bytes).map_err(try_failure)?;
         Ok(self.number(&bytes))
     }
 
     /// Pushes as many of `numbers` as there are slots for: how many.
     ///
     /// # Errors
-    /// [`No`], if there is no slot for the first.
-    pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, No> {
+    /// [`TryFailure`], if there is no slot for the first.
+    pub fn try_push_many(&self, numbers: &[u64]) -> Result<usize, TryFailure> {
         let mut batch = Batch::default();
         for &number in numbers {
             let add = |bytes: &mut Vec<u8>| {
                 bytes.extend(self.item(number));
-                Ok::<_, No>(())
+                Ok::<_, TryFailure>(())
             };
             batch.add(add).expect("no reason not to");
         }
-        self.engine.push_many(&batch).map_err(no)
+        self.engine.push_many(&batch).map_err(try_failure)
     }
 
     /// Pops up to `max` items.
     ///
     /// # Errors
-    /// [`No`], if there is none.
-    pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, No> {
+    /// [`TryFailure`], if there is none.
+    pub fn try_pop_many(&self, max: u32) -> Result<Vec<u64>, TryFailure> {
         let mut batch = Batch::default();
-        self.engine.pop_many(max, &mut batch).map_err(no)?;
+        self.engine.pop_many(max, &mut batch).map_err(try_failure)?;
         Ok((0..batch.len())
             .map(|n| self.number(batch.get(n)))
             .collect())
@@ -111,7 +111,7 @@ impl Process {
     ///
     /// # Errors
     /// `Closed`.
-    pub fn push(&self, number: u64) -> Result<(), No> {
+    pub fn push(&self, number: u64) -> Result<(), TryFailure> {
         self.wait(End::Head, || self.try_push(number))
     }
 
@@ -119,15 +119,19 @@ impl Process {
     ///
     /// # Errors
     /// `Closed`.
-    pub fn pop(&self) -> Result<u64, No> {
+    pub fn pop(&self) -> Result<u64, TryFailure> {
         self.wait(End::Tail, || self.try_pop())
     }
 
     /// As the listener of the crate waits.
-    fn wait<R>(&self, end: End, mut attempt: impl FnMut() -> Result<R, No>) -> Result<R, No> {
+    fn wait<R>(
+        &self,
+        end: End,
+        mut attempt: impl FnMut() -> Result<R, TryFailure>,
+    ) -> Result<R, TryFailure> {
         loop {
             match attempt() {
-                Err(No::NotNow) => {}
+                Err(TryFailure::WouldBlock) => {}
                 done => return done,
             }
             let sleepers = &self.sleepers[end as usize];
@@ -136,35 +140,35 @@ impl Process {
     }
 
     /// Pops, waiting as a future of a process in which another thread
-    /// [listens](Self::listens) to the eventfd.
+    /// [listens](Self::run_waker) to the eventfd.
     ///
     /// # Errors
     /// `Closed`.
-    pub fn pop_async(&self) -> Result<u64, No> {
+    pub fn pop_async(&self) -> Result<u64, TryFailure> {
         let popped = loop {
             match self.try_pop() {
-                Err(No::NotNow) => {}
+                Err(TryFailure::WouldBlock) => {}
                 done => break done,
             }
-            let place = self.waiting(End::Tail).event().listen();
+            let listener = self.waiting(End::Tail).event().listen();
             if self.prepare_async_wait(End::Tail) {
-                place.wait(Deadline::NEVER);
+                listener.wait(Deadline::NEVER);
             }
         };
-        self.leaves();
+        self.finish();
         popped
     }
 
     /// Waits as [`pop_async`](Self::pop_async) does, but is cancelled, woken or not.
     pub fn cancelled(&self) {
-        let place = self.waiting(End::Tail).event().listen();
+        let listener = self.waiting(End::Tail).event().listen();
         self.prepare_async_wait(End::Tail);
-        drop(place);
-        self.leaves();
+        drop(listener);
+        self.finish();
     }
 
     /// Listens to the eventfd, until so many futures are done.
-    pub fn listens(&self, futures: usize) {
+    pub fn run_waker(&self, futures: usize) {
         let eventfd = self.engine.platform().eventfd(End::Tail);
         let mut heard = 0;
         while eventfd.hear(&mut heard, &self.done, futures) {
@@ -176,7 +180,7 @@ impl Process {
     ///
     /// # Errors
     /// `Closed`.
-    pub fn push_by_eventfd(&self, number: u64) -> Result<(), No> {
+    pub fn push_by_eventfd(&self, number: u64) -> Result<(), TryFailure> {
         self.wait_for_eventfd(End::Head, || self.try_push(number))
     }
 
@@ -184,52 +188,52 @@ impl Process {
     ///
     /// # Errors
     /// `Closed`.
-    pub fn pop_by_eventfd(&self) -> Result<u64, No> {
+    pub fn pop_by_eventfd(&self) -> Result<u64, TryFailure> {
         self.wait_for_eventfd(End::Tail, || self.try_pop())
     }
 
     fn wait_for_eventfd<R>(
         &self,
         end: End,
-        mut attempt: impl FnMut() -> Result<R, No>,
-    ) -> Result<R, No> {
+        mut attempt: impl FnMut() -> Result<R, TryFailure>,
+    ) -> Result<R, TryFailure> {
         let eventfd = self.engine.platform().eventfd(end);
         let mut heard = 0;
         loop {
             match attempt() {
-                Err(No::NotNow) => {}
+                Err(TryFailure::WouldBlock) => {}
                 done => return done,
             }
-            let mut place = self.waiting(end).event().listen();
+            let mut listener = self.waiting(end).event().listen();
             let mut cx = Context::from_waker(Waker::noop());
-            let arms = self.prepare_async_wait(end);
-            while arms && Pin::new(&mut place).poll(&mut cx).is_pending() {
+            let waits = self.prepare_async_wait(end);
+            while waits && Pin::new(&mut listener).poll(&mut cx).is_pending() {
                 eventfd.hear(&mut heard, &self.done, usize::MAX);
                 self.wake_futures(end);
             }
         }
     }
 
-    /// Owes one to whoever of this process waits for items: `owed` counts those.
-    pub fn owe(&self, owed: &AtomicU32) {
-        owed.fetch_add(1, Ordering::Relaxed);
+    /// Defers one for whoever of this process waits for items: `deferred` counts those.
+    pub fn defer_one(&self, deferred: &AtomicU32) {
+        deferred.fetch_add(1, Ordering::Relaxed);
         self.engine.wake_waiting(End::Tail);
         self.waiting(End::Tail).event().notify_all();
     }
 
-    /// Waits as a thread, or as a future, until it is owed one, and takes it.
-    pub fn wait_for_owed(&self, owed: &AtomicU32, as_future: bool) {
-        let take = |owed: u32| owed.checked_sub(1);
+    /// Waits as a thread, or as a future, until one is deferred, and takes it.
+    pub fn wait_for_deferred(&self, deferred: &AtomicU32, as_future: bool) {
+        let take = |deferred: u32| deferred.checked_sub(1);
         // As the listener of the crate: it looks after it got ready to sleep.
-        let is_some = || owed.load(Ordering::Relaxed) != 0;
-        while owed
+        let is_some = || deferred.load(Ordering::Relaxed) != 0;
+        while deferred
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .is_err()
         {
             if as_future {
-                let place = self.waiting(End::Tail).event().listen();
+                let listener = self.waiting(End::Tail).event().listen();
                 if self.prepare_async_wait(End::Tail) && !is_some() {
-                    place.wait(Deadline::NEVER);
+                    listener.wait(Deadline::NEVER);
                 }
             } else {
                 let sleepers = &self.sleepers[End::Tail as usize];
@@ -263,7 +267,7 @@ impl Process {
     }
 
     /// A future is done.
-    fn leaves(&self) {
+    fn finish(&self) {
         self.engine.platform().eventfd(End::Tail).done(&self.done);
     }
 

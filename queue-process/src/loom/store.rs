@@ -12,16 +12,16 @@ use crate::sys::modelled::OwnedFd;
 use queue_core::{Capacity, Failure};
 use std::sync::Arc;
 
-/// What a world's storage is made of.
+/// What a simulation's storage is made of.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A ring with a small window of so many words, that keeps so many.
-    Ring { window: usize, keep: usize },
+    Ring { window: usize, retained: usize },
     /// A pipe.
     Pipe(OwnedFd),
 }
 
-/// The storage that ships, as one process of a world opens it.
+/// The storage that ships, as one process of a simulation opens it.
 #[derive(Debug)]
 pub(super) enum Store {
     Ring(Ring<Memory>),
@@ -34,8 +34,8 @@ pub(super) const LARGE: usize = 64;
 impl Store {
     pub(super) fn open(simulation: &Arc<Simulation>) -> Self {
         match &simulation.kind {
-            &Kind::Ring { window, keep } => {
-                Self::Ring(Ring::new(Memory(simulation.clone()), 8, window, keep))
+            &Kind::Ring { window, retained } => {
+                Self::Ring(Ring::new(Memory(simulation.clone()), 8, window, retained))
             }
             Kind::Pipe(kernel) => Self::Pipe(Pipe {
                 pipe: kernel.clone(),

@@ -1,6 +1,6 @@
 //! The system around a modelled process.
 
-use super::wait_list::{Eventfd, Futex, Queue, newest, newest_of};
+use super::wait_list::{Eventfd, Futex, LockQueue, newest, newest_of};
 use super::{DEATHS_SEEN, Simulation};
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
@@ -26,7 +26,7 @@ impl System {
         &self.simulation.futexes[usize::from(!tail)]
     }
 
-    fn lock(&self, word: &Word32) -> &Queue {
+    fn lock(&self, word: &Word32) -> &LockQueue {
         let tail = std::ptr::eq(word, &raw const self.simulation.control.end(End::Tail).lock);
         &self.simulation.locks[usize::from(!tail)]
     }
@@ -41,7 +41,7 @@ impl Platform for System {
         &self.simulation.control
     }
 
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         self.me as u32 + 1
     }
 
@@ -58,10 +58,10 @@ impl Platform for System {
             .pause(word, holder, |holder| self.is_alive(holder));
     }
 
-    fn given_back(&self, word: &Word32) {
+    fn on_unlock(&self, word: &Word32) {
         // The dead tell nobody: that is for the kernel to do.
         if !is_dead() {
-            self.lock(word).given_back();
+            self.lock(word).on_unlock();
         }
     }
 
@@ -70,7 +70,7 @@ impl Platform for System {
         0
     }
 
-    fn sleep(&self, word: &Word32, seen: u32, _: Duration) -> bool {
+    fn sleep(&self, word: &Word32, expected: u32, _: Duration) -> bool {
         if !step() {
             return false;
         }
@@ -80,23 +80,32 @@ impl Platform for System {
         }
         // The kernel looks under its lock, also whether it is time.
         self.futex(word).sleep(|| {
-            newest(word) == seen && self.simulation.deaths.load(Ordering::Acquire) == deaths
+            newest(word) == expected && self.simulation.deaths.load(Ordering::Acquire) == deaths
         });
         false
     }
 
-    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, _: Duration) -> bool {
+    fn sleep_as_follower(
+        &self,
+        word: &Word32,
+        expected: u32,
+        led: &AtomicU32,
+        _: Duration,
+    ) -> bool {
         if step() {
             let futex = self.futex(word);
-            futex.follow(|| newest(word) == seen && newest_of(led) == 1);
+            futex.sleep_as_follower(|| newest(word) == expected && newest_of(led) == 1);
         }
         false
     }
 
-    fn call(&self, _: &AtomicU32) {
+    fn wake_follower(&self, _: &AtomicU32) {
         if step() {
             // Those of all ends: a follower that is called in vain sleeps again.
-            self.simulation.futexes.iter().for_each(Futex::call);
+            self.simulation
+                .futexes
+                .iter()
+                .for_each(Futex::wake_follower);
         }
     }
 

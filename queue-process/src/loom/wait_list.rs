@@ -9,21 +9,21 @@ use std::sync::atomic::AtomicUsize;
 #[derive(Debug)]
 pub(super) struct WaitList {
     pub(super) notified: Mutex<bool>,
-    pub(super) eventfd: Condvar,
+    pub(super) condvar: Condvar,
 }
 
 impl WaitList {
     pub(super) fn new() -> Self {
         Self {
             notified: Mutex::new(false),
-            eventfd: Condvar::new(),
+            condvar: Condvar::new(),
         }
     }
 
     /// All who sleep here look again.
     pub(super) fn on_death(&self) {
         let _sleepers = self.notified.lock().expect("nobody panics here");
-        self.eventfd.notify_all();
+        self.condvar.notify_all();
     }
 }
 
@@ -62,7 +62,7 @@ impl Futex {
     }
 
     /// As [`sleep`](Self::sleep), as a follower.
-    pub(super) fn follow(&self, should: impl FnOnce() -> bool) {
+    pub(super) fn sleep_as_follower(&self, should: impl FnOnce() -> bool) {
         let mut asleep = self.asleep.lock().expect("nobody panics asleep");
         if should() {
             asleep.followers += 1;
@@ -78,17 +78,17 @@ impl Futex {
             asleep.leaders -= 1;
             self.leaders.notify_one();
         } else {
-            Self::wake_follower(&self.followers, &mut asleep);
+            Self::wake_one_of(&self.followers, &mut asleep);
         }
     }
 
     /// Wakes one follower.
-    pub(super) fn call(&self) {
+    pub(super) fn wake_follower(&self) {
         let mut asleep = self.asleep.lock().expect("nobody panics asleep");
-        Self::wake_follower(&self.followers, &mut asleep);
+        Self::wake_one_of(&self.followers, &mut asleep);
     }
 
-    fn wake_follower(followers: &Condvar, asleep: &mut Asleep) {
+    fn wake_one_of(followers: &Condvar, asleep: &mut Asleep) {
         if asleep.followers > 0 {
             asleep.followers -= 1;
             followers.notify_one();
@@ -158,14 +158,14 @@ impl Eventfd {
 /// Where a model's processes wait for a lock, so that loom need not explore every turn of
 /// their pausing.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct LockQueue {
     list: WaitList,
     /// How many; not loom's, for it is not part of the model: without it each time that a
     /// lock is given back would be two more steps to explore.
     waiting: AtomicUsize,
 }
 
-impl Queue {
+impl LockQueue {
     pub(super) fn new() -> Self {
         Self {
             list: WaitList::new(),
@@ -180,14 +180,14 @@ impl Queue {
         let mut list = self.list.notified.lock().expect("nobody panics here");
         // Whoever gives the lock back after this look finds `waiting` set.
         while holder != 0 && newest(word) == holder && is_alive(holder) {
-            list = self.list.eventfd.wait(list).expect("nobody panics here");
+            list = self.list.condvar.wait(list).expect("nobody panics here");
         }
         drop(list);
         self.waiting.fetch_sub(1, one);
     }
 
     /// The lock was given back.
-    pub(super) fn given_back(&self) {
+    pub(super) fn on_unlock(&self) {
         if self.waiting.load(std::sync::atomic::Ordering::Relaxed) != 0 {
             self.list.on_death();
         }

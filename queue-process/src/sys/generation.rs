@@ -3,7 +3,7 @@
 //!
 //! A word lies in a page that the kernel gives to a child full of zeros, whatever call made
 //! that child. Where it does not (before Linux 4.14), a child of `fork` sets it to zero
-//! itself, before `fork` returns there: see [`unforked`](super::unforked).
+//! itself, before `fork` returns there: see [`close_on_fork`](super::close_on_fork).
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::fmt;

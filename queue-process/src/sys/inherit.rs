@@ -90,13 +90,13 @@ pub(crate) fn leave<const N: usize>(
 
 /// Why inherited descriptors could not be taken.
 #[derive(Debug)]
-pub(crate) enum Refusal<E> {
+pub(crate) enum TakeError<E> {
     /// They are not open, not different ones, or opened by this very program.
-    Gone,
+    NotInherited,
     /// They were taken before.
-    Taken,
+    AlreadyTaken,
     /// The caller's own reason.
-    Theirs(E),
+    Callback(E),
 }
 
 /// Lets `with` make use of the descriptors that the parent of this process [left](leave)
@@ -107,18 +107,18 @@ pub(crate) enum Refusal<E> {
 pub(crate) fn take<R, E>(
     numbers: &[RawFd],
     with: impl FnOnce(&[BorrowedFd<'_>]) -> Result<R, E>,
-) -> Result<R, Refusal<E>> {
+) -> Result<R, TakeError<E>> {
     /// The first number of each that was taken; what it means since is not ours.
     static TAKEN: PerProcess<Mutex<Vec<RawFd>>> = PerProcess::new();
     let taken = TAKEN.get_or(Mutex::default);
     let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
     if numbers.first().is_some_and(|first| taken.contains(first)) {
-        return Err(Refusal::Taken);
+        return Err(TakeError::AlreadyTaken);
     }
 
     let odd = |at: usize| numbers[at] < ABOVE_STDIO || numbers[..at].contains(&numbers[at]);
     if numbers.is_empty() || (0..numbers.len()).any(odd) {
-        return Err(Refusal::Gone);
+        return Err(TakeError::NotInherited);
     }
     let mut found = Vec::new();
     for number in numbers {
@@ -128,10 +128,10 @@ pub(crate) fn take<R, E>(
         let fd = unsafe { BorrowedFd::borrow_raw(*number) };
         match fcntl_getfd(fd) {
             Ok(flags) if !flags.contains(FdFlags::CLOEXEC) => found.push(fd),
-            _ => return Err(Refusal::Gone),
+            _ => return Err(TakeError::NotInherited),
         }
     }
-    let made = with(&found).map_err(Refusal::Theirs)?;
+    let made = with(&found).map_err(TakeError::Callback)?;
     taken.push(numbers[0]);
     for number in numbers {
         // SAFETY: open and not close-on-exec, as seen above, so it came across `exec` and

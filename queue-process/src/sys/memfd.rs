@@ -35,7 +35,7 @@ pub(crate) fn file(name: &str, len: u64) -> Result<OwnedFd, Failure> {
 
 /// Gives the memory for the `len` bytes of `file` from `at` on back; they read as zeros then.
 /// Pages that are only partly inside stay. A refusal costs memory, and nothing else.
-pub(crate) fn give_back(file: BorrowedFd<'_>, at: u64, len: u64) {
+pub(crate) fn punch_hole(file: BorrowedFd<'_>, at: u64, len: u64) {
     let _ = fallocate(file, HOLE, at, len);
 }
 

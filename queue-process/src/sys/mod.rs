@@ -12,6 +12,8 @@ mod tests;
 pub(crate) use shared_memory::{Word32, Word64, shared_safe};
 
 #[cfg(not(loom))]
+mod close_on_fork;
+#[cfg(not(loom))]
 mod descriptors;
 #[cfg(not(loom))]
 mod generation;
@@ -23,19 +25,17 @@ mod locks;
 mod memfd;
 #[cfg(not(loom))]
 mod started;
-#[cfg(not(loom))]
-mod unforked;
 
 #[cfg(not(loom))]
 pub(crate) use {
+    close_on_fork::{CloseOnFork, detach_fd},
     descriptors::above_stdio,
     generation::{PerProcess, generation, generation_word},
-    inherit::{InheritGuard, Refusal, leave, take},
+    inherit::{InheritGuard, TakeError, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
-    memfd::{SEALS, check_file_size_limit, file, give_back},
+    memfd::{SEALS, check_file_size_limit, file, punch_hole},
     shared_memory::{Mapping, SharedSafe},
     started::started,
-    unforked::{Unforked, let_go},
 };
 
 use queue_core::{Failure, FailureKind};

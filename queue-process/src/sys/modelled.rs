@@ -119,7 +119,7 @@ pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], at: u64) -> Result<us
     Ok(into.len())
 }
 
-pub(crate) fn give_back(file: BorrowedFd<'_>, at: u64, len: u64) {
+pub(crate) fn punch_hole(file: BorrowedFd<'_>, at: u64, len: u64) {
     if step() {
         let mut pieces = file.0.pieces.lock().expect("nobody panics here");
         pieces.retain(|place, _| !(at..at + len).contains(place));

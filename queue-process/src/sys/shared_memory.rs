@@ -176,8 +176,8 @@ pub(super) mod mapping {
         }
 
         /// Gives the memory for the `len` bytes from `at` on back. If that fails they keep it.
-        pub(crate) fn give_back(&self, at: usize, len: usize) {
-            sys::give_back(self.file(), at as u64, len as u64);
+        pub(crate) fn punch_hole(&self, at: usize, len: usize) {
+            sys::punch_hole(self.file(), at as u64, len as u64);
         }
 
         /// Memory that another process created: of whatever size it is, but of one that is

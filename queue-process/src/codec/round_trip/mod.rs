@@ -10,7 +10,7 @@ mod reading;
 pub(super) mod trace;
 
 use super::checked::{Checked, Format, Unread, does_not_serialize, take_reason};
-use crate::foreign::guarded;
+use crate::unwind::catch_panic;
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,7 +37,7 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
     if written.new.is_empty() || bytes.len() > LARGEST_READ_BACK || root.panicked() {
         return Ok(());
     }
-    let Some(back) = guarded(|| read_back::<T, F>(&outer, root, bytes)) else {
+    let Some(back) = catch_panic(|| read_back::<T, F>(&outer, root, bytes)) else {
         // Its own code panicked: that is for whoever pops it. It shall not be told again.
         root.set_panicked();
         return Ok(());

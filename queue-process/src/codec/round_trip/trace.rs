@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
 
 /// More parts than this are not remembered: lists and trees have ever new ones.
-const MOST: usize = 1 << 16;
+const MAX_KNOWN_PARTS: usize = 1 << 16;
 
 /// A step from a value to a part of it.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Path {
         (self.at, step).hash(&mut hasher);
         let path = hasher.finish();
         with(|state| {
-            if !state.known.contains(&path) && state.known.len() < MOST {
+            if !state.known.contains(&path) && state.known.len() < MAX_KNOWN_PARTS {
                 state.now.new.push(path);
             }
         });

@@ -79,7 +79,7 @@ impl Cursor {
 }
 
 /// The most bytes that such an item has.
-pub(crate) const SMALL: usize = 8;
+pub(crate) const INLINE_MAX: usize = 8;
 
 /// Up to eight bytes as a word in memory. It is put together from bytes, for as such they
 /// were just written: to read them in larger pieces means to wait for those writes.
@@ -100,7 +100,7 @@ pub(crate) struct Item<'a> {
 impl<'a> Item<'a> {
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let small = matches!(bytes.len(), 1..=SMALL).then(|| word(bytes));
+        let small = matches!(bytes.len(), 1..=INLINE_MAX).then(|| word(bytes));
         Self { bytes, small }
     }
 }
@@ -179,7 +179,7 @@ impl Published {
     }
 }
 
-/// What belongs to one end. All but `shown` is for whoever holds `lock`, and lies on
+/// What belongs to one end. All but `published` is for whoever holds `lock`, and lies on
 /// cache lines that the other end's people leave alone.
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -194,8 +194,8 @@ pub(crate) struct EndState {
     pub(crate) async_waiting: Word32,
     /// A cursor of the other end, as of late: it may only have moved on since.
     pub(crate) cached: Word64,
-    /// What the storage remembers at this end.
-    pub(crate) notes: [Word64; 5],
+    /// What the storage keeps at this end.
+    pub(crate) storage_words: [Word64; 5],
     /// What is read of it at the other end.
     pub(crate) published: CachePadded<Published>,
     /// Changes whenever sleepers are woken: what they sleep on.
@@ -208,7 +208,7 @@ shared_safe!(EndState {
     waiting,
     async_waiting,
     cached,
-    notes,
+    storage_words,
     published,
     wake_seq
 });
@@ -223,8 +223,8 @@ pub(crate) struct Control {
     /// is to be given back, see [`needs_trim`].
     pub(crate) needs_trim: Word32,
     /// What the storage says to those at either end. It seldom changes: to read it costs
-    /// nothing, as a note of the other end would.
-    pub(crate) both: Word64,
+    /// nothing, as a word of the other end would.
+    pub(crate) storage_word: Word64,
     pub(crate) tail: CachePadded<EndState>,
     pub(crate) head: CachePadded<EndState>,
 }
@@ -232,7 +232,7 @@ pub(crate) struct Control {
 shared_safe!(Control {
     closed,
     needs_trim,
-    both,
+    storage_word,
     tail,
     head
 });
@@ -246,7 +246,7 @@ pub(crate) mod needs_trim {
     /// to pass it on a few times, and a queue that was full will soon be full again.
     pub(crate) const LATER: u32 = 2;
     /// How long after, in milliseconds.
-    pub(crate) const CALM: u32 = if cfg!(loom) { 0 } else { 1000 };
+    pub(crate) const DELAY_MS: u32 = if cfg!(loom) { 0 } else { 1000 };
 }
 
 impl Control {
@@ -282,7 +282,7 @@ pub(crate) enum Acquired {
     /// From a holder that died: what it did is half done.
     FromDead,
     /// Not at all: this process does not take part, and cannot.
-    Refused,
+    NotMember,
     /// Not at all: its holder lives, and the tries were few.
     Busy,
 }
@@ -298,7 +298,7 @@ pub(crate) enum Tries {
 
 /// After how many pauses the [`Few`](Tries::Few) tries are over. In a model a pause is as long
 /// as the holder has the lock.
-pub(super) const FEW: u32 = if cfg!(loom) { 0 } else { 13 };
+pub(super) const FEW_TRIES: u32 = if cfg!(loom) { 0 } else { 13 };
 
 /// After how many milliseconds with one and the same holder it is suspected to be dead.
 /// By the clock, not by pauses: where all processors have work, one pause may be as long.
@@ -307,30 +307,30 @@ pub(super) const LIVENESS_CHECK_AFTER: u32 = if cfg!(loom) { 0 } else { 2 };
 /// Takes the lock, with so many tries. A process that has no membership of its own yet, because it
 /// was forked, joins first.
 #[inline]
-pub(crate) fn take_lock(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
-    let me = platform.me();
-    // Acquire: pairs with the Release in `give_back_lock`. Release: whoever sees my name sees
+pub(crate) fn acquire_lock(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
+    let me = platform.owner();
+    // Acquire: pairs with the Release in `release_lock`. Release: whoever sees my name sees
     // what makes it mine, and so does not take me for dead.
     if me != 0 && word.replace(0, me, Ordering::AcqRel) {
         return Acquired::Free;
     }
-    take_contended(word, platform, tries)
+    acquire_contended(word, platform, tries)
 }
 
 #[cold]
 #[allow(clippy::absurd_extreme_comparisons)] // In models nobody is above suspicion.
-fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
-    if platform.enter().is_err() {
-        return Acquired::Refused;
+fn acquire_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acquired {
+    if platform.become_member().is_err() {
+        return Acquired::NotMember;
     }
     let (mut last, mut since, mut round) = (0, 0, 0);
     loop {
-        let last_try = tries == Tries::Few && round >= FEW;
+        let last_try = tries == Tries::Few && round >= FEW_TRIES;
         // Acquire: pairs with the Release of the exchange that wrote the name.
         let holder = word.load(Ordering::Acquire);
         if holder == 0 {
-            // As in `take_lock`.
-            if word.replace(0, platform.me(), Ordering::AcqRel) {
+            // As in `acquire_lock`.
+            if word.replace(0, platform.owner(), Ordering::AcqRel) {
                 return Acquired::Free;
             }
         } else if holder != last && !last_try {
@@ -338,9 +338,9 @@ fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acqu
         } else if (last_try || platform.now().wrapping_sub(since) >= LIVENESS_CHECK_AFTER)
             && !platform.is_alive(holder)
         {
-            // Release: as in `take_lock`. No Acquire: all that the dead did, and saw, is
+            // Release: as in `acquire_lock`. No Acquire: all that the dead did, and saw, is
             // visible to whoever knows of its death.
-            if word.replace(holder, platform.me(), Ordering::Release) {
+            if word.replace(holder, platform.owner(), Ordering::Release) {
                 return Acquired::FromDead;
             }
         }
@@ -354,10 +354,10 @@ fn take_contended(word: &Word32, platform: &impl Platform, tries: Tries) -> Acqu
 
 /// Gives the lock back.
 #[inline]
-pub(crate) fn give_back_lock(word: &Word32, platform: &impl Platform) {
-    // Release: pairs with the Acquire in `take_lock`.
+pub(crate) fn release_lock(word: &Word32, platform: &impl Platform) {
+    // Release: pairs with the Acquire in `acquire_lock`.
     word.store(0, Ordering::Release);
-    platform.given_back(word);
+    platform.on_unlock(word);
 }
 
 #[cfg(all(test, not(loom)))]

@@ -42,16 +42,16 @@ use std::time::Duration;
 
 /// Why nothing was pushed or popped.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum TryError {
     /// No free slot, or no item: it is worth waiting.
-    NotNow,
+    WouldBlock,
     /// The queue is closed (and drained).
     Closed,
     /// It failed.
     Failed(Failure),
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for TryError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
@@ -73,7 +73,7 @@ pub(crate) const MAX_ITEMS: u32 = 1 << 31;
 const MAX_BATCH_ITEMS: u32 = 1 << 16;
 
 /// Why a lock is there.
-const ENDLESS: &str = "tried until it was taken";
+const TRIED_UNTIL_TAKEN: &str = "tried until it was taken";
 
 /// Holds the locks of the tail and of the head.
 pub(crate) type Both<'a, P> = (EndGuard<'a, P>, EndGuard<'a, P>);
@@ -87,7 +87,7 @@ pub(crate) struct EndGuard<'a, P: Platform> {
 impl<P: Platform> Drop for EndGuard<'_, P> {
     #[inline]
     fn drop(&mut self) {
-        layout::give_back_lock(&self.state.lock, self.platform);
+        layout::release_lock(&self.state.lock, self.platform);
     }
 }
 
@@ -125,8 +125,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     #[inline]
     pub(crate) fn lock(&self, end: End) -> Result<EndGuard<'_, P>, Failure> {
-        let held = self.lock_within(end, Tries::Endless)?;
-        Ok(held.expect(ENDLESS))
+        let guard = self.lock_within(end, Tries::Endless)?;
+        Ok(guard.expect(TRIED_UNTIL_TAKEN))
     }
 
     /// [`lock`](Self::lock), with so many tries: `None` if they were too few.
@@ -137,7 +137,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         tries: Tries,
     ) -> Result<Option<EndGuard<'_, P>>, Failure> {
         let state = self.control().end(end);
-        let taken = layout::take_lock(&state.lock, &self.platform, tries);
+        let taken = layout::acquire_lock(&state.lock, &self.platform, tries);
         // Relaxed: written under this lock, or the other end's and this one.
         if taken == Acquired::Free && state.poisoned.load(Ordering::Relaxed) == 0 {
             return Ok(Some(EndGuard {
@@ -158,9 +158,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     ) -> Result<Option<EndGuard<'_, P>>, Failure> {
         match taken {
             Acquired::Busy => return Ok(None),
-            Acquired::Refused => {
+            Acquired::NotMember => {
                 // Says why; or it can by now.
-                self.platform.enter()?;
+                self.platform.become_member()?;
                 return self.lock_within(end, tries);
             }
             Acquired::Free | Acquired::FromDead => {}
@@ -168,7 +168,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if taken == Acquired::FromDead {
             state.poisoned.store(1, Ordering::Relaxed);
         }
-        layout::give_back_lock(&state.lock, &self.platform);
+        layout::release_lock(&state.lock, &self.platform);
         let both = self.lock_both_within(tries)?;
         Ok(both.map(|(tail, head)| match end {
             End::Tail => tail,
@@ -178,13 +178,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Both locks, and nothing poisoned, with so many tries for each: `None` if they were too few.
     pub(crate) fn lock_both_within(&self, tries: Tries) -> Result<Option<Both<'_, P>>, Failure> {
-        self.platform.enter()?;
+        self.platform.become_member()?;
         let take = |end| {
             let state = self.control().end(end);
-            match layout::take_lock(&state.lock, &self.platform, tries) {
+            match layout::acquire_lock(&state.lock, &self.platform, tries) {
                 Acquired::Busy => return None,
                 Acquired::FromDead => state.poisoned.store(1, Ordering::Relaxed),
-                Acquired::Free | Acquired::Refused => {}
+                Acquired::Free | Acquired::NotMember => {}
             }
             Some(EndGuard {
                 state,
@@ -198,14 +198,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             // Whether the tail is poisoned is remembered there.
             return Ok(None);
         };
-        let poisoned = |held: &EndGuard<'_, P>| held.state.poisoned.load(Ordering::Relaxed) != 0;
+        let poisoned = |guard: &EndGuard<'_, P>| guard.state.poisoned.load(Ordering::Relaxed) != 0;
         if poisoned(&tail) || poisoned(&head) {
             self.storage.repair(self.control())?;
-            // The dead may have owed somebody a wake.
-            for (end, held) in [(End::Tail, &tail), (End::Head, &head)] {
-                self.prepare_wake(end, held.state, true);
-                self.platform.wake(&held.state.wake_seq, u32::MAX);
-                held.state.poisoned.store(0, Ordering::Relaxed);
+            // The dead may not have woken somebody whom it should have.
+            for (end, guard) in [(End::Tail, &tail), (End::Head, &head)] {
+                self.prepare_wake(end, guard.state, true);
+                self.platform.wake(&guard.state.wake_seq, u32::MAX);
+                guard.state.poisoned.store(0, Ordering::Relaxed);
             }
         }
         Ok(Some((tail, head)))
@@ -234,16 +234,16 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Pushes `bytes`.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`TryError`].
     // Once for all types of items, and the verbs around it are then small enough to be
     // made one.
     #[inline(never)]
-    pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), TryError> {
         let item = Item::new(bytes);
-        let held = self.lock(End::Tail)?;
-        let (tail, mut head) = self.before_push(&held, 1)?;
+        let guard = self.lock(End::Tail)?;
+        let (tail, mut head) = self.before_push(&guard, 1)?;
         match self.storage.write(self.control(), tail, &mut head, item)? {
-            Some(position) => self.move_end(End::Tail, held, tail.advanced(1, position)),
+            Some(position) => self.move_end(End::Tail, guard, tail.advanced(1, position)),
             None => return Err(no_room()),
         }
         Ok(())
@@ -252,11 +252,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Pushes as many of `batch`, from the first, as there are free slots: how many.
     ///
     /// # Errors
-    /// [`Refusal`], if there was no slot for the first.
-    pub(crate) fn push_many(&self, batch: &Batch) -> Result<usize, Refusal> {
-        let held = self.lock(End::Tail)?;
+    /// [`TryError`], if there was no slot for the first.
+    pub(crate) fn push_many(&self, batch: &Batch) -> Result<usize, TryError> {
+        let guard = self.lock(End::Tail)?;
         let wanted = u32::try_from(batch.len()).unwrap_or(MAX_ITEMS);
-        let (tail, mut head) = self.before_push(&held, wanted)?;
+        let (tail, mut head) = self.before_push(&guard, wanted)?;
         let most = self.free_slots(tail, head.cursor).min(wanted);
         match self
             .storage
@@ -264,7 +264,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         {
             (0, _) => Err(no_room()),
             (items, position) => {
-                self.move_end(End::Tail, held, tail.advanced(items, position));
+                self.move_end(End::Tail, guard, tail.advanced(items, position));
                 Ok(items as usize)
             }
         }
@@ -276,8 +276,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         // Relaxed, all: a number, no more; who pushes looks again, under the lock. What was
         // seen of the head the last time does if it is enough.
         let state = self.control().end(End::Tail);
-        let seen = Cursor::from_word(state.cached.load(Ordering::Relaxed));
-        let slots = self.free_slots(state.cursor(Ordering::Relaxed), seen) as usize;
+        let cached = Cursor::from_word(state.cached.load(Ordering::Relaxed));
+        let slots = self.free_slots(state.cursor(Ordering::Relaxed), cached) as usize;
         if slots >= wanted {
             return wanted;
         }
@@ -289,18 +289,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline]
     fn before_push<'a>(
         &'a self,
-        held: &EndGuard<'a, P>,
+        guard: &EndGuard<'a, P>,
         wanted: u32,
-    ) -> Result<(Cursor, PeerCursor<'a>), Refusal> {
+    ) -> Result<(Cursor, PeerCursor<'a>), TryError> {
         // Relaxed: set under this lock.
         if self.control().closed.load(Ordering::Relaxed) != 0 {
-            return Err(Refusal::Closed);
+            return Err(TryError::Closed);
         }
-        let (tail, mut head) = self.ends(End::Tail, held);
+        let (tail, mut head) = self.ends(End::Tail, guard);
         if self.free_slots(tail, head.cursor) < wanted {
             head.refresh();
             if self.free_slots(tail, head.cursor) == 0 {
-                return Err(Refusal::NotNow);
+                return Err(TryError::WouldBlock);
             }
         }
         Ok((tail, head))
@@ -312,27 +312,27 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// The end whose lock is held, and the other one as of the last look.
     #[inline]
-    fn ends<'a>(&'a self, end: End, held: &EndGuard<'a, P>) -> (Cursor, PeerCursor<'a>) {
+    fn ends<'a>(&'a self, end: End, guard: &EndGuard<'a, P>) -> (Cursor, PeerCursor<'a>) {
         // Relaxed, both: written under this lock.
-        let seen = Cursor::from_word(held.state.cached.load(Ordering::Relaxed));
+        let cached = Cursor::from_word(guard.state.cached.load(Ordering::Relaxed));
         let other = self.control().end(end.other());
         let peer = PeerCursor {
-            cursor: seen,
+            cursor: cached,
             fresh: false,
-            state: held.state,
+            state: guard.state,
             other,
         };
-        (held.state.cursor(Ordering::Relaxed), peer)
+        (guard.state.cursor(Ordering::Relaxed), peer)
     }
 
     /// Appends the bytes of the oldest item to `into`, and pops it.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`TryError`].
     #[inline(never)] // As `push`.
-    pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), Refusal> {
-        let held = self.lock(End::Head)?;
-        let (head, tail) = self.before_pop(&held, 1)?;
+    pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), TryError> {
+        let guard = self.lock(End::Head)?;
+        let (head, tail) = self.before_pop(&guard, 1)?;
         let is_last = tail.fresh && head.items_until(tail.cursor) == 1;
         let tail = tail.cursor;
         let position = if is_last && self.storage.read_inline(self.control(), tail, into) {
@@ -341,7 +341,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             self.storage.read(self.control(), head, tail, into)?
         };
         let head = head.advanced(1, position);
-        self.move_end(End::Head, held, head);
+        self.move_end(End::Head, guard, head);
         self.after_pop(head, tail);
         Ok(())
     }
@@ -349,17 +349,17 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Pops up to `max` of the oldest items, at least one.
     ///
     /// # Errors
-    /// [`Refusal`], if there was none.
-    pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<(), Refusal> {
-        let held = self.lock(End::Head)?;
-        let (head, tail) = self.before_pop(&held, max)?;
+    /// [`TryError`], if there was none.
+    pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<(), TryError> {
+        let guard = self.lock(End::Head)?;
+        let (head, tail) = self.before_pop(&guard, max)?;
         let tail = tail.cursor;
         let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
         let (items, position) = self
             .storage
             .read_many(self.control(), head, tail, max, into)?;
         let head = head.advanced(items, position);
-        self.move_end(End::Head, held, head);
+        self.move_end(End::Head, guard, head);
         self.after_pop(head, tail);
         Ok(())
     }
@@ -369,18 +369,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline]
     fn before_pop<'a>(
         &'a self,
-        held: &EndGuard<'a, P>,
+        guard: &EndGuard<'a, P>,
         wanted: u32,
-    ) -> Result<(Cursor, PeerCursor<'a>), Refusal> {
-        let (head, mut tail) = self.ends(End::Head, held);
+    ) -> Result<(Cursor, PeerCursor<'a>), TryError> {
+        let (head, mut tail) = self.ends(End::Head, guard);
         if head.items_until(tail.cursor) < wanted {
             tail.refresh();
             if head.count == tail.cursor.count {
                 // Relaxed: set under both locks. If it is seen under this one, then all
                 // pushes had ended, and the look at the tail was the last one needed.
                 return Err(match self.control().closed.load(Ordering::Relaxed) {
-                    0 => Refusal::NotNow,
-                    _ => Refusal::Closed,
+                    0 => TryError::WouldBlock,
+                    _ => TryError::Closed,
                 });
             }
         }
@@ -389,15 +389,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
     #[inline]
-    fn move_end(&self, end: End, held: EndGuard<'_, P>, cursor: Cursor) {
-        let state = held.state;
+    fn move_end(&self, end: End, guard: EndGuard<'_, P>, cursor: Cursor) {
+        let state = guard.state;
         let wake = self.prepare_wake(end, state, false);
         // Release: pairs with the Acquire in `PeerCursor::refresh`.
         state
             .published
             .cursor
             .store(cursor.word(), Ordering::Release);
-        drop(held);
+        drop(guard);
         if wake {
             // After the lock is given back, so that the woken finds it free. If we die
             // just before, they look again by themselves after a while.
@@ -409,7 +409,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// sleeper is to be woken. All is in place for that before the end moves.
     #[inline]
     pub(crate) fn prepare_wake(&self, end: End, state: &EndState, always: bool) -> bool {
-        // Relaxed, all four words: under this lock only. The kernel orders `moved` for
+        // Relaxed, all four words: under this lock only. The kernel orders `wake_seq` for
         // those who go to sleep.
         if state.async_waiting.load(Ordering::Relaxed) != 0 {
             self.platform.notify_futures(end);
@@ -443,17 +443,19 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         // Relaxed, both: hints. At worst memory is given back earlier or later.
         match needs_trim.load(Ordering::Relaxed) {
             needs_trim::AT_ONCE => self.trim(tries),
-            needs_trim::LATER if needs_trim::CALM > 0 => {
+            needs_trim::LATER if needs_trim::DELAY_MS > 0 => {
                 needs_trim.store(now.max(3), Ordering::Relaxed)
             }
-            since if since != 0 && now.wrapping_sub(since) >= needs_trim::CALM => self.trim(tries),
+            since if since != 0 && now.wrapping_sub(since) >= needs_trim::DELAY_MS => {
+                self.trim(tries)
+            }
             _ => {}
         }
     }
 
     fn trim(&self, tries: Tries) {
         if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
-            let count = |held: &EndGuard<'_, P>| held.state.cursor(Ordering::Relaxed).count;
+            let count = |guard: &EndGuard<'_, P>| guard.state.cursor(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
                 self.storage.trim(self.control());
             }
@@ -512,7 +514,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
 /// There is no room in the storage even though there are free slots.
 #[cold]
-fn no_room() -> Refusal {
+fn no_room() -> TryError {
     let message = "the items inside take all the memory that this queue may use";
     Failure::new(FailureKind::TooLarge, message).into()
 }
@@ -654,15 +656,15 @@ pub(crate) trait Platform: Send + Sync {
     /// The shared words.
     fn control(&self) -> &Control;
 
-    /// Who I am in a lock word. Nobody else is that ever, not even after my death. Zero in a
-    /// process that takes no part: one that was forked, until it [enters](Self::enter).
-    fn me(&self) -> u32;
+    /// The name of this member in a lock word. No other has it ever, not even after its death. Zero in a
+    /// forked process, until it [becomes a member](Self::become_member).
+    fn owner(&self) -> u32;
 
     /// Takes part from now on, if this process does not yet.
     ///
     /// # Errors
     /// If there are too many participants, or the system refuses.
-    fn enter(&self) -> Result<(), Failure> {
+    fn become_member(&self) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -676,22 +678,28 @@ pub(crate) trait Platform: Send + Sync {
     /// The lock whose word is `word` was just given back. Nobody is told in a program, for
     /// nobody sleeps on a lock; a model's processes do, where others pause.
     #[inline]
-    fn given_back(&self, word: &Word32) {
+    fn on_unlock(&self, word: &Word32) {
         let _ = word;
     }
 
     /// Milliseconds, more or less, since some moment that all participants agree on.
     fn now(&self) -> u32;
 
-    /// Sleeps while `word` is `seen`, until woken or for about `at_most`; whether that
+    /// Sleeps while `word` is `expected`, until woken or for about `at_most`; whether that
     /// time ran out.
-    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool;
+    fn sleep(&self, word: &Word32, expected: u32, at_most: Duration) -> bool;
 
     /// As [`sleep`](Self::sleep), and only while `led`, a word of this process, is 1.
-    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool;
+    fn sleep_as_follower(
+        &self,
+        word: &Word32,
+        expected: u32,
+        led: &AtomicU32,
+        at_most: Duration,
+    ) -> bool;
 
-    /// Wakes one of those who [follow](Self::follow) by the word `led`.
-    fn call(&self, led: &AtomicU32);
+    /// Wakes one of those who [follow](Self::sleep_as_follower) by the word `led`.
+    fn wake_follower(&self, led: &AtomicU32);
 
     /// Wakes up to `sleepers` of those who sleep on `word`.
     fn wake(&self, word: &Word32, sleepers: u32);

@@ -1,8 +1,10 @@
 //! Joining the [`Registry`] of a queue: as a process, or for the program that a process is about
 //! to become.
 
-use super::registry::{Bytes, GENERATIONS, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides};
-use crate::sys::{self, Unforked};
+use super::registry::{
+    ByteLocks, GENERATIONS, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
+};
+use crate::sys::{self, CloseOnFork};
 use queue_core::sync::atomic::Ordering;
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::{Errno, FdFlags};
@@ -11,75 +13,75 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A participant on this system.
-pub(crate) type LinuxMembership = Membership<Descriptions>;
+pub(crate) type LinuxMembership = Membership<LockFds>;
 
 /// What has the bytes of an entry locked. Both are at a position in the file that is the name of
 /// their owner: so an inherited one says which entry is its own.
 #[derive(Debug)]
-pub(crate) struct Descriptions {
+pub(crate) struct LockFds {
     /// A forked child does not get this one; nor the other, if it is of no use to it.
-    unforked: [Option<Unforked>; 2],
-    pub(super) life: OwnedFd,
-    seat: OwnedFd,
+    close_on_fork: [Option<CloseOnFork>; 2],
+    pub(super) liveness: OwnedFd,
+    inheritable: OwnedFd,
 }
 
 /// How many descriptors a membership is.
 pub(crate) const DESCRIPTORS: usize = 2;
 
-/// The byte that stands for the seat of an entry; that for the life is the number of the slot.
-fn seat(slot: u32) -> u32 {
+/// The byte of the inheritable lock of an entry; that of the liveness lock is the number of the slot.
+fn inheritable_byte(slot: u32) -> u32 {
     MAX_MEMBERS as u32 + slot
 }
 
-impl Descriptions {
+impl LockFds {
     /// Those of a process that goes on.
     pub(super) fn new(file: BorrowedFd<'_>) -> io::Result<Self> {
-        let (unforked, life) = Unforked::open(|| reopen(file))?;
+        let (close_on_fork, liveness) = CloseOnFork::open(|| reopen(file))?;
         Ok(Self {
-            unforked: [Some(unforked), None],
-            life,
-            seat: reopen(file)?,
+            close_on_fork: [Some(close_on_fork), None],
+            liveness,
+            inheritable: reopen(file)?,
         })
     }
 }
 
-impl Bytes for Descriptions {
+impl ByteLocks for LockFds {
     fn lock(&self, slot: u32) -> io::Result<bool> {
-        if !sys::lock_byte(self.seat.as_fd(), seat(slot))? {
+        if !sys::lock_byte(self.inheritable.as_fd(), inheritable_byte(slot))? {
             return Ok(false);
         }
-        let locked = sys::lock_byte(self.life.as_fd(), slot);
+        let locked = sys::lock_byte(self.liveness.as_fd(), slot);
         if !matches!(locked, Ok(true)) {
-            sys::unlock_byte(self.seat.as_fd(), seat(slot));
+            sys::unlock_byte(self.inheritable.as_fd(), inheritable_byte(slot));
         }
         locked
     }
 
     fn is_alive(&self, slot: u32) -> io::Result<bool> {
-        sys::is_byte_locked(self.life.as_fd(), slot)
+        sys::is_byte_locked(self.liveness.as_fd(), slot)
     }
 
-    fn is_kept(&self, slot: u32) -> io::Result<bool> {
-        sys::is_byte_locked(self.seat.as_fd(), seat(slot))
+    fn is_inherited(&self, slot: u32) -> io::Result<bool> {
+        sys::is_byte_locked(self.inheritable.as_fd(), inheritable_byte(slot))
     }
 }
 
 impl LinuxMembership {
-    /// No child that this process makes by `fork` keeps the seat: there is nothing in the child
+    /// No child that this process makes by `fork` keeps the inheritable lock: nothing is in the child
     /// that could use it.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn keep_from_children(&mut self) -> io::Result<()> {
-        let seat = Unforked::register(self.bytes.seat.as_fd())?;
-        self.bytes.unforked[1] = Some(seat);
+    pub(crate) fn close_inheritable_on_fork(&mut self) -> io::Result<()> {
+        let inheritable = CloseOnFork::register(self.bytes.inheritable.as_fd())?;
+        self.bytes.close_on_fork[1] = Some(inheritable);
         Ok(())
     }
 
     /// In a forked child: lets go of what it has of its parent's membership.
-    pub(crate) fn let_go(&self) {
-        sys::let_go(&self.bytes.life);
-        sys::let_go(&self.bytes.seat);
+    pub(crate) fn release_inherited(&self) {
+        sys::detach_fd(&self.bytes.liveness);
+        sys::detach_fd(&self.bytes.inheritable);
     }
 }
 
@@ -98,7 +100,7 @@ impl Registry {
             sides: sides.0,
             started: 0,
         };
-        self.enter(Descriptions::new(file)?, who)?
+        self.take_entry(LockFds::new(file)?, who)?
             .ok_or_else(|| Errno::USERS.into())
     }
 
@@ -117,21 +119,21 @@ impl Registry {
         sides: Sides,
         numbers: &mut [OwnedFd; DESCRIPTORS],
     ) -> io::Result<()> {
-        let own = Descriptions {
-            unforked: [None, None],
-            life: reopen(file)?,
-            seat: reopen(file)?,
+        let own = LockFds {
+            close_on_fork: [None, None],
+            liveness: reopen(file)?,
+            inheritable: reopen(file)?,
         };
         let who = JoinRequest {
             process: process(),
             sides: sides.expected(),
             started: sys::started()?,
         };
-        let membership = self.enter(own, who)?.ok_or(Errno::USERS)?;
-        let [life, seat] = numbers;
+        let membership = self.take_entry(own, who)?.ok_or(Errno::USERS)?;
+        let [liveness, inheritable] = numbers;
         for (from, to) in [
-            (&membership.bytes.life, life),
-            (&membership.bytes.seat, seat),
+            (&membership.bytes.liveness, liveness),
+            (&membership.bytes.inheritable, inheritable),
         ] {
             rustix::fs::seek(from, SeekFrom::Start(membership.owner().into()))?;
             rustix::io::dup2(from, to)?;
@@ -152,10 +154,10 @@ impl Registry {
         sides: Sides,
         own: [OwnedFd; DESCRIPTORS],
     ) -> io::Result<LinuxMembership> {
-        let [life, seat] = own;
+        let [liveness, inheritable] = own;
         let control = rustix::fs::fstat(file)?;
         let mut name = None;
-        for own in [&life, &seat] {
+        for own in [&liveness, &inheritable] {
             let status = rustix::fs::fstat(own)?;
             let same = (status.st_dev, status.st_ino) == (control.st_dev, control.st_ino);
             let at = u32::try_from(rustix::fs::tell(own)?).ok();
@@ -178,10 +180,10 @@ impl Registry {
         if !is_ours || !(entry.sides).replace(sides.expected(), sides.0, Ordering::Relaxed) {
             return Err(Errno::NOENT.into());
         }
-        let own = Descriptions {
-            unforked: [Some(Unforked::register(life.as_fd())?), None],
-            life,
-            seat,
+        let own = LockFds {
+            close_on_fork: [Some(CloseOnFork::register(liveness.as_fd())?), None],
+            liveness,
+            inheritable,
         };
         // The entry may lie: they must have the bytes locked.
         if generation == 0 || !own.lock(slot)? {

@@ -5,11 +5,11 @@
 //! descriptions. The kernel frees such a lock when the last descriptor of its description is
 //! closed, hence at the latest when all processes have died that have one:
 //!
-//! * one for its *life*. No other process has that description, so whether the byte is locked
-//!   is the one truth about life. It decides about locks whose holder died.
-//! * one for its *seat*. A child that a member makes by `fork` has a copy of that description, until
-//!   it joins itself or drops its copy of the handle. So the sides of a member that has ended stay
-//!   held for such a child, for [`RETAINED_MS`], in which it may become a member of its own.
+//! * the *liveness* lock. No other process has that description, so the member is alive as long as the
+//!   byte is locked. It decides about locks whose holder died.
+//! * the *inheritable* lock. A child that a member makes by `fork` has a copy of that description,
+//!   until it joins itself or drops its copy of the handle. So the sides of a member that has ended
+//!   stay held for such a child, for [`RETAINED_MS`], in which it may become a member of its own.
 //!
 //! No process id decides anything: ids come again, and mean something else in another
 //! namespace. There are at most [`MAX_MEMBERS`]; one more is refused.
@@ -42,24 +42,24 @@ pub(crate) const RETAINED_MS: u32 = 2000;
 
 /// The kernel's locks on the bytes of the file of the queue's memory, as the descriptions of one
 /// participant have them.
-pub(crate) trait Bytes {
+pub(crate) trait ByteLocks {
     /// Locks the bytes of an entry: false if somebody else has one.
     ///
     /// # Errors
     /// What the system says.
     fn lock(&self, slot: u32) -> io::Result<bool>;
 
-    /// Whether somebody else has the byte locked that stands for the life of its owner.
+    /// Whether somebody else has the byte of the liveness lock locked.
     ///
     /// # Errors
     /// What the system says.
     fn is_alive(&self, slot: u32) -> io::Result<bool>;
 
-    /// Whether somebody else has the byte locked that stands for the seat of its owner.
+    /// Whether somebody else has the byte of the inheritable lock locked.
     ///
     /// # Errors
     /// What the system says.
-    fn is_kept(&self, slot: u32) -> io::Result<bool>;
+    fn is_inherited(&self, slot: u32) -> io::Result<bool>;
 }
 
 /// A set of sides: those that a participant is counted on, or may use.
@@ -104,7 +104,7 @@ pub(crate) struct Entry {
     pub(super) process: Word32,
     /// If `EXPECTED`, when the process was started.
     pub(super) started: Word32,
-    /// When somebody first saw that its owner has ended and a forked child keeps its seat, in
+    /// When somebody first saw that its owner has ended and a forked child has inherited its lock, in
     /// milliseconds; or 0.
     ended: Word32,
 }
@@ -175,7 +175,7 @@ impl Registry {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn enter<B: Bytes>(
+    pub(crate) fn take_entry<B: ByteLocks>(
         &self,
         bytes: B,
         who: JoinRequest,
@@ -239,7 +239,7 @@ impl Registry {
     }
 
     /// Gives the entry back. Its bytes are free when `membership` is dropped after this.
-    pub(crate) fn give_back<B>(&self, membership: &Membership<B>) {
+    pub(crate) fn release_entry<B>(&self, membership: &Membership<B>) {
         let entry = &self.entries[membership.slot as usize];
         // Release: pairs with the Acquire of the entry in `is_held`.
         entry.sides.store(0, Ordering::Release);
@@ -247,47 +247,54 @@ impl Registry {
         entry.process.store(0, Ordering::Relaxed);
     }
 
-    /// Whether somebody is counted on `side` who is alive, or whose seat is kept. Somebody is
+    /// Whether somebody is counted on `side` who is alive, or whose lock a child inherited. Somebody is
     /// if the system does not tell. `now` is in milliseconds.
-    pub(crate) fn is_held<B: Bytes>(&self, mine: &Membership<B>, side: Side, now: u32) -> bool {
+    pub(crate) fn is_held<B: ByteLocks>(&self, mine: &Membership<B>, side: Side, now: u32) -> bool {
         for _ in 0..MAX_RESCANS {
             // Acquire: pairs with the Release in `set_sides`. Who is counted is seen below.
             let before = self.join_count.load(Ordering::Acquire);
-            let seen = (0..).zip(&self.entries).any(|(slot, entry)| {
+            let found = (0..).zip(&self.entries).any(|(slot, entry)| {
                 // Acquire: pairs with the Release stores above.
                 let counted = entry.sides.load(Ordering::Acquire) & Sides::of(side).0 != 0;
-                counted && (self.is_slot_alive(mine, slot) || Self::is_kept(entry, mine, slot, now))
+                counted
+                    && (self.is_slot_alive(mine, slot)
+                        || Self::is_inherited(entry, mine, slot, now))
             });
             // Relaxed: if somebody seen above to have left knew of one that joined, so do we.
-            if seen || self.join_count.load(Ordering::Relaxed) == before {
-                return seen;
+            if found || self.join_count.load(Ordering::Relaxed) == before {
+                return found;
             }
         }
         true
     }
 
     /// Whether the participant of that name may be alive.
-    pub(crate) fn is_alive<B: Bytes>(&self, mine: &Membership<B>, owner: u32) -> bool {
+    pub(crate) fn is_alive<B: ByteLocks>(&self, mine: &Membership<B>, owner: u32) -> bool {
         let (slot, generation) = (owner & 0xff, owner >> 8);
         let Some(entry) = self.entries.get(slot as usize) else {
             return false;
         };
         // A newer owner of the entry proves the older one dead. Acquire: pairs with the
-        // Release in `enter`: all that the dead did is then visible. An older one is not
+        // Release in `take_entry`: all that the dead did is then visible. An older one is not
         // seen, for whoever read the name in a lock word with Acquire sees what its owner
         // did before it wrote it there with Release.
         let now = entry.generation.load(Ordering::Acquire);
         now == generation && self.is_slot_alive(mine, slot)
     }
 
-    fn is_slot_alive<B: Bytes>(&self, mine: &Membership<B>, slot: u32) -> bool {
+    fn is_slot_alive<B: ByteLocks>(&self, mine: &Membership<B>, slot: u32) -> bool {
         slot == mine.slot || mine.bytes.is_alive(slot).unwrap_or(true)
     }
 
     /// Whether the sides of one that has ended are still held, for a child that it forked.
     #[cold]
-    fn is_kept<B: Bytes>(entry: &Entry, mine: &Membership<B>, slot: u32, now: u32) -> bool {
-        if !mine.bytes.is_kept(slot).unwrap_or(true) {
+    fn is_inherited<B: ByteLocks>(
+        entry: &Entry,
+        mine: &Membership<B>,
+        slot: u32,
+        now: u32,
+    ) -> bool {
+        if !mine.bytes.is_inherited(slot).unwrap_or(true) {
             return false;
         }
         // Relaxed, both: a time. If another owner comes meanwhile it finds less of it, in

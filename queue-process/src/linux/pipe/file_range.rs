@@ -7,14 +7,14 @@
 
 use crate::linux::engine::corrupt;
 #[cfg(loom)]
-use crate::sys::modelled::{BorrowedFd, give_back, pread, pwrite};
+use crate::sys::modelled::{BorrowedFd, pread, punch_hole, pwrite};
 use crate::sys::refused;
 use queue_core::Failure;
 use rustix::io::Errno;
 use std::num::NonZeroU64;
 #[cfg(not(loom))]
 use {
-    crate::sys::give_back,
+    crate::sys::punch_hole,
     rustix::fd::BorrowedFd,
     rustix::io::{pread, pwrite},
 };
@@ -74,7 +74,7 @@ impl FileRange<'_> {
 
     /// Gives the memory of `from..to` back; it reads as zeros then. Pages that are only
     /// partly inside stay.
-    pub(super) fn give_back(&self, from: u64, to: u64) {
+    pub(super) fn punch_hole(&self, from: u64, to: u64) {
         let Some(len) = to.checked_sub(from).and_then(NonZeroU64::new) else {
             return;
         };
@@ -82,7 +82,7 @@ impl FileRange<'_> {
             return;
         };
         // If it is refused it is asked for again later.
-        give_back(self.file, offset, len.get().min(self.len - from));
+        punch_hole(self.file, offset, len.get().min(self.len - from));
     }
 
     fn offset(&self, at: u64, len: usize) -> Result<u64, Failure> {

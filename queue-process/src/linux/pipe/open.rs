@@ -1,6 +1,6 @@
 //! What a [`Pipe`] consists of: making it, handing it on, and refusing what is none.
 
-use super::storage::{FILE, Pipe, SIZE};
+use super::storage::{FILE_LEN, Pipe, SIZE};
 use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 const MAX_MEMORY: u64 = 64 << 30;
 
 /// The largest pipe that needs no privilege.
-const LARGEST: usize = 1 << 20;
+const MAX_PIPE_BYTES: usize = 1 << 20;
 
 impl Pipe {
     /// A pipe for up to `capacity` items, as far as one holds so many.
@@ -36,7 +36,7 @@ impl Pipe {
         let bytes = (capacity as usize)
             .saturating_mul(SIZE)
             .saturating_add(4096);
-        let _ = fcntl_setpipe_size(&pipe, bytes.clamp(8192, LARGEST));
+        let _ = fcntl_setpipe_size(&pipe, bytes.clamp(8192, MAX_PIPE_BYTES));
         Ok(pipe)
     }
 
@@ -77,7 +77,7 @@ impl Shareable for Pipe {
 
     fn create(_: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
         let pipe = Self::make_pipe(limits.capacity())?;
-        let file = create(FILE)?;
+        let file = create(FILE_LEN)?;
         Ok(Self {
             pipe,
             file,
@@ -90,7 +90,7 @@ impl Shareable for Pipe {
             return Err(corrupt("not as many descriptors as a pipe queue has"));
         };
         Self::check_pipe(&pipe)?;
-        check(&file, FILE)?;
+        check(&file, FILE_LEN)?;
         Ok(Self {
             pipe,
             file,

@@ -26,65 +26,72 @@ pub(super) fn granules(bytes: usize) -> Option<u32> {
 
 /// How the items lie, beside where the tail and the head are.
 ///
-/// | `turn` | `front` | the items inside, in order |
+/// | `wrapped_at` | `front` | the items inside, in order |
 /// |---|---|---|
 /// | 0 | 0 | from the head to the tail |
-/// | set | 0 | from the head to `turn`, then from 0 to the tail |
-/// | set | set | from the head to `turn`, from 0 to `front`, from `turn` to the tail |
+/// | set | 0 | from the head to `wrapped_at`, then from 0 to the tail |
+/// | set | set | from the head to `wrapped_at`, from 0 to `front`, from `wrapped_at` to the tail |
 ///
 /// It says so of a moment in the past: the head may have gone on since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ArenaState {
-    pub(super) turn: u32,
+    pub(super) wrapped_at: u32,
     front: u32,
 }
 
 impl ArenaState {
     pub(super) fn from_word(word: u64) -> Self {
         Self {
-            turn: word as u32,
+            wrapped_at: word as u32,
             front: (word >> 32) as u32,
         }
     }
 
     pub(super) fn word(self) -> u64 {
-        u64::from(self.turn) | u64::from(self.front) << 32
+        u64::from(self.wrapped_at) | u64::from(self.front) << 32
     }
 
     /// The same, as it is now. It is written down before the tail moves, so if who was to
     /// move it died or failed, it may be one step ahead of the tail.
     fn now(self, tail: u32, head: u32) -> Self {
-        let Self { turn, mut front } = self;
-        if tail < turn {
+        let Self {
+            wrapped_at,
+            mut front,
+        } = self;
+        if tail < wrapped_at {
             // It has not jumped.
             front = 0;
         }
-        // The head's ends are above the tail's, or `turn`, only in the part before.
-        let over = if front > 0 { head > turn } else { head <= tail };
+        // The head's ends are above the tail's, or `wrapped_at`, only in the part before.
+        let over = if front > 0 {
+            head > wrapped_at
+        } else {
+            head <= tail
+        };
         if over {
             Self::default()
         } else {
-            Self { turn, front }
+            Self { wrapped_at, front }
         }
     }
 
     /// Where `need` granules go, and the state then. The new tail is behind it.
-    pub(super) fn place(self, tail: u32, head: u32, need: u32) -> Option<(u32, Self)> {
+    pub(super) fn allocate(self, tail: u32, head: u32, need: u32) -> Option<(u32, Self)> {
         let arena_state = self.now(tail, head);
         let end = |at: u32| at.checked_add(need).filter(|end| *end < GRANULES);
-        if arena_state.turn == 0 && need < head && end(tail).is_none_or(|end| end > WINDOW) {
+        if arena_state.wrapped_at == 0 && need < head && end(tail).is_none_or(|end| end > WINDOW) {
             return Some((
                 0,
                 Self {
-                    turn: tail,
+                    wrapped_at: tail,
                     front: 0,
                 },
             ));
         }
-        let wrapped = arena_state.turn > 0 && arena_state.front == 0;
+        let wrapped = arena_state.wrapped_at > 0 && arena_state.front == 0;
         let (at, arena_state) = match wrapped && end(tail).is_none_or(|end| end >= head) {
             true => (
-                arena_state.turn,
+                arena_state.wrapped_at,
                 Self {
                     front: tail,
                     ..arena_state
@@ -97,19 +104,19 @@ impl ArenaState {
 
     /// How many granules are taken.
     pub(super) fn taken(self, tail: u32, head: u32) -> u32 {
-        let Self { turn, front } = self.now(tail, head);
+        let Self { wrapped_at, front } = self.now(tail, head);
         // Saturating: shared words may lie.
         let until = |end: u32| end.saturating_sub(head);
-        match (turn, front) {
+        match (wrapped_at, front) {
             (0, _) => until(tail),
-            (_, 0) => until(turn).saturating_add(tail),
+            (_, 0) => until(wrapped_at).saturating_add(tail),
             _ => {
                 let before = if head > front {
-                    until(turn).saturating_add(front)
+                    until(wrapped_at).saturating_add(front)
                 } else {
                     until(front)
                 };
-                before.saturating_add(tail.saturating_sub(turn))
+                before.saturating_add(tail.saturating_sub(wrapped_at))
             }
         }
     }

@@ -43,7 +43,7 @@ const ARENA: u64 = 4096;
 const LOG: u64 = 1 << 40;
 pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
 #[cfg_attr(loom, allow(dead_code))] // A model has one that it makes itself.
-pub(super) const FILE: u64 = 1 << 41;
+pub(super) const FILE_LEN: u64 = 1 << 41;
 
 /// So much of the arena is kept when the queue is empty: 4 MiB.
 pub(super) const RETAINED_GRANULES: u32 = (4 << 20) / GRANULE as u32;
@@ -87,7 +87,7 @@ impl Storage for Pipe {
         item: Item<'_>,
     ) -> Result<Option<u32>, Failure> {
         let mut push = Push::new(self, control, tail, head);
-        Ok(push.one(item.bytes)?.then_some(push.tail.position))
+        Ok(push.write_one(item.bytes)?.then_some(push.tail.position))
     }
 
     fn write_many(
@@ -102,7 +102,7 @@ impl Storage for Pipe {
         loop {
             let written = push.tail.count.wrapping_sub(tail.count);
             let some = written as usize..(written as usize + BATCH).min(most as usize);
-            match push.some(some.map(|n| batch.get(n))) {
+            match push.write_some(some.map(|n| batch.get(n))) {
                 Err(failure) if written == 0 => return Err(failure),
                 Ok(0) | Err(_) => return Ok((written, push.tail.position)),
                 Ok(_) => {}
@@ -122,7 +122,7 @@ impl Storage for Pipe {
             control,
             head,
         };
-        pop.one(into)?;
+        pop.read_one(into)?;
         Ok(pop.head.position)
     }
 
@@ -145,7 +145,7 @@ impl Storage for Pipe {
             if some == 0 || into.bytes.len() >= MAX_BATCH_BYTES {
                 return Ok((read, pop.head.position));
             }
-            match pop.some(some as usize, into) {
+            match pop.read_some(some as usize, into) {
                 Err(failure) if read == 0 => return Err(failure),
                 Err(_) => return Ok((read, pop.head.position)),
                 Ok(()) => {}
@@ -189,11 +189,11 @@ impl Storage for Pipe {
     }
 
     fn trim(&self, control: &Control) {
-        self.arena().give_back(
+        self.arena().punch_hole(
             u64::from(RETAINED_GRANULES) * GRANULE,
             u64::from(GRANULES) * GRANULE,
         );
-        self.log().give_back(0, LOG_LEN);
+        self.log().punch_hole(0, LOG_LEN);
         TailState(control).set_log_start(None);
         control.needs_trim.store(0, Relaxed);
     }
@@ -309,9 +309,9 @@ impl<'a> Push<'a> {
     }
 
     /// Writes one item; false if there is no room.
-    pub(super) fn one(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
+    pub(super) fn write_one(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         let Some((record, high_water, arena_state)) =
-            self.place(self.tail.position, self.arena_state, bytes)?
+            self.allocate(self.tail.position, self.arena_state, bytes)?
         else {
             return Ok(false);
         };
@@ -320,7 +320,7 @@ impl<'a> Push<'a> {
     }
 
     /// Writes up to [`BATCH`] items: how many.
-    pub(super) fn some<'b>(
+    pub(super) fn write_some<'b>(
         &mut self,
         items: impl Iterator<Item = &'b [u8]>,
     ) -> Result<usize, Failure> {
@@ -329,7 +329,7 @@ impl<'a> Push<'a> {
         let mut count = 0_usize;
         for bytes in items {
             let (high_water, arena_state) = arenas[count.saturating_sub(1)];
-            match self.place(high_water, arena_state, bytes) {
+            match self.allocate(high_water, arena_state, bytes) {
                 Ok(Some((record, high_water, arena_state))) => {
                     records[count * SIZE..][..SIZE].copy_from_slice(&record);
                     arenas[count] = (high_water, arena_state);
@@ -347,7 +347,7 @@ impl<'a> Push<'a> {
 
     /// Puts the bytes of an item where they belong if the arena is taken up to `tail`: its
     /// record, how far the arena is taken then, and how; or `None` if there is no room.
-    fn place(
+    fn allocate(
         &self,
         tail: u32,
         arena_state: ArenaState,
@@ -357,13 +357,13 @@ impl<'a> Push<'a> {
         if len <= MAX_INLINE {
             return Ok(Some((Record::Inline(bytes).encode(), tail, arena_state)));
         }
-        let place = granules(len).and_then(|need| {
-            let (at, arena_state) = arena_state.place(tail, self.head.position, need)?;
+        let placed = granules(len).and_then(|need| {
+            let (at, arena_state) = arena_state.allocate(tail, self.head.position, need)?;
             Some((at, at + need, arena_state))
         });
-        let Some((at, high_water, arena_state)) = place
-            .filter(|&(_, high_water, arena_state)| self.left(high_water, arena_state).is_some())
-        else {
+        let Some((at, high_water, arena_state)) = placed.filter(|&(_, high_water, arena_state)| {
+            self.memory_left(high_water, arena_state).is_some()
+        }) else {
             return Ok(None);
         };
         self.pipe.arena().write(u64::from(at) * GRANULE, bytes)?;
@@ -380,7 +380,7 @@ impl<'a> Push<'a> {
 
     /// How many bytes of memory are left if the arena is taken up to `high_water`; `None` if
     /// that is too far.
-    fn left(&self, high_water: u32, arena_state: ArenaState) -> Option<u64> {
+    fn memory_left(&self, high_water: u32, arena_state: ArenaState) -> Option<u64> {
         let taken = u64::from(arena_state.taken(high_water, self.head.position)) * GRANULE;
         let logged = self.tail_state.log_start().map_or(0, |log_start| {
             let head = self.head.count;
@@ -402,7 +402,7 @@ impl<'a> Push<'a> {
         let (tail, head) = (self.tail.count, self.head.count);
         if head == tail {
             // All is read: back to the pipe.
-            self.pipe.log().give_back(0, LOG_LEN);
+            self.pipe.log().punch_hole(0, LOG_LEN);
             self.tail_state.set_log_start(None);
             return false;
         }
@@ -418,17 +418,17 @@ impl<'a> Push<'a> {
     /// many. The tail is moved.
     fn append(&mut self, records: &[u8], arenas: &[(u32, ArenaState)]) -> Result<usize, Failure> {
         let (high_water, arena_state) = arenas[arenas.len() - 1];
-        let spilling = self.is_logging();
+        let logging = self.is_logging();
         // In this order, and before the records: see `ArenaState`, and `repair`. They stay ahead of
         // the tail if not all records go in, as they do where somebody dies just here.
         self.tail_state.set_arena_state(arena_state);
         self.tail_state.set_high_water(high_water);
-        let piped = if spilling { 0 } else { self.pipe_in(records)? };
+        let piped = if logging { 0 } else { self.pipe_in(records)? };
         let logged = match &records[piped * SIZE..] {
             [] => Ok(0),
             rest => {
-                let room = self.left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
-                self.log_in(rest, piped, room, spilling)
+                let room = self.memory_left(high_water, arena_state).unwrap_or(0) / SIZE as u64;
+                self.log_in(rest, piped, room, logging)
             }
         };
         let written = piped + logged.as_ref().unwrap_or(&0);
@@ -457,7 +457,7 @@ impl<'a> Push<'a> {
         records: &[u8],
         piped: usize,
         room: u64,
-        spilling: bool,
+        logging: bool,
     ) -> Result<usize, Failure> {
         let first = self.tail.count.wrapping_add(piped as u32);
         // Up to where the numbers go round, and the rest another time.
@@ -466,7 +466,7 @@ impl<'a> Push<'a> {
         if count == 0 {
             return Ok(0);
         }
-        if !spilling {
+        if !logging {
             // Relaxed: as above. At once, for then the pipe is used again.
             self.control.needs_trim.store(needs_trim::AT_ONCE, Relaxed);
             // Before the records are there: whoever repairs knows what the pipe holds.
@@ -474,7 +474,7 @@ impl<'a> Push<'a> {
         }
         let at = u64::from(first) * SIZE as u64;
         let written = self.pipe.log().write(at, &records[..count * SIZE]);
-        if written.is_err() && !spilling {
+        if written.is_err() && !logging {
             self.tail_state.set_log_start(None);
         }
         written.map(|()| count)
@@ -491,7 +491,7 @@ pub(super) struct Pop<'a> {
 
 impl Pop<'_> {
     /// Appends the bytes of the oldest item, which there is, to `into`.
-    pub(super) fn one(&mut self, into: &mut Vec<u8>) -> Result<(), Failure> {
+    pub(super) fn read_one(&mut self, into: &mut Vec<u8>) -> Result<(), Failure> {
         let mut record = [0; SIZE];
         self.fetch(&mut record)?;
         match self.unpack(&record, into) {
@@ -499,12 +499,12 @@ impl Pop<'_> {
                 self.head = self.head.advanced(1, position);
                 Ok(())
             }
-            Err(failure) => Err(self.damaged(failure)),
+            Err(failure) => Err(self.poison(failure)),
         }
     }
 
     /// Appends up to `max` items, at least one, which there are.
-    pub(super) fn some(&mut self, max: usize, into: &mut Batch) -> Result<(), Failure> {
+    pub(super) fn read_some(&mut self, max: usize, into: &mut Batch) -> Result<(), Failure> {
         let mut records = [0; BATCH * SIZE];
         // Not past the end of a chunk, which is given back there.
         let max = max
@@ -522,7 +522,7 @@ impl Pop<'_> {
             match unpacked {
                 Ok(()) => self.head = self.head.advanced(1, high_water),
                 // The others are out of the pipe, so they must be given.
-                Err(failure) => failed = Some(self.damaged(failure)),
+                Err(failure) => failed = Some(self.poison(failure)),
             }
         }
         match failed {
@@ -548,7 +548,7 @@ impl Pop<'_> {
         let wanted = into.len() / SIZE;
         if self.is_in_log() {
             if head % CHUNK == 0 {
-                self.give_back_before(head);
+                self.punch_hole_before(head);
             }
             self.pipe.log().fill(u64::from(head) * SIZE as u64, into)?;
             return Ok(wanted);
@@ -559,7 +559,7 @@ impl Pop<'_> {
                 Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::AGAIN) => {
-                    return Err(self.damaged(corrupt("the pipe does not hold what it should")));
+                    return Err(self.poison(corrupt("the pipe does not hold what it should")));
                 }
                 Err(error) => return Err(refused("cannot read from the pipe", error)),
             }
@@ -567,14 +567,14 @@ impl Pop<'_> {
     }
 
     /// Gives the chunk of the log back that ends before `head`.
-    fn give_back_before(&self, head: u32) {
+    fn punch_hole_before(&self, head: u32) {
         let end = if head == 0 {
             LOG_LEN
         } else {
             u64::from(head) * SIZE as u64
         };
         let chunk = u64::from(CHUNK) * SIZE as u64;
-        self.pipe.log().give_back(end - chunk, end);
+        self.pipe.log().punch_hole(end - chunk, end);
     }
 
     /// Appends to `into` the bytes of the item whose record this is: where the head then
@@ -596,7 +596,7 @@ impl Pop<'_> {
     /// What was taken out of the pipe is no item: asks for a repair, which counts anew
     /// what is inside.
     #[cold]
-    fn damaged(&self, failure: Failure) -> Failure {
+    fn poison(&self, failure: Failure) -> Failure {
         // Relaxed: under this lock.
         self.control.head.poisoned.store(1, Relaxed);
         failure
@@ -611,32 +611,32 @@ pub(super) struct TailState<'a>(pub(super) &'a Control);
 impl TailState<'_> {
     /// The number of the first item that went to the log, while pushes go there.
     pub(super) fn log_start(&self) -> Option<u32> {
-        let word = self.0.both.load(Relaxed);
+        let word = self.0.storage_word.load(Relaxed);
         (word != 0).then_some(word as u32)
     }
 
     pub(super) fn set_log_start(&self, log_start: Option<u32>) {
         let word = log_start.map_or(0, |number| u64::from(number) | 1 << 32);
-        self.0.both.store(word, Relaxed);
+        self.0.storage_word.store(word, Relaxed);
     }
 
     /// How far the arena is taken at most, written before the record that takes it is in
     /// the pipe.
     pub(super) fn high_water(&self) -> u32 {
-        self.0.tail.notes[0].load(Relaxed) as u32
+        self.0.tail.storage_words[0].load(Relaxed) as u32
     }
 
     pub(super) fn set_high_water(&self, high_water: u32) {
-        self.0.tail.notes[0].store(high_water.into(), Relaxed);
+        self.0.tail.storage_words[0].store(high_water.into(), Relaxed);
     }
 
     /// How the items lie in the arena, written before `high_water`.
     pub(super) fn arena_state(&self) -> ArenaState {
-        ArenaState::from_word(self.0.tail.notes[1].load(Relaxed))
+        ArenaState::from_word(self.0.tail.storage_words[1].load(Relaxed))
     }
 
     pub(super) fn set_arena_state(&self, arena_state: ArenaState) {
-        self.0.tail.notes[1].store(arena_state.word(), Relaxed);
+        self.0.tail.storage_words[1].store(arena_state.word(), Relaxed);
     }
 }
 

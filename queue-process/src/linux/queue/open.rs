@@ -5,11 +5,11 @@ use super::linux_queue::LinuxQueue;
 use super::platform::{Header, Linux};
 use super::shared::Shared;
 use crate::codec::Codec;
+use crate::deferred::Deferred;
 use crate::linux::engine::{Engine, MAX_ITEMS, Storage, corrupt};
 use crate::linux::membership::member::{DESCRIPTORS, LinuxMembership};
 use crate::linux::membership::registry::Sides;
 use crate::linux::wait::eventfd::{self, Eventfds};
-use crate::owed::Owed;
 use crate::sys::{self, Mapping, PerProcess};
 use crate::types::Types;
 use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side};
@@ -189,9 +189,9 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             waiting: PerProcess::new(),
             sleepers: PerProcess::new(),
             half,
-            kept: Mutex::default(),
+            attached: Mutex::default(),
             last_check: AtomicU32::new(0),
-            owed: Owed::default(),
+            deferred: Deferred::default(),
         };
         Self::new(shared)
     }

@@ -51,11 +51,11 @@ pub(crate) struct Linux {
     eventfds: Eventfds,
     membership: PerProcess<LinuxMembership>,
     /// The name that goes with the membership, and in the upper half the process that it is for.
-    me: AtomicU64,
+    owner: AtomicU64,
     /// What process this is.
     process: &'static AtomicU32,
     /// On which [`Sides`] this process stands, or would if it took part.
-    stands: AtomicU32,
+    sides: AtomicU32,
     /// Guards the counting of this process on the sides of the queue.
     counting: PerProcess<Mutex<()>>,
 }
@@ -72,25 +72,25 @@ impl Linux {
             mapping,
             eventfds,
             membership: PerProcess::new(),
-            me: AtomicU64::new(0),
+            owner: AtomicU64::new(0),
             process: sys::generation_word(),
-            stands: AtomicU32::new(sides.0),
+            sides: AtomicU32::new(sides.0),
             counting: PerProcess::new(),
         };
-        linux.take(membership);
+        linux.set_membership(membership);
         linux
     }
 
     /// Has `membership` be this process's.
-    fn take(&self, membership: LinuxMembership) {
+    fn set_membership(&self, membership: LinuxMembership) {
         let owner = membership.owner();
         if let Err(second) = self.membership.put(membership) {
             // Only under the lock of `counting`.
-            return self.registry().give_back(&second);
+            return self.registry().release_entry(&second);
         }
         let me = u64::from(sys::generation()) << 32 | u64::from(owner);
         // Relaxed: one word says it all.
-        self.me.store(me, Ordering::Relaxed);
+        self.owner.store(me, Ordering::Relaxed);
     }
 
     /// Has the counting to itself.
@@ -100,8 +100,8 @@ impl Linux {
     }
 
     /// Whether this process takes part.
-    pub(crate) fn takes_part(&self) -> bool {
-        self.me() != 0
+    pub(crate) fn is_member(&self) -> bool {
+        self.owner() != 0
     }
 
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
@@ -126,7 +126,7 @@ impl Linux {
     pub(crate) fn leave(&self, side: Side) {
         // Relaxed: under the lock of `counting`, here and below.
         let left = !Sides::of(side).0;
-        self.stands.fetch_and(left, Ordering::Relaxed);
+        self.sides.fetch_and(left, Ordering::Relaxed);
         if let Some(membership) = self.membership.get() {
             self.registry().leave(membership, side);
         }
@@ -135,16 +135,16 @@ impl Linux {
     /// Counts this process on `side` again: at once, or as soon as it takes part.
     pub(crate) fn join(&self, side: Side) {
         let joined = Sides::of(side).0;
-        self.stands.fetch_or(joined, Ordering::Relaxed);
+        self.sides.fetch_or(joined, Ordering::Relaxed);
         if let Some(membership) = self.membership.get() {
             self.registry().join(membership, side);
         }
     }
 
     /// No longer takes part.
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn unregister(&self) {
         if let Some(membership) = self.membership.get() {
-            self.registry().give_back(membership);
+            self.registry().release_entry(membership);
         }
     }
 }
@@ -156,9 +156,9 @@ impl Platform for Linux {
     }
 
     #[inline]
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         // Relaxed, both: no other thread's doing matters but for these words themselves.
-        let me = self.me.load(Ordering::Relaxed);
+        let me = self.owner.load(Ordering::Relaxed);
         match (me >> 32) as u32 == self.process.load(Ordering::Relaxed) {
             true => me as u32,
             false => 0,
@@ -166,18 +166,20 @@ impl Platform for Linux {
     }
 
     #[cold]
-    fn enter(&self) -> Result<(), Failure> {
+    fn become_member(&self) -> Result<(), Failure> {
         let _counting = self.counting();
         if self.membership.get().is_some() {
             return Ok(());
         }
-        let sides = Sides(self.stands.load(Ordering::Relaxed));
+        let sides = Sides(self.sides.load(Ordering::Relaxed));
         let membership = self.registry().register(self.mapping.file(), sides);
-        self.take(membership.map_err(|e| sys::refused("cannot take part in the queue", e))?);
+        self.set_membership(
+            membership.map_err(|e| sys::refused("cannot take part in the queue", e))?,
+        );
         // Only now, so that there was always one of the two.
         self.membership
             .inherited()
-            .for_each(LinuxMembership::let_go);
+            .for_each(LinuxMembership::release_inherited);
         Ok(())
     }
 
@@ -200,14 +202,25 @@ impl Platform for Linux {
         (now.tv_sec * 1000 + now.tv_nsec / 1_000_000) as u32
     }
 
-    fn sleep(&self, word: &Word32, seen: u32, at_most: Duration) -> bool {
+    fn sleep(&self, word: &Word32, expected: u32, at_most: Duration) -> bool {
         let timeout = Timespec::try_from(at_most).ok();
         // Not `PRIVATE`: it must work across processes.
-        let slept = futex::wait(word.atomic(), futex::Flags::empty(), seen, timeout.as_ref());
+        let slept = futex::wait(
+            word.atomic(),
+            futex::Flags::empty(),
+            expected,
+            timeout.as_ref(),
+        );
         matches!(slept, Err(Errno::TIMEDOUT))
     }
 
-    fn follow(&self, word: &Word32, seen: u32, led: &AtomicU32, at_most: Duration) -> bool {
+    fn sleep_as_follower(
+        &self,
+        word: &Word32,
+        expected: u32,
+        led: &AtomicU32,
+        at_most: Duration,
+    ) -> bool {
         let mut until = Timespec::try_from(at_most).expect("some seconds");
         until += clock_gettime(ClockId::Monotonic);
         let on = |word: &AtomicU32, value: u32, flags| {
@@ -218,7 +231,7 @@ impl Platform for Linux {
         };
         let shared = futex::WaitFlags::SIZE_U32;
         let own = shared.union(futex::WaitFlags::PRIVATE);
-        let both = [on(word.atomic(), seen, shared), on(led, 1, own)];
+        let both = [on(word.atomic(), expected, shared), on(led, 1, own)];
         let flags = futex::WaitvFlags::empty();
         match futex::waitv(&both, flags, Some(&until), ClockId::Monotonic) {
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
@@ -226,13 +239,13 @@ impl Platform for Linux {
             // Systems before Linux 5.16 wait for one word only: each looks again by itself.
             Err(_) => self.sleep(
                 word,
-                seen,
+                expected,
                 at_most.min(crate::linux::wait::RECHECK_INTERVAL),
             ),
         }
     }
 
-    fn call(&self, led: &AtomicU32) {
+    fn wake_follower(&self, led: &AtomicU32) {
         let _ = futex::wake(led, futex::Flags::PRIVATE, 1);
     }
 

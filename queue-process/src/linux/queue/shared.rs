@@ -3,7 +3,7 @@
 
 use super::format::Limits;
 use super::platform::Linux;
-use crate::foreign::calmly;
+use crate::deferred::Deferred;
 use crate::linux::engine::layout::{End, Tries};
 use crate::linux::engine::{Engine, Platform, Storage};
 use crate::linux::wait::RECHECK_INTERVAL;
@@ -11,8 +11,8 @@ use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::listener::WaitTarget;
 use crate::linux::wait::sleepers::Sleepers;
 use crate::linux::wait::waker_thread::{self, Registration, WatchedQueue};
-use crate::owed::Owed;
 use crate::sys::PerProcess;
+use crate::unwind::ignore_panic;
 use queue_core::event::Event;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{EndpointCounts, QueueId, Side};
@@ -32,18 +32,18 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) half: Option<Side>,
     /// What lives as long as this process has a handle: what hands the queue to whoever asks
     /// for it by name.
-    pub(super) kept: Mutex<Option<Box<dyn Send>>>,
+    pub(super) attached: Mutex<Option<Box<dyn Send>>>,
     /// When the dead were last looked for, in milliseconds of a coarse clock.
     pub(crate) last_check: AtomicU32,
-    /// What was popped in a batch and is still to be given.
-    pub(crate) owed: Owed,
+    /// What was popped in a batch and is still to be returned.
+    pub(crate) deferred: Deferred,
 }
 
 impl<S: Storage> Shared<S> {
     /// Keeps `what` until the last handle of this process is dropped.
-    pub(crate) fn keep(&self, what: impl Send + 'static) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(Box::new(what));
+    pub(crate) fn attach(&self, what: impl Send + 'static) {
+        let mut attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
+        *attached = Some(Box::new(what));
     }
 
     /// The futures of this process that wait for `end`.
@@ -61,7 +61,7 @@ impl<S: Storage> Shared<S> {
         match end {
             _ if self.engine.is_closed() => usize::MAX,
             // Not `len`: to ask whether a holder of a lock lives is a system call.
-            End::Tail => self.engine.len() as usize + self.owed.len(),
+            End::Tail => self.engine.len() as usize + self.deferred.len(),
             End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
         }
     }
@@ -82,11 +82,11 @@ impl<S: Storage> Shared<S> {
 
     /// How many items are inside, or still to be given to this process.
     pub(crate) fn len(&self) -> usize {
-        let len = self.engine.exact_len() as usize + self.owed.len();
+        let len = self.engine.exact_len() as usize + self.deferred.len();
         len.min(self.engine.capacity() as usize)
     }
 
-    /// Wakes who waits for items: something is owed to this process.
+    /// Wakes those who wait for items: something was deferred.
     pub(crate) fn wake_consumers(&self) {
         self.engine.wake_waiting(End::Tail);
         self.waiting(End::Tail).event().notify_all();
@@ -96,7 +96,7 @@ impl<S: Storage> Shared<S> {
     /// queue if not.
     /// And gives memory back that is no longer needed. With so many tries for the locks.
     pub(crate) fn check_peers(&self, tries: Tries) {
-        if !self.engine.platform().takes_part() {
+        if !self.engine.platform().is_member() {
             return;
         }
         self.engine.recover(tries);
@@ -152,7 +152,7 @@ impl<S: Storage> Shared<S> {
 
 impl<S: Storage> Drop for Shared<S> {
     fn drop(&mut self) {
-        if !self.engine.platform().takes_part() {
+        if !self.engine.platform().is_member() {
             // A forked child's copy: nothing here is its own.
             return;
         }
@@ -164,8 +164,8 @@ impl<S: Storage> Drop for Shared<S> {
         // If its thread has it last: others that look see who has left, and close the queue.
         let waits = !waker_thread::is_this_thread();
         self.check_peers(if waits { Tries::Endless } else { Tries::Few });
-        self.engine.platform().give_back();
-        waker_thread::forget(self.engine.platform().eventfds());
+        self.engine.platform().unregister();
+        waker_thread::unregister(self.engine.platform().eventfds());
     }
 }
 
@@ -181,15 +181,15 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
         };
         let sleepers = self.sleepers(end);
         let left = || deadline.remaining();
-        (self.engine).wait(end, sleepers, left, || owes(self, end), awake)
+        (self.engine).wait(end, sleepers, left, || has_deferred(self, end), awake)
     }
 
     fn ready_hint(&self, end: End) -> usize {
         Shared::ready_hint(self, end)
     }
 
-    fn enough(&self) -> usize {
-        self.batch_target()
+    fn batch_target(&self) -> usize {
+        Shared::batch_target(self)
     }
 
     fn event(&self, end: End) -> &Event {
@@ -197,11 +197,11 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 
     fn prepare_async_wait(&self, end: End) -> bool {
-        // In this order: who owes something wakes those who waited before.
+        // In this order: a thread that defers something wakes those who waited before.
         self.engine
             .prepare_async_wait(end, self.waiting(end))
             .unwrap_or(false)
-            && !owes(self, end)
+            && !has_deferred(self, end)
     }
 
     fn registration(&self, end: End) -> Option<Registration> {
@@ -211,9 +211,9 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 }
 
-/// Whether something is owed to those who wait for `end`.
-fn owes<S: Storage>(shared: &Shared<S>, end: End) -> bool {
-    end == End::Tail && shared.owed.is_some()
+/// Whether something was deferred for those who wait for `end`.
+fn has_deferred<S: Storage>(shared: &Shared<S>, end: End) -> bool {
+    end == End::Tail && shared.deferred.is_some()
 }
 
 impl<S: Storage> WatchedQueue for Shared<S> {
@@ -226,7 +226,7 @@ impl<S: Storage> WatchedQueue for Shared<S> {
         let passed = self.engine.wake_futures(end, list, Tries::Few);
         passed.unwrap_or_else(|_| {
             // Whoever tries now will meet the failure.
-            calmly(|| list.event().notify_all());
+            ignore_panic(|| list.event().notify_all());
             true
         })
     }

@@ -77,7 +77,7 @@ pub type ShmOptions<T, C> = LinuxOptions<T, C, Ring<Mapped>>;
 pub(super) const WINDOW: usize = (64 << 10) / 8;
 
 /// How many words an empty queue keeps: 8 MiB.
-const KEEP: usize = (8 << 20) / 8;
+const RETAINED_WORDS: usize = (8 << 20) / 8;
 
 /// The most words that an arena can have, for positions are 32 bits: 16 GiB.
 pub(super) const MAX_WORDS: u64 = 1 << 31;
@@ -114,7 +114,7 @@ impl Shareable for Ring<Mapped> {
     fn create(mapping: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
         let words = Self::mapped(limits)? / 8;
         let arena = Mapped::new(Arc::clone(mapping), words);
-        Ok(Self::new(arena, limits.item, WINDOW, KEEP))
+        Ok(Self::new(arena, limits.item, WINDOW, RETAINED_WORDS))
     }
 
     fn open(mapping: &Arc<Mapping>, limits: &Limits, _: Vec<OwnedFd>) -> Result<Self, Failure> {

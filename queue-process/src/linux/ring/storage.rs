@@ -24,7 +24,7 @@
 //! might have wrapped.
 
 use crate::linux::engine::batch::{Batch, RECORD};
-use crate::linux::engine::layout::{Control, Cursor, Item, SMALL, needs_trim};
+use crate::linux::engine::layout::{Control, Cursor, INLINE_MAX, Item, needs_trim};
 use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
@@ -46,7 +46,7 @@ pub struct Ring<A> {
     /// How many words a small window has: a queue that is nearly empty uses no more.
     pub(super) window: usize,
     /// How many words an empty queue may keep.
-    pub(super) keep: usize,
+    pub(super) retained: usize,
 }
 
 /// What the header of a jump says in its upper half, as [`RECORD`]; the lower has its target.
@@ -60,12 +60,12 @@ fn words(len: usize) -> usize {
 
 impl<A: Arena> Ring<A> {
     /// The ring in `arena` of items up to `item` bytes.
-    pub(crate) fn new(arena: A, item: u32, window: usize, keep: usize) -> Self {
+    pub(crate) fn new(arena: A, item: u32, window: usize, retained: usize) -> Self {
         Self {
             arena,
             item,
             window,
-            keep,
+            retained,
         }
     }
 
@@ -96,9 +96,9 @@ impl<A: Arena> Ring<A> {
             return Ok(Some((at + need) as u32));
         }
         // Of a copy, so that the original need not lie in memory.
-        let mut seen = *head;
-        let position = self.write_placed(control, tail, &mut seen, item);
-        *head = seen;
+        let mut local = *head;
+        let position = self.write_placed(control, tail, &mut local, item);
+        *head = local;
         position
     }
 
@@ -139,11 +139,11 @@ impl<A: Arena> Ring<A> {
             }
         }
         if placement.target(at) + need > self.end() {
-            return Err(corrupt("the tail_state of the queue's tail are damaged"));
+            return Err(corrupt("the state of the queue's tail is damaged"));
         }
         // With the word for the jump that may come behind it.
         let reach = (placement.target(at) + need + 1).max(at + 1);
-        if let Err(failure) = self.grow(control, &tail_state, reach) {
+        if let Err(failure) = self.grow(&tail_state, reach) {
             placement = Self::without_memory(&tail_state, at, head, need, failure)?;
         }
         let target = placement.target(at);
@@ -188,7 +188,7 @@ impl<A: Arena> Ring<A> {
             && self.fits_here(&tail_state, at, head, need)
             && at + need <= self.end();
         // With the word for the jump that may come behind.
-        if !fits || self.grow(control, &tail_state, at + need + 1).is_err() {
+        if !fits || self.grow(&tail_state, at + need + 1).is_err() {
             return None;
         }
         self.arena.write(at, records);
@@ -265,11 +265,8 @@ impl<A: Arena> Storage for Ring<A> {
         }
         if written != 0 {
             // Of the last alone, for until there is a cursor the item before is the latest.
-            control
-                .tail
-                .published
-                .inline_item(at.count.wrapping_sub(1))
-                .clear();
+            let last = at.count.wrapping_sub(1);
+            control.tail.published.inline_item(last).clear();
         }
         Ok((written, at.position))
     }
@@ -291,8 +288,9 @@ impl<A: Arena> Storage for Ring<A> {
     fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
         let published = &control.tail.published;
         let (len, word) = published.inline_item(tail.count.wrapping_sub(1)).get();
+        let is_inline = (1..=INLINE_MAX).contains(&len);
         // Relaxed: after the loads in `get`, with Acquire.
-        if !(1..=SMALL).contains(&len) || published.cursor.load(Ordering::Relaxed) != tail.word() {
+        if !is_inline || published.cursor.load(Ordering::Relaxed) != tail.word() {
             return false;
         }
         let end = into.len() + len;
@@ -337,11 +335,9 @@ impl<A: Arena> Storage for Ring<A> {
     fn trim(&self, control: &Control) {
         let tail_state = TailState { control };
         let tail = control.tail.cursor(Ordering::Relaxed);
-        let (at, committed) = (
-            tail.position as usize,
-            tail_state.get(COMMITTED).min(self.arena.words()),
-        );
-        if at >= committed || committed <= self.keep {
+        let at = tail.position as usize;
+        let committed = tail_state.get(COMMITTED).min(self.arena.words());
+        if at >= committed || committed <= self.retained {
             control.needs_trim.store(0, Ordering::Relaxed);
             return;
         }
@@ -349,19 +345,16 @@ impl<A: Arena> Storage for Ring<A> {
         // jump, and the head after it, as a pop would go.
         tail_state.set(FAST_LIMIT, 0);
         self.arena.set(at, JUMP);
-        let to_front = Cursor {
-            count: tail.count,
-            position: 0,
-        };
+        let to_front = tail.advanced(0, 0);
         tail_state.set(SKIP_BASE, 0);
         tail_state.set(WINDOW, 0);
         tail_state.set(LIVE_END, at + 1);
         control.tail.set_cursor(to_front);
         control.head.set_cursor(to_front);
         // Nothing is live now. If we die here, the memory stays until the next time.
-        tail_state.set(COMMITTED, self.keep);
+        tail_state.set(COMMITTED, self.retained);
         control.needs_trim.store(0, Ordering::Relaxed);
-        self.arena.shrink(self.keep, committed);
+        self.arena.shrink(self.retained, committed);
     }
 }
 
@@ -385,15 +378,15 @@ pub(super) struct TailState<'a> {
 impl TailState<'_> {
     // Relaxed, both: under the tail lock.
     #[inline]
-    pub(super) fn get(&self, note: usize) -> usize {
+    pub(super) fn get(&self, index: usize) -> usize {
         // Words of the arena: whatever they say, every use is checked against its end.
-        let word = self.control.tail.notes[note].load(Ordering::Relaxed);
+        let word = self.control.tail.storage_words[index].load(Ordering::Relaxed);
         word.min(u64::from(u32::MAX)) as usize
     }
 
     #[inline]
-    pub(super) fn set(&self, note: usize, word: usize) {
-        self.control.tail.notes[note].store(word as u64, Ordering::Relaxed);
+    pub(super) fn set(&self, index: usize, word: usize) {
+        self.control.tail.storage_words[index].store(word as u64, Ordering::Relaxed);
     }
 }
 
@@ -470,7 +463,7 @@ impl<A: Arena> Ring<A> {
         }
         if Self::is_front_free(tail_state, tail, head, need) {
             if empty {
-                // The burst is over.
+                // The backlog is gone.
                 tail_state.set(WINDOW, 0);
             }
             return Some(Placement::Wrap);
@@ -529,23 +522,17 @@ impl<A: Arena> Ring<A> {
 
     /// Sees to it that there is memory up to word `to`.
     #[inline]
-    pub(super) fn grow(
-        &self,
-        control: &Control,
-        tail_state: &TailState<'_>,
-        to: usize,
-    ) -> Result<(), Failure> {
+    pub(super) fn grow(&self, tail_state: &TailState<'_>, to: usize) -> Result<(), Failure> {
         let committed = tail_state.get(COMMITTED);
         if to <= committed {
             return Ok(());
         }
-        self.grow_from(control, tail_state, committed, to)
+        self.grow_from(tail_state, committed, to)
     }
 
     #[cold]
     fn grow_from(
         &self,
-        control: &Control,
         tail_state: &TailState<'_>,
         committed: usize,
         to: usize,
@@ -558,11 +545,10 @@ impl<A: Arena> Ring<A> {
             Err(_) => self.arena.grow(committed, to).map(|()| to)?,
         };
         tail_state.set(COMMITTED, to);
-        if to > self.keep {
+        if to > self.retained {
             // Relaxed: a hint for who drains the queue.
-            control
-                .needs_trim
-                .store(needs_trim::LATER, Ordering::Relaxed);
+            let needs_trim = &tail_state.control.needs_trim;
+            needs_trim.store(needs_trim::LATER, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -603,7 +589,6 @@ pub struct Mapped {
 }
 
 /// Up to how many bytes an item is copied by words.
-#[cfg(not(loom))]
 pub(super) const MAX_COPIED_BY_WORDS: usize = 16;
 
 #[cfg(not(loom))]
@@ -686,6 +671,6 @@ impl Arena for Mapped {
     }
 
     fn shrink(&self, from: usize, to: usize) {
-        self.mapping.give_back(byte(from), byte(to) - byte(from));
+        self.mapping.punch_hole(byte(from), byte(to) - byte(from));
     }
 }

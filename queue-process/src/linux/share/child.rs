@@ -13,7 +13,7 @@ use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::platform::Header;
-use crate::sys::{self, InheritGuard, PerProcess, Refusal};
+use crate::sys::{self, InheritGuard, PerProcess, TakeError};
 use queue_core::{Consumer, Failure, FailureKind, Producer, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::collections::BTreeMap;
@@ -185,14 +185,14 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             };
             let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
             let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
-            let [life, seat] = membership;
-            let membership = [duplicate(life)?, duplicate(seat)?];
+            let [liveness, inheritable] = membership;
+            let membership = [duplicate(liveness)?, duplicate(inheritable)?];
             Self::adopt(fds, membership, header.half)
         };
-        sys::take(&numbers, adopt).map_err(|refusal| match refusal {
-            Refusal::Gone => not_inherited(name),
-            Refusal::Taken => taken(name),
-            Refusal::Theirs(failure) => failure,
+        sys::take(&numbers, adopt).map_err(|error| match error {
+            TakeError::NotInherited => not_inherited(name),
+            TakeError::AlreadyTaken => taken(name),
+            TakeError::Callback(failure) => failure,
         })
     }
 

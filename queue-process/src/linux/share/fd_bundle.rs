@@ -48,7 +48,7 @@ pub(crate) struct BundleHeader {
 }
 
 /// What every header begins with: the name and version of this form of handing over.
-const FORM: &str = "queue-process/2";
+const FORMAT: &str = "queue-process/2";
 
 impl fmt::Display for BundleHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +57,7 @@ impl fmt::Display for BundleHeader {
             Some(Side::Producers) => "producer",
             Some(Side::Consumers) => "consumer",
         };
-        write!(f, "{FORM} {:016x} {half}", self.id)
+        write!(f, "{FORMAT} {:016x} {half}", self.id)
     }
 }
 
@@ -67,7 +67,7 @@ impl FromStr for BundleHeader {
     fn from_str(text: &str) -> Result<Self, Failure> {
         let mut words = text.split(' ');
         match words.next() {
-            Some(FORM) => {}
+            Some(FORMAT) => {}
             _ => return Err(malformed("it is of another version")),
         }
         let id = words.next().and_then(|id| u64::from_str_radix(id, 16).ok());

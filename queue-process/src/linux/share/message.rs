@@ -37,7 +37,7 @@ impl KeepAlive {
         let membership = Header::of(mapping)
             .registry
             .register(mapping.file(), sides)
-            .and_then(|mut membership| membership.keep_from_children().map(|()| membership))
+            .and_then(|mut membership| membership.close_inheritable_on_fork().map(|()| membership))
             .map_err(|e| refused("cannot take part in the queue", e))?;
         Ok(Self {
             mapping: Arc::clone(mapping),
@@ -51,7 +51,7 @@ impl Drop for KeepAlive {
         // If it was the last one of a side, the others notice that they are alone.
         Header::of(&self.mapping)
             .registry
-            .give_back(&self.membership);
+            .release_entry(&self.membership);
     }
 }
 
@@ -124,14 +124,17 @@ mod tests {
         let fetched = ShmQueue::<u8>::from_message(&text).unwrap();
         let memory = queue.mapping();
         let registry = &Header::of(memory).registry;
-        let late = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let next = registry.register(memory.file(), Sides::BOTH).unwrap();
-            registry.give_back(&next);
+            registry.release_entry(&next);
             match next.owner() & 0xff {
                 // Between the queue's and that of the fetched one.
                 1 => break,
-                other => assert!(Instant::now() < late, "{other} is the first that is free"),
+                other => assert!(
+                    Instant::now() < deadline,
+                    "{other} is the first that is free"
+                ),
             }
         }
         drop(fetched);

@@ -55,7 +55,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// there is one of another user alone, or another user's process has taken the
     /// name; `Io` if the system refuses.
     pub fn open_named(name: &str) -> Result<Self, Failure> {
-        let stream = connect(&address(name)?, || missing(name))?;
+        let stream = connect(&address(name)?, || no_such_name(name))?;
         let FdBundle { header, fds } = receive(&stream)?;
         Self::open(fds, header.half)
     }
@@ -69,7 +69,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             let _ = send(&stream, &bundle);
             ControlFlow::Continue(())
         })?;
-        self.shared.keep(server);
+        self.shared.attach(server);
         Ok(())
     }
 }
@@ -88,7 +88,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
 
 /// The failure of a name at which nobody listens for this user.
 #[cold]
-fn missing(name: &str) -> Failure {
+fn no_such_name(name: &str) -> Failure {
     // Only to say more: without it there is just nobody.
     let sockets = fs::read("/proc/net/unix").unwrap_or_default();
     let sockets = String::from_utf8_lossy(&sockets);

@@ -10,7 +10,7 @@
 //! without a limit.
 
 use super::socket::{PEER_TIMEOUT, peer, same_user};
-use crate::sys::{Unforked, above_stdio, generation, refused};
+use crate::sys::{CloseOnFork, above_stdio, generation, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -47,7 +47,7 @@ pub(super) fn connect(
     address: &SocketAddr,
     nobody: impl FnOnce() -> Failure,
 ) -> Result<UnixStream, Failure> {
-    let stream = dial(address, PEER_TIMEOUT).map_err(|error| match error.kind() {
+    let stream = connect_within(address, PEER_TIMEOUT).map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => nobody(),
         io::ErrorKind::TimedOut => {
             let message = format!("the queue was not handed over within {PEER_TIMEOUT:?}");
@@ -63,8 +63,8 @@ pub(super) fn connect(
 ///
 /// # Errors
 /// `ConnectionRefused` if nobody listens; `TimedOut`; or what the system says.
-fn dial(address: &SocketAddr, patience: Duration) -> io::Result<UnixStream> {
-    let late = Instant::now() + patience;
+fn connect_within(address: &SocketAddr, timeout: Duration) -> io::Result<UnixStream> {
+    let deadline = Instant::now() + timeout;
     let name = address.as_abstract_name().ok_or(Errno::INVAL)?;
     let to = SocketAddrUnix::new_abstract_name(name)?;
     let kind = (
@@ -74,7 +74,7 @@ fn dial(address: &SocketAddr, patience: Duration) -> io::Result<UnixStream> {
     );
     let socket = above_stdio(socket_with(kind.0, kind.1, kind.2, None)?)?;
     loop {
-        let left = late.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         // Zero would mean for ever.
         let at_most = Some(left.max(Duration::from_millis(1)));
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, at_most)?;
@@ -96,7 +96,7 @@ fn dial(address: &SocketAddr, patience: Duration) -> io::Result<UnixStream> {
 pub(crate) struct Server {
     /// A forked child, which has no thread that would answer, lets go of the name. Dropped
     /// before the listener.
-    unforked: Unforked,
+    close_on_fork: CloseOnFork,
     listener: Arc<UnixListener>,
     /// The process whose thread it is.
     generation: u32,
@@ -115,11 +115,11 @@ impl Server {
         serve: impl FnMut(UnixStream) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Self, Failure> {
         let listener = Arc::new(bind(address)?);
-        let unforked = Unforked::register(listener.as_fd())?;
+        let close_on_fork = CloseOnFork::register(listener.as_fd())?;
         let theirs = Arc::clone(&listener);
         let thread = spawn(move || run(&theirs, None, serve))?;
         Ok(Self {
-            unforked,
+            close_on_fork,
             listener,
             generation: generation(),
             thread: Some(thread),
@@ -134,11 +134,11 @@ impl Server {
         serve: impl FnMut(UnixStream) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), Failure> {
         let listener = bind(address)?;
-        let unforked = Unforked::register(listener.as_fd())?;
+        let close_on_fork = CloseOnFork::register(listener.as_fd())?;
         let body = move || {
             run(&listener, Some(Instant::now() + time), serve);
             // Before the listener is closed.
-            drop(unforked);
+            drop(close_on_fork);
         };
         spawn(body).map(drop)
     }
@@ -148,11 +148,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.generation != generation() {
             // A forked child's copy: neither the socket nor the thread is its own.
-            self.unforked.shed();
+            self.close_on_fork.detach();
             mem::forget(self.thread.take());
             return;
         }
-        // EndpointCounts the thread's waiting. It cannot fail for a listening socket.
+        // Ends the thread's waiting. It cannot fail for a listening socket.
         let _ = shutdown(&self.listener, Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             // So that the name is free when this returns. A panic was reported there.
@@ -172,20 +172,20 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure
 pub(super) fn bind(address: &SocketAddr) -> Result<UnixListener, Failure> {
     // A name may outlive its server by the moment in which another thread of that
     // process has forked and not yet executed: such a child holds everything.
-    let patience = Instant::now() + Duration::from_millis(100);
+    let deadline = Instant::now() + Duration::from_millis(100);
     loop {
         match UnixListener::bind_addr(address) {
             Ok(listener) => return Ok(above_stdio(listener)?),
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 return Err(Failure::from(error));
             }
-            Err(error) => match dial(address, Duration::ZERO) {
+            Err(error) => match connect_within(address, Duration::ZERO) {
                 Ok(stream) => return Err(taken(&stream)),
                 Err(busy) if busy.kind() == io::ErrorKind::TimedOut => {
                     let message = "the name is taken";
                     return Err(Failure::caused(FailureKind::Denied, message, busy));
                 }
-                Err(_) if Instant::now() > patience => {
+                Err(_) if Instant::now() > deadline => {
                     let message = "the name is taken by a process that still lives";
                     return Err(Failure::caused(FailureKind::Denied, message, error));
                 }

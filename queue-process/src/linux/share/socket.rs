@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Longer than any header.
-const TEXT: usize = 128;
+const MAX_HEADER_LEN: usize = 128;
 
 /// How long one end waits for the other to do its small part.
 pub(super) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,19 +61,19 @@ pub(super) fn send(stream: &UnixStream, bundle: &FdBundle) -> io::Result<()> {
 /// Receives a bundle, or a failure in its place; waits for [`PEER_TIMEOUT`] at most, whatever
 /// signals come.
 pub(super) fn receive(stream: &UnixStream) -> Result<FdBundle, Failure> {
-    let late = Instant::now() + PEER_TIMEOUT;
-    let mut text = [0; TEXT];
+    let deadline = Instant::now() + PEER_TIMEOUT;
+    let mut text = [0; MAX_HEADER_LEN];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let message = loop {
-        let left = late.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         // Zero would mean for ever.
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut slices = [IoSliceMut::new(&mut text)];
         match recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) if !left.is_zero() => {}
-            Err(Errno::AGAIN | Errno::INTR) => return Err(silent(stream)),
-            Err(error) => return Err(no_answer(error.into())),
+            Err(Errno::AGAIN | Errno::INTR) => return Err(timed_out(stream)),
+            Err(error) => return Err(no_reply(error.into())),
             Ok(message) => break message,
         }
     };
@@ -85,7 +85,7 @@ pub(super) fn receive(stream: &UnixStream) -> Result<FdBundle, Failure> {
     }
     let fds = fds.into_iter().collect::<io::Result<Vec<_>>>();
     if message.bytes == 0 {
-        return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
+        return Err(no_reply(io::ErrorKind::UnexpectedEof.into()));
     }
     if message.flags.contains(ReturnFlags::CTRUNC) {
         // Too many of them, or this process may not open so many.
@@ -102,7 +102,7 @@ pub(super) fn receive(stream: &UnixStream) -> Result<FdBundle, Failure> {
 }
 
 #[cold]
-fn silent(stream: &UnixStream) -> Failure {
+fn timed_out(stream: &UnixStream) -> Failure {
     let who = match peer(stream) {
         Ok((process, _)) => format!("process {process}"),
         Err(_) => "the process".to_owned(),
@@ -115,7 +115,7 @@ fn silent(stream: &UnixStream) -> Failure {
 }
 
 #[cold]
-fn no_answer(error: io::Error) -> Failure {
+fn no_reply(error: io::Error) -> Failure {
     let message = "the process that hosts the queue did not hand it over";
     Failure::caused(FailureKind::PeerGone, message, error)
 }

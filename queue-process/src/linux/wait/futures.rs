@@ -11,8 +11,8 @@
 //!    it has given the lock back. If there are more it looks again, until nothing has come:
 //!    then it sets the flag anew.
 //!
-//! What has come is told by the count of the end's cursor. `told` is up to where futures were
-//! told: where the count was when there was nothing, or when the thread last looked. So as
+//! The count of the end's cursor says what has come. `notified_until` is the count up to which
+//! futures were woken: as it was when there was nothing, or when the thread last looked. So as
 //! long as a future waits that was not woken, the futures that were woken and have not yet
 //! tried, and what they were not told yet, are together as many as there are items. A future
 //! that was woken and finds nothing was overtaken, so there is nothing; one that is dropped
@@ -21,9 +21,9 @@
 //! The thread serves all queues of its process, so it does not wait for a lock whose holder was
 //! stopped: it leaves that end for later.
 
-use crate::foreign::calmly;
 use crate::linux::engine::layout::{End, Tries};
 use crate::linux::engine::{Engine, Platform, Storage};
+use crate::unwind::ignore_panic;
 use queue_core::Failure;
 use queue_core::event::Event;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
@@ -33,7 +33,7 @@ use queue_core::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct WaitList {
     pub(super) event: Event,
     /// Up to which count of the end they were told: written under its lock.
-    told: AtomicU32,
+    notified_until: AtomicU32,
 }
 
 impl WaitList {
@@ -50,14 +50,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// # Errors
     /// If the queue is in need of repair, and that failed.
     pub(crate) fn prepare_async_wait(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
-        let held = self.lock(end)?;
-        if self.available(end, &held) != 0 || self.is_closed() {
+        let guard = self.lock(end)?;
+        if self.available(end, &guard) != 0 || self.is_closed() {
             return Ok(false);
         }
         // Relaxed, all: under this lock only.
-        let count = held.state.cursor(Ordering::Relaxed).count;
-        list.told.store(count, Ordering::Relaxed);
-        held.state.async_waiting.store(1, Ordering::Relaxed);
+        let count = guard.state.cursor(Ordering::Relaxed).count;
+        list.notified_until.store(count, Ordering::Relaxed);
+        guard.state.async_waiting.store(1, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -74,30 +74,30 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         tries: Tries,
     ) -> Result<bool, Failure> {
         loop {
-            let Some(held) = self.lock_within(end, tries)? else {
+            let Some(guard) = self.lock_within(end, tries)? else {
                 return Ok(false);
             };
             // Relaxed, all: under this lock only.
-            let count = held.state.cursor(Ordering::Relaxed).count;
-            let came = count.wrapping_sub(list.told.load(Ordering::Relaxed));
+            let count = guard.state.cursor(Ordering::Relaxed).count;
+            let came = count.wrapping_sub(list.notified_until.load(Ordering::Relaxed));
             // What others took meanwhile needs nobody.
-            let came = came.min(self.available(end, &held));
-            list.told.store(count, Ordering::Relaxed);
+            let came = came.min(self.available(end, &guard));
+            list.notified_until.store(count, Ordering::Relaxed);
             let closed = self.is_closed();
             // Whoever waits joined the list before it last looked under this lock.
             let waits = list.event.has_waiting();
             if waits && came == 0 && !closed {
-                held.state.async_waiting.store(1, Ordering::Relaxed);
+                guard.state.async_waiting.store(1, Ordering::Relaxed);
             }
             if !waits || came == 0 && !closed {
                 return Ok(true);
             }
-            drop(held);
+            drop(guard);
             if closed {
-                calmly(|| list.event.notify_all());
+                ignore_panic(|| list.event.notify_all());
             }
             for _ in 0..came {
-                calmly(|| list.event.notify());
+                ignore_panic(|| list.event.notify());
             }
             // A future that comes from now on sets the flag itself.
             if !list.event.has_waiting() {

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 pub(crate) trait WaitTarget: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
     fn ready_hint(&self, end: End) -> usize;
-    fn enough(&self) -> usize;
+    fn batch_target(&self) -> usize;
     fn event(&self, end: End) -> &Event;
     fn prepare_async_wait(&self, end: End) -> bool;
     fn registration(&self, end: End) -> Option<Registration>;
@@ -58,7 +58,7 @@ impl<'a> Listener<'a> {
 
     /// Forgets how another process waited that this one is a copy of: a thread that is not here
     /// may have locked its list for ever.
-    fn shed_inherited(&mut self) {
+    fn forget_inherited(&mut self) {
         let waiting = self.waiting.as_ref();
         if waiting.is_some_and(|waiting| waiting.generation != generation()) {
             mem::forget(self.waiting.take());
@@ -68,7 +68,7 @@ impl<'a> Listener<'a> {
 
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
-        self.shed_inherited();
+        self.forget_inherited();
     }
 }
 
@@ -86,7 +86,7 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shed_inherited();
+        self.forget_inherited();
         let Self {
             queue,
             end,
@@ -95,7 +95,9 @@ impl Future for Listener<'_> {
         // To be woken takes three threads, and one item after the other would be waited for like
         // that: a future too looks for a moment first.
         if waiting.is_none()
-            && spin::until_some(Deadline::NEVER, queue.enough(), || queue.ready_hint(*end))
+            && spin::until_some(Deadline::NEVER, queue.batch_target(), || {
+                queue.ready_hint(*end)
+            })
         {
             return Poll::Ready(());
         }

@@ -16,16 +16,16 @@ use std::time::Duration;
 pub(crate) enum PreparedWait {
     /// There is something to take: don't sleep.
     Ready,
-    /// Sleep while the end's `moved` is this.
+    /// Sleep while the end's `wake_seq` is this.
     Asleep(u32),
 }
 
 impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many there are of what those want who wait for `end`, under its lock.
-    pub(super) fn available(&self, end: End, held: &EndGuard<'_, P>) -> u32 {
+    pub(super) fn available(&self, end: End, guard: &EndGuard<'_, P>) -> u32 {
         // Relaxed, both: numbers, no more. Our own end's is exact under its lock; if the
         // other's is old it leaves more to take than there is, so nobody sleeps in vain.
-        let own = held.state.cursor(Ordering::Relaxed);
+        let own = guard.state.cursor(Ordering::Relaxed);
         let other = self.control().end(end.other()).cursor(Ordering::Relaxed);
         match end {
             End::Tail => other.items_until(own),
@@ -39,9 +39,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// # Errors
     /// If the queue is in need of repair, and that failed.
     pub(crate) fn prepare_wait(&self, end: End, back: bool) -> Result<PreparedWait, Failure> {
-        let held = self.lock(end)?;
-        let state = held.state;
-        let available = self.available(end, &held);
+        let guard = self.lock(end)?;
+        let state = guard.state;
+        let available = self.available(end, &guard);
         if available == 0 && !self.is_closed() {
             state.waiting.store(1, Ordering::Relaxed);
             return Ok(PreparedWait::Asleep(state.wake_seq.load(Ordering::Relaxed)));
@@ -50,14 +50,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             // Others may sleep still: the next gets its wake now, or with the next move.
             state.waiting.store(1, Ordering::Relaxed);
             if available > 1 && self.prepare_wake(end, state, false) {
-                drop(held);
+                drop(guard);
                 self.platform().wake(&state.wake_seq, 1);
             }
         }
         Ok(PreparedWait::Ready)
     }
 
-    /// Sleeps until there is something to take at `end`, or the queue closes, or `is_owed` says
+    /// Sleeps until there is something to take at `end`, or the queue closes, or `has_deferred` says
     /// that something is to be had elsewhere; false if before that no time is left, by `left`
     /// (`None` is for ever). Whenever it has been awake, `awake` is told whether it is time to
     /// look for the dead. `sleepers` are those of this process that sleep for `end`.
@@ -66,7 +66,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         end: End,
         sleepers: &Sleepers,
         left: impl Fn() -> Option<Duration>,
-        is_owed: impl Fn() -> bool,
+        has_deferred: impl Fn() -> bool,
         awake: impl Fn(bool),
     ) -> bool {
         let wake_seq = &self.control().end(end).wake_seq;
@@ -74,18 +74,18 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let mut back = false;
         loop {
             // A failure: whoever tries now will meet it.
-            let Ok(PreparedWait::Asleep(seen)) = self.prepare_wait(end, back) else {
+            let Ok(PreparedWait::Asleep(expected)) = self.prepare_wait(end, back) else {
                 return true;
             };
-            // After that: whoever owes something wakes those who got ready before.
-            if is_owed() {
+            // After that: a thread that defers something wakes those who got ready before.
+            if has_deferred() {
                 return true;
             }
             let at_most = left().unwrap_or(Duration::MAX);
             if at_most.is_zero() {
                 return false;
             }
-            awake(sleeper.sleep(wake_seq, seen, at_most));
+            awake(sleeper.sleep(wake_seq, expected, at_most));
             back = true;
         }
     }
@@ -94,10 +94,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// elsewhere. Whoever waits looks there after getting ready.
     pub(crate) fn wake_waiting(&self, end: End) {
         // In need of repair: who tries meets that.
-        let Ok(held) = self.lock(end) else { return };
-        let state = held.state;
+        let Ok(guard) = self.lock(end) else { return };
+        let state = guard.state;
         self.prepare_wake(end, state, true);
-        drop(held);
+        drop(guard);
         self.platform().wake(&state.wake_seq, u32::MAX);
     }
 }

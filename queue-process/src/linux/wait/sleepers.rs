@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Those who sleep for one end.
 #[derive(Debug, Default)]
 pub(crate) struct Sleepers {
-    /// One while somebody leads: what followers sleep on, beside the end's `moved`.
+    /// One while somebody leads: what followers sleep on, beside the end's `wake_seq`.
     led: AtomicU32,
     /// How many are about to sleep as followers, or asleep.
     pub(super) followers: AtomicU32,
@@ -40,9 +40,9 @@ impl<'a, P: Platform> Sleeper<'a, P> {
         }
     }
 
-    /// Sleeps while `moved` is `seen`, until woken, or for about `at_most`, or until it is time
+    /// Sleeps while `wake_seq` is `expected`, until woken, or for about `at_most`, or until it is time
     /// to look for the dead: whether it is.
-    pub(super) fn sleep(&mut self, wake_seq: &Word32, seen: u32, at_most: Duration) -> bool {
+    pub(super) fn sleep(&mut self, wake_seq: &Word32, expected: u32, at_most: Duration) -> bool {
         let led = &self.all.led;
         // Relaxed, both: there is nothing to see but that somebody leads.
         self.leads = self.leads
@@ -50,15 +50,15 @@ impl<'a, P: Platform> Sleeper<'a, P> {
         if self.leads {
             return self
                 .platform
-                .sleep(wake_seq, seen, at_most.min(super::RECHECK_INTERVAL));
+                .sleep(wake_seq, expected, at_most.min(super::RECHECK_INTERVAL));
         }
         self.all.followers.fetch_add(1, Ordering::Relaxed);
         // Between counting this one and looking whether somebody leads, which the kernel does:
         // pairs with the fence of who leaves.
         fence(Ordering::SeqCst);
-        let slept = (self.platform).follow(
+        let slept = (self.platform).sleep_as_follower(
             wake_seq,
-            seen,
+            expected,
             led,
             at_most.min(super::FOLLOWER_RECHECK_INTERVAL),
         );
@@ -79,7 +79,7 @@ impl<P: Platform> Drop for Sleeper<'_, P> {
         // Relaxed, both: as above.
         let is_led = self.all.led.load(Ordering::Relaxed) != 0;
         if !is_led && self.all.followers.load(Ordering::Relaxed) != 0 {
-            self.platform.call(&self.all.led);
+            self.platform.wake_follower(&self.all.led);
         }
     }
 }

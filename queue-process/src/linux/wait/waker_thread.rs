@@ -39,10 +39,10 @@ pub(super) struct Entry {
     /// How many wait.
     registrations: usize,
     /// Whether one came since the last check: the next one may be about to.
-    used: bool,
+    recently_used: bool,
     /// Whether the thread is told of its events. If not (no descriptors left, say) the thread
     /// looks every few milliseconds.
-    pub(super) heard: bool,
+    pub(super) in_epoll: bool,
 }
 
 #[derive(Default)]
@@ -52,21 +52,21 @@ pub(super) struct State {
     /// Hears the eventfds, edge-triggered: each write is an event, whether the count was zero or
     /// not. So nobody has to clear it, and no process takes a notification from another.
     pub(super) epoll: Option<Arc<OwnedFd>>,
-    runs: bool,
+    is_running: bool,
 }
 
 impl State {
     /// Whether there is a thread, which is started if there is none.
     fn has_thread(&mut self) -> bool {
-        if !self.runs {
+        if !self.is_running {
             let thread = std::thread::Builder::new().name("queue-waker".into());
-            self.runs = thread.spawn(|| waker_thread().run()).is_ok();
+            self.is_running = thread.spawn(|| waker_thread().run()).is_ok();
         }
-        self.runs
+        self.is_running
     }
 
     /// Has all eventfds reach the thread, as far as the system allows: whether they do.
-    fn hear(&mut self) -> bool {
+    fn watch_all(&mut self) -> bool {
         if self.epoll.is_none() {
             let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(io::Error::from);
             self.epoll = epoll.and_then(above_stdio).ok().map(Arc::new);
@@ -75,15 +75,15 @@ impl State {
             return false;
         };
         for (number, entry) in &mut self.entries {
-            if !entry.heard {
+            if !entry.in_epoll {
                 let data = EventData::new_u64(*number as u64);
                 let each_write = EventFlags::IN | EventFlags::ET;
                 let added =
                     epoll::add(epoll, eventfd(&entry.eventfds, entry.end), data, each_write);
-                entry.heard = added.is_ok();
+                entry.in_epoll = added.is_ok();
             }
         }
-        self.entries.values().all(|entry| entry.heard)
+        self.entries.values().all(|entry| entry.in_epoll)
     }
 
     /// Removes the entry of the eventfd of that number; to be dropped after the lock.
@@ -110,10 +110,10 @@ pub(super) fn waker_thread() -> &'static WakerThread {
 
 /// After how long it looks again where an eventfd does not reach it, or a queue could not be told:
 /// whoever has the lock may only have lost its processor for a moment.
-pub(super) const SOON: Duration = Duration::from_millis(4);
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(4);
 
 /// How long it stays without work before its thread ends.
-pub(super) const IDLE: Duration = Duration::from_secs(2);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A registration at the waker thread, given up when dropped.
 #[derive(Debug)]
@@ -139,13 +139,13 @@ impl Registration {
             eventfds: eventfds.clone(),
             end,
             registrations: 0,
-            used: true,
-            heard: false,
+            recently_used: true,
+            in_epoll: false,
         });
         entry.registrations += 1;
-        entry.used = true;
-        if !entry.heard {
-            state.hear();
+        entry.recently_used = true;
+        if !entry.in_epoll {
+            state.watch_all();
         }
         Some(Self { eventfd: number })
     }
@@ -169,7 +169,7 @@ pub(crate) fn is_this_thread() -> bool {
 }
 
 /// Forgets the queue whose eventfds these are, which nobody waits for any more.
-pub(crate) fn forget(eventfds: &Eventfds) {
+pub(crate) fn unregister(eventfds: &Eventfds) {
     let mut state = waker_thread().lock();
     let entries =
         [End::Tail, End::Head].map(|end| state.remove(eventfd(eventfds, end).as_raw_fd()));
@@ -178,7 +178,7 @@ pub(crate) fn forget(eventfds: &Eventfds) {
 }
 
 /// Something to tell the queue, with no lock held.
-type News = (Weak<dyn WatchedQueue>, End);
+type Notified = (Weak<dyn WatchedQueue>, End);
 
 impl WakerThread {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,36 +188,36 @@ impl WakerThread {
     fn run(&self) {
         IS_THIS.set(true);
         let (mut last_check, mut busy) = (Instant::now(), Instant::now());
-        let mut slice = RECHECK_INTERVAL;
+        let mut timeout = RECHECK_INTERVAL;
         loop {
-            let notified = self.wait(slice);
-            if !tell(notified, WatchedQueue::wake_futures) {
-                slice = SOON;
+            let notified = self.wait(timeout);
+            if !notify_queues(notified, WatchedQueue::wake_futures) {
+                timeout = RETRY_INTERVAL;
             }
-            if last_check.elapsed() < slice {
+            if last_check.elapsed() < timeout {
                 continue;
             }
-            slice = self.check_peers();
+            timeout = self.check_peers();
             last_check = Instant::now();
             let mut state = self.lock();
             if !state.entries.is_empty() {
                 busy = last_check;
-            } else if busy.elapsed() > IDLE {
-                state.runs = false;
+            } else if busy.elapsed() > IDLE_TIMEOUT {
+                state.is_running = false;
                 return;
             }
         }
     }
 
-    /// Waits until eventfds are notified, or for `slice`: the queues of those that were.
-    pub(super) fn wait(&self, slice: Duration) -> Vec<News> {
+    /// Waits until eventfds are notified, or for `timeout`: the queues of those that were.
+    pub(super) fn wait(&self, timeout: Duration) -> Vec<Notified> {
         let epoll = self.lock().epoll.clone();
         let Some(epoll) = epoll else {
-            std::thread::sleep(slice);
+            std::thread::sleep(timeout);
             return Vec::new();
         };
         let mut events = [MaybeUninit::uninit(); 32];
-        let timeout = Timespec::try_from(slice).ok();
+        let timeout = Timespec::try_from(timeout).ok();
         let Ok((notified, _)) = epoll::wait(&epoll, &mut events, timeout.as_ref()) else {
             return Vec::new();
         };
@@ -233,35 +233,38 @@ impl WakerThread {
     pub(super) fn check_peers(&self) -> Duration {
         let mut state = self.lock();
         let unused = (state.entries.iter_mut()).filter_map(|(number, entry)| {
-            (entry.registrations == 0 && !take(&mut entry.used)).then_some(*number)
+            (entry.registrations == 0 && !take(&mut entry.recently_used)).then_some(*number)
         });
         let unused: Vec<_> = unused.collect();
         let unused: Vec<_> = (unused.into_iter())
             .map(|number| state.remove(number))
             .collect();
-        let heard = state.hear();
+        let in_epoll = state.watch_all();
         let watched = (state.entries.values()).filter(|entry| entry.registrations > 0);
         let watched = watched
             .map(|entry| (entry.queue.clone(), entry.end))
             .collect();
         drop(state);
         drop(unused);
-        let told = tell(watched, |queue, end| {
+        let all_notified = notify_queues(watched, |queue, end| {
             queue.check_peers();
             queue.wake_futures(end)
         });
-        if heard && told {
+        if in_epoll && all_notified {
             RECHECK_INTERVAL
         } else {
-            SOON
+            RETRY_INTERVAL
         }
     }
 }
 
 /// Tells the queues that are still there; whether all could be told.
-fn tell(news: Vec<News>, mut what: impl FnMut(&(dyn WatchedQueue + 'static), End) -> bool) -> bool {
+fn notify_queues(
+    notified: Vec<Notified>,
+    mut what: impl FnMut(&(dyn WatchedQueue + 'static), End) -> bool,
+) -> bool {
     let mut all = true;
-    for (queue, end) in news {
+    for (queue, end) in notified {
         if let Some(queue) = queue.upgrade() {
             all &= what(&*queue, end);
         }

@@ -52,11 +52,11 @@ fn each_is_taken_once() {
     }
     let numbers: Vec<RawFd> = left.into_iter().map(IntoRawFd::into_raw_fd).collect();
     let refused = take(&numbers, |_| Err::<(), _>("no"));
-    assert!(matches!(refused, Err(Refusal::Theirs("no"))));
+    assert!(matches!(refused, Err(TakeError::Callback("no"))));
     let took = take(&numbers, |fds| Ok::<_, ()>(fds[1].try_clone_to_owned())).unwrap();
     assert_eq!(fcntl_getfd(took.unwrap()).unwrap(), FdFlags::CLOEXEC);
     let again = take(&numbers, |_| Ok::<(), ()>(()));
-    assert!(matches!(again, Err(Refusal::Taken)));
+    assert!(matches!(again, Err(TakeError::AlreadyTaken)));
 }
 
 #[test]
@@ -64,9 +64,12 @@ fn what_was_not_left_is_not_taken() {
     // Of a number that no other test has taken.
     let own = fcntl_dupfd_cloexec(file(), 700).unwrap();
     let refused = take(&[own.as_raw_fd()], |_| Ok::<(), ()>(()));
-    assert!(matches!(refused, Err(Refusal::Gone)));
+    assert!(matches!(refused, Err(TakeError::NotInherited)));
     for numbers in [vec![], vec![-1], vec![0], vec![1 << 20], vec![900, 900]] {
         let refused = take(&numbers, |_| Ok::<(), ()>(()));
-        assert!(matches!(refused, Err(Refusal::Gone)), "{numbers:?}");
+        assert!(
+            matches!(refused, Err(TakeError::NotInherited)),
+            "{numbers:?}"
+        );
     }
 }

@@ -47,7 +47,7 @@ fn what_is_taken_is_mapped_at_once() {
 fn what_is_given_back_is_zero_and_takes_no_room() {
     let mapping = Mapping::create("given back", 8 * PAGE, 8 * PAGE).unwrap();
     mapping.write(3 * PAGE, b"something");
-    mapping.give_back(2 * PAGE, 4 * PAGE);
+    mapping.punch_hole(2 * PAGE, 4 * PAGE);
     let mut bytes = Vec::new();
     mapping.read(3 * PAGE, 9, &mut bytes);
     assert_eq!(bytes, [0; 9]);

@@ -1,4 +1,4 @@
+mod close_on_fork;
 mod inherit;
 mod mapping;
 mod refused;
-mod unforked;

@@ -12,7 +12,7 @@ use std::time::Duration;
 const ME: u32 = 0x100;
 
 /// A world in which a millisecond passes with each pause, and then something happens.
-struct World<F> {
+struct Simulation<F> {
     control: Control,
     now: AtomicU32,
     rounds: Mutex<Vec<u32>>,
@@ -21,11 +21,11 @@ struct World<F> {
     dead: AtomicU32,
 }
 
-impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for World<F> {
+impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for Simulation<F> {
     fn control(&self) -> &Control {
         &self.control
     }
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         ME
     }
     fn is_alive(&self, owner: u32) -> bool {
@@ -45,10 +45,10 @@ impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for World<F> {
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
         unreachable!("nobody sleeps on a lock")
     }
-    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+    fn sleep_as_follower(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
         unreachable!("nobody sleeps on a lock")
     }
-    fn call(&self, _: &AtomicU32) {}
+    fn wake_follower(&self, _: &AtomicU32) {}
     fn wake(&self, _: &Word32, _: u32) {}
     fn notify_futures(&self, _: End) {}
 }
@@ -61,21 +61,21 @@ fn taken(
     holder: u32,
     happens: impl Fn(u32, &Word32) -> Option<u32> + Send + Sync,
 ) -> (Acquired, u32) {
-    let world = World {
+    let simulation = Simulation {
         control: Control::default(),
         now: AtomicU32::new(BEGIN),
         rounds: Mutex::default(),
         happens,
         dead: AtomicU32::new(0),
     };
-    let word = &world.control.tail.lock;
+    let word = &simulation.control.tail.lock;
     word.store(holder, Ordering::Relaxed);
-    let taken = take_lock(word, &world, Tries::Endless);
+    let taken = acquire_lock(word, &simulation, Tries::Endless);
     assert_eq!(word.load(Ordering::Relaxed), ME);
-    let passed = world.now().wrapping_sub(BEGIN);
-    let rounds = world.rounds.lock().unwrap();
+    let passed = simulation.now().wrapping_sub(BEGIN);
+    let rounds = simulation.rounds.lock().unwrap();
     assert!(rounds.iter().copied().eq(0..passed), "longer and longer");
-    give_back_lock(word, &world);
+    release_lock(word, &simulation);
     assert_eq!(word.load(Ordering::Relaxed), 0);
     (taken, passed)
 }
@@ -95,21 +95,21 @@ fn a_lock_is_waited_for_as_long_as_its_holder_lives() {
 #[test]
 fn few_tries_end_with_a_holder_that_lives() {
     let few = |holder, dead| {
-        let world = World {
+        let simulation = Simulation {
             control: Control::default(),
             now: AtomicU32::new(BEGIN),
             rounds: Mutex::default(),
             happens: |_, _: &Word32| None,
             dead: AtomicU32::new(dead),
         };
-        let word = &world.control.tail.lock;
+        let word = &simulation.control.tail.lock;
         word.store(holder, Ordering::Relaxed);
-        let taken = take_lock(word, &world, Tries::Few);
-        let pauses = world.rounds.lock().unwrap().len() as u32;
+        let taken = acquire_lock(word, &simulation, Tries::Few);
+        let pauses = simulation.rounds.lock().unwrap().len() as u32;
         (taken, word.load(Ordering::Relaxed), pauses)
     };
     assert_eq!(few(0, 0), (Acquired::Free, ME, 0));
-    assert_eq!(few(7, 0), (Acquired::Busy, 7, FEW));
+    assert_eq!(few(7, 0), (Acquired::Busy, 7, FEW_TRIES));
     assert_eq!(few(7, 7), (Acquired::FromDead, ME, LIVENESS_CHECK_AFTER));
 }
 

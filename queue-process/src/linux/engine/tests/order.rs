@@ -4,7 +4,7 @@
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::Item;
 use crate::linux::engine::layout::{Control, Cursor, End, Tries};
-use crate::linux::engine::{Engine, PeerCursor, Platform, Refusal, Storage, corrupt};
+use crate::linux::engine::{Engine, PeerCursor, Platform, Storage, TryError, corrupt};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Failure, FailureKind};
@@ -38,14 +38,14 @@ enum What {
 
 /// The world, and how often it still refuses a repair.
 #[derive(Debug, Default)]
-struct World {
+struct Simulation {
     control: Control,
     seen: Mutex<Vec<Seen>>,
     refusals: AtomicU32,
     is_broken: AtomicU32,
 }
 
-impl World {
+impl Simulation {
     fn happens(&self, what: What) {
         let states = [End::Tail, End::Head].map(|end| self.control.end(end));
         self.seen.lock().unwrap().push(Seen {
@@ -62,13 +62,13 @@ impl World {
 }
 
 #[derive(Debug, Clone)]
-struct Onlooker(Arc<World>);
+struct Recorder(Arc<Simulation>);
 
-impl Platform for Onlooker {
+impl Platform for Recorder {
     fn control(&self) -> &Control {
         &self.0.control
     }
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         ME
     }
     fn is_alive(&self, owner: u32) -> bool {
@@ -83,10 +83,10 @@ impl Platform for Onlooker {
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
         unreachable!("nobody sleeps here")
     }
-    fn follow(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
+    fn sleep_as_follower(&self, _: &Word32, _: u32, _: &AtomicU32, _: Duration) -> bool {
         unreachable!("nobody sleeps here")
     }
-    fn call(&self, _: &AtomicU32) {}
+    fn wake_follower(&self, _: &AtomicU32) {}
     fn wake(&self, word: &Word32, sleepers: u32) {
         let tail = ptr::eq(word, &raw const *self.0.control.tail.wake_seq);
         let end = if tail { End::Tail } else { End::Head };
@@ -97,7 +97,7 @@ impl Platform for Onlooker {
     }
 }
 
-impl Onlooker {
+impl Recorder {
     fn works(&self, what: What) -> Result<(), Failure> {
         self.0.happens(what);
         match self.0.is_broken.load(Relaxed) {
@@ -107,7 +107,7 @@ impl Onlooker {
     }
 }
 
-impl Storage for Onlooker {
+impl Storage for Recorder {
     fn write(
         &self,
         _: &Control,
@@ -154,19 +154,19 @@ impl Storage for Onlooker {
 
 /// A queue of two slots with so many items, for either end of which a thread and a future
 /// wait.
-fn queue(items: u32) -> (Arc<World>, Engine<Onlooker, Onlooker>) {
-    let world = Arc::<World>::default();
-    let onlooker = Onlooker(world.clone());
-    let engine = Engine::new(onlooker.clone(), onlooker, 2);
+fn queue(items: u32) -> (Arc<Simulation>, Engine<Recorder, Recorder>) {
+    let simulation = Arc::<Simulation>::default();
+    let recorder = Recorder(simulation.clone());
+    let engine = Engine::new(recorder.clone(), recorder, 2);
     for _ in 0..items {
         engine.push(b"item").unwrap();
     }
-    for state in [&world.control.tail, &world.control.head] {
+    for state in [&simulation.control.tail, &simulation.control.head] {
         state.waiting.store(1, Relaxed);
         state.async_waiting.store(1, Relaxed);
     }
-    world.seen();
-    (world, engine)
+    simulation.seen();
+    (simulation, engine)
 }
 
 fn batch() -> Batch {
@@ -180,7 +180,7 @@ fn batch() -> Batch {
 /// All in its order: what is written or read, the eventfd, the end with its lock, the sleeper.
 #[test]
 fn futures_are_notified_before_the_end_moves_and_sleepers_wake_after() {
-    type Verb = fn(&Engine<Onlooker, Onlooker>);
+    type Verb = fn(&Engine<Recorder, Recorder>);
     let verbs: [(Verb, End, What, u32); 4] = [
         (
             |queue| queue.push(b"item").unwrap(),
@@ -210,7 +210,7 @@ fn futures_are_notified_before_the_end_moves_and_sleepers_wake_after() {
     for (verb, end, moves, items) in verbs {
         let pops = end == End::Head;
         let inside = if pops { 2 } else { 0 };
-        let (world, queue) = queue(inside);
+        let (simulation, queue) = queue(inside);
         verb(&queue);
         let (locks, before) = if pops {
             ([0, ME], [inside, 0])
@@ -229,23 +229,23 @@ fn futures_are_notified_before_the_end_moves_and_sleepers_wake_after() {
             seen(What::Notify(end), locks, before),
             seen(What::Wake(end, 1), [0; 2], after),
         ];
-        assert_eq!(world.seen(), expected, "{moves:?} {items}");
-        let state = world.control.end(end);
+        assert_eq!(simulation.seen(), expected, "{moves:?} {items}");
+        let state = simulation.control.end(end);
         let flags = [&state.waiting, &state.async_waiting].map(|flag| flag.load(Relaxed));
         assert_eq!((flags, state.wake_seq.load(Relaxed)), ([0; 2], 1));
-        verb_again(&queue, &world, pops);
+        verb_again(&queue, &simulation, pops);
     }
 }
 
 /// Nobody waits any more: nobody is told.
-fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
+fn verb_again(queue: &Engine<Recorder, Recorder>, simulation: &Simulation, pops: bool) {
     let done = if pops {
         queue.pop(&mut Vec::new())
     } else {
         queue.push(b"item")
     };
-    assert!(matches!(done, Ok(()) | Err(Refusal::NotNow)));
-    let told = world.seen().iter().any(|seen| {
+    assert!(matches!(done, Ok(()) | Err(TryError::WouldBlock)));
+    let told = simulation.seen().iter().any(|seen| {
         let (ring, wake) = (
             matches!(seen.what, What::Notify(_)),
             matches!(seen.what, What::Wake(..)),
@@ -257,8 +257,8 @@ fn verb_again(queue: &Engine<Onlooker, Onlooker>, world: &World, pops: bool) {
 
 #[test]
 fn futures_are_notified_before_the_end_and_sleepers_wake_after() {
-    let (world, queue) = queue(1);
-    let states = [&world.control.tail, &world.control.head];
+    let (simulation, queue) = queue(1);
+    let states = [&simulation.control.tail, &simulation.control.head];
     // Also those of whom a dead one did not let the others know.
     states
         .iter()
@@ -276,17 +276,17 @@ fn futures_are_notified_before_the_end_and_sleepers_wake_after() {
         seen(What::Wake(End::Tail, u32::MAX), 0, true),
         seen(What::Wake(End::Head, u32::MAX), 0, true),
     ];
-    assert_eq!(world.seen(), expected);
+    assert_eq!(simulation.seen(), expected);
     assert_eq!(states.map(|state| state.wake_seq.load(Relaxed)), [1; 2]);
     assert!(!queue.close());
-    assert_eq!(world.seen(), [], "once");
+    assert_eq!(simulation.seen(), [], "once");
 }
 
-/// Who died at one end may have owed a wake to those who wait for either: all of them are told,
+/// Who died at one end may not have woken those who wait for either: all of them are told,
 /// and nothing is written or read before it is repaired.
 #[test]
 fn a_repair_comes_first_and_tells_all() {
-    type Verb = fn(&Engine<Onlooker, Onlooker>);
+    type Verb = fn(&Engine<Recorder, Recorder>);
     let verbs: [Verb; 4] = [
         |queue| queue.push(b"item").unwrap(),
         |queue| queue.pop(&mut Vec::new()).unwrap(),
@@ -295,9 +295,9 @@ fn a_repair_comes_first_and_tells_all() {
     ];
     for (n, verb) in verbs.into_iter().enumerate() {
         for died in [[true, false], [false, true], [true; 2]] {
-            let (world, queue) = queue(1);
-            world.is_broken.store(1, Relaxed);
-            let ends = [&world.control.tail, &world.control.head];
+            let (simulation, queue) = queue(1);
+            simulation.is_broken.store(1, Relaxed);
+            let ends = [&simulation.control.tail, &simulation.control.head];
             // The dead one had begun to tell who sleeps.
             ends.iter()
                 .for_each(|state| state.waiting.store(0, Relaxed));
@@ -309,7 +309,7 @@ fn a_repair_comes_first_and_tells_all() {
                 continue;
             }
             verb(&queue);
-            let seen = world.seen();
+            let seen = simulation.seen();
             let expected = [
                 What::Repair,
                 What::Notify(End::Tail),
@@ -333,24 +333,28 @@ fn a_repair_comes_first_and_tells_all() {
 #[test]
 fn what_is_not_repaired_stays_poisoned() {
     for end in [End::Tail, End::Head] {
-        let (world, queue) = queue(1);
-        world.is_broken.store(1, Relaxed);
-        world.refusals.store(3, Relaxed);
-        world.control.end(end).lock.store(DEAD, Relaxed);
+        let (simulation, queue) = queue(1);
+        simulation.is_broken.store(1, Relaxed);
+        simulation.refusals.store(3, Relaxed);
+        simulation.control.end(end).lock.store(DEAD, Relaxed);
         let verb = || match end {
             End::Tail => queue.push(b"item"),
             End::Head => queue.pop(&mut Vec::new()),
         };
         for _ in 0..2 {
-            assert!(matches!(verb(), Err(Refusal::Failed(_))));
-            let last = world.seen().pop().unwrap();
+            assert!(matches!(verb(), Err(TryError::Failed(_))));
+            let last = simulation.seen().pop().unwrap();
             assert_eq!((last.what, last.locks), (What::Repair, [ME; 2]));
-            assert_eq!(world.control.end(end).lock.load(Relaxed), 0, "given back");
+            assert_eq!(
+                simulation.control.end(end).lock.load(Relaxed),
+                0,
+                "given back"
+            );
         }
         // Who only looks tries as well, and so does the next.
         queue.recover(Tries::Endless);
         verb().unwrap();
-        let repairs = world.seen();
+        let repairs = simulation.seen();
         let repairs = repairs.iter().filter(|seen| seen.what == What::Repair);
         assert_eq!(repairs.count(), 2);
     }
@@ -358,11 +362,11 @@ fn what_is_not_repaired_stays_poisoned() {
 
 #[test]
 fn nobody_is_disturbed_who_holds_a_lock_and_lives() {
-    let (world, queue) = queue(1);
-    let lock = &world.control.tail.lock;
+    let (simulation, queue) = queue(1);
+    let lock = &simulation.control.tail.lock;
     for holder in [0, ME, 0x300] {
         lock.store(holder, Relaxed);
         queue.recover(Tries::Endless);
-        assert_eq!((world.seen(), lock.load(Relaxed)), (vec![], holder));
+        assert_eq!((simulation.seen(), lock.load(Relaxed)), (vec![], holder));
     }
 }

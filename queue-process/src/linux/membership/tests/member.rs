@@ -1,7 +1,7 @@
 //! Tests of [`member`](crate::linux::membership::member).
 
 use crate::linux::membership::member::*;
-use crate::linux::membership::registry::{Bytes, Sides};
+use crate::linux::membership::registry::{ByteLocks, Sides};
 use crate::linux::queue::platform::Header;
 use crate::sys::Mapping;
 use crate::sys::{self};
@@ -112,11 +112,11 @@ fn forged_descriptors_are_not_adopted() {
         rustix::fs::seek(&fd, SeekFrom::Start(owner)).unwrap();
         fd
     };
-    let [life, seat] = duplicates(&own);
+    let [liveness, inheritable] = duplicates(&own);
     let forged = [
         [at(&another, 0x100), at(&another, 0x100)],
-        [life, at(&mapping, 0x101)],
-        [at(&mapping, 0x200), seat],
+        [liveness, at(&mapping, 0x101)],
+        [at(&mapping, 0x200), inheritable],
         [at(&mapping, u64::from(u32::MAX) + 1), at(&mapping, 0x100)],
         // The same file, but descriptions that have nothing locked.
         [at(&mapping, 0x100), at(&mapping, 0x100)],
@@ -129,13 +129,13 @@ fn forged_descriptors_are_not_adopted() {
 }
 
 #[test]
-fn a_seat_that_cannot_be_taken_is_left_as_it_was() {
-    let mapping = Mapping::create("seat", Header::END, Header::END).unwrap();
-    let [one, other] = [(); 2].map(|()| Descriptions::new(mapping.file()).unwrap());
-    // One whose life is being given back.
-    assert!(sys::lock_byte(one.life.as_fd(), 3).unwrap());
+fn an_entry_that_cannot_be_taken_is_left_as_it_was() {
+    let mapping = Mapping::create("members", Header::END, Header::END).unwrap();
+    let [one, other] = [(); 2].map(|()| LockFds::new(mapping.file()).unwrap());
+    // One whose liveness lock is just being released.
+    assert!(sys::lock_byte(one.liveness.as_fd(), 3).unwrap());
     assert!(!other.lock(3).unwrap());
-    assert!(!one.is_kept(3).unwrap() && other.is_alive(3).unwrap());
+    assert!(!one.is_inherited(3).unwrap() && other.is_alive(3).unwrap());
     assert!(one.lock(3).unwrap());
-    assert!(other.is_kept(3).unwrap() && !other.lock(3).unwrap());
+    assert!(other.is_inherited(3).unwrap() && !other.lock(3).unwrap());
 }

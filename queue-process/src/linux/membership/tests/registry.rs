@@ -16,8 +16,8 @@ struct Process {
     locks: Rc<RefCell<HashMap<u32, u32>>>,
 }
 
-/// The byte of a seat.
-fn seat(slot: u32) -> u32 {
+/// The byte of an inheritable lock.
+fn inheritable_byte(slot: u32) -> u32 {
     slot + 1000
 }
 
@@ -28,9 +28,9 @@ impl Process {
     }
 }
 
-impl Bytes for Process {
+impl ByteLocks for Process {
     fn lock(&self, slot: u32) -> io::Result<bool> {
-        let bytes = [seat(slot), slot];
+        let bytes = [inheritable_byte(slot), slot];
         let free = !bytes.iter().any(|byte| self.is_locked(*byte));
         if free {
             let mine = bytes.map(|byte| (byte, self.number));
@@ -43,8 +43,8 @@ impl Bytes for Process {
         Ok(self.is_locked(slot))
     }
 
-    fn is_kept(&self, slot: u32) -> io::Result<bool> {
-        Ok(self.is_locked(seat(slot)))
+    fn is_inherited(&self, slot: u32) -> io::Result<bool> {
+        Ok(self.is_locked(inheritable_byte(slot)))
     }
 }
 
@@ -54,13 +54,13 @@ impl Drop for Process {
     }
 }
 
-struct World {
+struct Simulation {
     registry: Registry,
     locks: Rc<RefCell<HashMap<u32, u32>>>,
     number: u32,
 }
 
-impl World {
+impl Simulation {
     fn new() -> Self {
         Self {
             registry: Registry {
@@ -83,43 +83,46 @@ impl World {
             sides: sides.0,
             started: 0,
         };
-        self.registry.enter(bytes, who).unwrap()
+        self.registry.take_entry(bytes, who).unwrap()
     }
 }
 
 #[test]
 fn a_name_is_not_used_again() {
-    let mut world = World::new();
-    let [first, second] = [(); 2].map(|()| world.come(Sides::BOTH).unwrap());
+    let mut simulation = Simulation::new();
+    let [first, second] = [(); 2].map(|()| simulation.come(Sides::BOTH).unwrap());
     assert_eq!([first.owner(), second.owner()], [0x100, 0x101]);
-    assert!(world.registry.is_alive(&second, 0x100));
+    assert!(simulation.registry.is_alive(&second, 0x100));
     drop(first);
-    assert!(!world.registry.is_alive(&second, 0x100), "it died");
-    assert_eq!(world.come(Sides::BOTH).unwrap().owner(), 0x102);
-    world.registry.give_back(&second);
+    assert!(!simulation.registry.is_alive(&second, 0x100), "it died");
+    assert_eq!(simulation.come(Sides::BOTH).unwrap().owner(), 0x102);
+    simulation.registry.release_entry(&second);
     drop(second);
-    let third = world.come(Sides::BOTH).unwrap();
+    let third = simulation.come(Sides::BOTH).unwrap();
     assert_eq!(third.owner(), 0x201, "the entry that was given back");
-    assert!(!world.registry.is_alive(&third, 0x101), "another's by now");
+    assert!(
+        !simulation.registry.is_alive(&third, 0x101),
+        "another's by now"
+    );
     for (before, after) in [(GENERATIONS - 2, GENERATIONS - 1), (GENERATIONS - 1, 1)] {
-        let entry = &world.registry.entries[3];
+        let entry = &simulation.registry.entries[3];
         entry.generation.store(before, Ordering::Relaxed);
         entry.process.store(0, Ordering::Relaxed);
-        world.registry.entries[0]
+        simulation.registry.entries[0]
             .process
             .store(9, Ordering::Relaxed);
-        assert_eq!(world.come(Sides::BOTH).unwrap().generation, after);
+        assert_eq!(simulation.come(Sides::BOTH).unwrap().generation, after);
     }
-    let all: Vec<_> = std::iter::from_fn(|| world.come(Sides::BOTH)).collect();
+    let all: Vec<_> = std::iter::from_fn(|| simulation.come(Sides::BOTH)).collect();
     assert_eq!(all.len(), MAX_MEMBERS - 1, "those of the dead too");
 }
 
 #[test]
 fn a_side_is_held_by_those_who_stand_there() {
-    let mut world = World::new();
-    let one = world.come(Sides::BOTH).unwrap();
-    let other = world.come(Sides::CONSUMERS).unwrap();
-    let registry = &world.registry;
+    let mut simulation = Simulation::new();
+    let one = simulation.come(Sides::BOTH).unwrap();
+    let other = simulation.come(Sides::CONSUMERS).unwrap();
+    let registry = &simulation.registry;
     let held = |by: &Membership<Process>| {
         [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
     };
@@ -132,7 +135,7 @@ fn a_side_is_held_by_those_who_stand_there() {
     assert_eq!(held(&other), [true, true]);
     registry.join(&one, Side::Producers);
     assert_eq!(held(&other), [true, true], "there already");
-    registry.give_back(&one);
+    registry.release_entry(&one);
     assert_eq!(held(&other), [false, false]);
     registry.join(&other, Side::Producers);
     assert_eq!(held(&one), [true, false]);
@@ -144,30 +147,30 @@ fn a_side_is_held_by_those_who_stand_there() {
 
 #[test]
 fn a_forked_child_keeps_the_sides_of_one_that_ended_for_a_while() {
-    let mut world = World::new();
-    let one = world.come(Sides::BOTH).unwrap();
-    let other = world.come(Sides::CONSUMERS).unwrap();
-    let (owner, byte) = (one.owner(), seat(one.slot));
+    let mut simulation = Simulation::new();
+    let one = simulation.come(Sides::BOTH).unwrap();
+    let other = simulation.come(Sides::CONSUMERS).unwrap();
+    let (owner, byte) = (one.owner(), inheritable_byte(one.slot));
     drop(one);
     // Of nobody here: of a child.
-    world.locks.borrow_mut().insert(byte, 99);
-    let registry = &world.registry;
+    simulation.locks.borrow_mut().insert(byte, 99);
+    let registry = &simulation.registry;
     assert!(!registry.is_alive(&other, owner), "its locks are free");
     let held = |now| registry.is_held(&other, Side::Producers, now);
     let begin = u32::MAX - 10;
     assert!(held(begin) && held(begin.wrapping_add(RETAINED_MS - 1)));
     assert!(!held(begin.wrapping_add(RETAINED_MS)), "the child is idle");
     assert!(held(begin), "by the clock alone");
-    world.locks.borrow_mut().remove(&byte);
-    assert!(!world.registry.is_held(&other, Side::Producers, begin));
+    simulation.locks.borrow_mut().remove(&byte);
+    assert!(!simulation.registry.is_held(&other, Side::Producers, begin));
 
     // Who comes there next has all of that time again.
-    let entry = &world.registry.entries[0];
+    let entry = &simulation.registry.entries[0];
     entry.process.store(0, Ordering::Relaxed);
-    let next = world.come(Sides::BOTH).unwrap();
+    let next = simulation.come(Sides::BOTH).unwrap();
     assert_eq!(next.owner(), 0x200);
     drop(next);
-    world.locks.borrow_mut().insert(byte, 99);
-    let held = |now| world.registry.is_held(&other, Side::Producers, now);
+    simulation.locks.borrow_mut().insert(byte, 99);
+    let held = |now| simulation.registry.is_held(&other, Side::Producers, now);
     assert!(held(9) && held(9 + RETAINED_MS - 1) && !held(9 + RETAINED_MS));
 }

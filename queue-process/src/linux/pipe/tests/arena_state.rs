@@ -31,14 +31,14 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push(need) => {
-                    let (at, next) = arena_state.place(tail, head, need).unwrap();
+                    let (at, next) = arena_state.allocate(tail, head, need).unwrap();
                     for (from, to) in &inside {
                         prop_assert!(at + need <= *from || *to <= at);
                     }
                     (tail, arena_state) = (at + need, ArenaState::from_word(next.word()));
                     inside.push_back((at, tail));
                 }
-                Step::PushInVain(need) => arena_state = arena_state.place(tail, head, need).unwrap().1,
+                Step::PushInVain(need) => arena_state = arena_state.allocate(tail, head, need).unwrap().1,
                 Step::Pop => {
                     if let Some((_, to)) = inside.pop_front() {
                         head = to;
@@ -55,7 +55,7 @@ proptest! {
     fn lies_are_answered(word: u64, tail: u32, head: u32, need: u32) {
         let arena_state = ArenaState::from_word(word);
         arena_state.taken(tail, head);
-        if let Some((at, _)) = arena_state.place(tail, head, need) {
+        if let Some((at, _)) = arena_state.allocate(tail, head, need) {
             prop_assert!(at.checked_add(need).is_some());
         }
     }
@@ -66,7 +66,7 @@ fn a_light_load_stays_inside_the_window() {
     let (mut tail, mut head, mut arena_state) = (0, 0, ArenaState::default());
     let mut ends = VecDeque::new();
     for _ in 0..100_000 {
-        let (at, next) = arena_state.place(tail, head, 65).unwrap();
+        let (at, next) = arena_state.allocate(tail, head, 65).unwrap();
         (tail, arena_state) = (at + 65, next);
         assert!(tail <= WINDOW);
         ends.push_back(tail);
@@ -81,7 +81,7 @@ fn a_backlog_is_never_out_of_room() {
     let (mut tail, mut head, mut arena_state) = (0, 0, ArenaState::default());
     let mut ends = VecDeque::new();
     for round in 0..200_000 {
-        let (at, next) = arena_state.place(tail, head, 64).unwrap();
+        let (at, next) = arena_state.allocate(tail, head, 64).unwrap();
         (tail, arena_state) = (at + 64, next);
         ends.push_back(tail);
         // Long phases of growing and shrinking.
@@ -96,18 +96,18 @@ fn a_backlog_is_never_out_of_room() {
 
 #[test]
 fn what_fits_the_window_stays_inside() {
-    let place = |tail| ArenaState::default().place(tail, 9, 5).unwrap().0;
-    assert_eq!(place(WINDOW - 5), WINDOW - 5);
-    assert_eq!(place(WINDOW - 4), 0);
+    let placed = |tail| ArenaState::default().allocate(tail, 9, 5).unwrap().0;
+    assert_eq!(placed(WINDOW - 5), WINDOW - 5);
+    assert_eq!(placed(WINDOW - 4), 0);
 }
 
 #[test]
 fn its_end_is_its_end() {
-    assert_eq!(ArenaState::default().place(0, 0, GRANULES), None);
-    let (at, arena_state) = ArenaState::default().place(GRANULES - 2, 9, 5).unwrap();
-    assert_eq!((at, arena_state.turn), (0, GRANULES - 2));
+    assert_eq!(ArenaState::default().allocate(0, 0, GRANULES), None);
+    let (at, arena_state) = ArenaState::default().allocate(GRANULES - 2, 9, 5).unwrap();
+    assert_eq!((at, arena_state.wrapped_at), (0, GRANULES - 2));
     assert_eq!(
-        ArenaState::default().place(GRANULES - 2, 5, 5),
+        ArenaState::default().allocate(GRANULES - 2, 5, 5),
         None,
         "neither behind nor in front"
     );

@@ -3,7 +3,7 @@
 use super::fixtures::{add, in_vain, item, read, same, small, try_write, write};
 use crate::Raw;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::{Control, Cursor, End, Tries, take_lock};
+use crate::linux::engine::layout::{Control, Cursor, End, Tries, acquire_lock};
 use crate::linux::engine::{Platform, Storage};
 use crate::linux::pipe::overflow::GRANULE;
 use crate::linux::pipe::queue::PipeQueue;
@@ -268,7 +268,7 @@ fn another(queue: &PipeQueue<Vec<u8>, Raw>) -> LinuxQueue<Vec<u8>, Raw, Pipe> {
 fn dies_pushing(dead: LinuxQueue<Vec<u8>, Raw, Pipe>, items: u64) {
     let engine = &dead.shared.engine;
     let control = engine.platform().control();
-    take_lock(&control.tail.lock, engine.platform(), Tries::Endless);
+    acquire_lock(&control.tail.lock, engine.platform(), Tries::Endless);
     let mut batch = Batch::default();
     for number in 0..items {
         add(&mut batch, &item(number, 8));
@@ -280,7 +280,7 @@ fn dies_pushing(dead: LinuxQueue<Vec<u8>, Raw, Pipe>, items: u64) {
 fn dies_popping(dead: LinuxQueue<Vec<u8>, Raw, Pipe>) {
     let engine = &dead.shared.engine;
     let control = engine.platform().control();
-    take_lock(&control.head.lock, engine.platform(), Tries::Endless);
+    acquire_lock(&control.head.lock, engine.platform(), Tries::Endless);
     assert_eq!(read(engine.storage(), control, 1).1.len(), 1);
 }
 

@@ -20,7 +20,7 @@ fn what_was_written_is_read_and_given_back() {
     range.fill(1 << 40, &mut read).unwrap();
     assert!(read == bytes);
     assert!(fstat(&file).unwrap().st_blocks * 512 >= 3 << 20);
-    range.give_back(1 << 40, (1 << 40) + bytes.len() as u64);
+    range.punch_hole(1 << 40, (1 << 40) + bytes.len() as u64);
     assert_eq!(fstat(&file).unwrap().st_blocks, 0);
     range.fill(1 << 40, &mut read).unwrap();
     assert!(read.iter().all(|byte| *byte == 0));
@@ -40,9 +40,9 @@ fn nothing_leads_outside() {
         let failure = range.write(at, &[0; 4]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
     }
-    range.give_back(4000, u64::MAX);
-    range.give_back(5000, 6000);
-    range.give_back(100, 50);
+    range.punch_hole(4000, u64::MAX);
+    range.punch_hole(5000, 6000);
+    range.punch_hole(100, 50);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn what_is_behind_it_stays() {
     });
     range.write(1024, b"given back").unwrap();
     next.write(0, b"stays").unwrap();
-    range.give_back(1024, u64::MAX);
+    range.punch_hole(1024, u64::MAX);
     let mut bytes = [1; 5];
     range.fill(1024, &mut bytes).unwrap();
     assert_eq!(bytes, [0; 5]);

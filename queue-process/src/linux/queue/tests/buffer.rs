@@ -28,13 +28,13 @@ fn a_thread_keeps_its_buffers_unless_they_are_large() {
         };
         buffer.add(add).unwrap();
     };
-    for (bytes, kept) in [
+    for (bytes, retained) in [
         (1000, true),
         (2 << 20, true),
         (MAX_RETAINED_BYTES + 1, false),
     ] {
-        assert_eq!(is_kept::<Vec<u8>>(bytes, one), kept, "{bytes}");
-        assert_eq!(is_kept::<Batch>(bytes, many), kept, "{bytes}");
+        assert_eq!(is_kept::<Vec<u8>>(bytes, one), retained, "{bytes}");
+        assert_eq!(is_kept::<Batch>(bytes, many), retained, "{bytes}");
     }
 }
 

@@ -49,7 +49,7 @@ impl Lie {
                 &state.wake_seq.0,
             ]);
             large.extend([&state.cached, &state.published.cursor]);
-            large.extend(&state.notes);
+            large.extend(&state.storage_words);
         }
         let word = self.word % (small.len() + large.len());
         let new = |old: u64| {

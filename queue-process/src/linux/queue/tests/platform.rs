@@ -36,12 +36,12 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
             .registry
             .register(memory.file(), Sides::BOTH)
     };
-    assert_eq!(linux.me(), 0x100);
+    assert_eq!(linux.owner(), 0x100);
     let other = register().unwrap();
     assert!(linux.is_alive(0x100) && linux.is_alive(other.owner()));
     let dead = other.owner();
     drop(other);
-    linux.give_back();
+    linux.unregister();
     // Children of other tests that just start may hold what is closed here.
     let late = Instant::now() + Duration::from_secs(20);
     while linux.is_alive(dead) {
@@ -53,7 +53,7 @@ fn each_has_a_name_until_it_dies_or_gives_it_back() {
         if next.owner() == 0x200 {
             break;
         }
-        Header::of(&memory).registry.give_back(&next);
+        Header::of(&memory).registry.release_entry(&next);
         assert!(Instant::now() < late, "{:x}", next.owner());
     }
 }

@@ -119,7 +119,7 @@ fn found(
 
 #[test]
 fn what_does_not_fit_at_the_tail_finds_a_place() {
-    // The front, if it is free; when the burst is over the window is small again.
+    // The front, if it is free; when the backlog is gone the window is small again.
     assert_eq!(found(&[(WINDOW, 30)], [28, 10, 5], false), (Some(0), 30));
     assert_eq!(found(&[(WINDOW, 30)], [28, 28, 5], true), (Some(0), 0));
     // Upwards, with a window that grows by a half, but not over half of the arena.
@@ -207,7 +207,7 @@ fn memory_comes_a_quarter_ahead_while_there_is_some() {
         let control = control(&[(COMMITTED, committed)]);
         let tail_state = TailState { control: &control };
         let ring = Ring::new(Words(memory), 8, 10, 40);
-        let grew = ring.grow(&control, &tail_state, to);
+        let grew = ring.grow(&tail_state, to);
         assert_eq!(
             grew.ok().map(|()| tail_state.get(COMMITTED)),
             then,

@@ -50,9 +50,9 @@ fn a_detached_one_ends_when_it_has_answered_or_its_time_is_over() {
     Server::detached(&address, Duration::from_secs(60), once).unwrap();
     assert_eq!(ask(&address).unwrap(), "here");
     let ends = || {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while ask(&address).is_ok() {
-            assert!(Instant::now() < patience);
+            assert!(Instant::now() < deadline);
         }
     };
     ends();

@@ -21,7 +21,7 @@ impl Platform for System {
     fn control(&self) -> &Control {
         &self.control
     }
-    fn me(&self) -> u32 {
+    fn owner(&self) -> u32 {
         1
     }
     fn is_alive(&self, _: u32) -> bool {
@@ -36,12 +36,12 @@ impl Platform for System {
         self.led.fetch_add(1, Ordering::Relaxed);
         false
     }
-    fn follow(&self, _: &Word32, _: u32, led: &AtomicU32, _: Duration) -> bool {
+    fn sleep_as_follower(&self, _: &Word32, _: u32, led: &AtomicU32, _: Duration) -> bool {
         assert_eq!(led.load(Ordering::Relaxed), 1);
         self.followed.fetch_add(1, Ordering::Relaxed);
         false
     }
-    fn call(&self, led: &AtomicU32) {
+    fn wake_follower(&self, led: &AtomicU32) {
         assert_eq!(led.load(Ordering::Relaxed), 0);
         self.called.fetch_add(1, Ordering::Relaxed);
     }

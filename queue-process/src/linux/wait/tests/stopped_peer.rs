@@ -64,12 +64,12 @@ impl Drop for Stopped {
 
 /// What a future of another thread pops from the queue, for which it waits already.
 fn popped(queue: &ShmQueue<u8>) -> Receiver<u8> {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let popper = queue.clone();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let popped = runtime.unwrap().block_on(popper.pop_async());
-        let _ = tell.send(popped.unwrap());
+        let _ = sender.send(popped.unwrap());
     });
     let async_waiting = &queue.shared.engine.control().tail.async_waiting;
     let begun = Instant::now();
@@ -77,7 +77,7 @@ fn popped(queue: &ShmQueue<u8>) -> Receiver<u8> {
         assert!(begun.elapsed() < LONG, "it does not wait");
         thread::yield_now();
     }
-    told
+    receiver
 }
 
 #[test]

@@ -19,9 +19,9 @@ struct Queue {
 
 impl Queue {
     fn new() -> (Arc<Self>, Receiver<(End, Instant)>) {
-        let (notified, heard) = mpsc::channel();
+        let (notified, notifications) = mpsc::channel();
         let checks = AtomicU32::new(0);
-        (Arc::new(Self { checks, notified }), heard)
+        (Arc::new(Self { checks, notified }), notifications)
     }
 
     fn checks(&self) -> u32 {
@@ -54,7 +54,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 #[test]
 fn it_checks_peers_as_long_as_somebody_waits() {
-    let (queue, _heard) = Queue::new();
+    let (queue, _notifications) = Queue::new();
     let registration = registration(&queue, &eventfds().unwrap(), End::Tail);
     let begun = Instant::now();
     while queue.checks() < 3 {
@@ -81,16 +81,16 @@ fn watched(eventfds: &Eventfds) -> usize {
     let state = waker_thread().lock();
     let ends = [End::Tail, End::Head].map(|end| eventfd(eventfds, end).as_raw_fd());
     let entries = ends.iter().filter_map(|number| state.entries.get(number));
-    entries.filter(|entry| entry.heard).count()
+    entries.filter(|entry| entry.in_epoll).count()
 }
 
 #[test]
 fn a_queue_is_forgotten_at_once_and_one_for_which_nobody_waits_soon() {
-    let (queue, _heard) = Queue::new();
+    let (queue, _notifications) = Queue::new();
     let eventfds = eventfds().unwrap();
     let registration = registration(&queue, &eventfds, End::Tail);
     assert_eq!(watched(&eventfds), 1);
-    forget(&eventfds);
+    unregister(&eventfds);
     assert_eq!(watched(&eventfds), 0);
     drop(registration);
     drop(self::registration(&queue, &eventfds, End::Head));
@@ -109,8 +109,8 @@ fn without_an_epoll_set_it_sleeps() {
         state: Mutex::new(State::default()),
     };
     let begun = Instant::now();
-    assert!(waker_thread.wait(SOON).is_empty());
-    assert!(begun.elapsed() >= SOON);
+    assert!(waker_thread.wait(RETRY_INTERVAL).is_empty());
+    assert!(begun.elapsed() >= RETRY_INTERVAL);
     // And makes one as soon as it can.
     assert_eq!(waker_thread.check_peers(), RECHECK_INTERVAL);
     assert!(waker_thread.lock().epoll.is_some());
@@ -140,15 +140,15 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
         assert!(done.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
-    let (queue, _heard) = Queue::new();
+    let (queue, _notifications) = Queue::new();
     let eventfds = eventfds().unwrap();
     let registration = registration(&queue, &eventfds, End::Tail);
-    std::thread::sleep(IDLE + 10 * RECHECK_INTERVAL);
+    std::thread::sleep(IDLE_TIMEOUT + 10 * RECHECK_INTERVAL);
     assert!(lives(), "while somebody waits");
     let checks = queue.checks();
     assert!((3..100).contains(&checks), "{checks}");
     drop(registration);
-    std::thread::sleep(IDLE / 4);
+    std::thread::sleep(IDLE_TIMEOUT / 4);
     assert!(lives(), "somebody may soon wait again");
     let begun = Instant::now();
     while lives() {
@@ -164,13 +164,13 @@ fn its_thread_lives_while_somebody_waits_and_a_while_longer() {
 }
 
 #[test]
-fn each_notification_is_heard_at_once() {
-    let (queue, heard) = Queue::new();
+fn each_notification_is_notifications_at_once() {
+    let (queue, notifications) = Queue::new();
     let eventfds = eventfds().unwrap();
     // One that was notified before anybody waited.
     notify(&eventfds, End::Head);
     let _posts = [End::Tail, End::Tail, End::Head].map(|end| registration(&queue, &eventfds, end));
-    let (end, _) = heard.recv_timeout(LONG).unwrap();
+    let (end, _) = notifications.recv_timeout(LONG).unwrap();
     assert_eq!(end, End::Head);
     // Tried until it is quick: the machine may be busy. Who heard nothing would hear of it
     // at the next check, and be as quick by chance one time in three.
@@ -181,7 +181,7 @@ fn each_notification_is_heard_at_once() {
         let notified = Instant::now();
         notify(&eventfds, End::Tail);
         // It looks at both now and then by itself.
-        let mut all = std::iter::from_fn(|| heard.recv_timeout(LONG).ok());
+        let mut all = std::iter::from_fn(|| notifications.recv_timeout(LONG).ok());
         let (_, at) = all
             .find(|(end, at)| *end == End::Tail && *at >= notified)
             .unwrap();
@@ -194,5 +194,5 @@ fn each_notification_is_heard_at_once() {
             return;
         }
     }
-    panic!("no twelve in a row are heard at once");
+    panic!("no twelve in a row are notified at once");
 }

@@ -29,53 +29,53 @@ pub(super) struct Entry {
 }
 
 /// A part of the table. None is ever given back.
-struct Part {
+struct TablePart {
     entries: [Entry; 32],
-    next: *const Part,
+    next: *const TablePart,
 }
 
 /// All parts, the newest first.
-static TABLE: AtomicPtr<Part> = AtomicPtr::new(ptr::null_mut());
+static TABLE: AtomicPtr<TablePart> = AtomicPtr::new(ptr::null_mut());
 
 /// Whether `before`, `in_parent` and `in_child` are called by `fork`.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// A descriptor of something that means nothing to anybody, once there is one.
-static NOTHING: AtomicI32 = AtomicI32::new(NONE);
+static DUMMY: AtomicI32 = AtomicI32::new(NONE);
 
 /// How many forks this process has begun and ended.
-static BEGUN: AtomicU32 = AtomicU32::new(0);
-static ENDED: AtomicU32 = AtomicU32::new(0);
+static FORKS_BEGUN: AtomicU32 = AtomicU32::new(0);
+static FORKS_ENDED: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn before() {
-    BEGUN.fetch_add(1, Ordering::SeqCst);
+    FORKS_BEGUN.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn in_parent() {
-    ENDED.fetch_add(1, Ordering::SeqCst);
+    FORKS_ENDED.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Runs in the child, where other threads of the parent may have left any lock locked: it
 /// makes system calls and accesses atomics, and no more.
 extern "C" fn in_child() {
-    ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+    FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
     // Where the kernel does not.
     generation_word().store(0, Ordering::Relaxed);
     let mut part = TABLE.load(Ordering::Acquire).cast_const();
     // SAFETY: null, or leaked.
     while let Some(here) = unsafe { part.as_ref() } {
         for entry in &here.entries {
-            // Their owners are of another process: see `Unforked::drop`.
+            // Their owners are of another process: see `CloseOnFork::drop`.
             let number = entry.number.swap(NONE, Ordering::Relaxed);
-            shed(number, entry.inode.load(Ordering::Relaxed));
+            detach(number, entry.inode.load(Ordering::Relaxed));
         }
         part = here.next;
     }
 }
 
 /// Has the descriptor `number`, if it is one and means `inode`, mean nothing.
-pub(super) fn shed(number: RawFd, inode: u64) {
-    let nothing = NOTHING.load(Ordering::Acquire);
+pub(super) fn detach(number: RawFd, inode: u64) {
+    let nothing = DUMMY.load(Ordering::Acquire);
     if number == NONE || nothing == NONE {
         return;
     }
@@ -93,11 +93,11 @@ fn install() -> io::Result<()> {
     if INSTALLED.load(Ordering::Acquire) {
         return Ok(());
     }
-    if NOTHING.load(Ordering::Acquire) == NONE {
+    if DUMMY.load(Ordering::Acquire) == NONE {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
         let nothing = above_stdio(rustix::fs::memfd_create("nothing", flags)?)?.into_raw_fd();
         // If two threads come here one of these is wasted, once.
-        NOTHING.store(nothing, Ordering::Release);
+        DUMMY.store(nothing, Ordering::Release);
     }
     generation_word();
     // SAFETY: the functions stay, and do what may be done in a forked child. To be called
@@ -111,7 +111,7 @@ fn install() -> io::Result<()> {
 
 /// A descriptor that is registered until this is dropped: before it is closed.
 #[derive(Debug)]
-pub(crate) struct Unforked {
+pub(crate) struct CloseOnFork {
     pub(super) entry: &'static Entry,
     number: RawFd,
     inode: u64,
@@ -119,7 +119,7 @@ pub(crate) struct Unforked {
     generation: u32,
 }
 
-impl Unforked {
+impl CloseOnFork {
     /// A child does not keep `fd` from now on.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Unforked {
                 }
                 part = here.next;
             }
-            let more = Box::into_raw(Box::new(Part {
+            let more = Box::into_raw(Box::new(TablePart {
                 entries: [const {
                     Entry {
                         number: AtomicI32::new(NONE),
@@ -174,14 +174,14 @@ impl Unforked {
     /// What the system says.
     pub(crate) fn open(open: impl Fn() -> io::Result<OwnedFd>) -> io::Result<(Self, OwnedFd)> {
         /// A process that forks all the time is not waited for: at worst a child keeps something.
-        const MOST: u32 = 1000;
+        const MAX_ROUNDS: u32 = 1000;
         install()?;
         for round in 0.. {
-            let begun = BEGUN.load(Ordering::SeqCst);
-            if ENDED.load(Ordering::SeqCst) == begun || round == MOST {
+            let begun = FORKS_BEGUN.load(Ordering::SeqCst);
+            if FORKS_ENDED.load(Ordering::SeqCst) == begun || round == MAX_ROUNDS {
                 let fd = open()?;
                 let registered = Self::register(fd.as_fd())?;
-                if BEGUN.load(Ordering::SeqCst) == begun || round == MOST {
+                if FORKS_BEGUN.load(Ordering::SeqCst) == begun || round == MAX_ROUNDS {
                     return Ok((registered, fd));
                 }
             }
@@ -191,16 +191,16 @@ impl Unforked {
                 _ => thread::sleep(Duration::from_micros(100)),
             }
         }
-        unreachable!("it does not count further than `MOST`")
+        unreachable!("it does not count further than `MAX_ROUNDS`")
     }
 
     /// Lets go of it, in a child that was made by something else than `fork`.
-    pub(crate) fn shed(&self) {
-        shed(self.number, self.inode);
+    pub(crate) fn detach(&self) {
+        detach(self.number, self.inode);
     }
 }
 
-impl Drop for Unforked {
+impl Drop for CloseOnFork {
     fn drop(&mut self) {
         // In a forked child the entry was free from the first, and may be another's.
         if self.generation == generation() {
@@ -210,8 +210,8 @@ impl Drop for Unforked {
 }
 
 /// Lets go of what `fd` stands for: its number means nothing from now on.
-pub(crate) fn let_go(fd: &OwnedFd) {
+pub(crate) fn detach_fd(fd: &OwnedFd) {
     if let (Ok(()), Ok(status)) = (install(), rustix::fs::fstat(fd)) {
-        shed(fd.as_raw_fd(), status.st_ino);
+        detach(fd.as_raw_fd(), status.st_ino);
     }
 }

@@ -1,5 +1,5 @@
-//! [`Owed`]: what has come out of the queue with a batch and is still to be given: the failures
-//! of items that came with good ones, and the items behind one whose own code panicked.
+//! [`Deferred`]: what was popped in a batch and is still to be returned: the failures of items that
+//! came with good ones, and the items behind one whose own code panicked.
 
 use crate::codec::Codec;
 use crate::per_process::PerProcess;
@@ -8,45 +8,48 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What the next pops of this process come to, before they look into the queue. Of what a process
-/// owes that this one is a copy of, it gives itself.
-pub(crate) struct Owed(PerProcess<State>);
+/// What the next pops of this process return, before they look into the queue. In a forked child it
+/// is empty: the parent itself returns what it has deferred.
+pub(crate) struct Deferred(PerProcess<State>);
 
 #[derive(Default)]
 struct State {
-    due: Mutex<VecDeque<Due>>,
+    outcomes: Mutex<VecDeque<Outcome>>,
     /// Whether there is any.
     some: AtomicBool,
     /// How many are items.
     items: AtomicUsize,
 }
 
-/// What one pop comes to.
+/// What one pop returns.
 #[derive(Debug)]
-pub(crate) enum Due {
-    /// That of an item that is gone.
+pub(crate) enum Outcome {
+    /// The failure of an item that is gone.
     Failure(Failure),
     /// The bytes of an item.
     Item(Vec<u8>),
 }
 
-/// The items of a batch that are still bytes, and the failures so far. They are owed if an
+/// The items of a batch that are still bytes, and the failures so far. They are deferred if an
 /// item's own code unwinds through this.
-struct Rest<'o, 'b, I: Iterator<Item = &'b [u8]>, W: Fn()> {
-    owed: &'o Owed,
+struct Undecoded<'d, 'b, I: Iterator<Item = &'b [u8]>, W: Fn()> {
+    deferred: &'d Deferred,
     items: I,
     failures: Vec<Failure>,
     /// Wakes who waits in this process for something to pop.
     wake: W,
 }
 
-impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Rest<'_, 'b, I, W> {
+impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W> {
     fn drop(&mut self) {
-        let failures = self.failures.drain(..).map(Due::Failure);
-        let items = self.items.by_ref().map(|bytes| Due::Item(bytes.to_vec()));
-        let due: VecDeque<_> = failures.chain(items).collect();
-        if !due.is_empty() {
-            self.owed.owe(due);
+        let failures = self.failures.drain(..).map(Outcome::Failure);
+        let items = self
+            .items
+            .by_ref()
+            .map(|bytes| Outcome::Item(bytes.to_vec()));
+        let outcomes: VecDeque<_> = failures.chain(items).collect();
+        if !outcomes.is_empty() {
+            self.deferred.append(outcomes);
             (self.wake)();
         }
     }
@@ -54,31 +57,31 @@ impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Rest<'_, 'b, I, W> {
 
 /// All that is taken by a `close_now`: they go back, but for the one whose own code unwinds
 /// through this.
-struct All<'a> {
-    owed: &'a Owed,
-    due: VecDeque<Due>,
+struct Remaining<'a> {
+    deferred: &'a Deferred,
+    outcomes: VecDeque<Outcome>,
     at: usize,
 }
 
-impl Drop for All<'_> {
+impl Drop for Remaining<'_> {
     fn drop(&mut self) {
-        self.due.remove(self.at);
-        self.owed.owe_first(std::mem::take(&mut self.due));
+        self.outcomes.remove(self.at);
+        self.deferred.prepend(std::mem::take(&mut self.outcomes));
     }
 }
 
-impl Default for Owed {
+impl Default for Deferred {
     fn default() -> Self {
         Self(PerProcess::new())
     }
 }
 
-impl Owed {
-    /// Whether there is something to give.
+impl Deferred {
+    /// Whether there is something to return.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        // Relaxed: given by whichever pop sees it. Who waits for it looks after whoever owes it
-        // has woken them, by a lock or an event that orders it.
+        // Relaxed: returned by whichever pop sees it. A waiter looks here after it was woken by the
+        // thread that deferred it, by a lock or an event that orders it.
         let state = self.0.get();
         state.is_some_and(|state| state.some.load(Ordering::Relaxed))
     }
@@ -92,60 +95,65 @@ impl Owed {
     }
 
     /// Does `what` with all of it, and says how much there is then, which changes nowhere else.
-    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Due>) -> R) -> R {
+    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>) -> R) -> R {
         let state = self.0.get_or(State::default);
-        let mut due = state.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = what(&mut due);
-        let items = due.iter().filter(|due| matches!(due, Due::Item(_)));
+        let mut outcomes = state
+            .outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let done = what(&mut outcomes);
+        let items = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Item(_)));
         state.items.store(items.count(), Ordering::Relaxed);
-        state.some.store(!due.is_empty(), Ordering::Relaxed);
+        state.some.store(!outcomes.is_empty(), Ordering::Relaxed);
         done
     }
 
     #[cold]
-    fn owe(&self, mut more: VecDeque<Due>) {
-        self.with(|due| due.append(&mut more));
+    fn append(&self, mut more: VecDeque<Outcome>) {
+        self.with(|outcomes| outcomes.append(&mut more));
     }
 
     #[cold]
-    fn owe_first(&self, mut first: VecDeque<Due>) {
+    fn prepend(&self, mut first: VecDeque<Outcome>) {
         if first.is_empty() {
             return;
         }
-        self.with(|due| {
-            first.append(due);
-            *due = first;
+        self.with(|outcomes| {
+            first.append(outcomes);
+            *outcomes = first;
         });
     }
 
-    fn next(&self) -> Option<Due> {
+    fn next(&self) -> Option<Outcome> {
         self.with(VecDeque::pop_front)
     }
 
     /// Takes all of it.
-    pub(crate) fn take(&self) -> VecDeque<Due> {
+    pub(crate) fn take(&self) -> VecDeque<Outcome> {
         self.with(std::mem::take)
     }
 
-    /// Pops the first that is owed; `None` if nothing is.
+    /// Pops the first that is deferred; `None` if nothing is.
     #[inline]
     pub(crate) fn pop<T, C: Codec<T>>(&self) -> Option<Result<T, TryPopError>> {
         match self.is_some() {
-            true => self.pop_due::<T, C>(),
+            true => self.pop_outcome::<T, C>(),
             false => None,
         }
     }
 
     #[cold]
-    fn pop_due<T, C: Codec<T>>(&self) -> Option<Result<T, TryPopError>> {
+    fn pop_outcome<T, C: Codec<T>>(&self) -> Option<Result<T, TryPopError>> {
         let popped = match self.next()? {
-            Due::Failure(failure) => Err(failure),
-            Due::Item(mut bytes) => decode_from::<T, C>(&mut bytes),
+            Outcome::Failure(failure) => Err(failure),
+            Outcome::Item(mut bytes) => decode_from::<T, C>(&mut bytes),
         };
         Some(popped.map_err(TryPopError::Failed))
     }
 
-    /// Pops up to `max` of what is owed into `into`: how many.
+    /// Pops up to `max` of what is deferred into `into`: how many.
     ///
     /// # Errors
     /// If the first is a failure. A later one ends it, and stays.
@@ -158,11 +166,11 @@ impl Owed {
         while popped < max && self.is_some() {
             // Before it is taken: it may panic.
             into.reserve(1);
-            match self.pop_due::<T, C>() {
+            match self.pop_outcome::<T, C>() {
                 Some(Ok(item)) => into.push(item),
                 Some(Err(failed)) if popped == 0 => return Err(failed),
                 Some(Err(TryPopError::Failed(failure))) => {
-                    self.owe_first([Due::Failure(failure)].into());
+                    self.prepend([Outcome::Failure(failure)].into());
                     break;
                 }
                 Some(Err(_)) | None => break,
@@ -173,9 +181,9 @@ impl Owed {
     }
 
     /// Appends the items whose bytes these are to `into`, which already got `popped` of this
-    /// batch: how many in all. Those that are none are owed as failures, of which the first is
-    /// told at once if there was no item. If an item's own code panics, those behind it are owed,
-    /// `wake` is called for who waits for them, and the panic goes on.
+    /// batch: how many in all. Those that are none are deferred as failures, of which the
+    /// first is returned at once if there was no item. If an item's own code panics, those behind it
+    /// are deferred, `wake` is called for those who wait for them, and the panic goes on.
     pub(crate) fn decode<'b, T, C: Codec<T>>(
         &self,
         items: impl Iterator<Item = &'b [u8]>,
@@ -183,8 +191,8 @@ impl Owed {
         mut popped: usize,
         wake: impl Fn(),
     ) -> Result<usize, TryPopError> {
-        let mut rest = Rest {
-            owed: self,
+        let mut rest = Undecoded {
+            deferred: self,
             items,
             failures: Vec::new(),
             wake,
@@ -209,22 +217,22 @@ impl Owed {
         Ok(popped)
     }
 
-    /// The items of `due`, as far as they are any. If the code of one panics, that one is
-    /// gone, all others are owed, and the panic goes on.
-    pub(crate) fn decode_all<T, C: Codec<T>>(&self, due: VecDeque<Due>) -> Vec<T> {
-        let mut all = All {
-            owed: self,
-            due,
+    /// The items of `outcomes`, as far as they are any. If the code of one panics, that one is
+    /// gone, all others are deferred, and the panic goes on.
+    pub(crate) fn decode_all<T, C: Codec<T>>(&self, outcomes: VecDeque<Outcome>) -> Vec<T> {
+        let mut all = Remaining {
+            deferred: self,
+            outcomes,
             at: 0,
         };
-        let mut left = Vec::with_capacity(all.due.len());
-        while let Some(due) = all.due.get(all.at) {
-            if let Due::Item(bytes) = due {
+        let mut left = Vec::with_capacity(all.outcomes.len());
+        while let Some(outcome) = all.outcomes.get(all.at) {
+            if let Outcome::Item(bytes) = outcome {
                 left.extend(C::decode(bytes).ok());
             }
             all.at += 1;
         }
-        all.due.clear();
+        all.outcomes.clear();
         left
     }
 }

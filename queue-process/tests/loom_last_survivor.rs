@@ -7,7 +7,7 @@
 #![cfg(loom)]
 
 use queue_process::loom::death::{ALIVE, at_every_step, drain, is_sound, start};
-use queue_process::loom::{No, Process, Simulation};
+use queue_process::loom::{Process, Simulation, TryFailure};
 use std::sync::Arc;
 
 /// A world of each storage, with room for so many, and what its model is called.
@@ -120,7 +120,7 @@ fn a_place_that_is_free_finds_who_waits() {
 /// Whoever closes dies, alone with one who waits for an item and one who waits for a place.
 #[test]
 fn who_waits_for_a_closed_queue_is_told() {
-    type Pair = [Wait<Result<(), No>>; 2];
+    type Pair = [Wait<Result<(), TryFailure>>; 2];
     let waits: [(&str, Pair); 2] = [
         (
             "eventfd",
@@ -149,7 +149,7 @@ fn who_waits_for_a_closed_queue_is_told() {
                     if !queue.is_closed() {
                         assert!(queue.close());
                     }
-                    assert_eq!(waiter.join().unwrap(), Some(Err(No::Closed)));
+                    assert_eq!(waiter.join().unwrap(), Some(Err(TryFailure::Closed)));
                     died
                 });
             }

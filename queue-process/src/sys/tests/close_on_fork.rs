@@ -1,19 +1,19 @@
-//! Tests of [`unforked`](crate::sys::unforked).
+//! Tests of [`close_on_fork`](crate::sys::close_on_fork).
 
-use crate::sys::unforked::*;
+use crate::sys::close_on_fork::*;
 use rustix::fs::{MemfdFlags, fstat, memfd_create};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
 fn file() -> OwnedFd {
-    memfd_create("unforked", MemfdFlags::CLOEXEC).unwrap()
+    memfd_create("close_on_fork", MemfdFlags::CLOEXEC).unwrap()
 }
 
 #[test]
 fn more_than_a_part_are_registered_each_until_it_is_dropped() {
     let files: Vec<_> = (0..200).map(|_| file()).collect();
-    let register = |file: &OwnedFd| Unforked::register(file.as_fd()).unwrap();
+    let register = |file: &OwnedFd| CloseOnFork::register(file.as_fd()).unwrap();
     let all: Vec<_> = files.iter().map(register).collect();
     let mut entries: Vec<_> = all.iter().map(|it| ptr::from_ref(it.entry)).collect();
     entries.sort_unstable();
@@ -36,12 +36,12 @@ fn what_is_let_go_is_open_and_something_else() {
     let (one, other) = (file(), file());
     let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
     let before = inode(&one);
-    let entry = Unforked::register(other.as_fd()).unwrap();
-    entry.shed();
+    let entry = CloseOnFork::register(other.as_fd()).unwrap();
+    entry.detach();
     let third = file();
-    shed(third.as_raw_fd(), before);
+    detach(third.as_raw_fd(), before);
     assert_ne!(inode(&third), inode(&other), "another has the number");
-    let_go(&one);
+    detach_fd(&one);
     assert_ne!(inode(&one), before);
     assert_eq!(inode(&one), inode(&other), "both are nothing");
     let flags = rustix::io::fcntl_getfd(&one).unwrap();
