@@ -65,13 +65,13 @@ pub use queue_core::dynamic::{DynQueue, WeakDynQueue};
 pub use queue_core::{
     Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
     IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    PushTimeoutError, Queue, ResultStream, Side, Stats, TryPopError, TryPushError, WithCapacity,
     WorkQueue, dynamic, iter,
 };
 #[cfg(feature = "process")]
 pub use queue_process::{Codec, Handover, IpcQueue, Postcard, Raw};
 #[cfg(all(feature = "process", target_os = "linux"))]
-pub use queue_process::{PipeOptions, PipeQueue, ShmOptions, ShmQueue};
+pub use queue_process::{PipeOptions, PipeQueue, ShmOptions, ShmQueue, named_queues};
 #[cfg(feature = "thread")]
 pub use queue_thread::{LockFreeQueue, ThreadQueue};
 

@@ -176,3 +176,29 @@ fn a_queue_of_this_process_lends_its_items() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_watches_a_queue_between_processes_is_told_who_takes_part_and_what_passed() {
+    for scheme in ["pipe", "shm"] {
+        let name = format!("stats {scheme} {}", std::process::id());
+        let url = format!("{scheme}://{name}");
+        let jobs = open::<u32>(&url).unwrap();
+        // Another member, though in this process.
+        let (producer, consumer) = open::<u32>(&url).unwrap().into_ends();
+        for n in 0..3 {
+            producer.push(n).unwrap();
+        }
+        jobs.pop().unwrap();
+        let stats = jobs.stats();
+        assert_eq!((stats.producers, stats.consumers), (Some(2), Some(2)));
+        assert_eq!((stats.pushed, stats.popped), (Some(3), Some(1)));
+        drop(producer);
+        let stats = jobs.stats();
+        assert_eq!((stats.producers, stats.consumers), (Some(1), Some(2)));
+        drop(consumer);
+        assert_eq!(jobs.stats().consumers, Some(1));
+        assert!(queue_any::named_queues().unwrap().contains(&name));
+    }
+    assert_eq!(open::<u32>("thread:").unwrap().stats().pushed, None);
+}

@@ -9,7 +9,7 @@ use crate::sync::Deadline;
 use crate::work::Lend;
 use crate::{
     EndpointCounts, Kind, PopError, PopTimeoutError, PushError, PushTimeoutError, Queue, QueueId,
-    Side, TryPopError, TryPushError,
+    Side, Stats, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -305,6 +305,7 @@ dyn_ops! {
         fn is_closed(&self) -> bool;
         fn is_empty(&self) -> bool;
         fn is_full(&self) -> bool;
+        fn stats(&self) -> Stats;
         fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>>;
         fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError>;
         fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>>;

@@ -42,6 +42,7 @@ mod kind;
 pub mod model;
 mod queue;
 mod sink;
+mod stats;
 mod stream;
 #[allow(unsafe_code)] // In `lock.rs` alone.
 pub mod sync;
@@ -58,5 +59,6 @@ pub use halves::{Consumer, EndpointCounts, Producer, Side};
 pub use kind::{Kind, QueueId};
 pub use queue::Queue;
 pub use sink::{IntoItemSink, ItemSink};
+pub use stats::Stats;
 pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};
 pub use work::{Delivery, WorkQueue};

@@ -5,7 +5,7 @@ use crate::sink::ItemSink;
 use crate::stream::{ItemStream, ResultStream};
 use crate::sync::Deadline;
 use crate::{
-    Consumer, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side,
+    Consumer, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side, Stats,
     TryPopError, TryPushError, wait,
 };
 use std::collections::VecDeque;
@@ -151,6 +151,22 @@ pub trait Queue: Kind {
     fn is_full(&self) -> bool {
         self.capacity()
             .is_some_and(|capacity| self.len() >= capacity)
+    }
+
+    /// Who takes part, and what has passed: for those who watch. A kind says `None` of what it does
+    /// not count; of a queue between processes each process counts once.
+    ///
+    /// ```
+    /// # use queue_core::Queue;
+    /// fn workers<Q: Queue>(jobs: &Q) -> String {
+    ///     match jobs.stats().consumers {
+    ///         Some(processes) => format!("{processes} processes take jobs"),
+    ///         None => format!("{} consumers here", jobs.consumer_count()),
+    ///     }
+    /// }
+    /// ```
+    fn stats(&self) -> Stats {
+        Stats::default()
     }
 
     /// How many [`Producer`]s there are in this process.

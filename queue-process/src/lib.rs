@@ -175,12 +175,13 @@ pub use linux::{
     queue::linux_queue::LinuxQueue,
     queue::options::LinuxOptions,
     ring::{ShmOptions, ShmQueue},
+    share::named::named_queues,
     wait::listener::Listener,
 };
 
 pub use queue_core::{
     Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
     IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    PushTimeoutError, Queue, ResultStream, Side, Stats, TryPopError, TryPushError, WithCapacity,
     WorkQueue, dynamic, iter,
 };

@@ -43,7 +43,7 @@ pub use lock_free::LockFreeQueue;
 pub use queue_core::{
     Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
     IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
+    PushTimeoutError, Queue, ResultStream, Side, Stats, TryPopError, TryPushError, WithCapacity,
     WorkQueue, dynamic, iter,
 };
 pub use thread::ThreadQueue;

@@ -268,6 +268,17 @@ impl Registry {
         true
     }
 
+    /// How many are counted on `side` and alive: a number for people, which may be one off while
+    /// somebody comes or goes.
+    pub(crate) fn members<B: ByteLocks>(&self, mine: &Membership<B>, side: Side) -> usize {
+        let members = (0..).zip(&self.entries).filter(|(slot, entry)| {
+            // Relaxed: nothing is concluded from it.
+            let counted = entry.sides.load(Ordering::Relaxed) & Sides::of(side).0 != 0;
+            counted && self.is_slot_alive(mine, *slot)
+        });
+        members.count()
+    }
+
     /// Whether the participant of that name may be alive.
     pub(crate) fn is_alive<B: ByteLocks>(&self, mine: &Membership<B>, owner: u32) -> bool {
         let (slot, generation) = (owner & 0xff, owner >> 8);

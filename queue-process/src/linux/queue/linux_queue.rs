@@ -16,7 +16,7 @@ use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
     Capacity, EndpointCounts, Failure, FailureKind, Kind, PushError, PushTimeoutError, Queue,
-    QueueId, Side, TryPopError, TryPushError, WithCapacity, coop,
+    QueueId, Side, Stats, TryPopError, TryPushError, WithCapacity, coop,
 };
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -164,6 +164,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
 
     fn is_closed(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    fn stats(&self) -> Stats {
+        self.shared.stats()
     }
 
     /// As the trait's default, but the item becomes bytes only once.

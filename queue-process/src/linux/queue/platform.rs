@@ -122,6 +122,12 @@ impl Linux {
         membership.is_none_or(|membership| self.registry().is_held(membership, side, self.now()))
     }
 
+    /// How many members are counted on `side`, as far as this process can know.
+    pub(crate) fn members(&self, side: Side) -> Option<usize> {
+        let membership = self.membership.get()?;
+        Some(self.registry().members(membership, side))
+    }
+
     /// No longer counts this process on `side`.
     pub(crate) fn leave(&self, side: Side) {
         // Relaxed: under the lock of `counting`, here and below.

@@ -15,7 +15,7 @@ use crate::sys::PerProcess;
 use crate::unwind::ignore_panic;
 use queue_core::event::Event;
 use queue_core::sync::{Deadline, spin};
-use queue_core::{EndpointCounts, QueueId, Side};
+use queue_core::{EndpointCounts, QueueId, Side, Stats};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -84,6 +84,21 @@ impl<S: Storage> Shared<S> {
     pub(crate) fn len(&self) -> usize {
         let len = self.engine.exact_len() as usize + self.deferred.len();
         len.min(self.engine.capacity() as usize)
+    }
+
+    /// Who takes part, and how many items have passed each end.
+    pub(crate) fn stats(&self) -> Stats {
+        // Relaxed: numbers, no more.
+        let passed = |end| {
+            let control = self.engine.control();
+            Some(control.end(end).cursor(Ordering::Relaxed).count)
+        };
+        let mut stats = Stats::default();
+        stats.producers = self.engine.platform().members(Side::Producers);
+        stats.consumers = self.engine.platform().members(Side::Consumers);
+        stats.pushed = passed(End::Tail);
+        stats.popped = passed(End::Head);
+        stats
     }
 
     /// Wakes those who wait for items: something was deferred.

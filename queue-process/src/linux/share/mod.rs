@@ -6,7 +6,7 @@
 mod child;
 mod fd_bundle;
 mod message;
-mod named;
+pub(crate) mod named;
 pub(crate) mod server;
 mod socket;
 

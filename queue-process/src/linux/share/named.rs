@@ -7,6 +7,7 @@ use crate::codec::Codec;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::options::LinuxOptions;
+use crate::sys::refused;
 use queue_core::{Capacity, Failure, FailureKind};
 use std::fs;
 use std::ops::ControlFlow;
@@ -86,6 +87,35 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
     }
 }
 
+/// The names under which processes of this user offer queues just now, in alphabetical order.
+///
+/// A name says nothing of the queue's kind or items; [`LinuxQueue::open_named`] does. Nobody is asked:
+/// the kernel lists them, so this does not wait for a process that is stopped.
+///
+/// ```
+/// use queue_process::{Capacity, PipeQueue, named_queues};
+///
+/// # let name = &format!("doc {} {}", std::process::id(), line!());
+/// let jobs = PipeQueue::<String>::create_named(name, Capacity::bounded(8))?;
+/// assert!(named_queues()?.contains(name));
+/// drop(jobs);
+/// assert!(!named_queues()?.contains(name));
+/// # Ok::<(), queue_process::Failure>(())
+/// ```
+///
+/// # Errors
+/// `Io` if the system does not tell.
+pub fn named_queues() -> Result<Vec<String>, Failure> {
+    let sockets = fs::read("/proc/net/unix").map_err(|e| refused("cannot list the queues", e))?;
+    let sockets = String::from_utf8_lossy(&sockets);
+    let me = rustix::process::geteuid().as_raw();
+    let own = offers(&sockets).filter(|(user, _)| *user == me);
+    let mut names: Vec<_> = own.map(|(_, name)| name.to_owned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
 /// The failure of a name at which nobody listens for this user.
 #[cold]
 fn no_such_name(name: &str) -> Failure {
@@ -110,15 +140,20 @@ fn no_such_name(name: &str) -> Failure {
 /// Another user than `me` for whom somebody listens at `name`, by the kernel's list of
 /// `sockets`.
 fn other_user(sockets: &str, name: &str, me: u32) -> Option<u32> {
-    let users = sockets.lines().filter_map(|line| {
+    let others = offers(sockets).filter(|(user, there)| *user != me && *there == name);
+    others.map(|(user, _)| user).min()
+}
+
+/// The users, and the names, for whom somebody listens by the kernel's list of `sockets`.
+fn offers(sockets: &str) -> impl Iterator<Item = (u32, &str)> {
+    sockets.lines().filter_map(|line| {
         // Number, count, protocol, flags, type, state, inode, path: of those that listen.
         let (socket, place) = line.split_once(" @queue-process/")?;
-        let (user, name_there) = place.split_once('/')?;
+        let (user, name) = place.split_once('/')?;
         let user = user.parse().ok()?;
         let listens = socket.split(' ').nth(3) == Some("00010000");
-        (listens && name_there == name && user != me).then_some(user)
-    });
-    users.min()
+        listens.then_some((user, name))
+    })
 }
 
 #[cfg(test)]
