@@ -41,6 +41,7 @@ mod kind;
 #[cfg(loom)]
 pub mod model;
 mod queue;
+pub mod select;
 mod sink;
 mod stats;
 mod stream;
@@ -58,6 +59,7 @@ pub use failure::{Failure, FailureKind};
 pub use halves::{Consumer, EndpointCounts, Producer, Side};
 pub use kind::{Kind, QueueId};
 pub use queue::Queue;
+pub use select::{Select, pop_any, pop_any_async};
 pub use sink::{IntoItemSink, ItemSink};
 pub use stats::Stats;
 pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};
