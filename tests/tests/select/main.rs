@@ -2,4 +2,6 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 #![forbid(unsafe_code)]
 
+mod behaviour;
 mod selected;
+mod wakes;
