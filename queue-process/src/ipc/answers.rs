@@ -35,9 +35,9 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
     let notes = asked.clone();
     thread::spawn(move || {
         while let Ok(request) = wire::receive(&from_guest) {
-            let request: Request<'_> = wire::decode(&request).unwrap();
+            let request: Request<'_> = request.read().unwrap();
             notes.lock().unwrap().push(format!("{request:?}"));
-            wire::send(&to_guest, &bytes).unwrap();
+            to_guest.send(&bytes).unwrap();
         }
     });
     let Names { item, codec } = Queued::NAMES();
@@ -218,7 +218,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     let waiting = [(); 2].map(|()| queue.listen(Side::Consumers));
     empty(&queue);
     assert_eq!(last(), "Pop { max: 1, watch: Some(0) }");
-    Call::Came(Side::Consumers, 1).send(&caller).unwrap();
+    wire::send(&caller, &Call::Came(Side::Consumers, 1), &mut Vec::new()).unwrap();
     let [first, second] = waiting;
     let soon = || Deadline::after(Duration::from_secs(20));
     assert!(first.wait(soon()), "one is woken for one that came");
@@ -226,7 +226,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     // And it asks whether more came for the other.
     for asks in [
         "Pop { max: 1, watch: Some(1) }",
-        "Watch { role: Consumer, heard: 1 }",
+        "Watch { side: Consumers, heard: 1 }",
     ] {
         let begun = Instant::now();
         while !asked.lock().unwrap().iter().any(|asked| asked == asks) {
@@ -236,7 +236,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     }
     assert!(!second.wait(Deadline::after(Duration::from_millis(20))));
     let all = [queue.listen(Side::Producers), queue.listen(Side::Consumers)];
-    Call::End.send(&caller).unwrap();
+    wire::send(&caller, &Call::End, &mut Vec::new()).unwrap();
     assert!(all.into_iter().all(|waiting| waiting.wait(soon())));
     assert_eq!(queue.ready_hint(Side::Consumers), 0);
     let gone = queue.listen(Side::Consumers);

@@ -1,6 +1,6 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::wire::{self, Bytes, Call, Gone, Reply, Request, Role, Ticket, VERSION, Watch};
+use super::wire::{self, Bytes, Call, Gone, Message, Reply, Request, Role, Ticket, VERSION, Watch};
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
@@ -84,15 +84,16 @@ impl Ears {
 
     /// Listens until the host is gone, or has let go of this guest.
     fn listen(&self, calls: &IpcBytesReceiver, guest: &Weak<Guest>) {
-        while let Ok(call) = Call::receive(calls) {
-            match call {
-                Call::Came(side, count) => {
+        while let Ok(call) = wire::receive(calls) {
+            match call.read() {
+                Ok(Call::Came(side, count)) => {
                     // Before the notification: who is woken says how many were heard.
                     // Relaxed: the event orders it, as all that it announces.
                     self.heard[side as usize].fetch_add(1, Ordering::Relaxed);
                     self.pass_on(side, count, guest);
                 }
-                Call::End => self.wake_all(),
+                Ok(Call::End) => self.wake_all(),
+                Err(_) => break,
             }
         }
         // Relaxed: the events order it, as above.
@@ -182,7 +183,6 @@ impl Guest {
         let (ears, weak) = (Arc::clone(&guest.ears), Arc::downgrade(&guest));
         thread::Builder::new()
             .name("queue-guest".into())
-            .stack_size(1 << 18)
             .spawn(move || ears.listen(&calls, &weak))?;
         Ok(guest)
     }
@@ -209,7 +209,7 @@ impl Guest {
         let items = items.map(Bytes).collect();
         let watch = self.watch(Side::Producers);
         let request = Request::Push { items, watch };
-        self.converse(|line| match wire::decode(&line.ask(&request)?)? {
+        self.converse(|line| match line.ask(&request)?.read()? {
             Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
             Reply::Full => Err(Refusal::Wait),
             other => Err(unexpected(other)),
@@ -227,7 +227,7 @@ impl Guest {
         let request = Request::Pop { max, watch };
         let reply = self.converse(|line| {
             let reply = line.ask(&request)?;
-            match wire::decode(&reply)? {
+            match reply.read()? {
                 Reply::Lent(_) => {
                     // Only with the answer to this are they out of the queue for all.
                     line.ask(&Request::Taken)?;
@@ -237,7 +237,7 @@ impl Guest {
                 other => Err(unexpected(other)),
             }
         })?;
-        match wire::decode(&reply)? {
+        match reply.read()? {
             Reply::Lent(items) => Ok(take(&mut items.iter().map(|item| item.0))),
             other => Err(unexpected(other)),
         }
@@ -245,10 +245,9 @@ impl Guest {
 
     /// What came for `side` since the last call; after nothing the host will call again.
     fn ask_what_came(&self, side: Side) -> u64 {
-        let role = Role::of(side);
         let asked = self.converse(|line| {
             let heard = self.ears.heard(side);
-            match wire::decode(&line.ask(&Request::Watch { role, heard })?)? {
+            match line.ask(&Request::Watch { side, heard })?.read()? {
                 Reply::Came(count) => Ok(count),
                 other => Err(unexpected(other)),
             }
@@ -259,7 +258,7 @@ impl Guest {
 
     /// How many items are inside, and whether the queue is closed.
     pub(super) fn state(&self) -> (usize, bool) {
-        let asked = self.converse(|line| match wire::decode(&line.ask(&Request::State)?)? {
+        let asked = self.converse(|line| match line.ask(&Request::State)?.read()? {
             Reply::State { len, closed } => {
                 Ok((usize::try_from(len).unwrap_or(usize::MAX), closed))
             }
@@ -270,7 +269,7 @@ impl Guest {
     }
 
     pub(super) fn close(&self) -> bool {
-        let asked = self.converse(|line| match wire::decode(&line.ask(&Request::Close)?)? {
+        let asked = self.converse(|line| match line.ask(&Request::Close)?.read()? {
             Reply::Closing { first } => Ok(first),
             other => Err(unexpected(other)),
         });
@@ -279,14 +278,14 @@ impl Guest {
 
     pub(super) fn on_last_endpoint(&self, side: Side) {
         // A host that is gone knows already.
-        let _ = self.converse(|line| Ok(line.ask(&Request::Retire(Role::of(side)))?));
+        let _ = self.converse(|line| Ok(line.ask(&Request::Retire(side))?));
     }
 
     /// A ticket for a third process.
     pub(super) fn share(&self, role: Role) -> Result<Ticket, Failure> {
         let doing = "cannot hand over the queue";
         let asked = self.converse(|line| {
-            match wire::decode(&line.ask(&Request::Share(role))?)? {
+            match line.ask(&Request::Share(role))?.read()? {
                 Reply::Done => {}
                 Reply::Failed(why) => return Err(Failure::new(FailureKind::Io, why).into()),
                 other => return Err(unexpected(other)),
@@ -334,12 +333,12 @@ impl Guest {
 
 impl Line {
     /// One question, one answer.
-    fn ask(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Gone> {
+    fn ask(&mut self, request: &Request<'_>) -> Result<Message, Gone> {
         // A task that asks again and again keeps others waiting much longer than one whose
         // queue is in its process.
         coop::spend(usize::MAX);
-        wire::encode(request, &mut self.buffer);
-        wire::send(&self.requests, &self.buffer)?;
+        wire::send(&self.requests, request, &mut self.buffer)?;
+        self.buffer.shrink_to(wire::KEPT);
         wire::receive(&self.replies)
     }
 }

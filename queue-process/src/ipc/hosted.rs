@@ -1,6 +1,6 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
-use super::wire::{BATCH_BYTES, Call, Role, Watch};
+use super::wire::{self, BATCH_BYTES, Call, Role, Watch};
 use crate::unwind::ignore_panic;
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
@@ -68,9 +68,10 @@ struct Calls(Vec<(IpcBytesSender, Call)>);
 
 impl Calls {
     fn make(self) {
+        let mut buffer = Vec::new();
         for (guest, call) in self.0 {
             // One that is gone needs no call.
-            let _ = call.send(&guest);
+            let _ = wire::send(&guest, &call, &mut buffer);
         }
     }
 }

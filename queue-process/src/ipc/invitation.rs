@@ -205,6 +205,6 @@ fn nameless(name: &str) -> Failure {
 
 fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let thread = thread::Builder::new().name("queue-invite".into());
-    thread.stack_size(1 << 18).spawn(body)?;
+    thread.spawn(body)?;
     Ok(())
 }

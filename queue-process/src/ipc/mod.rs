@@ -81,9 +81,7 @@ use wire::{Role, Ticket};
 ///   a time limit.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
-/// * **Signals disturb nothing**, but for a handler that was installed without `SA_RESTART`: if
-///   that interrupts a message of more than some 200 KB, `ipc-channel` loses the rest, and
-///   this guest is dropped: from then on the queue is `Closed` to it.
+/// * **Signals disturb nothing**, whatever handlers there are.
 ///
 /// # Cost
 ///

@@ -1,7 +1,7 @@
 //! The rules of a [`Hosted`] queue, by itself: what it takes and gives, whom it calls when.
 
 use super::hosted::{Hosted, Refusal, Who};
-use super::wire::{BATCH_BYTES, Role};
+use super::wire::{self, BATCH_BYTES, Call, Gone, Message, Role};
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
@@ -33,12 +33,12 @@ fn guest(hosted: &Hosted) -> (u64, IpcBytesReceiver) {
 
 /// The calls since the last time: for whom, and how much came. The end is for nobody.
 fn calls(calls: &IpcBytesReceiver) -> Vec<(Option<Side>, u64)> {
-    let sides = [Some(Side::Producers), Some(Side::Consumers), None];
-    let call = |bytes: Vec<u8>| {
-        let count = bytes[1..].try_into().unwrap();
-        (sides[usize::from(bytes[0])], u64::from_le_bytes(count))
+    let next = || calls.try_recv().map_err(|_| Gone);
+    let read = |call: Message| match call.read().unwrap() {
+        Call::Came(side, count) => (Some(side), count),
+        Call::End => END,
     };
-    std::iter::from_fn(|| calls.try_recv().ok().map(call)).collect()
+    std::iter::from_fn(|| wire::whole(next).ok().map(read)).collect()
 }
 
 const END: (Option<Side>, u64) = (None, 0);

@@ -14,9 +14,6 @@ pub(super) struct Names {
     pub(super) codec: &'static str,
 }
 
-/// A buffer larger than this is not kept for the next message.
-const KEPT: usize = 1 << 16;
-
 /// Opens a line for one more process, and starts the thread that serves it: the ticket
 /// by which that process takes it up. When the ticket or its taker is gone the thread
 /// ends, and the process counts as present no more.
@@ -51,7 +48,6 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
     hosted.join(role);
     thread::Builder::new()
         .name("queue-host".into())
-        .stack_size(1 << 18)
         .spawn(|| service.run())
         .map_err(cannot)?;
     Ok(Ticket {
@@ -88,15 +84,13 @@ impl Service {
     fn run(mut self) {
         let mut buffer = Vec::new();
         while let Ok(message) = wire::receive(&self.requests) {
-            let Ok(request) = wire::decode(&message) else {
+            let Ok(request) = message.read() else {
                 return;
             };
             if self.answer(request, &mut buffer).is_err() {
                 return;
             }
-            if buffer.capacity() > KEPT {
-                buffer = Vec::new();
-            }
+            buffer.shrink_to(wire::KEPT);
         }
     }
 
@@ -131,10 +125,9 @@ impl Service {
                 self.hosted.settle(std::mem::take(&mut self.lent).len());
                 Reply::Done
             }
-            Request::Watch { role, heard } => match role.side() {
-                Some(side) => Reply::Came(self.hosted.watch(self.guest, side, heard)),
-                None => return Err(Gone),
-            },
+            Request::Watch { side, heard } => {
+                Reply::Came(self.hosted.watch(self.guest, side, heard))
+            }
             Request::State => {
                 let (len, closed) = self.hosted.state();
                 let len = len as u64;
@@ -143,8 +136,8 @@ impl Service {
             Request::Close => Reply::Closing {
                 first: self.hosted.close(),
             },
-            Request::Retire(role) => {
-                role.sides().for_each(|side| self.on_last_endpoint(side));
+            Request::Retire(side) => {
+                self.on_last_endpoint(side);
                 Reply::Done
             }
             Request::Share(role) => match self.share(role) {
@@ -152,8 +145,7 @@ impl Service {
                 Err(failure) => Reply::Failed(format!("{failure:#}")),
             },
         };
-        wire::encode(&reply, buffer);
-        wire::send(&self.replies, buffer)
+        wire::send(&self.replies, &reply, buffer)
     }
 
     /// Sends a ticket for a third process, if this guest may hand that much on.
@@ -193,6 +185,7 @@ impl Drop for Service {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wire::Call;
     use super::*;
     use proptest::prelude::*;
     use queue_core::Capacity;
@@ -223,11 +216,9 @@ mod tests {
     }
 
     fn ask<R>(ticket: &Ticket, request: &Request<'_>, read: impl FnOnce(Reply<'_>) -> R) -> R {
-        let mut bytes = Vec::new();
-        wire::encode(request, &mut bytes);
-        wire::send(&ticket.requests, &bytes).unwrap();
+        wire::send(&ticket.requests, request, &mut Vec::new()).unwrap();
         let reply = wire::receive(&ticket.replies).unwrap();
-        read(wire::decode(&reply).unwrap())
+        read(reply.read().unwrap())
     }
 
     fn borrow(ticket: &Ticket, max: u64) -> Vec<u8> {
@@ -297,13 +288,10 @@ mod tests {
 
     /// Waits for the host's next call: how many items have come.
     fn called(ticket: &Ticket) -> u64 {
-        let mut call = Vec::new();
-        soon(|| {
-            call = ticket.calls.try_recv().unwrap_or_default();
-            !call.is_empty()
-        });
-        assert_eq!(call[0], Side::Consumers as u8);
-        u64::from_le_bytes(call[1..].try_into().unwrap())
+        match wire::receive(&ticket.calls).unwrap().read() {
+            Ok(Call::Came(Side::Consumers, count)) => count,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -319,8 +307,8 @@ mod tests {
             assert!(push(&hosted, 0).is_ok());
             told += called(&ticket);
             // Somebody sleeps still, and nothing else has come.
-            let role = Role::Consumer;
-            ask(&ticket, &Request::Watch { role, heard }, |reply| {
+            let side = Side::Consumers;
+            ask(&ticket, &Request::Watch { side, heard }, |reply| {
                 assert!(matches!(reply, Reply::Came(0)), "{reply:?}")
             });
         }
@@ -354,7 +342,7 @@ mod tests {
             (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
             let ticket = open_line(&hosted, NAMES, Role::Consumer).unwrap();
             for message in &messages {
-                let _ = wire::send(&ticket.requests, message);
+                let _ = ticket.requests.send(&[&(8 + message.len() as u64).to_le_bytes(), &message[..]].concat());
             }
             drop(ticket);
             soon(|| Arc::strong_count(&hosted) == 1);

@@ -10,7 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
+
+/// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
+/// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of
+/// which the sender keeps both ends: whoever waits there never learns of the other one's death. Our
+/// own pieces go over the channel itself, and each goes whole or not at all.
+const PIECE: usize = match cfg!(any(target_os = "linux", target_os = "macos", windows)) {
+    true => 1 << 15,
+    false => 1 << 12,
+};
+
+/// A buffer larger than this is not kept for the next message.
+pub(super) const KEPT: usize = 1 << 16;
+
+/// A message begins with its length, so many bytes.
+const HEADER: usize = 8;
 
 /// As many bytes of items as one message of a batch carries, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
@@ -31,15 +46,6 @@ impl Role {
         }
     }
 
-    /// The side of a role that is not whole.
-    pub(super) fn side(self) -> Option<Side> {
-        match self {
-            Self::Whole => None,
-            Self::Producer => Some(Side::Producers),
-            Self::Consumer => Some(Side::Consumers),
-        }
-    }
-
     pub(super) fn allows(self, side: Side) -> bool {
         self == Self::Whole || self == Self::of(side)
     }
@@ -49,6 +55,14 @@ impl Role {
         let both = [Side::Producers, Side::Consumers];
         both.into_iter().filter(move |&side| self.allows(side))
     }
+}
+
+/// A [`Side`] in a message.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Side")]
+enum SideName {
+    Producers,
+    Consumers,
 }
 
 /// Asked by a guest.
@@ -67,15 +81,16 @@ pub(super) enum Request<'a> {
     },
     /// The items just lent have arrived: they are the guest's now.
     Taken,
-    /// A call for the side of this role was heard, and somebody still sleeps.
+    /// A call for this side was heard, and somebody still sleeps.
     Watch {
-        role: Role,
+        #[serde(with = "SideName")]
+        side: Side,
         heard: u64,
     },
     State,
     Close,
-    /// This process has no ends of these sides any more.
-    Retire(Role),
+    /// This process has no ends of this side any more.
+    Retire(#[serde(with = "SideName")] Side),
     /// Open another line, for a third process: its ticket comes by the tickets' channel.
     Share(Role),
 }
@@ -113,36 +128,12 @@ pub(super) enum Reply<'a> {
 }
 
 /// Called by the host, for who sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Call {
     /// So many items, or places, came for those of this side.
-    Came(Side, u64),
+    Came(#[serde(with = "SideName")] Side, u64),
     /// The queue was closed, or is drained.
     End,
-}
-
-impl Call {
-    pub(super) fn send(self, to: &IpcBytesSender) -> Result<(), Gone> {
-        let (what, count) = match self {
-            Self::Came(side, count) => (side as u8, count),
-            Self::End => (2, 0),
-        };
-        let mut bytes = [what; 9];
-        bytes[1..].copy_from_slice(&count.to_le_bytes());
-        send(to, &bytes)
-    }
-
-    pub(super) fn receive(from: &IpcBytesReceiver) -> Result<Self, Gone> {
-        let bytes = receive(from)?;
-        let (what, count) = bytes.split_first().ok_or(Gone)?;
-        let count = u64::from_le_bytes(count.try_into().map_err(|_| Gone)?);
-        match what {
-            0 => Ok(Self::Came(Side::Producers, count)),
-            1 => Ok(Self::Came(Side::Consumers, count)),
-            2 => Ok(Self::End),
-            _ => Err(Gone),
-        }
-    }
 }
 
 /// One item, as bytes: serde would take `&[u8]` for a sequence of numbers.
@@ -179,33 +170,69 @@ pub(super) struct Ticket {
     pub(super) tickets: IpcReceiver<Ticket>,
 }
 
-/// The bytes of `message`, in `buffer`.
-pub(super) fn encode<M: Serialize>(message: &M, buffer: &mut Vec<u8>) {
-    buffer.clear();
-    // These types always serialize, and a vector takes everything.
-    postcard::to_io(message, buffer).expect("a message of ours serializes");
-}
+/// A message as it came.
+#[derive(Debug)]
+pub(super) struct Message(Vec<u8>);
 
-/// The message whose bytes these are.
-pub(super) fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, Failure> {
-    postcard::from_bytes(bytes).map_err(|error| {
-        let message = "not a message between a queue's host and its guests";
-        Failure::caused(FailureKind::Corrupt, message, error)
-    })
+impl Message {
+    /// What it says.
+    ///
+    /// # Errors
+    /// `Corrupt` if that is nothing of ours.
+    pub(super) fn read<'a, M: Deserialize<'a>>(&'a self) -> Result<M, Failure> {
+        postcard::from_bytes(&self.0[HEADER..]).map_err(|error| {
+            let message = "not a message between a queue's host and its guests";
+            Failure::caused(FailureKind::Corrupt, message, error)
+        })
+    }
 }
 
 /// The other end of a channel is gone (or the channel is broken, which is the same).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone;
 
-/// Sends, also if a signal comes in between.
-pub(super) fn send(channel: &IpcBytesSender, bytes: &[u8]) -> Result<(), Gone> {
-    undisturbed(|| channel.send(bytes).map_err(IpcError::Io)).map_err(|_| Gone)
+/// The bytes of `message`, in `buffer`.
+pub(super) fn encode<M: Serialize>(message: &M, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.extend([0; HEADER]);
+    // These types always serialize, and a vector takes everything.
+    postcard::to_io(message, &mut *buffer).expect("a message of ours serializes");
+    let len = buffer.len() as u64;
+    buffer[..HEADER].copy_from_slice(&len.to_le_bytes());
 }
 
-/// Receives, also if a signal comes in between.
-pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
-    undisturbed(|| channel.recv()).map_err(|_| Gone)
+/// Sends `message`, by way of `buffer`. A signal that comes in between changes nothing.
+pub(super) fn send<M: Serialize>(
+    channel: &IpcBytesSender,
+    message: &M,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Gone> {
+    encode(message, buffer);
+    for piece in buffer.chunks(PIECE) {
+        undisturbed(|| channel.send(piece).map_err(IpcError::Io)).map_err(|_| Gone)?;
+    }
+    Ok(())
+}
+
+/// Receives a message. A signal that comes in between changes nothing.
+pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Message, Gone> {
+    whole(|| undisturbed(|| channel.recv()).map_err(|_| Gone))
+}
+
+/// The message whose pieces are to be had from `next`. No more memory is taken than has come.
+pub(super) fn whole<E: From<Gone>>(
+    mut next: impl FnMut() -> Result<Vec<u8>, E>,
+) -> Result<Message, E> {
+    let mut bytes = next()?;
+    let header = bytes.first_chunk::<HEADER>().ok_or(Gone)?;
+    let len = u64::from_le_bytes(*header);
+    while (bytes.len() as u64) < len {
+        bytes.extend(next()?);
+    }
+    match bytes.len() as u64 == len {
+        true => Ok(Message(bytes)),
+        false => Err(Gone.into()),
+    }
 }
 
 /// What comes of `attempt`, which is repeated after a signal.
@@ -323,15 +350,43 @@ mod tests {
                 2 => encode(&Reply::Lent(items), &mut bytes),
                 3 => encode(&Reply::Pushed(number), &mut bytes),
                 4 => encode(&Reply::Failed(number.to_string()), &mut bytes),
-                _ => bytes.extend(number.to_ne_bytes()),
+                _ => bytes.extend([[0; HEADER], number.to_ne_bytes()].concat()),
             }
             for (at, byte) in change {
-                if let Some(old) = bytes.get_mut(at) {
+                if let Some(old) = bytes.get_mut(HEADER + at) {
                     *old = byte;
                 }
             }
             bytes
         })
+    }
+
+    /// Sends these bytes, as they are.
+    fn send_raw(channel: &IpcBytesSender, len: u64, bytes: &[u8]) {
+        let header = (len + HEADER as u64).to_le_bytes();
+        channel.send(&[&header, bytes].concat()).unwrap();
+    }
+
+    #[test]
+    fn a_message_arrives_whole_whatever_its_size() {
+        let (to, from) = ipc_channel::ipc::bytes_channel().unwrap();
+        for size in [0, 1, PIECE - 99, PIECE, 2 * PIECE, 300_000, 3_000_000] {
+            let item = vec![7; size];
+            std::thread::scope(|scope| {
+                scope.spawn(|| send(&to, &Bytes(&item), &mut Vec::new()).unwrap());
+                let message = receive(&from).unwrap();
+                assert!(message.read::<Bytes<'_>>().unwrap().0 == item, "{size}");
+            });
+        }
+        // One that ends too early, or does not end in time, is none.
+        for (len, bytes) in [(3, &b"abcd"[..]), (9, b"abcd"), (u64::MAX - 8, b"")] {
+            let (to, from) = ipc_channel::ipc::bytes_channel().unwrap();
+            send_raw(&to, len, bytes);
+            drop(to);
+            assert!(receive(&from).is_err(), "{len}");
+        }
+        to.send(b"short").unwrap();
+        assert!(receive(&from).is_err());
     }
 
     #[test]
@@ -342,15 +397,16 @@ mod tests {
             Call::Came(Side::Consumers, u64::MAX),
             Call::End,
         ] {
-            call.send(&to).unwrap();
-            assert_eq!(Call::receive(&from).unwrap(), call);
+            send(&to, &call, &mut Vec::new()).unwrap();
+            assert_eq!(receive(&from).unwrap().read::<Call>().unwrap(), call);
         }
-        for nonsense in [&[][..], &[0], &[3; 9], &[1; 10]] {
-            send(&to, nonsense).unwrap();
-            assert!(Call::receive(&from).is_err(), "{nonsense:?}");
+        for nonsense in [&[][..], &[0], &[9; 9]] {
+            send_raw(&to, nonsense.len() as u64, nonsense);
+            let nonsense = receive(&from).unwrap();
+            assert!(nonsense.read::<Call>().is_err(), "{nonsense:?}");
         }
         drop(to);
-        assert!(Call::receive(&from).is_err());
+        assert!(receive(&from).is_err());
     }
 
     #[test]
@@ -385,14 +441,15 @@ mod tests {
         /// Any bytes are a message or none, and what is one comes out as it went in.
         #[test]
         fn any_message_is_answered(bytes in nearly()) {
+            let message = Message(bytes);
             let mut again = Vec::new();
-            if let Ok(request) = decode::<Request<'_>>(&bytes) {
+            if let Ok(request) = message.read::<Request<'_>>() {
                 encode(&request, &mut again);
-                prop_assert!(decode::<Request<'_>>(&again).is_ok());
+                prop_assert!(Message(again.clone()).read::<Request<'_>>().is_ok());
             }
-            if let Ok(reply) = decode::<Reply<'_>>(&bytes) {
+            if let Ok(reply) = message.read::<Reply<'_>>() {
                 encode(&reply, &mut again);
-                prop_assert!(decode::<Reply<'_>>(&again).is_ok());
+                prop_assert!(Message(again).read::<Reply<'_>>().is_ok());
             }
         }
     }

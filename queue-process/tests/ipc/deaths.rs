@@ -177,11 +177,3 @@ fn the_hosts_death() -> Duration {
     lines.for_each(|line| drop(line.unwrap()));
     elapsed
 }
-
-fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}

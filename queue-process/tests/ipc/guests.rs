@@ -1,7 +1,8 @@
 //! Guests in the host's own process: their messages take the same way.
 
 use super::*;
-use queue_process::{Capacity, WithCapacity};
+use queue_process::WithCapacity;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn guests_of_guests_share_one_queue() {
@@ -150,6 +151,43 @@ fn a_waker_that_panics_ends_no_line() {
         other.close();
         assert!(popped.join().unwrap().unwrap_err().is_closed());
     });
+}
+
+/// Needs more stack than a thread that only passes messages on.
+struct Deep(Arc<AtomicBool>);
+
+impl Wake for Deep {
+    fn wake(self: Arc<Self>) {
+        fn descend(levels: usize) -> u8 {
+            let frame = std::hint::black_box([levels as u8; 64 << 10]);
+            match levels {
+                0 => frame[0],
+                _ => frame[1].wrapping_add(descend(levels - 1)),
+            }
+        }
+        descend(14);
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A waker is an executor's code, which expects the stack of any other thread.
+#[test]
+fn a_waker_has_the_stack_of_any_thread() {
+    let queue = Numbers::bounded(4);
+    let (guest, other) = (guest_of(&queue), guest_of(&queue));
+    for at in [&queue, &guest] {
+        let woken = Arc::new(AtomicBool::new(false));
+        let waker = Waker::from(Arc::new(Deep(woken.clone())));
+        let mut pop = pin!(at.pop_async());
+        assert!(
+            pop.as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        other.push(7).unwrap();
+        soon("it is woken", || woken.load(Ordering::Relaxed));
+        at.pop().unwrap();
+    }
 }
 
 /// Its parts are no bytes: they would go along with the next message of `ipc-channel` that this

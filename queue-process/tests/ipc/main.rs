@@ -6,6 +6,7 @@
 mod children;
 mod deaths;
 mod guests;
+mod large;
 
 use ipc_channel::ipc;
 use queue_core::Side;
@@ -27,7 +28,7 @@ type Numbers = IpcQueue<u64>;
 #[test]
 fn child() {
     if let Ok(name) = env::var("IPC_TEST_CHILD") {
-        let roles = [children::ROLES, deaths::ROLES].concat();
+        let roles = [children::ROLES, deaths::ROLES, large::ROLES].concat();
         let role = roles.into_iter().find(|role| role.0 == name);
         role.expect("a role").1();
     }
@@ -53,4 +54,13 @@ fn start(name: &str, queues: &[(&str, &Numbers)]) -> Child {
 
 fn succeeds(mut child: Child) {
     assert!(child.wait().unwrap().success());
+}
+
+/// Waits for what comes true within a second, or ten on a busy machine.
+fn soon(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
