@@ -134,7 +134,8 @@ fn host_large() {
     let mut child = command(&then);
     queue.share_with(&mut child, "Q").unwrap();
     child.stdout(Stdio::inherit());
-    child.spawn().unwrap();
+    let child = child.spawn().unwrap();
+    println!("child {}", child.id());
     loop {
         if then == "push_large" {
             let _ = queue.pop();
