@@ -307,7 +307,7 @@ fn deliveries_are_received_from_any() {
     let (_, job) = block_on(receive_any_async(&[&a, &b])).unwrap();
     assert_eq!(job.attempt(), 2);
     // While it is in flight its queue has not ended.
-    (a.close(), b.close());
+    assert!(a.close() && b.close());
     let late = receive_any_timeout(&[&a, &b], SOON).unwrap_err();
     assert!(late.is_timeout());
     let mut select = Select::new().receive(&b, |job| job.map(|job| job.take().unwrap()));
