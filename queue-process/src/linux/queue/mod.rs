@@ -1,5 +1,7 @@
 //! One process's opened queue: made, handed over, used, left.
 
+#[cfg(not(loom))]
+mod check_peers;
 pub(crate) mod format;
 #[cfg(not(loom))]
 pub(crate) mod linux_queue;

@@ -1,16 +1,15 @@
-//! What the handles of one process have in common: [`Shared`]'s state, its members, and what it does
-//! for those who [wait](crate::linux::wait).
+//! [`Shared`]: what the handles of one process have in common, and what it does for those who
+//! [wait](crate::linux::wait).
 
 use super::format::Limits;
 use super::platform::Linux;
 use crate::deferred::Deferred;
 use crate::linux::engine::layout::{End, Tries};
-use crate::linux::engine::{Engine, Platform, Storage};
-use crate::linux::wait::RECHECK_INTERVAL;
+use crate::linux::engine::{Engine, Storage};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::listener::WaitTarget;
 use crate::linux::wait::sleepers::Sleepers;
-use crate::linux::wait::waker_thread::{self, Registration, WatchedQueue};
+use crate::linux::wait::waker_thread::{Registration, WatchedQueue};
 use crate::sys::PerProcess;
 use crate::unwind::ignore_panic;
 use queue_core::event::Event;
@@ -105,82 +104,6 @@ impl<S: Storage> Shared<S> {
     pub(crate) fn wake_consumers(&self) {
         self.engine.wake_waiting(End::Tail);
         self.waiting(End::Tail).event().notify_all();
-    }
-
-    /// If this process takes part, looks whether anybody is left on either side, and closes the
-    /// queue if not.
-    /// And gives memory back that is no longer needed. With so many tries for the locks.
-    pub(crate) fn check_peers(&self, tries: Tries) {
-        if !self.engine.platform().is_member() {
-            return;
-        }
-        self.engine.recover(tries);
-        if self.engine.len() == 0 {
-            self.engine.trim_if_due(tries);
-        }
-        let linux = self.engine.platform();
-        let held = |side| linux.is_held(side);
-        if self.engine.is_closed() || held(Side::Producers) && held(Side::Consumers) {
-            return;
-        }
-        self.engine.close_within(tries);
-    }
-
-    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try
-    /// again and again instead of waiting. Whether it was time.
-    pub(crate) fn check_peers_if_due(&self) -> bool {
-        let now = self.engine.platform().now();
-        // Relaxed: if two threads look, no harm is done.
-        let last = self.last_check.load(Ordering::Relaxed);
-        let due = now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2;
-        if due {
-            self.last_check.store(now, Ordering::Relaxed);
-            self.check_peers(Tries::Endless);
-        }
-        due
-    }
-
-    /// Whether it is closed, or should be.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.check_peers_if_due();
-        self.engine.is_closed()
-    }
-
-    /// The last end of `side` in this process is gone: so is the process, on that side.
-    pub(crate) fn on_last_endpoint(&self, side: Side) {
-        let counting = self.engine.platform().counting();
-        if self.ends.count(side) == 0 {
-            self.engine.platform().leave(side);
-        }
-        drop(counting);
-        self.check_peers(Tries::Endless);
-    }
-
-    /// There is an end of `side` in this process.
-    pub(crate) fn on_first_endpoint(&self, side: Side) {
-        let _counting = self.engine.platform().counting();
-        if self.half.is_none_or(|half| half == side) {
-            self.engine.platform().join(side);
-        }
-    }
-}
-
-impl<S: Storage> Drop for Shared<S> {
-    fn drop(&mut self) {
-        if !self.engine.platform().is_member() {
-            // A forked child's copy: nothing here is its own.
-            return;
-        }
-        // In this order: while it closes the queue it still has a name in the locks, for
-        // the byte is locked until the membership is dropped.
-        for side in [Side::Producers, Side::Consumers] {
-            self.engine.platform().leave(side);
-        }
-        // If its thread has it last: others that look see who has left, and close the queue.
-        let waits = !waker_thread::is_this_thread();
-        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
-        self.engine.platform().unregister();
-        waker_thread::unregister(self.engine.platform().eventfds());
     }
 }
 
