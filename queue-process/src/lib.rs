@@ -137,7 +137,14 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-pub mod codec;
+/// How items become bytes, and bytes items: what the crate `queue-codec` has.
+pub mod codec {
+    #[cfg(feature = "bincode")]
+    pub use queue_codec::Bincode;
+    #[cfg(not(loom))]
+    pub(crate) use queue_codec::IPC_HANDLE;
+    pub use queue_codec::{Codec, Postcard, Raw};
+}
 
 #[cfg_attr(loom, allow(dead_code))]
 mod deferred;

@@ -103,7 +103,7 @@ impl<E: Display> Display for Told<E> {
 impl<E: std::error::Error> std::error::Error for Told<E> {}
 
 /// The name by which a handle of an `IpcQueue` is known among the parts of an item.
-pub(crate) const IPC_HANDLE: &str = "queue_process::IpcQueue";
+pub const IPC_HANDLE: &str = "queue_process::IpcQueue";
 
 /// A value, or with a serializer in it that serializer, whose parts are checked.
 #[derive(Clone, Copy)]

@@ -45,13 +45,13 @@ use std::error::Error;
 /// not trust.
 ///
 /// ```
-/// use queue_process::{Codec, Postcard};
+/// use queue_codec::{Codec, Postcard};
 /// let mut bytes = Vec::new();
 /// Postcard::encode(&(7u64, "seven".to_string()), &mut bytes)?;
 /// assert_eq!(bytes.len(), 7);
 /// let back: (u64, String) = Postcard::decode(&bytes)?;
 /// assert_eq!(back.1, "seven");
-/// # Ok::<(), queue_process::Failure>(())
+/// # Ok::<(), queue_core::Failure>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Postcard {}

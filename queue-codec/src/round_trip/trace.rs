@@ -24,17 +24,17 @@ enum Step {
 
 /// A struct, or an enum with the variant it has.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::codec) struct Head {
-    pub(in crate::codec) name: &'static str,
+pub(crate) struct Head {
+    pub(crate) name: &'static str,
     /// Its number, and as it was written its name.
-    pub(in crate::codec) variant: Option<(u32, &'static str)>,
+    pub(crate) variant: Option<(u32, &'static str)>,
     /// As it is read, the names that the enum's decoding knows, aliases too.
-    pub(in crate::codec) names: &'static [&'static str],
+    pub(crate) names: &'static [&'static str],
 }
 
 /// What happens with an item, in the order of its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::codec) enum Event {
+pub(crate) enum Event {
     Open(Head),
     /// The next part of what was opened last.
     Part,
@@ -47,10 +47,10 @@ pub(in crate::codec) enum Event {
 
 /// What was noted of the item that is being written or read.
 #[derive(Default)]
-pub(in crate::codec) struct Trace {
+pub(crate) struct Trace {
     /// Its parts that are new.
-    pub(in crate::codec) new: Vec<u64>,
-    pub(in crate::codec) events: Vec<Event>,
+    pub(crate) new: Vec<u64>,
+    pub(crate) events: Vec<Event>,
 }
 
 #[derive(Default)]
@@ -73,7 +73,7 @@ fn with<R: Default>(f: impl FnOnce(&mut State) -> R) -> R {
         .unwrap_or_default()
 }
 
-pub(in crate::codec) fn note(event: Event) {
+pub(crate) fn note(event: Event) {
     with(|state| {
         let events = &mut state.now.events;
         if !matches!((event, events.last()), (Event::Leaf, Some(Event::Leaf))) {
@@ -83,20 +83,20 @@ pub(in crate::codec) fn note(event: Event) {
 }
 
 /// These parts are not looked at again.
-pub(in crate::codec) fn remember(parts: Vec<u64>) {
+pub(crate) fn remember(parts: Vec<u64>) {
     with(|state| state.known.extend(parts));
 }
 
 /// What goes on meanwhile with the item in whose code this one is written.
-pub(in crate::codec) struct Outer(Trace);
+pub(crate) struct Outer(Trace);
 
 impl Outer {
-    pub(in crate::codec) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(with(|state| mem::take(&mut state.now)))
     }
 
     /// What was noted since the last time.
-    pub(in crate::codec) fn trace(&self) -> Trace {
+    pub(crate) fn trace(&self) -> Trace {
         with(|state| mem::take(&mut state.now))
     }
 }
@@ -109,7 +109,7 @@ impl Drop for Outer {
 
 /// Where in an item a part of it is.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::codec) struct Path {
+pub(crate) struct Path {
     at: u64,
     /// That there are bytes here was noted with the length of the sequence.
     counted: bool,
@@ -132,7 +132,7 @@ impl Path {
     }
 
     /// The way to an item of type `T` itself.
-    pub(in crate::codec) fn root<T>(format: &str) -> Self {
+    pub(crate) fn root<T>(format: &str) -> Self {
         Self::at(0).hashed((std::any::type_name::<T>(), format))
     }
 
@@ -149,27 +149,27 @@ impl Path {
     }
 
     /// Whether the code of the type at this root panicked before.
-    pub(in crate::codec) fn panicked(self) -> bool {
+    pub(crate) fn panicked(self) -> bool {
         with(|state| state.panicked.contains(&self.at))
     }
 
-    pub(in crate::codec) fn set_panicked(self) {
+    pub(crate) fn set_panicked(self) {
         with(|state| state.panicked.insert(self.at));
     }
 
     /// A number, a text, or a length.
-    pub(in crate::codec) fn leaf(self) {
+    pub(crate) fn leaf(self) {
         if !self.counted {
             note(Event::Leaf);
         }
     }
 
-    pub(in crate::codec) fn some(self) -> Self {
+    pub(crate) fn some(self) -> Self {
         self.leaf();
         self.hashed(Step::Some)
     }
 
-    pub(in crate::codec) fn open(self, name: &'static str) {
+    pub(crate) fn open(self, name: &'static str) {
         note(Event::Open(Head {
             name,
             variant: None,
@@ -177,12 +177,7 @@ impl Path {
         }));
     }
 
-    pub(in crate::codec) fn variant(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-    ) -> Self {
+    pub(crate) fn variant(self, name: &'static str, index: u32, variant: &'static str) -> Self {
         self.leaf();
         note(Event::Open(Head {
             name,
@@ -193,26 +188,26 @@ impl Path {
     }
 
     /// The only part of what was opened.
-    pub(in crate::codec) fn part(self) -> Self {
+    pub(crate) fn part(self) -> Self {
         note(Event::Part);
         self
     }
 
-    pub(in crate::codec) fn field(&mut self, key: &'static str) -> Self {
+    pub(crate) fn field(&mut self, key: &'static str) -> Self {
         self.part().hashed(Step::Field(key))
     }
 
-    pub(in crate::codec) fn nth_field(&mut self) -> Self {
+    pub(crate) fn nth_field(&mut self) -> Self {
         self.part();
         self.nth()
     }
 
-    pub(in crate::codec) fn nth(&mut self) -> Self {
+    pub(crate) fn nth(&mut self) -> Self {
         self.count += 1;
         self.hashed(Step::Nth(self.count))
     }
 
-    pub(in crate::codec) fn key(&mut self) -> Self {
+    pub(crate) fn key(&mut self) -> Self {
         if self.key == 0 {
             self.key = self.hashed(Step::Key).at;
         }
@@ -222,7 +217,7 @@ impl Path {
         }
     }
 
-    pub(in crate::codec) fn element(&mut self) -> Self {
+    pub(crate) fn element(&mut self) -> Self {
         if self.element == 0 {
             self.element = self.hashed(Step::Element).at;
         }
@@ -232,23 +227,23 @@ impl Path {
         }
     }
 
-    pub(in crate::codec) fn close(self) {
+    pub(crate) fn close(self) {
         note(Event::Close);
     }
 }
 
 /// A struct or variant that went by.
 #[derive(Debug)]
-pub(in crate::codec) struct Record {
-    pub(in crate::codec) head: Head,
+pub(crate) struct Record {
+    pub(crate) head: Head,
     /// How many of its parts have bytes.
-    pub(in crate::codec) parts: usize,
+    pub(crate) parts: usize,
     /// Whether it was gone through to its end.
-    pub(in crate::codec) closed: bool,
+    pub(crate) closed: bool,
 }
 
 /// The structs and variants in what happened, in order.
-pub(in crate::codec) fn records(events: &[Event]) -> Vec<Record> {
+pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     /// One that is not closed yet.
     struct Open {
         record: usize,

@@ -22,11 +22,12 @@ use std::error::Error;
 /// most 256 times the bytes that are there.
 ///
 /// ```
-/// use queue_process::{Bincode, Capacity, WithCapacity, IpcQueue, Queue};
-/// let queue = IpcQueue::<(u8, String), Bincode>::try_with_capacity(Capacity::bounded(4))?;
-/// queue.push((1, "one".into()))?;
-/// assert_eq!(queue.pop()?.1, "one");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// use queue_codec::{Bincode, Codec};
+/// let mut bytes = Vec::new();
+/// Bincode::encode(&(1_u8, "one".to_string()), &mut bytes)?;
+/// let (_, name): (u8, String) = Bincode::decode(&bytes)?;
+/// assert_eq!(name, "one");
+/// # Ok::<(), queue_core::Failure>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Bincode {}

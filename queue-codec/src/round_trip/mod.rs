@@ -9,11 +9,11 @@
 mod reading;
 pub(super) mod trace;
 
-use super::checked::{Checked, Format, Unread, does_not_serialize, take_reason};
-use crate::unwind::catch_panic;
+use crate::checked::{Checked, Format, Unread, does_not_serialize, take_reason};
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reading::Traced;
 use trace::{Event, Outer, Path, Record, records, remember};
@@ -37,7 +37,8 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
     if written.new.is_empty() || bytes.len() > LARGEST_READ_BACK || root.panicked() {
         return Ok(());
     }
-    let Some(back) = catch_panic(|| read_back::<T, F>(&outer, root, bytes)) else {
+    let read = AssertUnwindSafe(|| read_back::<T, F>(&outer, root, bytes));
+    let Ok(back) = catch_unwind(read) else {
         // Its own code panicked: that is for whoever pops it. It shall not be told again.
         root.set_panicked();
         return Ok(());

@@ -1,4 +1,12 @@
-//! [`Codec`]: how the items of a process queue become bytes, and bytes items.
+//! [`Codec`]: how the items of a queue between processes or machines become bytes, and bytes items.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(feature = "bincode")]
 mod bincode;
@@ -12,8 +20,8 @@ mod round_trip;
 pub use self::bincode::Bincode;
 pub use self::postcard::Postcard;
 pub use self::raw::Raw;
-#[cfg(not(loom))]
-pub(crate) use checked::IPC_HANDLE;
+#[doc(hidden)]
+pub use checked::IPC_HANDLE;
 
 use queue_core::Failure;
 
@@ -32,8 +40,8 @@ use queue_core::Failure;
 /// # Writing one
 ///
 /// ```
-/// use queue_process::codec::Codec;
-/// use queue_process::{Failure, FailureKind};
+/// use queue_codec::Codec;
+/// use queue_core::{Failure, FailureKind};
 ///
 /// /// Big-endian numbers.
 /// enum Network {}
@@ -73,7 +81,8 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// changes whenever the type does also keeps old programs and new ones apart.
     ///
     /// ```
-    /// use queue_process::{WithCapacity, Capacity, Codec, Failure, IpcQueue, Postcard, Queue};
+    /// use queue_codec::{Codec, Postcard};
+    /// use queue_core::Failure;
     ///
     /// #[derive(serde::Serialize, serde::Deserialize)]
     /// struct Job(u32);
@@ -93,9 +102,8 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///     }
     /// }
     ///
-    /// let jobs = IpcQueue::<Job, Jobs>::try_with_capacity(Capacity::bounded(4))?;
-    /// jobs.push(Job(7))?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// // `PipeQueue::<Job, Jobs>` carries these.
+    /// assert_eq!(Jobs::item_name(), "job, version 2");
     /// ```
     fn item_name() -> &'static str {
         std::any::type_name::<T>()

@@ -6,11 +6,11 @@ use queue_core::Failure;
 /// Moves `Vec<u8>` untouched: what was pushed is what lies in the queue.
 ///
 /// ```
-/// use queue_process::codec::{Codec, Raw};
+/// use queue_codec::{Codec, Raw};
 /// let mut bytes = b"already here, ".to_vec();
 /// Raw::encode(&b"appended".to_vec(), &mut bytes)?;
 /// assert_eq!(bytes, b"already here, appended");
-/// # Ok::<(), queue_process::Failure>(())
+/// # Ok::<(), queue_core::Failure>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Raw {}
