@@ -133,56 +133,24 @@ impl<T: Serialize + ?Sized> Serialize for Checked<&T> {
 #[cfg(not(debug_assertions))]
 pub(super) struct Path;
 
+/// Declares verbs that do nothing.
+#[cfg(not(debug_assertions))]
+macro_rules! nothing {
+    ($($name:ident($($type:ty),*);)*) => {$(
+        #[inline]
+        fn $name(self $(, _: $type)*) -> Self {
+            self
+        }
+    )*};
+}
+
 #[cfg(not(debug_assertions))]
 impl Path {
-    #[inline]
-    pub(super) fn leaf(self) {}
-
-    #[inline]
-    pub(super) fn some(self) -> Self {
-        self
+    nothing! {
+        leaf(); some(); part(); nth_field(); nth(); key(); element(); close();
+        open(&'static str); field(&'static str);
+        variant(&'static str, u32, &'static str);
     }
-
-    #[inline]
-    pub(super) fn open(self, _: &'static str) {}
-
-    #[inline]
-    pub(super) fn variant(self, _: &'static str, _: u32, _: &'static str) -> Self {
-        self
-    }
-
-    #[inline]
-    pub(super) fn part(self) -> Self {
-        self
-    }
-
-    #[inline]
-    pub(super) fn field(&mut self, _: &'static str) -> Self {
-        *self
-    }
-
-    #[inline]
-    pub(super) fn nth_field(&mut self) -> Self {
-        *self
-    }
-
-    #[inline]
-    pub(super) fn nth(&mut self) -> Self {
-        *self
-    }
-
-    #[inline]
-    pub(super) fn key(&mut self) -> Self {
-        *self
-    }
-
-    #[inline]
-    pub(super) fn element(&mut self) -> Self {
-        *self
-    }
-
-    #[inline]
-    pub(super) fn close(self) {}
 }
 
 /// Hands verbs without parts through.
@@ -192,6 +160,18 @@ macro_rules! plain {
         fn $name(self $(, $arg: $type)*) -> Result<Self::Ok, Self::Error> {
             $(self.path.$leaf();)?
             self.inner.$name($($arg),*).map_err(Told)
+        }
+    )*};
+}
+
+/// Hands the verbs through that begin what has parts: `open` says where these are.
+macro_rules! compounds {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $compound:ident: |$path:ident| $open:expr;)*) => {$(
+        #[inline]
+        fn $name(self, $($arg: $type),*) -> Result<Self::$compound, Self::Error> {
+            let $path = self.path;
+            let path = $open;
+            Ok(Checked::new(self.inner.$name($($arg),*).map_err(Told)?, path))
         }
     )*};
 }
@@ -284,95 +264,19 @@ impl<S: Serializer> Serializer for Checked<S> {
         Ok(done)
     }
 
-    #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Self::Error> {
-        if len.is_none() {
-            return Err(unknown_length("sequence"));
-        }
-        let path = self.path;
-        path.leaf();
-        Ok(Checked::new(
-            self.inner.serialize_seq(len).map_err(Told)?,
-            path,
-        ))
-    }
-
-    #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, Self::Error> {
-        let path = self.path;
-        Ok(Checked::new(
-            self.inner.serialize_tuple(len).map_err(Told)?,
-            path,
-        ))
-    }
-
-    #[inline]
-    fn serialize_tuple_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeTupleStruct, Self::Error> {
-        let path = self.path;
-        path.open(name);
-        let inner = self.inner.serialize_tuple_struct(name, len).map_err(Told)?;
-        Ok(Checked::new(inner, path))
-    }
-
-    #[inline]
-    fn serialize_tuple_variant(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeTupleVariant, Self::Error> {
-        let path = self.path.variant(name, index, variant);
-        let inner = (self.inner)
-            .serialize_tuple_variant(name, index, variant, len)
-            .map_err(Told)?;
-        Ok(Checked::new(inner, path))
-    }
-
-    #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Self::Error> {
-        if len.is_none() {
-            return Err(unknown_length("map"));
-        }
-        let path = self.path;
-        path.leaf();
-        Ok(Checked::new(
-            self.inner.serialize_map(len).map_err(Told)?,
-            path,
-        ))
-    }
-
-    #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeStruct, Self::Error> {
-        let path = self.path;
-        path.open(name);
-        Ok(Checked::new(
-            self.inner.serialize_struct(name, len).map_err(Told)?,
-            path,
-        ))
-    }
-
-    #[inline]
-    fn serialize_struct_variant(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeStructVariant, Self::Error> {
-        let path = self.path.variant(name, index, variant);
-        let inner = (self.inner)
-            .serialize_struct_variant(name, index, variant, len)
-            .map_err(Told)?;
-        Ok(Checked::new(inner, path))
+    compounds! {
+        serialize_seq(len: Option<usize>) -> SerializeSeq: |path| counted(path, len, "sequence")?;
+        serialize_tuple(len: usize) -> SerializeTuple: |path| path;
+        serialize_tuple_struct(name: &'static str, len: usize) -> SerializeTupleStruct:
+            |path| path.open(name);
+        serialize_tuple_variant(
+            name: &'static str, index: u32, variant: &'static str, len: usize
+        ) -> SerializeTupleVariant: |path| path.variant(name, index, variant);
+        serialize_map(len: Option<usize>) -> SerializeMap: |path| counted(path, len, "map")?;
+        serialize_struct(name: &'static str, len: usize) -> SerializeStruct: |path| path.open(name);
+        serialize_struct_variant(
+            name: &'static str, index: u32, variant: &'static str, len: usize
+        ) -> SerializeStructVariant: |path| path.variant(name, index, variant);
     }
 
     #[inline]
@@ -383,6 +287,15 @@ impl<S: Serializer> Serializer for Checked<S> {
     #[inline]
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
+    }
+}
+
+/// The path of a sequence or map, which must say how many parts it has.
+#[inline]
+fn counted<E: ser::Error>(path: Path, len: Option<usize>, what: &str) -> Result<Path, Told<E>> {
+    match len {
+        Some(_) => Ok(path.leaf()),
+        None => Err(unknown_length(what)),
     }
 }
 

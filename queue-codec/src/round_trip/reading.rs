@@ -31,17 +31,12 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Traced<S> {
 /// What follows is a struct or a variant, until `read` is through with it.
 fn record<R, E>(head: Head, read: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
     note(Event::Open(head));
-    let value = read()?;
-    note(Event::Close);
-    Ok(value)
+    closed(read())
 }
 
-fn a_struct(name: &'static str) -> Head {
-    Head {
-        name,
-        variant: None,
-        names: &[],
-    }
+/// What was read of a struct or a variant, which ends here unless that failed.
+fn closed<R, E>(read: Result<R, E>) -> Result<R, E> {
+    read.inspect(|_| note(Event::Close))
 }
 
 /// Hands the verbs of a deserializer through.
@@ -50,6 +45,21 @@ macro_rules! ask {
         fn $name<V: Visitor<'de>>(self $(, $arg: $type)*, visitor: V) -> Result<V::Value, D::Error> {
             $(note($note);)?
             self.0.$name($($arg,)* Traced(visitor))
+        }
+    )*};
+}
+
+/// The same for those that read a struct.
+macro_rules! records {
+    ($($name:ident($parts:ident: $type:ty);)*) => {$(
+        fn $name<V: Visitor<'de>>(
+            self,
+            name: &'static str,
+            $parts: $type,
+            visitor: V,
+        ) -> Result<V::Value, D::Error> {
+            let read = || self.0.$name(name, $parts, Counted(visitor));
+            record(Head::new(name, None), read)
         }
     )*};
 }
@@ -88,26 +98,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<D> {
         deserialize_ignored_any() -> Event::Leaf;
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        record(a_struct(name), || {
-            (self.0).deserialize_tuple_struct(name, len, Counted(visitor))
-        })
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        record(a_struct(name), || {
-            (self.0).deserialize_struct(name, fields, Counted(visitor))
-        })
+    records! {
+        deserialize_tuple_struct(len: usize);
+        deserialize_struct(fields: &'static [&'static str]);
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -132,9 +125,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<D> {
 
 /// Hands what a visitor is given through.
 macro_rules! give {
-    ($($name:ident($type:ty);)*) => {$(
-        fn $name<E: de::Error>(self, v: $type) -> Result<V::Value, E> {
-            self.0.$name(v)
+    ($($name:ident($($v:ident: $type:ty)?);)*) => {$(
+        fn $name<E: de::Error>(self $(, $v: $type)?) -> Result<V::Value, E> {
+            self.0.$name($($v)?)
         }
     )*};
 }
@@ -147,34 +140,28 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Traced<V> {
     }
 
     give! {
-        visit_bool(bool);
-        visit_i8(i8);
-        visit_i16(i16);
-        visit_i32(i32);
-        visit_i64(i64);
-        visit_i128(i128);
-        visit_u8(u8);
-        visit_u16(u16);
-        visit_u32(u32);
-        visit_u64(u64);
-        visit_u128(u128);
-        visit_f32(f32);
-        visit_f64(f64);
-        visit_char(char);
-        visit_str(&str);
-        visit_borrowed_str(&'de str);
-        visit_string(String);
-        visit_bytes(&[u8]);
-        visit_borrowed_bytes(&'de [u8]);
-        visit_byte_buf(Vec<u8>);
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_none()
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit()
+        visit_bool(v: bool);
+        visit_i8(v: i8);
+        visit_i16(v: i16);
+        visit_i32(v: i32);
+        visit_i64(v: i64);
+        visit_i128(v: i128);
+        visit_u8(v: u8);
+        visit_u16(v: u16);
+        visit_u32(v: u32);
+        visit_u64(v: u64);
+        visit_u128(v: u128);
+        visit_f32(v: f32);
+        visit_f64(v: f64);
+        visit_char(v: char);
+        visit_str(v: &str);
+        visit_borrowed_str(v: &'de str);
+        visit_string(v: String);
+        visit_bytes(v: &[u8]);
+        visit_borrowed_bytes(v: &'de [u8]);
+        visit_byte_buf(v: Vec<u8>);
+        visit_none();
+        visit_unit();
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
@@ -214,35 +201,30 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<V> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Traced<A> {
-    type Error = A::Error;
+/// Sequences whose elements are read.
+macro_rules! sequences {
+    ($($sequence:ident $(-> $note:expr)?;)*) => {$(
+        impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for $sequence<A> {
+            type Error = A::Error;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(Traced(seed))
-    }
+            fn next_element_seed<S: DeserializeSeed<'de>>(
+                &mut self,
+                seed: S,
+            ) -> Result<Option<S::Value>, A::Error> {
+                $(note($note);)?
+                self.0.next_element_seed(Traced(seed))
+            }
 
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
-    }
+            fn size_hint(&self) -> Option<usize> {
+                self.0.size_hint()
+            }
+        }
+    )*};
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Counted<A> {
-    type Error = A::Error;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        note(Event::Part);
-        self.0.next_element_seed(Traced(seed))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
-    }
+sequences! {
+    Traced;
+    Counted -> Event::Part;
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Traced<A> {
@@ -329,22 +311,16 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Counted<A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        self.0.unit_variant()?;
-        note(Event::Close);
-        Ok(())
+        closed(self.0.unit_variant())
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
         note(Event::Part);
-        let value = self.0.newtype_variant_seed(Traced(seed))?;
-        note(Event::Close);
-        Ok(value)
+        closed(self.0.newtype_variant_seed(Traced(seed)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        let value = self.0.tuple_variant(len, Counted(visitor))?;
-        note(Event::Close);
-        Ok(value)
+        closed(self.0.tuple_variant(len, Counted(visitor)))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -352,8 +328,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Counted<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let value = self.0.struct_variant(fields, Counted(visitor))?;
-        note(Event::Close);
-        Ok(value)
+        closed(self.0.struct_variant(fields, Counted(visitor)))
     }
 }

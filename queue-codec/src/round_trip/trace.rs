@@ -32,6 +32,17 @@ pub(crate) struct Head {
     pub(crate) names: &'static [&'static str],
 }
 
+impl Head {
+    pub(super) fn new(name: &'static str, variant: Option<(u32, &'static str)>) -> Self {
+        let names = &[];
+        Self {
+            name,
+            variant,
+            names,
+        }
+    }
+}
+
 /// What happens with an item, in the order of its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
@@ -131,6 +142,13 @@ impl Path {
         }
     }
 
+    const fn counted(at: u64) -> Self {
+        Self {
+            counted: true,
+            ..Self::at(at)
+        }
+    }
+
     /// The way to an item of type `T` itself.
     pub(crate) fn root<T>(format: &str) -> Self {
         Self::at(0).hashed((std::any::type_name::<T>(), format))
@@ -158,10 +176,11 @@ impl Path {
     }
 
     /// A number, a text, or a length.
-    pub(crate) fn leaf(self) {
+    pub(crate) fn leaf(self) -> Self {
         if !self.counted {
             note(Event::Leaf);
         }
+        self
     }
 
     pub(crate) fn some(self) -> Self {
@@ -169,21 +188,14 @@ impl Path {
         self.hashed(Step::Some)
     }
 
-    pub(crate) fn open(self, name: &'static str) {
-        note(Event::Open(Head {
-            name,
-            variant: None,
-            names: &[],
-        }));
+    pub(crate) fn open(self, name: &'static str) -> Self {
+        note(Event::Open(Head::new(name, None)));
+        self
     }
 
     pub(crate) fn variant(self, name: &'static str, index: u32, variant: &'static str) -> Self {
         self.leaf();
-        note(Event::Open(Head {
-            name,
-            variant: Some((index, variant)),
-            names: &[],
-        }));
+        note(Event::Open(Head::new(name, Some((index, variant)))));
         self.hashed(Step::Variant(name, index, variant))
     }
 
@@ -211,20 +223,14 @@ impl Path {
         if self.key == 0 {
             self.key = self.hashed(Step::Key).at;
         }
-        Self {
-            counted: true,
-            ..Self::at(self.key)
-        }
+        Self::counted(self.key)
     }
 
     pub(crate) fn element(&mut self) -> Self {
         if self.element == 0 {
             self.element = self.hashed(Step::Element).at;
         }
-        Self {
-            counted: true,
-            ..Self::at(self.element)
-        }
+        Self::counted(self.element)
     }
 
     pub(crate) fn close(self) {

@@ -125,7 +125,7 @@ pub(crate) struct InlineItem {
     word: Word64,
 }
 
-shared_safe!(InlineItem { len, word });
+shared_safe! { InlineItem { len, word } }
 
 impl InlineItem {
     /// An item of `len` bytes in `word`: under the tail lock.
@@ -166,10 +166,7 @@ pub(crate) struct Published {
     inline_items: [InlineItem; 2],
 }
 
-shared_safe!(Published {
-    cursor,
-    inline_items
-});
+shared_safe! { Published { cursor, inline_items } }
 
 impl Published {
     /// Where item `count` is, if it is the last.
@@ -202,16 +199,9 @@ pub(crate) struct EndState {
     pub(crate) wake_seq: CachePadded<Word32>,
 }
 
-shared_safe!(EndState {
-    lock,
-    poisoned,
-    waiting,
-    async_waiting,
-    cached,
-    storage_words,
-    published,
-    wake_seq
-});
+shared_safe! {
+    EndState { lock, poisoned, waiting, async_waiting, cached, storage_words, published, wake_seq }
+}
 
 /// The words that all processes of a queue share, beside its storage.
 #[derive(Debug, Default)]
@@ -229,13 +219,7 @@ pub(crate) struct Control {
     pub(crate) head: CachePadded<EndState>,
 }
 
-shared_safe!(Control {
-    closed,
-    needs_trim,
-    storage_word,
-    tail,
-    head
-});
+shared_safe! { Control { closed, needs_trim, storage_word, tail, head } }
 
 /// What [`Control::needs_trim`] says: zero, one of these, or a time in milliseconds: when
 /// the queue was first empty after [`LATER`](needs_trim::LATER) was said.

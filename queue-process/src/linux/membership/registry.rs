@@ -109,13 +109,7 @@ pub(crate) struct Entry {
     ended: Word32,
 }
 
-shared_safe!(Entry {
-    generation,
-    sides,
-    process,
-    started,
-    ended
-});
+shared_safe! { Entry { generation, sides, process, started, ended } }
 
 /// All participants.
 #[derive(Debug)]
@@ -126,10 +120,7 @@ pub(crate) struct Registry {
     pub(super) join_count: Word32,
 }
 
-shared_safe!(Registry {
-    entries,
-    join_count
-});
+shared_safe! { Registry { entries, join_count } }
 
 /// Who joins, and on which sides.
 #[derive(Clone, Copy, Debug)]

@@ -25,7 +25,7 @@ pub(crate) struct Format {
     names: [[Word64; 32]; 2],
 }
 
-shared_safe!(Format { words, names });
+shared_safe! { Format { words, names } }
 
 /// How much a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,11 +26,7 @@ pub(crate) struct Header {
     pub(crate) registry: Registry,
 }
 
-shared_safe!(Header {
-    format,
-    control,
-    registry
-});
+shared_safe! { Header { format, control, registry } }
 
 impl Header {
     /// Where the storage's memory begins: at a page of its own.
