@@ -105,6 +105,9 @@ impl<E: std::error::Error> std::error::Error for Told<E> {}
 /// The name by which a handle of an `IpcQueue` is known among the parts of an item.
 pub const IPC_HANDLE: &str = "queue_process::IpcQueue";
 
+/// The name by which a handle of a Linux kind is known there: its bytes can be read once.
+pub const QUEUE_HANDLE: &str = "queue_process::LinuxQueue";
+
 /// A value, or with a serializer in it that serializer, whose parts are checked.
 #[derive(Clone, Copy)]
 pub(super) struct Checked<V> {
@@ -147,7 +150,7 @@ macro_rules! nothing {
 #[cfg(not(debug_assertions))]
 impl Path {
     nothing! {
-        leaf(); some(); part(); nth_field(); nth(); key(); element(); close();
+        leaf(); some(); part(); nth_field(); nth(); key(); element(); close(); once();
         open(&'static str); field(&'static str);
         variant(&'static str, u32, &'static str);
     }
@@ -240,6 +243,9 @@ impl<S: Serializer> Serializer for Checked<S> {
                 "an `IpcQueue` in it goes into messages of `ipc-channel` alone; a `PipeQueue` or \
                  `ShmQueue` can be part of an item",
             ));
+        }
+        if name == QUEUE_HANDLE {
+            self.path.once();
         }
         let value = Checked::new(value, self.path);
         self.inner

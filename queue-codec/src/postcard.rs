@@ -20,7 +20,8 @@ use std::error::Error;
 /// A push of an item that it cannot carry fails, and hands the item back: of some in every build,
 /// of others in debug builds (where `queue-process` has `debug_assertions`). Those decode what they
 /// encoded, whenever a type, a variant or another part of an item of up to 1 MiB is new to the
-/// thread: so a test of your own that pushes each variant finds it.
+/// thread: so a test of your own that pushes each variant finds it. An item with a queue in it is
+/// not read back, for that would take the queue.
 ///
 /// | attribute | debug builds | release builds |
 /// |---|---|---|

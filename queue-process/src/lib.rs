@@ -141,9 +141,9 @@ mod readme {}
 pub mod codec {
     #[cfg(feature = "bincode")]
     pub use queue_codec::Bincode;
-    #[cfg(not(loom))]
-    pub(crate) use queue_codec::IPC_HANDLE;
     pub use queue_codec::{Codec, Postcard, Raw};
+    #[cfg(not(loom))]
+    pub(crate) use queue_codec::{IPC_HANDLE, QUEUE_HANDLE};
 }
 
 #[cfg_attr(loom, allow(dead_code))]

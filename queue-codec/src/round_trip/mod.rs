@@ -34,7 +34,8 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
     F::write(Checked::new(item, root), into).map_err(does_not_serialize)?;
     let written = outer.trace();
     let bytes = &into[start..];
-    if written.new.is_empty() || bytes.len() > LARGEST_READ_BACK || root.panicked() {
+    let is_large = bytes.len() > LARGEST_READ_BACK;
+    if written.new.is_empty() || written.once || is_large || root.panicked() {
         return Ok(());
     }
     let read = AssertUnwindSafe(|| read_back::<T, F>(&outer, root, bytes));

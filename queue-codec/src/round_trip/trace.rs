@@ -62,6 +62,8 @@ pub(crate) struct Trace {
     /// Its parts that are new.
     pub(crate) new: Vec<u64>,
     pub(crate) events: Vec<Event>,
+    /// Whether its bytes can be read only once: that is for whoever pops it.
+    pub(crate) once: bool,
 }
 
 #[derive(Default)]
@@ -186,6 +188,11 @@ impl Path {
     pub(crate) fn some(self) -> Self {
         self.leaf();
         self.hashed(Step::Some)
+    }
+
+    /// Something that can be read only once.
+    pub(crate) fn once(self) {
+        with(|state| state.now.once = true);
     }
 
     pub(crate) fn open(self, name: &'static str) -> Self {

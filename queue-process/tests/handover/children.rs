@@ -253,3 +253,17 @@ fn a_queue_travels_in_a_message() {
     pusher.join().unwrap();
     succeeded(child);
 }
+
+/// What reads an item back to see that it comes back must not fetch the queue in it.
+#[test]
+fn a_queue_is_part_of_an_item() {
+    let requests = queue_process::PipeQueue::<(u64, Jobs)>::bounded(1);
+    let replies = Jobs::bounded(1);
+    for number in [7, 8] {
+        let reply = replies.half(queue_core::Side::Producers).unwrap();
+        requests.push((number, reply)).unwrap();
+        let (number, reply) = requests.pop().unwrap();
+        reply.push(number).unwrap();
+        assert_eq!(replies.pop(), Ok(number));
+    }
+}

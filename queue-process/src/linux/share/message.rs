@@ -8,7 +8,7 @@
 use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
 use super::socket::{PEER_TIMEOUT, receive, send};
-use crate::codec::Codec;
+use crate::codec::{Codec, QUEUE_HANDLE};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
@@ -99,14 +99,17 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
 impl<T: Send, C: Codec<T>, S: Shareable> Serialize for LinuxQueue<T, C, S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let text = self.to_message().map_err(ser::Error::custom)?;
-        serializer.serialize_str(&text)
+        serializer.serialize_newtype_struct(QUEUE_HANDLE, &text)
     }
 }
 
 /// Fetches the queue: it must be done once, and soon.
 impl<'de, T: Send, C: Codec<T>, S: Shareable> Deserialize<'de> for LinuxQueue<T, C, S> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        #[derive(Deserialize)]
+        #[serde(rename = "queue_process::LinuxQueue")]
+        struct Handle(String);
+        let Handle(text) = Handle::deserialize(from)?;
         Self::from_message(&text).map_err(de::Error::custom)
     }
 }
