@@ -18,6 +18,20 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Whether nobody can read standard output any more.
+pub(crate) fn is_unread() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let out = io::stdout();
+        let mut ends = [PollFd::new(&out, PollFlags::empty())];
+        let now = Timespec::default();
+        matches!(poll(&mut ends, Some(&now)), Ok(1)) && ends[0].revents().contains(PollFlags::ERR)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
 /// A counter on a terminal; nothing where there is none.
 pub(crate) fn counter(verb: &'static str, quiet: bool) -> ProgressBar {
     // Lines that are typed, or printed, at the same terminal are progress enough.

@@ -4,6 +4,7 @@ use crate::end::{End, say};
 use crate::input::Input;
 use crate::job::{Outcome, Program, Running};
 use crate::open::{Lines, Opened, Patience, duration};
+use crate::report;
 use crate::signals::Stop;
 use clap::Args;
 use queue_any::{
@@ -26,7 +27,8 @@ use std::time::{Duration, Instant};
 /// queue, and so it does if this process is killed; its command is killed with it.
 ///
 /// Ctrl-C (or SIGTERM) takes no new jobs, and waits for those that run. A second one kills these, and
-/// gives them back. Runs until the queue is closed and empty. The command finds in QUEUE_ATTEMPT how
+/// gives them back. It ends when the queue is closed and empty, and when nobody reads its output any
+/// more and a command fails. The command finds in QUEUE_ATTEMPT how
 /// often its job was tried, this time included.
 #[derive(Args, Debug)]
 pub(crate) struct Work {
@@ -227,6 +229,11 @@ impl Worker {
             Outcome::Stopped => {
                 self.tell("given_back", &job, begun, None);
                 job.release()?;
+            }
+            // Of course it failed, if it had something to say.
+            Outcome::Failed(_) if report::is_unread() => {
+                job.release()?;
+                return Err(End::Unread);
             }
             Outcome::Failed(why) if attempt >= self.attempts => self.set_aside(job, &why)?,
             Outcome::Failed(why) => {

@@ -1,0 +1,236 @@
+//! `push`, `pop`, `serve`, `close` and `rm`, between processes.
+
+use crate::tools::{SCHEMES, Stage, eventually, lends, read_line};
+use queue_any::Queue;
+use rustix::process::Signal;
+use std::io::{Read, Write};
+
+#[test]
+fn lines_go_in_and_come_out() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "lines ü");
+        let serve = stage.serve(url);
+        stage
+            .queue(&["push", url], "one\ntwo words\n\nlast")
+            .wrote("");
+        stage
+            .queue(&["push", url, "--json", "x", "y"], "")
+            .wrote("{\"pushed\":2}\n");
+        stage.queue(&["pop", url], "").wrote("one\n");
+        stage
+            .queue(&["pop", url, "-n", "3"], "")
+            .wrote("two words\n\nlast\n");
+        let attempt = if lends(scheme) { "1" } else { "null" };
+        let json = format!("{{\"attempt\":{attempt},\"item\":\"x\"}}\n");
+        stage.queue(&["pop", url, "--json"], "").wrote(&json);
+        let late = stage.queue(&["pop", url, "-n2", "--timeout=50ms"], "");
+        assert_eq!((late.status, &*late.out, &*late.err), (3, "y\n", ""));
+        stage.queue(&["push", url], "good\n\u{fffd}").wrote("");
+        // As a program of somebody else's sees it.
+        let same = queue_any::open::<String>(&format!("{url}?mode=open")).unwrap();
+        assert_eq!(same.pop().unwrap(), "good");
+        same.push("from Rust".into()).unwrap();
+        stage
+            .queue(&["pop", url, "-n2"], "")
+            .wrote("\u{fffd}\nfrom Rust\n");
+        drop(same);
+        stage.queue(&["close", url], "").wrote("");
+        assert_eq!(serve.end().status, 0);
+        stage.is_empty();
+    }
+}
+
+#[test]
+fn a_line_that_is_no_text_is_refused() {
+    let stage = Stage::new();
+    let url = stage.url("pipe", "bytes");
+    let serve = stage.serve(&url);
+    let ended = stage.shell(&format!("printf 'a\\n\\377\\n' | queue push {url}"));
+    ended.failed(1, &["line 2", "UTF-8"]);
+    stage.queue(&["rm", &url], "").wrote("a\n");
+    assert_eq!(serve.end().status, 0);
+}
+
+#[test]
+fn a_full_queue_and_a_closed_one_are_told_apart() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "full");
+        let serve = stage.serve(&format!("{url}?capacity=2"));
+        let full = stage.queue(&["push", url, "a", "b", "c", "--timeout", "20ms"], "");
+        full.failed(3, &["full", "2 items"]);
+        stage
+            .queue(&["push", &format!("{url}?capacity=3"), "c"], "")
+            .failed(1, &["capacity of 2"]);
+        stage
+            .queue(&["serve", url], "")
+            .failed(1, &["taken by process"]);
+        stage.queue(&["close", url], "").wrote("");
+        stage
+            .queue(&["push", url, "c"], "")
+            .failed(1, &["closed", "0 items"]);
+        let rest = stage.queue(&["pop", url, "-n", "9"], "");
+        assert_eq!((rest.status, &*rest.out), (3, "a\nb\n"));
+        let ended = serve.end();
+        assert_eq!((ended.status, ended.out.contains("\"left\":0")), (0, true));
+        stage
+            .queue(&["pop", url, "--wait=0s"], "")
+            .failed(1, &["queue serve", url]);
+        stage.is_empty();
+    }
+}
+
+#[test]
+fn a_queue_that_push_makes_lasts_until_all_is_taken() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "made");
+        let pop = stage.start(&["pop", url, "--follow", "--wait", "30s"]);
+        let push = stage.start(&["push", &format!("{url}?mode=create"), "a", "b", "c"]);
+        // Nobody closes it: it ends with the last producer.
+        pop.end().wrote("a\nb\nc\n");
+        push.end().wrote("");
+        stage.is_empty();
+    }
+}
+
+#[test]
+fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "served");
+    let mut serve = stage.serve(url);
+    stage.queue(&["push", url, "a", "b"], "").wrote("");
+    serve.signal(Signal::INT);
+    assert!(serve.says().contains("waits until 2 items"));
+    stage.queue(&["push", url, "c"], "").failed(1, &["closed"]);
+    stage.queue(&["pop", url, "--follow"], "").wrote("a\nb\n");
+    assert_eq!(serve.end().status, 0);
+
+    let mut serve = stage.serve(url);
+    stage.queue(&["push", url, "a"], "").wrote("");
+    serve.signal(Signal::TERM);
+    assert!(serve.says().contains("waits until 1 items"));
+    serve.signal(Signal::TERM);
+    serve.end().failed(1, &["1 items were dropped"]);
+    stage.is_empty();
+}
+
+#[test]
+fn whoever_stops_reading_ends_a_pop_and_loses_nothing() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "unread");
+        let serve = stage.serve(url);
+        let mut pop = stage.start(&["pop", url, "--follow"]);
+        let mut out = pop.take_out();
+        stage.queue(&["push", url, "a"], "").wrote("");
+        assert_eq!(read_line(&mut out), "a");
+        drop(out);
+        stage.queue(&["push", url, "b", "c"], "").wrote("");
+        let ended = pop.end();
+        assert_eq!((ended.status, &*ended.err), (0, ""));
+        let rest = stage.queue(&["rm", url], "").out;
+        match lends(scheme) {
+            true => assert_eq!(rest, "b\nc\n"),
+            // It is pushed again: behind the others.
+            false => assert!(rest == "b\nc\n" || rest == "c\nb\n", "{rest:?}"),
+        }
+        assert_eq!(serve.end().status, 0);
+        stage.is_empty();
+    }
+}
+
+#[test]
+fn a_pop_that_is_killed_loses_nothing() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "killed");
+        let serve = stage.serve(url);
+        // One that waits.
+        let waits = stage.start(&["pop", url]);
+        let consumers = || {
+            let stat = stage.queue(&["stat", url, "--json"], "").out;
+            serde_json::from_str::<serde_json::Value>(&stat).unwrap()["consumers"].clone()
+        };
+        eventually("it waits", || consumers() == 2);
+        waits.signal(Signal::KILL);
+        assert_eq!(waits.end().status, 128 + 9);
+        // One in the midst of writing: nobody reads, and no more than 64 KiB fit between.
+        let lines: Vec<_> = (0..40).map(|n| format!("{n:09999}")).collect();
+        let mut push = stage.start(&["push", url]);
+        push.input()
+            .write_all((lines.join("\n") + "\n").as_bytes())
+            .unwrap();
+        push.end().wrote("");
+        let mut pop = stage.start(&["pop", url, "--follow"]);
+        let mut out = pop.take_out();
+        // 65536 bytes are six lines and a half: the seventh is under way.
+        let depth = || {
+            queue_any::open::<String>(&format!("{url}?mode=open"))
+                .unwrap()
+                .len()
+        };
+        eventually("it fills the pipe", || depth() == 33);
+        pop.signal(Signal::KILL);
+        assert_eq!(pop.end().status, 128 + 9);
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        let (whole, _) = text.rsplit_once('\n').unwrap();
+        let mut seen: Vec<_> = whole.lines().map(String::from).collect();
+        if lends(scheme) {
+            eventually("its item is back", || depth() == 34);
+        }
+        let rest = stage.queue(&["rm", url], "").out;
+        seen.extend(rest.lines().map(String::from));
+        match lends(scheme) {
+            true => assert_eq!(seen, lines),
+            false => assert_eq!(seen.len(), 39),
+        }
+        assert_eq!(serve.end().status, 0);
+        stage.is_empty();
+    }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_refused() {
+    let stage = Stage::new();
+    for arguments in [
+        &["pip", "pipe://x"][..],
+        &["pop"],
+        &["pop", "pipe://x", "-n", "many"],
+        &["pop", "pipe://x", "--timeout", "5"],
+        &["work", "pipe://x"],
+        &["work", "pipe://x", "-j", "0", "--", "true"],
+    ] {
+        assert_eq!(stage.queue(arguments, "").status, 2, "{arguments:?}");
+    }
+    for (arguments, words) in [
+        (&["push", "jobs", "a"][..], &["scheme"][..]),
+        (&["pop", "thread://jobs"], &["thread://jobs", "pipe://jobs"]),
+        (&["serve", "pipe:"], &["pipe://jobs"]),
+        (&["serve", "pipe://x?mode=open"], &["pipe://jobs"]),
+        (&["stat", "pipe://x?capasity=2"], &["capasity", "capacity"]),
+        (
+            &["work", "-", "--", "no-such-program"],
+            &["no-such-program"],
+        ),
+    ] {
+        stage.queue(arguments, "").failed(2, words);
+    }
+    let help = stage.queue(&["--help"], "");
+    for word in [
+        "push",
+        "pop",
+        "work",
+        "stat",
+        "ls",
+        "serve",
+        "close",
+        "rm",
+        "Exit status",
+    ] {
+        assert!(help.out.contains(word), "{word}");
+    }
+    assert!(!help.out.contains("guard"));
+}
