@@ -40,6 +40,7 @@ const LINTS: &[(&str, &str)] = &[
     ("queue-core/src/lib.rs", "#![deny(unsafe_code)]"),
     ("queue-process/src/lib.rs", "#![deny(unsafe_code)]"),
     ("queue-any/src/lib.rs", "#![forbid(unsafe_code)]"),
+    ("queue-cli/src/main.rs", "#![forbid(unsafe_code)]"),
 ];
 
 /// Lines of a file that are neither documentation nor unit tests: what is longer is two concepts.
@@ -249,6 +250,7 @@ fn every_member_inherits_the_shared_settings() {
         "queue-async",
         "queue-process",
         "queue-any",
+        "queue-cli",
         "tests",
         "tests/mutate",
     ] {
