@@ -85,7 +85,11 @@ impl Program {
 
 /// The file of `program`, as the system finds it.
 fn find(program: &str) -> Option<PathBuf> {
-    if program.contains('/') || cfg!(windows) {
+    if cfg!(windows) {
+        // There it is more than a path that decides.
+        return Some(program.into());
+    }
+    if program.contains('/') {
         return Path::new(program).exists().then(|| program.into());
     }
     let paths = env::var_os("PATH").unwrap_or_default();

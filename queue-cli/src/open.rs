@@ -133,7 +133,11 @@ fn shared(url: &str) -> Result<Address, End> {
         );
         return Err(End::Usage(message));
     }
-    Ok(address)
+    match address.get("mode") {
+        None | Some("open" | "create" | "open_or_create") => Ok(address),
+        // It says which there are.
+        Some(_) => Ok(queue_any::open::<String>(url).map(|_| address)?),
+    }
 }
 
 fn is_named(address: &Address) -> bool {

@@ -1,7 +1,7 @@
 //! `push`, `pop`, `serve`, `close` and `rm`, between processes.
 
 use crate::tools::{SCHEMES, Stage, eventually, lends, read_line};
-use queue_any::Queue;
+use queue_any::{Consumer, Handover, IpcQueue, PipeQueue, Producer, Queue, ShmQueue};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 
@@ -156,6 +156,7 @@ fn a_pop_that_is_killed_loses_nothing() {
         eventually("it waits", || consumers() == 2);
         waits.signal(Signal::KILL);
         assert_eq!(waits.end().status, 128 + 9);
+        assert_eq!(consumers(), 1);
         // One in the midst of writing: nobody reads, and no more than 64 KiB fit between.
         let lines: Vec<_> = (0..40).map(|n| format!("{n:09999}")).collect();
         let mut push = stage.start(&["push", url]);
@@ -190,6 +191,31 @@ fn a_pop_that_is_killed_loses_nothing() {
         assert_eq!(serve.end().status, 0);
         stage.is_empty();
     }
+}
+
+/// What a program shares with the `queue` that it starts.
+#[test]
+fn a_queue_is_inherited() {
+    fn takes_part<Q: Queue<Item = String> + Clone>(jobs: Q)
+    where
+        Producer<Q>: Handover,
+        Consumer<Q>: Handover,
+    {
+        let stage = Stage::new();
+        let mut pop = stage.command(&["pop", "inherit:JOBS", "--follow"]);
+        let mut push = stage.command(&["push", "inherit:JOBS", "a", "b"]);
+        let (producer, consumer) = jobs.into_ends();
+        consumer.share_with(&mut pop, "JOBS").unwrap();
+        producer.share_with(&mut push, "JOBS").unwrap();
+        let pop = stage.spawn(pop);
+        stage.spawn(push).end().wrote("");
+        producer.push("c".into()).unwrap();
+        drop((producer, consumer));
+        pop.end().wrote("a\nb\nc\n");
+    }
+    takes_part(PipeQueue::bounded(4));
+    takes_part(ShmQueue::bounded(4));
+    takes_part(IpcQueue::bounded(4));
 }
 
 #[test]

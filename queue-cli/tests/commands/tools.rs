@@ -56,9 +56,13 @@ impl Stage {
 
     /// `queue` with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments))
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_queue"));
         command.args(arguments);
-        self.spawn(command)
+        command
     }
 
     /// Runs it to its end, with `input`.
@@ -73,7 +77,7 @@ impl Stage {
         self.spawn(command).end_with("")
     }
 
-    fn spawn(&self, mut command: Command) -> Running {
+    pub(crate) fn spawn(&self, mut command: Command) -> Running {
         let program = std::path::Path::new(env!("CARGO_BIN_EXE_queue"));
         let paths = std::env::var("PATH").unwrap();
         command.env(

@@ -203,6 +203,20 @@ fn a_worker_that_is_killed_takes_its_commands_along() {
     stage.is_empty();
 }
 
+#[test]
+fn the_mode_of_the_url_is_kept() {
+    let stage = Stage::new();
+    let url = &stage.url("shm", "mode");
+    let work = |mode: &str| {
+        let url = format!("{url}?mode={mode}");
+        stage.queue(&["work", &url, "--wait=0s", "--", "true"], "")
+    };
+    work("open").failed(1, &["no process offers"]);
+    let _serve = stage.serve(url);
+    work("create").failed(1, &["taken by process"]);
+    work("other").failed(2, &["`mode=other`", "`open_or_create`"]);
+}
+
 /// What every test below begins with: for a kind that does not lend, what it says.
 fn is_refused(scheme: &str) -> bool {
     if lends(scheme) {
