@@ -11,6 +11,23 @@ pub mod models;
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
 
+/// The recipes, each a program of its own.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/recipes.md")]
+pub mod recipes {}
+
+/// Presses Ctrl-C a moment later, for this process alone: what a recipe waits for.
+///
+/// # Panics
+/// If there is no shell.
+pub fn press_ctrl_c() {
+    let press = format!("sleep 0.2; kill -INT {}", std::process::id());
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &press])
+        .spawn();
+    drop(shell.expect("a shell"));
+}
+
 /// So that of `queue-core`, whose own tests know no kind.
 #[cfg(doctest)]
 #[doc = include_str!("../../queue-core/README.md")]
