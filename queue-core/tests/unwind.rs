@@ -9,6 +9,7 @@ use queue_core::contract::Item as _;
 use queue_core::dynamic::{DynListener, DynQueue};
 use queue_core::event::{Event, Listener};
 use queue_core::iter::{IntoIter, IntoResults, Iter, Results, TryIter, TryResults};
+use queue_core::select::{PopAnyError, PopAnyTimeoutError, TryPopAnyError};
 use queue_core::sync::Deadline;
 use queue_core::{
     Capacity, Consumer, EndpointCounts, Failure, FailureKind, ItemStream, PopError,
@@ -24,6 +25,7 @@ const _: () = {
     kept::<(Failure, FailureKind, Capacity, Side, Deadline)>();
     kept::<(EndpointCounts, Event, Listener<'_>)>();
     kept::<(TryPopError, PopError, PopTimeoutError)>();
+    kept::<(TryPopAnyError, PopAnyError, PopAnyTimeoutError)>();
     kept::<(TryPushError<u64>, PushError<u64>, PushTimeoutError<u64>)>();
 };
 

@@ -81,6 +81,22 @@ fn cancelled<A: Kind, B: Kind>(a: A, b: B) {
     popping.join().unwrap();
 }
 
+/// What the consumer of both is woken for is gone when it looks, and then that queue is closed.
+/// Catches: not trying again once it listens anew; a queue that closed meanwhile and counts as
+/// waiting for ever.
+fn overtaken<A: Kind, B: Kind>(a: A, b: B) {
+    b.close();
+    let (to_a, other) = (a.clone(), a.clone());
+    let producer = thread::spawn(move || {
+        to_a.push(1).unwrap();
+        to_a.close();
+    });
+    let faster = thread::spawn(move || other.try_pop().is_ok());
+    let popped = pop_any(&[&a, &b]);
+    producer.join().unwrap();
+    assert_ne!(popped.is_ok(), faster.join().unwrap());
+}
+
 /// A push and a pop wait together, where the pop of another thread makes room.
 /// Catches: waiting for a slot as for an item.
 fn push_beside_pop<A: Kind, B: Kind>(full: A, empty: B) {
@@ -111,6 +127,8 @@ models! {
     thread_closed: until_all_are_closed(ThreadQueue::bounded(1), ThreadQueue::bounded(1)), Some(3);
     thread_beside: beside_a_plain_pop(ThreadQueue::bounded(2), ThreadQueue::bounded(1)), Some(3);
     thread_cancelled: cancelled(ThreadQueue::bounded(2), ThreadQueue::bounded(1)), Some(3);
+    thread_overtaken: overtaken(ThreadQueue::bounded(1), ThreadQueue::bounded(1)), Some(3);
+    ring_overtaken: overtaken(LockFreeQueue::bounded(1), LockFreeQueue::bounded(1)), Some(1);
     thread_push: push_beside_pop(ThreadQueue::bounded(1), ThreadQueue::bounded(1)), Some(3);
     ring_two_queues: two_queues(LockFreeQueue::bounded(1), LockFreeQueue::bounded(1)), Some(2);
     ring_beside: beside_a_plain_pop(LockFreeQueue::bounded(2), LockFreeQueue::bounded(1)), Some(1);

@@ -289,6 +289,8 @@ const SEARCHED: &[(&str, &str)] = &[
     ("recv_timeout", "fn pop_timeout("),
     ("recv_deadline", "fn pop_deadline("),
     ("select", "fn pop_async("),
+    ("select", "fn pop_any<"),
+    ("select!", "struct Select<"),
     ("batch", "fn push_many("),
     ("batch", "fn pop_many("),
     ("recv_many", "fn pop_many("),
