@@ -38,8 +38,8 @@ pub trait Handover: Sized {
     /// with one child under different names, each of which is an environment variable: see
     /// [the crate's page](crate#names-between-parent-and-child).
     ///
-    /// Share anew before each `spawn`: an [`IpcQueue`](crate::IpcQueue) is shared with one child
-    /// at a time, and to the other kinds it makes no difference.
+    /// Share anew before each `spawn` in a program that is to run elsewhere than on Linux: an
+    /// [`IpcQueue`](crate::IpcQueue) is shared with one child at a time there.
     ///
     /// # Errors
     /// `Unsupported` if `name` is empty or contains `=` or a zero byte; `Denied` if this

@@ -28,6 +28,7 @@ impl Types {
 
     /// A number that two programs agree on if, as far as we can tell, they mean the same items by
     /// the same bytes.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) fn number(&self) -> u64 {
         let item = self.item.bytes().chain([0xff]);
         let bytes = item.chain(self.codec.bytes()).chain([0xff]);

@@ -21,6 +21,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     (
         "ipc",
         &[
+            "sys",
             "codec",
             "unwind",
             "handover",

@@ -28,7 +28,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
     let (requests, from_guest) = ipc::bytes_channel().unwrap();
     let (to_guest, replies) = ipc::bytes_channel().unwrap();
     let (caller, calls) = ipc::bytes_channel().unwrap();
-    let (_, tickets) = ipc::channel().unwrap();
+    let (_, handed) = ipc::channel().unwrap();
     let mut bytes = Vec::new();
     wire::encode(reply, &mut bytes);
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -51,7 +51,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
         requests,
         replies,
         calls,
-        tickets,
+        handed,
     };
     Parrot {
         ticket,

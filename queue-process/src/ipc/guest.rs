@@ -1,6 +1,8 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::wire::{self, Bytes, Call, Gone, Message, Reply, Request, Role, Ticket, VERSION, Watch};
+use super::wire::{
+    self, Bytes, Call, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
+};
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
@@ -11,6 +13,8 @@ use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::{fmt, thread};
+#[cfg(target_os = "linux")]
+use {super::wire::Hello, ipc_channel::ipc::IpcSender};
 
 /// Why the host's queue took or gave nothing.
 #[derive(Debug)]
@@ -51,7 +55,7 @@ pub(super) struct Guest {
 struct Line {
     requests: IpcBytesSender,
     replies: IpcBytesReceiver,
-    tickets: IpcReceiver<Ticket>,
+    handed: IpcReceiver<Handed>,
     buffer: Vec<u8>,
 }
 
@@ -139,7 +143,7 @@ impl Guest {
             requests,
             replies,
             calls,
-            tickets,
+            handed,
             role,
             ..
         } = ticket;
@@ -169,7 +173,7 @@ impl Guest {
             line: Mutex::new(Line {
                 requests,
                 replies,
-                tickets,
+                handed,
                 buffer: Vec::new(),
             }),
             ears: Arc::default(),
@@ -283,17 +287,33 @@ impl Guest {
 
     /// A ticket for a third process.
     pub(super) fn share(&self, role: Role) -> Result<Ticket, Failure> {
+        match self.hand(&Request::Share(role))? {
+            Handed::Ticket(ticket) => Ok(*ticket),
+            Handed::Invitation(_) => Err(off_the_point()),
+        }
+    }
+
+    /// Where the children of a third process can say hello.
+    #[cfg(target_os = "linux")]
+    pub(super) fn invite(&self, role: Role) -> Result<IpcSender<Hello>, Failure> {
+        match self.hand(&Request::Invite(role))? {
+            Handed::Invitation(speaks) => Ok(speaks),
+            Handed::Ticket(_) => Err(off_the_point()),
+        }
+    }
+
+    fn hand(&self, request: &Request<'_>) -> Result<Handed, Failure> {
         let doing = "cannot hand over the queue";
         let asked = self.converse(|line| {
-            match line.ask(&Request::Share(role))?.read()? {
+            match line.ask(request)?.read()? {
                 Reply::Done => {}
                 Reply::Failed(why) => return Err(Failure::new(FailureKind::Io, why).into()),
                 other => return Err(unexpected(other)),
             }
             // One that stays there would be taken for that of the next question.
-            let ticket = catch_panic(|| wire::undisturbed(|| line.tickets.recv()));
-            let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
-            Ok(ticket.map_err(|error| wire::failure(error, doing))?)
+            let handed = catch_panic(|| wire::undisturbed(|| line.handed.recv()));
+            let handed = handed.ok_or_else(|| wire::cut_short(doing))?;
+            Ok(handed.map_err(|error| wire::failure(error, doing))?)
         });
         asked.map_err(|refusal| match refusal {
             Refusal::Failed(failure) => failure,
@@ -348,11 +368,14 @@ fn unexpected(reply: Reply<'_>) -> Refusal {
     Refusal::Failed(match reply {
         Reply::Closed => return Refusal::Closed,
         Reply::Denied => denied(),
-        _ => {
-            let message = "the host answered something else than it was asked";
-            Failure::new(FailureKind::Corrupt, message)
-        }
+        _ => off_the_point(),
     })
+}
+
+#[cold]
+fn off_the_point() -> Failure {
+    let message = "the host answered something else than it was asked";
+    Failure::new(FailureKind::Corrupt, message)
 }
 
 /// The failure of a verb that this handle has no right to.

@@ -1,48 +1,43 @@
-//! Handing a queue to a child: an invitation that waits for it at a one-shot server,
-//! whose name the child finds in its environment.
+//! Handing a queue to a child.
+//!
+//! On Linux a child inherits a socket, by which it says hello before it executes its program: so it
+//! counts from then on, until it ends or drops what it took. There are no names, and nobody else
+//! can answer. Elsewhere the child finds the name of a one-shot server in its environment.
 
 use super::IpcQueue;
 use super::streams;
-use super::wire::{self, Ticket};
+use super::wire::VERSION;
 use crate::Handover;
 use crate::codec::Codec;
 use crate::handover::variable;
-use crate::unwind::catch_panic;
-use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use queue_core::{Capacity, Consumer, Failure, FailureKind, Kind, Producer, Side};
-use serde::{Deserialize, Serialize};
+use std::env;
 use std::process::Command;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
-use std::{env, io, thread};
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use super::inherited as system;
+#[cfg(not(target_os = "linux"))]
+use super::one_shot as system;
 
 /// How the environment variables of this kind begin.
 const PREFIX: &str = "QUEUE_IPC_";
 
-/// How long a child has to take up its invitation.
-const VALID: Duration = Duration::from_secs(60);
-
-/// How long a child waits for the answer to its knock.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What arrives at the one-shot server.
-#[derive(Serialize, Deserialize)]
-enum Knock {
-    /// A child: its ticket goes there.
-    Child(IpcSender<Ticket>),
-    /// Nobody came in time.
-    TooLate,
-}
+/// How long a child waits for its ticket.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    /// Lets the child that `command` is about to start take this queue by
-    /// [`from_parent`](Self::from_parent) with the same `name`. Several queues can be
-    /// shared with one child under different names. Of a
-    /// [`Producer`](queue_core::Producer) or [`Consumer`](queue_core::Consumer) the half
-    /// alone is shared by [`Handover`], which these implement too.
+    /// Lets the children that `command` starts from now on take this queue by
+    /// [`from_parent`](Self::from_parent) with the same `name`. Several queues can be shared with
+    /// one child under different names; what the command shared before under that name it no
+    /// longer shares. Of a [`Producer`](queue_core::Producer) or
+    /// [`Consumer`](queue_core::Consumer) the half alone is shared by [`Handover`], which these
+    /// implement too.
     ///
-    /// It is one invitation, for one child, and valid for a minute: share again before
-    /// each `spawn`. As long as it is valid, the child counts as taking part.
+    /// On Linux a child takes part from the moment on in which `spawn` returns, and until it ends
+    /// or drops what it took; `command` itself takes no part. On other systems this is one
+    /// invitation, for one child, which takes part as long as it is valid: for a minute, or until
+    /// the child ends that took it. Share again before each `spawn` there.
     ///
     /// ```no_run
     /// use queue_process::{IpcQueue, Queue};
@@ -57,33 +52,15 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// ```
     ///
     /// # Errors
-    /// `Unsupported` if `name` is empty or contains `=` or a zero byte, `Io` if the
-    /// system refuses a channel or a thread, `PeerGone` if the queue's host is gone.
+    /// `Unsupported` if `name` is empty or contains `=` or a zero byte; `PeerGone` if the queue's
+    /// host is gone; `Io` if the system refuses a channel or a thread, or (on FreeBSD and its like)
+    /// a socket in the folder for temporary files.
     pub fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
         let variable = variable(PREFIX, name)?;
-        let doing = "cannot invite a child process";
-        let ticket = self.ticket()?;
-        let (server, address) =
-            IpcOneShotServer::<Knock>::new().map_err(|error| wire::failure(error, doing))?;
-        let (came, too_late) = mpsc::channel::<()>();
-        let porter = address.clone();
-        // The server cannot be waited on for a time, so somebody knocks when it is over.
-        spawn(move || {
-            if too_late.recv_timeout(VALID) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if let Ok(server) = IpcSender::connect(porter) {
-                    // Fails if the child came at the last moment.
-                    let _ = server.send(Knock::TooLate);
-                }
-            }
-        })?;
-        spawn(move || {
-            if let Ok((_, Knock::Child(child))) = server.accept() {
-                // If that fails the child is gone, and the ticket is void.
-                let _ = child.send(ticket);
-            }
-            drop(came);
-        })?;
-        command.env(variable, address);
+        let former = command.get_envs().find(|(name, _)| *name == &*variable);
+        let former = former.and_then(|(_, text)| understood(text?.to_str()?).ok());
+        let text = system::share(self, command, former.map(str::to_owned).as_deref())?;
+        command.env(variable, format!("{VERSION} {} {text}", usize::BITS));
         Ok(())
     }
 
@@ -92,29 +69,22 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// `Denied`. Works once for each name; clone the handle for more.
     ///
     /// # Errors
-    /// `PeerGone` if nothing was shared with this process under that name, or it was
-    /// taken already, or the parent is gone; `Mismatch` if it is of another item type,
-    /// codec or version; `Io` if the system refuses a channel or a thread.
+    /// `PeerGone` if nothing was shared with this process under that name, or the queue is gone;
+    /// `Denied` if it was taken already; `Mismatch` if it is of another item type, codec, version
+    /// or size of a word; `Io` if the system refuses a channel or a thread.
     pub fn from_parent(name: &str) -> Result<Self, Failure> {
-        let doing = format!("cannot take the queue {name:?} from the parent process");
-        let gone = |error: &dyn std::fmt::Display| {
-            Failure::new(FailureKind::PeerGone, format!("{doing}: {error}"))
+        let text = match env::var(variable(PREFIX, name)?) {
+            Ok(text) => text,
+            Err(env::VarError::NotPresent) => {
+                let message =
+                    format!("no process that started this one shared a queue {name:?} with it");
+                return Err(Failure::new(FailureKind::PeerGone, message));
+            }
+            Err(env::VarError::NotUnicode(_)) => return Err(malformed()),
         };
-        let address = env::var(variable(PREFIX, name)?).map_err(|error| gone(&error))?;
+        let text = understood(&text)?;
         streams::fill();
-        let ticket = catch_panic(|| {
-            let server = IpcSender::connect(address).map_err(|error| gone(&error))?;
-            let failed = |error: io::Error| wire::failure(error, &doing);
-            let (sender, receiver) = ipc::channel().map_err(failed)?;
-            let knock = Knock::Child(sender);
-            server.send(knock).map_err(|error| gone(&error))?;
-            let late = Instant::now() + PATIENCE;
-            let ticket = wire::undisturbed(|| {
-                receiver.try_recv_timeout(late.saturating_duration_since(Instant::now()))
-            });
-            ticket.map_err(|error| wire::failure(error, &doing))
-        });
-        Self::admit(ticket.ok_or_else(|| wire::cut_short(&doing))??)
+        Self::admit(system::take(text, name)?)
     }
 
     /// Not in this kind: `ipc-channel` has names for one meeting only, none that last.
@@ -203,8 +173,65 @@ fn nameless(name: &str) -> Failure {
     Failure::new(FailureKind::Unsupported, message)
 }
 
-fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
-    let thread = thread::Builder::new().name("queue-invite".into());
-    thread.spawn(body)?;
-    Ok(())
+/// What stands in the variable beside version and size of a word: nothing is received from a
+/// program of another, whose messages have another form.
+///
+/// # Errors
+/// `Mismatch`, or `Corrupt`.
+fn understood(text: &str) -> Result<&str, Failure> {
+    let mut parts = text.splitn(3, ' ');
+    let (version, word) = (parts.next(), parts.next());
+    let (Some(version), Some(word), Some(rest)) = (version, word, parts.next()) else {
+        return Err(malformed());
+    };
+    if version == VERSION.to_string() && word == usize::BITS.to_string() {
+        return Ok(rest);
+    }
+    let message = format!(
+        "the queue is of a program with words of {word} bits, by version {version} of the \
+         messages between processes; this one has words of {} bits and version {VERSION}: build \
+         both programs for the same word size and with the same version of queue-process",
+        usize::BITS
+    );
+    Err(Failure::new(FailureKind::Mismatch, message))
+}
+
+#[cold]
+pub(super) fn malformed() -> Failure {
+    let message = "what the environment says of a shared queue was changed on its way";
+    Failure::new(FailureKind::Corrupt, message)
+}
+
+#[cold]
+pub(super) fn taken(name: &str) -> Failure {
+    let message = format!("this process has taken the queue {name:?} already: clone its handle");
+    Failure::new(FailureKind::Denied, message)
+}
+
+#[cold]
+pub(super) fn gone(name: &str, why: impl std::fmt::Display) -> Failure {
+    let message = format!("cannot take the queue {name:?} from the parent process: {why}");
+    Failure::new(FailureKind::PeerGone, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_another_version_or_word_size_is_refused() {
+        let own = format!("{VERSION} {} some words", usize::BITS);
+        assert_eq!(understood(&own).unwrap(), "some words");
+        for (text, kind) in [
+            (format!("{VERSION} 16 some words"), FailureKind::Mismatch),
+            (
+                format!("0 {} some words", usize::BITS),
+                FailureKind::Mismatch,
+            ),
+            (format!("{VERSION}"), FailureKind::Corrupt),
+            (String::new(), FailureKind::Corrupt),
+        ] {
+            assert_eq!(understood(&text).unwrap_err().kind(), kind, "{text}");
+        }
+    }
 }

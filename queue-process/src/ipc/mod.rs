@@ -4,8 +4,12 @@
 mod answers;
 mod guest;
 mod hosted;
+#[cfg(target_os = "linux")]
+mod inherited;
 mod invitation;
 mod message;
+#[cfg(any(test, not(target_os = "linux")))]
+mod one_shot;
 mod queue;
 #[cfg(test)]
 mod rules;
@@ -51,8 +55,7 @@ use wire::{Role, Ticket};
 /// # Handing it over
 ///
 /// * To a child: [`share_with`](Self::share_with) and [`from_parent`](Self::from_parent). On
-///   Unix an invitation is a directory among the temporary files; it stays there if this
-///   process ends before the child has come or the invitation is void.
+///   Linux the child inherits a socket; elsewhere it gets an invitation.
 /// * In a message: a handle can be serialized into a message of `ipc-channel` (and
 ///   nowhere else), by the host or by any guest.
 /// * One side of it: its `Producer`s and `Consumer`s by [`Handover`](crate::Handover), and
@@ -72,9 +75,9 @@ use wire::{Role, Ticket};
 ///   Meanwhile a closed queue that is empty otherwise answers `Empty`, not yet `Closed`.
 /// * **Ends.** A process that has a handle counts as a producer and a consumer, until it
 ///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has.
-///   A handle on its way (in a message, or shared with a child that has not taken it up
-///   yet) counts too. When the last one of a side has gone, the queue closes. A child
-///   that dies before it takes up what was shared with it is missed after a minute.
+///   A handle on its way in a message counts too, and a child that was given one counts from
+///   its `spawn` (elsewhere than on Linux from [`share_with`](Self::share_with) on, for a minute, or
+///   until it ends). When the last one of a side has gone, however it went, the queue closes.
 /// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
 ///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else. So
 ///   while the host is stopped (`SIGSTOP`, a debugger) its guests' verbs wait, also those with
@@ -96,8 +99,8 @@ use wire::{Role, Ticket};
 ///
 /// As with `ipc-channel` itself, whoever was handed the queue is trusted not to attack it:
 /// a guest that sends nonsense is dropped, and one that claims a huge message may exhaust memory.
-/// Nobody can take part who was not handed a handle; a child's invitation can be taken up
-/// once, by a process of the same user. Opening with another item type, codec
+/// Nobody can take part who was not handed a handle; what a child was given is taken once, and
+/// elsewhere than on Linux by any process of the same user. Opening with another item type, codec
 /// or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch); types are
 /// told apart by their full name.
 #[doc(alias("channel", "multiprocessing", "Manager"))]
@@ -217,6 +220,16 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         match self.reach()? {
             Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
             Place::Elsewhere(guest) => guest.share(self.role),
+        }
+    }
+
+    /// Where children say hello that are to get a handle like this one.
+    #[cfg(target_os = "linux")]
+    fn invite(&self) -> Result<ipc_channel::ipc::IpcSender<wire::Hello>, Failure> {
+        streams::fill();
+        match self.reach()? {
+            Place::Here(host) => service::invite(&host.hosted, Self::NAMES(), self.role),
+            Place::Elsewhere(guest) => guest.invite(self.role),
         }
     }
 

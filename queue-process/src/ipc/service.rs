@@ -1,7 +1,8 @@
 //! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
 
 use super::hosted::{Hosted, Refusal, Who};
-use super::wire::{self, Bytes, Gone, Reply, Request, Role, Ticket, VERSION};
+use super::wire::{self, Bytes, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION};
+use crate::unwind::catch_panic;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
 use queue_core::{Failure, FailureKind, Side};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
     let (requests, from_guest) = ipc::bytes_channel().map_err(cannot)?;
     let (to_guest, replies) = ipc::bytes_channel().map_err(cannot)?;
     let (caller, calls) = ipc::bytes_channel().map_err(cannot)?;
-    let (tickets_out, tickets) = ipc::channel().map_err(cannot)?;
+    let (hands, handed) = ipc::channel().map_err(cannot)?;
     let service = Service {
         guest: hosted.enroll(caller),
         present: role.sides().fold([false; 2], |mut present, side| {
@@ -40,7 +41,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         role,
         requests: from_guest,
         replies: to_guest,
-        tickets: tickets_out,
+        hands,
         lent: Vec::new(),
     };
     // Before the thread runs: whoever holds the ticket is present. The service's drop
@@ -60,8 +61,36 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         requests,
         replies,
         calls,
-        tickets,
+        handed,
     })
+}
+
+/// Where children say hello, each of which is answered with a ticket, as long as anybody has it.
+pub(super) fn invite(
+    hosted: &Arc<Hosted>,
+    names: Names,
+    role: Role,
+) -> Result<IpcSender<Hello>, Failure> {
+    let cannot = |error| Failure::caused(FailureKind::Io, "cannot invite a child process", error);
+    let (speaks, hears) = ipc::channel::<Hello>().map_err(cannot)?;
+    let hosted = Arc::clone(hosted);
+    let answer = move || {
+        loop {
+            match catch_panic(|| wire::undisturbed(|| hears.recv())) {
+                Some(Ok(Hello(child))) => {
+                    // A child that gets none finds nobody there; one that is gone needs none.
+                    let ticket = open_line(&hosted, names, role);
+                    let _ = ticket.map(|ticket| child.send(ticket));
+                }
+                // It came without its descriptor, for this process had none to spare.
+                None => {}
+                Some(Err(_)) => return,
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("queue-invite".into());
+    thread.spawn(answer).map_err(cannot)?;
+    Ok(speaks)
 }
 
 /// One guest, served.
@@ -74,7 +103,7 @@ struct Service {
     present: [bool; 2],
     requests: IpcBytesReceiver,
     replies: IpcBytesSender,
-    tickets: IpcSender<Ticket>,
+    hands: IpcSender<Handed>,
     /// What the guest was sent and has not confirmed.
     lent: Vec<Vec<u8>>,
 }
@@ -140,24 +169,31 @@ impl Service {
                 self.on_last_endpoint(side);
                 Reply::Done
             }
-            Request::Share(role) => match self.share(role) {
-                Ok(reply) => reply,
-                Err(failure) => Reply::Failed(format!("{failure:#}")),
-            },
+            Request::Share(role) => self.hand(role, || {
+                let ticket = open_line(&self.hosted, self.names, role)?;
+                Ok(Handed::Ticket(Box::new(ticket)))
+            }),
+            Request::Invite(role) => self.hand(role, || {
+                let speaks = invite(&self.hosted, self.names, role)?;
+                Ok(Handed::Invitation(speaks))
+            }),
         };
         wire::send(&self.replies, &reply, buffer)
     }
 
-    /// Sends a ticket for a third process, if this guest may hand that much on.
-    fn share(&self, role: Role) -> Result<Reply<'static>, Failure> {
+    /// Sends what a third process needs, if this guest may hand that much on.
+    fn hand(&self, role: Role, make: impl FnOnce() -> Result<Handed, Failure>) -> Reply<'static> {
         if !role.sides().all(|side| self.role.allows(side)) {
-            return Ok(Reply::Denied);
+            return Reply::Denied;
         }
-        let ticket = open_line(&self.hosted, self.names, role)?;
-        self.tickets
-            .send(ticket)
-            .map_err(|error| wire::failure(error, "cannot hand over the queue"))?;
-        Ok(Reply::Done)
+        let sent = make().and_then(|handed| {
+            let sent = self.hands.send(handed);
+            sent.map_err(|error| wire::failure(error, "cannot hand over the queue"))
+        });
+        match sent {
+            Ok(()) => Reply::Done,
+            Err(failure) => Reply::Failed(format!("{failure:#}")),
+        }
     }
 
     fn on_last_endpoint(&mut self, side: Side) {

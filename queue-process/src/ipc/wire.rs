@@ -3,7 +3,7 @@
 //! A guest asks, the host answers, one exchange at a time on a line. A third channel
 //! carries the host's calls ("it is worth trying again"), for who sleeps.
 
-use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
 use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -91,8 +91,10 @@ pub(super) enum Request<'a> {
     Close,
     /// This process has no ends of this side any more.
     Retire(#[serde(with = "SideName")] Side),
-    /// Open another line, for a third process: its ticket comes by the tickets' channel.
+    /// Open another line, for a third process: its ticket comes by the channel for that.
     Share(Role),
+    /// Answer the children of a third process that say hello: where they can comes by that channel.
+    Invite(Role),
 }
 
 /// Whether the guest wants to be called when it is worth trying again, if after this
@@ -167,8 +169,19 @@ pub(super) struct Ticket {
     pub(super) requests: IpcBytesSender,
     pub(super) replies: IpcBytesReceiver,
     pub(super) calls: IpcBytesReceiver,
-    pub(super) tickets: IpcReceiver<Ticket>,
+    pub(super) handed: IpcReceiver<Handed>,
 }
+
+/// What is handed to a guest for other processes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Handed {
+    Ticket(Box<Ticket>),
+    Invitation(IpcSender<Hello>),
+}
+
+/// Said by a child that starts: where its ticket is to go.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Hello(pub(super) IpcSender<Ticket>);
 
 /// A message as it came.
 #[derive(Debug)]

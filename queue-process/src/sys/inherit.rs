@@ -4,6 +4,7 @@ use super::PerProcess;
 use super::descriptors::ABOVE_STDIO;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -34,6 +35,20 @@ impl ExecHook {
 }
 
 impl InheritGuard {
+    /// Sees to it that what is left under `number` and so on is left in the place of what the same
+    /// command left under `former` and so on, and not beside it: who starts many children by one
+    /// command may share anew before each.
+    pub(crate) fn replace(self, former: Option<RawFd>, number: RawFd) {
+        /// By the first number of each, which no other has as long as it is there.
+        static ALL: PerProcess<Mutex<BTreeMap<RawFd, InheritGuard>>> = PerProcess::new();
+        let all = ALL.get_or(Mutex::default);
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(former) = former.and_then(|former| all.remove(&former)) {
+            former.revoke();
+        }
+        all.insert(number, self);
+    }
+
     /// Nothing is left to children that are started from now on.
     pub(crate) fn revoke(&self) {
         if let Some(hook_state) = self.0.upgrade() {

@@ -24,6 +24,8 @@ mod locks;
 #[cfg(not(loom))]
 mod memfd;
 #[cfg(not(loom))]
+pub(crate) mod relay;
+#[cfg(not(loom))]
 mod started;
 
 #[cfg(not(loom))]
@@ -31,7 +33,7 @@ pub(crate) use {
     close_on_fork::{CloseOnFork, detach_fd},
     descriptors::above_stdio,
     generation::{PerProcess, generation, generation_word},
-    inherit::{InheritGuard, TakeError, leave, take},
+    inherit::{TakeError, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
     memfd::{SEALS, check_file_size_limit, file, punch_hole},
     shared_memory::{Mapping, SharedSafe},

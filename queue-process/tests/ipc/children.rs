@@ -89,7 +89,10 @@ fn wrong_type() {
     let other = IpcQueue::<i64>::from_parent("Q").unwrap_err();
     assert_eq!(other.kind(), FailureKind::Mismatch);
     let again = Numbers::from_parent("Q").unwrap_err();
-    assert_eq!(again.kind(), FailureKind::PeerGone);
+    assert_eq!(again.kind(), FailureKind::Denied);
+    let _taken = Numbers::from_parent("TWICE").unwrap();
+    let again = Numbers::from_parent("TWICE").unwrap_err();
+    assert_eq!(again.kind(), FailureKind::Denied);
     let none = Numbers::from_parent("NONE").unwrap_err();
     assert_eq!(none.kind(), FailureKind::PeerGone);
 }
@@ -97,7 +100,7 @@ fn wrong_type() {
 #[test]
 fn another_type_or_a_second_time_is_refused() {
     let queue = Numbers::unbounded();
-    succeeds(start("wrong_type", &[("Q", &queue)]));
+    succeeds(start("wrong_type", &[("Q", &queue), ("TWICE", &queue)]));
     for failure in [
         Numbers::create_named("name", Capacity::Unbounded).unwrap_err(),
         Numbers::open_named("name").unwrap_err(),

@@ -5,10 +5,8 @@ use super::*;
 /// What the children here can be told to do.
 pub(super) const ROLES: &[(&str, fn())] = &[
     ("pop_one_and_hang", pop_one_and_hang),
-    ("miss_a_child", miss_a_child),
     ("wait_for_end", wait_for_end),
     ("host", host),
-    ("die", || ()),
 ];
 
 fn pop_one_and_hang() {
@@ -80,25 +78,6 @@ fn the_last_consumer_process() -> Duration {
     let elapsed = killed.elapsed();
     child.wait().unwrap();
     elapsed
-}
-
-#[test]
-fn a_child_that_never_takes_its_queue_up_can_be_missed() {
-    // In a process of its own, for the invitation's socket outlives who ends before it
-    // is void: it goes with the directory that it is in.
-    let scratch = std::env::temp_dir().join(format!("missed-{}", std::process::id()));
-    std::fs::create_dir(&scratch).unwrap();
-    let host = command("miss_a_child").env("TMPDIR", &scratch).spawn();
-    succeeds(host.unwrap());
-    std::fs::remove_dir_all(&scratch).unwrap();
-}
-
-fn miss_a_child() {
-    // Its invitation is void after a minute; here only that it disturbs nobody.
-    let queue = Numbers::bounded(3);
-    succeeds(start("die", &[("Q", &queue)]));
-    queue.push(1).unwrap();
-    assert!(queue.close());
 }
 
 fn wait_for_end() {

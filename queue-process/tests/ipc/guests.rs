@@ -100,7 +100,7 @@ fn a_cancelled_wait_loses_no_wake() {
 }
 
 /// A guest in this process.
-fn guest_of(queue: &Numbers) -> Numbers {
+pub(super) fn guest_of(queue: &Numbers) -> Numbers {
     let (sender, receiver) = ipc::channel().unwrap();
     sender.send(queue.clone()).unwrap();
     let guest: Numbers = receiver.recv().unwrap();

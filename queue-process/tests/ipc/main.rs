@@ -6,6 +6,8 @@
 mod children;
 mod deaths;
 mod guests;
+#[cfg(target_os = "linux")]
+mod invitations;
 mod large;
 
 use ipc_channel::ipc;
@@ -28,7 +30,9 @@ type Numbers = IpcQueue<u64>;
 #[test]
 fn child() {
     if let Ok(name) = env::var("IPC_TEST_CHILD") {
-        let roles = [children::ROLES, deaths::ROLES, large::ROLES].concat();
+        let mut roles = [children::ROLES, deaths::ROLES, large::ROLES].concat();
+        #[cfg(target_os = "linux")]
+        roles.extend(invitations::ROLES);
         let role = roles.into_iter().find(|role| role.0 == name);
         role.expect("a role").1();
     }
@@ -63,4 +67,9 @@ fn soon(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "in vain: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// How many of something this process has: `task`s or `fd`s.
+fn count(what: &str) -> usize {
+    std::fs::read_dir(format!("/proc/self/{what}")).map_or(0, Iterator::count)
 }

@@ -13,13 +13,12 @@ use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::platform::Header;
-use crate::sys::{self, InheritGuard, PerProcess, TakeError};
+use crate::sys::{self, TakeError};
 use queue_core::{Consumer, Failure, FailureKind, Producer, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
-use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// How the environment variables of this form of handing over begin.
 const PREFIX: &str = "QUEUE_PROCESS_";
@@ -158,7 +157,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         };
         let (numbers, left) = sys::leave(command, &fds, membership)
             .map_err(|e| sys::refused("cannot duplicate a queue's descriptors", e))?;
-        replace_former(&shared_before(command, &variable), numbers[0], left);
+        let former = shared_before(command, &variable).first().copied();
+        left.replace(former, numbers[0]);
         let numbers: Vec<String> = numbers.iter().map(RawFd::to_string).collect();
         command.env(variable, format!("{header} {}", numbers.join(",")));
         Ok(())
@@ -253,20 +253,6 @@ fn shared_before(command: &Command, variable: &str) -> Vec<RawFd> {
         .find(|(name, _)| *name == variable)
         .and_then(|(_, text)| read(text?.to_str()?).ok());
     text.map_or(Vec::new(), |(_, numbers)| numbers)
-}
-
-/// Sees to it that what is `left` under `number` and so on is left in the place of what the
-/// same command left under `former` numbers, and not beside it: who starts many children by
-/// one command may share anew before each.
-fn replace_former(former: &[RawFd], number: RawFd, left: InheritGuard) {
-    /// By the first number of each, which no other has as long as it is there.
-    static ALL: PerProcess<Mutex<BTreeMap<RawFd, InheritGuard>>> = PerProcess::new();
-    let all = ALL.get_or(Mutex::default);
-    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(former) = former.first().and_then(|former| all.remove(former)) {
-        former.revoke();
-    }
-    all.insert(number, left);
 }
 
 #[cold]

@@ -19,7 +19,7 @@ pub(super) fn push<K: Kind>(
     random: &mut Rng,
 ) -> bool {
     let pushes: Vec<_> = numbers.clone().map(Some).collect();
-    let mut items: VecDeque<Item> = numbers.map(|number| Item::new(number, random)).collect();
+    let mut items: VecDeque<Item> = numbers.map(|number| K::item(number, random)).collect();
     let waits = orders.patient && (random.u8(..2) == 0);
     let outcomes = log.note_many(at, &pushes, u64::from(!waits), || {
         let ended = match (waits, random.u8(..3) == 0) {

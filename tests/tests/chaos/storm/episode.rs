@@ -2,7 +2,7 @@
 
 use super::crew::Crew;
 use super::judge::{Tally, judge, stall};
-use super::kind::{Item, Kind};
+use super::kind::Kind;
 use super::log::{Outcome, now};
 use super::noise::Noise;
 use super::watchdog;
@@ -84,9 +84,6 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
         }
     }
     let over = now();
-    if K::MISSES_THE_UNBORN {
-        crew.wait_for_all()?;
-    }
     let (Half::Producer(producer), Half::Consumer(consumer)) = (producer, consumer) else {
         unreachable!("as they were made");
     };
@@ -194,7 +191,7 @@ impl End {
     }
 
     fn push<K: Kind>(&mut self, producer: &Producer<K>, number: u64) -> Result<OpKind, String> {
-        let item = Item::new(number, &mut Rng::with_seed(number));
+        let item = K::item(number, &mut Rng::with_seed(number));
         let mut failed = None;
         let kind = self.note(|| match producer.try_push(item) {
             Ok(()) => OpKind::Pushed(number),

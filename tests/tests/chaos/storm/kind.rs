@@ -6,11 +6,41 @@ use queue_core::{Consumer, Producer, Queue, WithCapacity};
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use serde::{Deserialize, Serialize};
 
+/// From here on the bytes of an item are alike: they are made and looked at quickly.
+const ALIKE: u64 = 10_000;
+
 /// A number that is unique in its run, and bytes that follow from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) number: u64,
+    #[serde(with = "as_bytes")]
     bytes: Vec<u8>,
+}
+
+/// Bytes in one piece: one by one they would take longer than the queue does.
+mod as_bytes {
+    use serde::{Deserializer, Serializer, de};
+    use std::fmt;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        from.deserialize_bytes(Visitor)
+    }
 }
 
 impl Item {
@@ -25,6 +55,18 @@ impl Item {
         Self { number, bytes }
     }
 
+    /// Now and then so large that it goes another way than small ones: in more than a page of a
+    /// socket's buffer, and in memory of its own.
+    pub(crate) fn of_any_size(number: u64, random: &mut Rng) -> Self {
+        let mut item = Self::new(number, random);
+        if random.u8(..24) == 0 {
+            let size = [70_000, 500_000, 2_000_000][random.usize(..3)];
+            item.bytes = (0..ALIKE).map(|n| Self::byte(number, n)).collect();
+            item.bytes.resize(size, Self::byte(number, ALIKE));
+        }
+        item
+    }
+
     /// A few bytes, so that few instructions go into making them.
     pub(crate) fn small(number: u64) -> Self {
         let bytes = (0..8).map(|n| Self::byte(number, n)).collect();
@@ -32,13 +74,15 @@ impl Item {
     }
 
     fn byte(number: u64, n: u64) -> u8 {
-        (number.wrapping_mul(31).wrapping_add(n) >> 3) as u8
+        (number.wrapping_mul(31).wrapping_add(n.min(ALIKE)) >> 3) as u8
     }
 
     /// Whether it came out as it went in.
     pub(crate) fn is_whole(&self) -> bool {
-        let mut bytes = (0..).zip(&self.bytes);
-        bytes.all(|(n, &byte)| byte == Self::byte(self.number, n))
+        let (first, alike) = self.bytes.split_at(self.bytes.len().min(ALIKE as usize));
+        let mut first = (0..).zip(first);
+        first.all(|(n, &byte)| byte == Self::byte(self.number, n))
+            && alike == vec![Self::byte(self.number, ALIKE); alike.len()]
     }
 }
 
@@ -50,9 +94,16 @@ pub(crate) trait Kind: Queue<Item = Item> + WithCapacity + Clone + 'static {
     /// items that went in after it: in that kind it comes back.
     const GIVES_BACK: bool = false;
 
-    /// Whether a child that is killed before it has taken its half is missed only much
-    /// later.
-    const MISSES_THE_UNBORN: bool = false;
+    /// Whether items may be large.
+    const LARGE: bool = false;
+
+    /// An item to push.
+    fn item(number: u64, random: &mut Rng) -> Item {
+        match Self::LARGE {
+            true => Item::of_any_size(number, random),
+            false => Item::new(number, random),
+        }
+    }
 
     /// This process's half, from its parent.
     fn half(role: Role) -> Half<Self>;
@@ -102,4 +153,4 @@ macro_rules! kind {
 
 kind!(ShmQueue, "shm");
 kind!(PipeQueue, "pipe");
-kind!(IpcQueue, "ipc", GIVES_BACK, MISSES_THE_UNBORN);
+kind!(IpcQueue, "ipc", GIVES_BACK, LARGE);

@@ -157,7 +157,7 @@ fn push<K: Kind>(
     log: &Log,
     random: &mut Rng,
 ) -> bool {
-    let item = Item::new(number, random);
+    let item = K::item(number, random);
     let verb = Verb::choose(orders, random);
     let outcome = log.note(at, Some(number), verb.patience(), || match verb {
         Verb::Try => match producer.try_push(item) {
