@@ -70,11 +70,11 @@ fn push(to: &Opened, item: String, timeout: Option<Duration>, before: u64) -> Re
     let reason = match pushed {
         Ok(()) => return Ok(()),
         Err(PushTimeoutError::Timeout(_)) => {
-            let text = format!("the queue is still full; {before} items were pushed");
+            let text = format!("the queue is still full; pushed: {before}");
             return Err(End::NoMore(Some(text)));
         }
         Err(PushTimeoutError::Closed(_)) => "the queue is closed".to_string(),
         Err(PushTimeoutError::Failed(_, failure)) => format!("{failure:#}"),
     };
-    Err(End::Failed(format!("{reason}; {before} items were pushed")))
+    Err(End::Failed(format!("{reason}; pushed: {before}")))
 }

@@ -39,7 +39,7 @@ pub(crate) fn counter(verb: &'static str, quiet: bool) -> ProgressBar {
     if !shown {
         return ProgressBar::hidden();
     }
-    let template = format!("{{spinner}} {{human_pos}} {verb}, {{per_sec}}{{msg}}");
+    let template = format!("{{spinner}} {{human_pos}} {verb} in {{elapsed}}{{msg}}");
     let style = ProgressStyle::with_template(&template).expect("a template that is tested");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
     bar.set_style(style);
@@ -53,6 +53,6 @@ mod tests {
 
     #[test]
     fn the_template_is_one() {
-        assert!(ProgressStyle::with_template("{spinner} {human_pos} x, {per_sec}{msg}").is_ok());
+        assert!(ProgressStyle::with_template("{spinner} {human_pos} x in {elapsed}{msg}").is_ok());
     }
 }

@@ -43,7 +43,7 @@ impl Serve {
         if !served.is_done() {
             let left = queue.len();
             say(&format!(
-                "closed; waits until {left} items are taken (once more drops them)"
+                "closed; waits until all is taken (once more drops it): {left}"
             ));
         }
         while !served.is_done() && stop.told() < 2 {
@@ -55,7 +55,7 @@ impl Serve {
         }
         match left {
             0 => Ok(()),
-            _ => Err(End::Failed(format!("{left} items were dropped"))),
+            _ => Err(End::Failed(format!("dropped: {left}"))),
         }
     }
 }

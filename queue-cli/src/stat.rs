@@ -151,6 +151,8 @@ impl Look {
 
 /// A bar for the depth, how it was lately, and the rest.
 struct Screen {
+    /// The URL. It is shown as long as it is here.
+    _head: ProgressBar,
     bar: ProgressBar,
     lines: [ProgressBar; 3],
     depths: std::cell::RefCell<VecDeque<usize>>,
@@ -170,6 +172,7 @@ impl Screen {
         let line = || all.add(ProgressBar::new(0).with_style(style(TEMPLATES[2])));
         head.tick();
         Self {
+            _head: head,
             bar,
             lines: [line(), line(), line()],
             depths: Default::default(),

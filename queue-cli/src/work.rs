@@ -166,17 +166,18 @@ impl Worker {
             return Err(end);
         }
         let [done, given_up] = [&self.done, &self.given_up].map(|n| n.load(Ordering::Relaxed));
-        if self.told == Told::Person {
-            say(&format!("{done} jobs done, {given_up} given up"));
-        }
         for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
             lost_with_us(queue)?;
         }
         match given_up {
-            0 => Ok(()),
-            _ if self.dead.is_some() => Ok(()),
-            _ => Err(End::Failed(format!("{given_up} jobs were given up"))),
+            0 => {}
+            _ if self.dead.is_some() => {}
+            _ => return Err(End::Failed(format!("jobs given up: {given_up}"))),
         }
+        if self.told == Told::Person {
+            say(&format!("jobs done: {done}, set aside: {given_up}"));
+        }
+        Ok(())
     }
 
     /// One job after the other.
@@ -266,10 +267,7 @@ impl Worker {
         self.given_up.fetch_add(1, Ordering::Relaxed);
         match self.told {
             Told::Json => self.tell("given_up", &job, Instant::now(), Some(why)),
-            _ => say(&format!(
-                "given up after {attempt} attempts ({why}): {}",
-                &*job
-            )),
+            _ => say(&format!("given up at attempt {attempt} ({why}): {}", &*job)),
         }
         Ok(job.ack()?)
     }
@@ -278,10 +276,10 @@ impl Worker {
         let running = self.running.count();
         match times {
             1 => say(&format!(
-                "no new jobs; waits for {running} that run (once more gives them back)"
+                "no new jobs; waits for those that run (once more gives them back): {running}"
             )),
             2 => {
-                say(&format!("gives {running} jobs back"));
+                say(&format!("gives back what runs: {running}"));
                 self.fail(End::Failed("stopped before all jobs had ended".into()));
                 self.running.stop();
             }
@@ -337,7 +335,7 @@ pub(crate) fn lost_with_us(queue: &Opened) -> Result<(), End> {
     let others = queue.queue.stats().consumers.is_some_and(|n| n > 1);
     match queue.queue.len() {
         left if queue.created && !others && left > 0 => Err(End::Failed(format!(
-            "{left} items were left, and end with this process (`queue serve URL` keeps a queue)"
+            "left in the queue, which ends with this process: {left} (`queue serve URL` keeps one)"
         ))),
         _ => Ok(()),
     }

@@ -59,7 +59,7 @@ fn a_full_queue_and_a_closed_one_are_told_apart() {
         let url = &stage.url(scheme, "full");
         let serve = stage.serve(&format!("{url}?capacity=2"));
         let full = stage.queue(&["push", url, "a", "b", "c", "--timeout", "20ms"], "");
-        full.failed(3, &["full", "2 items"]);
+        full.failed(3, &["full", "pushed: 2"]);
         stage
             .queue(&["push", &format!("{url}?capacity=3"), "c"], "")
             .failed(1, &["capacity of 2"]);
@@ -69,7 +69,7 @@ fn a_full_queue_and_a_closed_one_are_told_apart() {
         stage.queue(&["close", url], "").wrote("");
         stage
             .queue(&["push", url, "c"], "")
-            .failed(1, &["closed", "0 items"]);
+            .failed(1, &["closed", "pushed: 0"]);
         let rest = stage.queue(&["pop", url, "-n", "9"], "");
         assert_eq!((rest.status, &*rest.out), (3, "a\nb\n"));
         let ended = serve.end();
@@ -102,7 +102,7 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     let mut serve = stage.serve(url);
     stage.queue(&["push", url, "a", "b"], "").wrote("");
     serve.signal(Signal::INT);
-    assert!(serve.says().contains("waits until 2 items"));
+    assert!(serve.says().contains("drops it): 2"));
     stage.queue(&["push", url, "c"], "").failed(1, &["closed"]);
     stage.queue(&["pop", url, "--follow"], "").wrote("a\nb\n");
     assert_eq!(serve.end().status, 0);
@@ -110,9 +110,9 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     let mut serve = stage.serve(url);
     stage.queue(&["push", url, "a"], "").wrote("");
     serve.signal(Signal::TERM);
-    assert!(serve.says().contains("waits until 1 items"));
+    assert!(serve.says().contains("drops it): 1"));
     serve.signal(Signal::TERM);
-    serve.end().failed(1, &["1 items were dropped"]);
+    serve.end().failed(1, &["dropped: 1"]);
     stage.is_empty();
 }
 

@@ -76,13 +76,16 @@ fn a_job_that_fails_is_tried_again_and_set_aside_in_the_end() {
         "{}",
         ended.err
     );
-    ended.failed(0, &["given up after 3 attempts (exit status: 1): bad"]);
+    ended.failed(0, &["given up at attempt 3 (exit status: 1): bad"]);
     stage.queue(&["rm", dead], "").wrote("bad\n");
     assert_eq!(serve.end().status, 0);
     // Nobody has it then.
     let ended = stage.queue(&["work", "-", "--retries=0", "--", "false"], "bad\n");
     assert_eq!(ended.status, 1);
-    assert!(ended.err.contains("1 attempts (exit status: 1): bad") && ended.err.contains("1 jobs"));
+    assert!(
+        ended.err.contains("attempt 1 (exit status: 1): bad")
+            && ended.err.contains("jobs given up: 1")
+    );
     let gone = ["work", "-", "--dead", dead, "--wait=0s", "--", "true"];
     stage.queue(&gone, "a").failed(1, &["no process offers"]);
     stage.is_empty();
@@ -159,7 +162,7 @@ fn ctrl_c_waits_for_what_runs() {
     let mut out = work.take_out();
     let mut lines = [read_line(&mut out), read_line(&mut out)];
     work.signal(Signal::INT);
-    assert!(work.says().contains("waits for 2"));
+    assert!(work.says().contains("gives them back): 2"));
     lines.sort();
     assert_eq!(lines, ["1", "2"]);
     let ended = work.end();
@@ -169,7 +172,7 @@ fn ctrl_c_waits_for_what_runs() {
         rest.contains("1 ended\n") && rest.contains("2 ended\n") && !rest.contains('3'),
         "{rest}"
     );
-    ended.failed(1, &["1 items were left"]);
+    ended.failed(1, &["this process: 1"]);
     stage.is_empty();
 }
 
@@ -182,9 +185,9 @@ fn a_second_ctrl_c_ends_what_runs() {
     read_line(work.out());
     read_line(work.out());
     work.signal(Signal::TERM);
-    assert!(work.says().contains("waits for 2"));
+    assert!(work.says().contains("gives them back): 2"));
     work.signal(Signal::TERM);
-    assert!(work.says().contains("gives 2 jobs back"));
+    assert!(work.says().contains("gives back what runs: 2"));
     work.end().failed(1, &["stopped before"]);
     stage.is_empty();
 }
@@ -329,9 +332,9 @@ fn what_ctrl_c_gives_back_is_there_for_others() {
         assert_eq!(depth.len(), 1);
         drop(depth);
         work.signal(Signal::INT);
-        assert!(work.says().contains("waits for 1"));
+        assert!(work.says().contains("gives them back): 1"));
         work.signal(Signal::INT);
-        assert!(work.says().contains("gives 1 jobs back"));
+        assert!(work.says().contains("gives back what runs: 1"));
         work.end().failed(1, &["stopped before"]);
         // It does not count as an attempt.
         let say = "echo {} $QUEUE_ATTEMPT";
