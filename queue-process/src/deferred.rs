@@ -116,7 +116,7 @@ impl Deferred {
     }
 
     #[cold]
-    fn prepend(&self, mut first: VecDeque<Outcome>) {
+    pub(crate) fn prepend(&self, mut first: VecDeque<Outcome>) {
         if first.is_empty() {
             return;
         }
@@ -126,7 +126,7 @@ impl Deferred {
         });
     }
 
-    fn next(&self) -> Option<Outcome> {
+    pub(crate) fn next(&self) -> Option<Outcome> {
         self.with(VecDeque::pop_front)
     }
 

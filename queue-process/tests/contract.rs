@@ -70,6 +70,30 @@ mod linux {
         kind: RawShm;
         items: Vec<u8>;
     }
+
+    queue_core::work_contract! {
+        mod pipe_works;
+        kind: PipeQueue;
+        items: Moody;
+    }
+
+    queue_core::work_contract! {
+        mod pipe_raw_works;
+        kind: RawPipe;
+        items: Vec<u8>;
+    }
+
+    queue_core::work_contract! {
+        mod shm_works;
+        kind: ShmQueue;
+        items: Moody;
+    }
+
+    queue_core::work_contract! {
+        mod shm_raw_works;
+        kind: RawShm;
+        items: Vec<u8>;
+    }
 }
 
 queue_core::contract! {

@@ -7,6 +7,7 @@
 //! | [`queue`] | one process's opened queue: its handle, its verbs, what it looks like in memory |
 //! | [`wait`] | threads and futures that wait for an end to move |
 //! | [`engine`] | items in and out of a storage, under two locks |
+//! | [`lease`] | what is lent to workers, and comes back when they die |
 //! | [`membership`] | who takes part, and whether they are alive |
 //!
 //! A queue is a **header** in shared memory ([`engine::layout`]) and a **storage** (the
@@ -21,6 +22,7 @@
 //!   looks again every [`wait::RECHECK_INTERVAL`].
 
 pub(crate) mod engine;
+pub(crate) mod lease;
 pub(crate) mod membership;
 pub(crate) mod pipe;
 pub(crate) mod queue;

@@ -4,6 +4,7 @@
 use super::wait_list::newest;
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{self, Acquired, Control, End, Tries};
+use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::linux::membership::registry::{
     ByteLocks, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
 };
@@ -273,6 +274,9 @@ impl Platform for Member {
         &self.simulation.control
     }
 
+    fn leases(&self) -> &dyn LeaseMemory {
+        &NoLeases
+    }
     fn owner(&self) -> u32 {
         self.membership.owner()
     }

@@ -15,6 +15,7 @@
 //!   happen. The kernel knows of the death after that.
 
 pub mod death;
+mod lease;
 pub mod membership;
 mod memory;
 mod process;
@@ -29,6 +30,7 @@ use crate::linux::engine::layout::Control;
 use crate::sys::Word64;
 use crate::sys::modelled::OwnedFd;
 use crate::sys::steps;
+use lease::Leases;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memory::Committed;
 use std::cell::Cell;
@@ -54,6 +56,9 @@ pub struct Simulation {
     locks: [LockQueue; 2],
     futexes: [Futex; 2],
     eventfds: [Eventfd; 2],
+    leases: Leases,
+    /// Where those sleep who join the queue.
+    joining: Futex,
     alive: [AtomicBool; PROCESSES],
     deaths: AtomicUsize,
     capacity: u32,
@@ -78,6 +83,8 @@ impl Simulation {
 
     fn with(capacity: u32, words: usize, kind: Kind) -> Arc<Self> {
         Arc::new(Self {
+            leases: Leases::new(&kind),
+            joining: Futex::new(),
             control: Control::default(),
             cells: (0..words).map(|_| Word64::default()).collect(),
             taken: Committed::default(),
@@ -138,6 +145,7 @@ impl Simulation {
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);
         self.futexes.iter().for_each(Futex::on_death);
+        self.joining.on_death();
         self.locks.iter().for_each(LockQueue::on_death);
     }
 }

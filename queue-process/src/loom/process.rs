@@ -33,6 +33,21 @@ fn try_failure(error: TryError) -> TryFailure {
     }
 }
 
+/// A number on loan.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent {
+    /// Which.
+    pub number: u64,
+    key: LeaseKey,
+}
+
+impl Lent {
+    /// How often it was delivered.
+    pub fn attempt(&self) -> u32 {
+        self.key.attempt()
+    }
+}
+
 /// A modelled process's queue of numbers.
 #[derive(Debug)]
 pub struct Process {
@@ -77,6 +92,66 @@ impl Process {
         let mut bytes = Vec::new();
         self.engine.pop(&mut bytes).map_err(try_failure)?;
         Ok(self.number(&bytes))
+    }
+
+    /// Receives if there is an item.
+    ///
+    /// # Errors
+    /// [`No`].
+    pub fn try_receive(&self) -> Result<Lent, No> {
+        let mut bytes = Vec::new();
+        let key = self.engine.receive(&mut bytes).map_err(no)?;
+        Ok(Lent {
+            number: self.number(&bytes),
+            key,
+        })
+    }
+
+    /// Receives, waiting as a thread.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn receive(&self) -> Result<Lent, No> {
+        self.wait(End::Tail, || self.try_receive())
+    }
+
+    /// Receives as the only future of a process, which listens to the eventfd itself.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn receive_by_eventfd(&self) -> Result<Lent, No> {
+        self.wait_for_eventfd(End::Tail, || self.try_receive())
+    }
+
+    /// It is done: whether it was still ours.
+    pub fn ack(&self, lent: &Lent) -> bool {
+        self.engine.settle(&lent.key, None).is_ok()
+    }
+
+    /// It goes back: whether it was still ours.
+    pub fn nack(&self, lent: &Lent) -> bool {
+        self.engine.settle(&lent.key, Some(true)).is_ok()
+    }
+
+    /// It goes back, and was no attempt: whether it was still ours.
+    pub fn release(&self, lent: &Lent) -> bool {
+        self.engine.settle(&lent.key, Some(false)).is_ok()
+    }
+
+    /// What a check of the peers does for the leases.
+    pub fn put_back_of_dead(&self) {
+        self.engine.put_back_of_dead(Tries::Endless);
+    }
+
+    /// Waits, as a thread, until the queue is idle.
+    pub fn join(&self) {
+        let put_back = |_| self.put_back_of_dead();
+        assert!(self.engine.join(|| None, put_back));
+    }
+
+    /// How many are lent.
+    pub fn in_flight(&self) -> u32 {
+        self.engine.held()
     }
 
     /// Pushes as many of `numbers` as there are slots for: how many.

@@ -5,6 +5,7 @@ use super::memory::Memory;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{Control, Cursor, Item};
 use crate::linux::engine::{PeerCursor, Storage};
+use crate::linux::lease::bytes::Lease;
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
 use crate::linux::ring::storage::Ring;
@@ -105,6 +106,20 @@ impl Storage for Store {
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
         ask!(self, read_many(control, head, tail, max, into))
+    }
+
+    fn lend(
+        &self,
+        control: &Control,
+        ends: (Cursor, Cursor, bool),
+        lease: &Lease<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure> {
+        ask!(self, lend(control, ends, lease, into))
+    }
+
+    fn was_lent(&self, control: &Control, lease: &Lease<'_>) -> Result<bool, Failure> {
+        ask!(self, was_lent(control, lease))
     }
 
     fn repair(&self, control: &Control) -> Result<(), Failure> {

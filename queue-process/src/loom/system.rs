@@ -4,6 +4,7 @@ use super::wait_list::{Eventfd, Futex, LockQueue, newest, newest_of};
 use super::{DEATHS_SEEN, Simulation};
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
+use crate::linux::lease::bytes::LeaseMemory;
 use crate::sys::Word32;
 use crate::sys::steps::{is_dead, step};
 use loom::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +20,10 @@ pub(super) struct System {
 
 impl System {
     fn futex(&self, word: &Word32) -> &Futex {
+        let control = &self.simulation.control;
+        if std::ptr::eq(word, &raw const *control.leases.idle_seq) {
+            return &self.simulation.joining;
+        }
         let tail = std::ptr::eq(
             word,
             &raw const *self.simulation.control.end(End::Tail).wake_seq,
@@ -39,6 +44,10 @@ impl System {
 impl Platform for System {
     fn control(&self) -> &Control {
         &self.simulation.control
+    }
+
+    fn leases(&self) -> &dyn LeaseMemory {
+        &self.simulation.leases
     }
 
     fn owner(&self) -> u32 {

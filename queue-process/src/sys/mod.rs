@@ -1,5 +1,6 @@
 //! What this crate asks of the operating system, and its only `unsafe` code.
 
+mod file_range;
 #[cfg(loom)]
 pub(crate) mod modelled;
 mod shared_memory;
@@ -9,6 +10,7 @@ pub(crate) mod steps;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub(crate) use file_range::FileRange;
 pub(crate) use shared_memory::{Word32, Word64, shared_safe};
 
 #[cfg(not(loom))]
@@ -24,6 +26,8 @@ mod locks;
 #[cfg(not(loom))]
 mod memfd;
 #[cfg(not(loom))]
+mod read_words;
+#[cfg(not(loom))]
 pub(crate) mod relay;
 #[cfg(not(loom))]
 mod started;
@@ -36,6 +40,7 @@ pub(crate) use {
     inherit::{TakeError, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
     memfd::{SEALS, check_file_size_limit, file, punch_hole},
+    read_words::read_words,
     shared_memory::{Mapping, SharedSafe},
     started::started,
 };

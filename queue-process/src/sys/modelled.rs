@@ -1,6 +1,7 @@
 //! The system calls of a pipe queue's storage, as modelled processes make them: each takes
 //! effect as a whole or not at all, and is a step at which its process may die.
 
+use super::Word64;
 use super::steps::step;
 use loom::sync::Mutex;
 use rustix::io::Errno;
@@ -87,6 +88,21 @@ pub(crate) fn read(pipe: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
         piece.copy_from_slice(&record);
     }
     Ok(count * PIECE)
+}
+
+/// As [`read`], of one record, into words that processes share.
+pub(crate) fn read_words(pipe: &OwnedFd, into: &[Word64]) -> Result<usize, Errno> {
+    if !step() {
+        return dead();
+    }
+    let mut records = pipe.0.records.lock().expect("nobody panics here");
+    let Some(record) = records.pop_front() else {
+        return Err(Errno::AGAIN);
+    };
+    for (word, bytes) in into.iter().zip(record.chunks_exact(8)) {
+        word.put(u64::from_ne_bytes(bytes.try_into().expect("so many")));
+    }
+    Ok(PIECE)
 }
 
 pub(crate) fn ioctl_fionread(pipe: &OwnedFd) -> Result<u64, Errno> {

@@ -82,6 +82,14 @@ impl Word32 {
     }
 }
 
+#[cfg(loom)]
+impl Word64 {
+    /// Writes it as part of a step that is already made.
+    pub(super) fn put(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
 /// Declares that a struct, all of whose fields are named, is [`SharedSafe`]. It does not compile
 /// if a field is missing, or is not so itself; nor in a model, where it says nothing.
 macro_rules! shared_safe {
@@ -116,7 +124,7 @@ pub(super) mod mapping {
     use std::ptr::NonNull;
     use std::sync::atomic::{AtomicU32, AtomicU64};
 
-    /// A whole memory file, mapped for reading and writing.
+    /// A memory file, or its beginning, mapped for reading and writing.
     #[derive(Debug)]
     pub(crate) struct Mapping {
         base: NonNull<u8>,
@@ -136,11 +144,23 @@ pub(super) mod mapping {
     impl Mapping {
         /// Zeroed memory of `len` bytes. The first `taken` of them can be touched; the others
         /// take no room, until [`take`](Self::take) makes it.
+        #[cfg(test)]
         pub(crate) fn create(name: &str, len: usize, taken: usize) -> Result<Self, Failure> {
             Self::with_file(sys::file(name, len as u64)?, len, taken)
         }
 
-        /// [`create`](Self::create) in a new file of `len` bytes.
+        /// As `create`, of a file with `beyond` bytes more, which are not mapped.
+        pub(crate) fn create_part(
+            name: &str,
+            len: usize,
+            taken: usize,
+            beyond: u64,
+        ) -> Result<Self, Failure> {
+            let file = sys::file(name, (len as u64).saturating_add(beyond))?;
+            Self::with_file(file, len, taken)
+        }
+
+        /// As `create`, in a new file of at least `len` bytes.
         pub(crate) fn with_file(file: OwnedFd, len: usize, taken: usize) -> Result<Self, Failure> {
             let mapping = Self::map(file, len)?;
             mapping
@@ -182,7 +202,13 @@ pub(super) mod mapping {
 
         /// Memory that another process created: of whatever size it is, but of one that is
         /// sealed.
+        #[cfg(test)]
         pub(crate) fn open(file: OwnedFd) -> Result<Self, Failure> {
+            Self::open_part(file, usize::MAX).map(|(mapping, _)| mapping)
+        }
+
+        /// As `open`, but up to `most` bytes of the file; and how many it has.
+        pub(crate) fn open_part(file: OwnedFd, most: usize) -> Result<(Self, u64), Failure> {
             let corrupt = |what| Failure::new(FailureKind::Corrupt, what);
             let seals = rustix::fs::fcntl_get_seals(&file)
                 .map_err(|_| corrupt("this descriptor is no shared memory of a queue"))?;
@@ -192,23 +218,44 @@ pub(super) mod mapping {
             let size = rustix::fs::fstat(&file)
                 .map_err(|e| refused("cannot look at shared memory", e))?
                 .st_size;
-            let len = usize::try_from(size).ok().filter(|&len| len != 0);
-            Self::map(
-                file,
-                len.ok_or_else(|| corrupt("the shared memory is empty"))?,
-            )
+            let size = u64::try_from(size).ok().filter(|&size| size != 0);
+            let size = size.ok_or_else(|| corrupt("the shared memory is empty"))?;
+            let len = usize::try_from(size).unwrap_or(usize::MAX).min(most);
+            Ok((Self::map(file, len)?, size))
+        }
+
+        /// Maps `len` bytes of its file instead, which it has.
+        ///
+        /// # Errors
+        /// What the system says.
+        pub(crate) fn remap(&mut self, len: usize) -> Result<(), Failure> {
+            let base = Self::map_file(&self.file, len)?;
+            self.unmap();
+            (self.base, self.len) = (base, len);
+            Ok(())
         }
 
         fn map(file: OwnedFd, len: usize) -> Result<Self, Failure> {
+            let base = Self::map_file(&file, len)?;
+            Ok(Self { base, len, file })
+        }
+
+        fn map_file(file: &OwnedFd, len: usize) -> Result<NonNull<u8>, Failure> {
             let (access, flags) = (ProtFlags::READ.union(ProtFlags::WRITE), MapFlags::SHARED);
             // SAFETY: a new mapping at a place of the kernel's choice; nothing else knows of
-            // it. Its file is `len` long and sealed, so every page of it stays accessible
-            // until `drop` unmaps it.
+            // it. Its file is at least `len` long and sealed, so every page of it stays
+            // accessible until it is unmapped.
             let base =
-                unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, access, flags, &file, 0) }
+                unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, access, flags, file, 0) }
                     .map_err(|e| refused("cannot map shared memory", e))?;
-            let base = NonNull::new(base.cast()).expect("a mapping is not at zero");
-            Ok(Self { base, len, file })
+            Ok(NonNull::new(base.cast()).expect("a mapping is not at zero"))
+        }
+
+        fn unmap(&mut self) {
+            // SAFETY: exactly the mapping that `map_file` made; every reference into it borrows
+            // `self`, so none is left.
+            let unmapped = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
+            debug_assert!(unmapped.is_ok());
         }
 
         /// How many bytes it has.
@@ -285,10 +332,7 @@ pub(super) mod mapping {
 
     impl Drop for Mapping {
         fn drop(&mut self) {
-            // SAFETY: exactly the mapping that `map` made; every reference into it borrows
-            // `self`, so none is left.
-            let unmapped = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
-            debug_assert!(unmapped.is_ok());
+            self.unmap();
         }
     }
 

@@ -7,18 +7,25 @@
 /// queue_core::work_contract! {
 ///     mod my_queue_works;
 ///     kind: MyQueue;
+///     items: Vec<u8>; // if it does not take any item
 ///     create: |bound| Ok(MyQueue::new(bound)); // where it is not by `WithCapacity`
 /// }
 /// ```
 #[macro_export]
 macro_rules! work_contract {
     ($(#[$meta:meta])* mod $name:ident; kind: $($kind:ident)::+; $(create: $create:expr;)?) => {
+        $crate::work_contract! {
+            $(#[$meta])* mod $name; kind: $($kind)::+; items: u64; $(create: $create;)?
+        }
+    };
+    ($(#[$meta:meta])* mod $name:ident; kind: $($kind:ident)::+; items: $item:ty;
+        $(create: $create:expr;)?) => {
         #[cfg(test)]
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            $crate::contract! { @subject Items u64, $($kind)::+, [$($create)?] [] [] }
+            $crate::contract! { @subject Items $item, $($kind)::+, [$($create)?] [] [] }
             #[test]
             fn w1_settled_once() { $crate::contract::w1_settled_once::<Items>(); }
             #[test]

@@ -63,6 +63,12 @@ impl Batch {
         Ok(())
     }
 
+    /// Records may be appended to `bytes` behind items that were [added](Self::add).
+    pub(crate) fn pad(&mut self) {
+        self.bytes
+            .resize(self.bytes.len().next_multiple_of(WORD), 0);
+    }
+
     /// The last bytes that were appended to `bytes` are a record, whose item has `len`.
     #[inline]
     pub(crate) fn found(&mut self, len: usize) {

@@ -15,6 +15,7 @@
 //! does not wait for that: it makes but a few [`Tries`].
 
 use super::Platform;
+use crate::linux::lease::table::LeaseState;
 use crate::sys::{Word32, Word64, shared_safe};
 use queue_core::sync::CachePadded;
 use queue_core::sync::atomic::Ordering;
@@ -164,9 +165,29 @@ pub(crate) struct Published {
     pub(crate) cursor: Word64,
     /// Of the tail: the items of even and of odd count that came last.
     inline_items: [InlineItem; 2],
+    /// Of the head: how many items have gone for good, popped or acked, modulo 2^32. The slots of
+    /// all others are taken. Written under the lock, after the cursor, with Release; read by those
+    /// who push, with Acquire.
+    pub(crate) freed: Word32,
+    /// Of the head: how many items are lent. This and the next two are written under the lock, and
+    /// read by whoever counts.
+    pub(crate) held: Word32,
+    /// Of the head: how many items came back and were not lent again.
+    pub(crate) returned: Word32,
+    /// Of the head: not zero while somebody may be waiting until the queue is idle; see
+    /// [`joining`].
+    pub(crate) joining: Word32,
 }
 
-shared_safe! { Published { cursor, inline_items } }
+shared_safe! { Published { cursor, inline_items, freed, held, returned, joining } }
+
+/// What [`Published::joining`] says, as bits.
+pub(crate) mod joining {
+    /// A thread may be asleep.
+    pub(crate) const ASLEEP: u32 = 1;
+    /// A future may be waiting: the processes that listen to the head are to be notified.
+    pub(crate) const FUTURES: u32 = 2;
+}
 
 impl Published {
     /// Where item `count` is, if it is the last.
@@ -193,6 +214,8 @@ pub(crate) struct EndState {
     pub(crate) cached: Word64,
     /// What the storage keeps at this end.
     pub(crate) storage_words: [Word64; 5],
+    /// Of the tail: [`Published::freed`] of the head, as of that late look.
+    pub(crate) cached_freed: Word32,
     /// What is read of it at the other end.
     pub(crate) published: CachePadded<Published>,
     /// Changes whenever sleepers are woken: what they sleep on.
@@ -200,7 +223,10 @@ pub(crate) struct EndState {
 }
 
 shared_safe! {
-    EndState { lock, poisoned, waiting, async_waiting, cached, storage_words, published, wake_seq }
+    EndState {
+        lock, poisoned, waiting, async_waiting, cached, storage_words, cached_freed, published,
+        wake_seq
+    }
 }
 
 /// The words that all processes of a queue share, beside its storage.
@@ -217,9 +243,10 @@ pub(crate) struct Control {
     pub(crate) storage_word: Word64,
     pub(crate) tail: CachePadded<EndState>,
     pub(crate) head: CachePadded<EndState>,
+    pub(crate) leases: CachePadded<LeaseState>,
 }
 
-shared_safe! { Control { closed, needs_trim, storage_word, tail, head } }
+shared_safe! { Control { closed, needs_trim, storage_word, tail, head, leases } }
 
 /// What [`Control::needs_trim`] says: zero, one of these, or a time in milliseconds: when
 /// the queue was first empty after [`LATER`](needs_trim::LATER) was said.

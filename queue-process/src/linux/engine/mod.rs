@@ -29,10 +29,12 @@
 
 pub(crate) mod batch;
 pub(crate) mod layout;
+pub(crate) mod lend;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+use crate::linux::lease::bytes::{Lease, LeaseMemory};
 use crate::sys::Word32;
 use batch::Batch;
 use layout::{Acquired, Control, Cursor, End, EndState, Item, Tries, needs_trim};
@@ -201,6 +203,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let poisoned = |guard: &EndGuard<'_, P>| guard.state.poisoned.load(Ordering::Relaxed) != 0;
         if poisoned(&tail) || poisoned(&head) {
             self.storage.repair(self.control())?;
+            self.repair_leases()?;
             // The dead may not have woken somebody whom it should have.
             for (end, guard) in [(End::Tail, &tail), (End::Head, &head)] {
                 self.prepare_wake(end, guard.state, true);
@@ -243,7 +246,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let guard = self.lock(End::Tail)?;
         let (tail, mut head) = self.before_push(&guard, 1)?;
         match self.storage.write(self.control(), tail, &mut head, item)? {
-            Some(position) => self.move_end(End::Tail, guard, tail.advanced(1, position)),
+            Some(position) => self.move_end(End::Tail, guard, tail.advanced(1, position), 0),
             None => return Err(no_room()),
         }
         Ok(())
@@ -257,14 +260,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let guard = self.lock(End::Tail)?;
         let wanted = u32::try_from(batch.len()).unwrap_or(MAX_ITEMS);
         let (tail, mut head) = self.before_push(&guard, wanted)?;
-        let most = self.free_slots(tail, head.cursor).min(wanted);
+        let most = self.free_slots(tail, head.freed).min(wanted);
         match self
             .storage
             .write_many(self.control(), tail, &mut head, batch, most)?
         {
             (0, _) => Err(no_room()),
             (items, position) => {
-                self.move_end(End::Tail, guard, tail.advanced(items, position));
+                self.move_end(End::Tail, guard, tail.advanced(items, position), 0);
                 Ok(items as usize)
             }
         }
@@ -276,12 +279,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         // Relaxed, all: a number, no more; who pushes looks again, under the lock. What was
         // seen of the head the last time does if it is enough.
         let state = self.control().end(End::Tail);
-        let cached = Cursor::from_word(state.cached.load(Ordering::Relaxed));
+        let cached = state.cached_freed.load(Ordering::Relaxed);
         let slots = self.free_slots(state.cursor(Ordering::Relaxed), cached) as usize;
         if slots >= wanted {
             return wanted;
         }
-        self.capacity.saturating_sub(self.len()).max(1) as usize
+        self.free().max(1) as usize
     }
 
     /// Where the ends are, if there is a free slot; refreshes the cursor of the head if the cached
@@ -297,17 +300,19 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             return Err(TryError::Closed);
         }
         let (tail, mut head) = self.ends(End::Tail, guard);
-        if self.free_slots(tail, head.cursor) < wanted {
+        if self.free_slots(tail, head.freed) < wanted {
             head.refresh();
-            if self.free_slots(tail, head.cursor) == 0 {
+            if self.free_slots(tail, head.freed) == 0 {
                 return Err(TryError::WouldBlock);
             }
         }
         Ok((tail, head))
     }
 
-    pub(crate) fn free_slots(&self, tail: Cursor, head: Cursor) -> u32 {
-        self.capacity.saturating_sub(head.items_until(tail))
+    /// How many slots are free with the tail there, and so many items gone for good.
+    #[inline]
+    pub(crate) fn free_slots(&self, tail: Cursor, freed: u32) -> u32 {
+        self.capacity.saturating_sub(tail.count.wrapping_sub(freed))
     }
 
     /// The end whose lock is held, and the other one as of the last look.
@@ -318,6 +323,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let other = self.control().end(end.other());
         let peer = PeerCursor {
             cursor: cached,
+            freed: guard.state.cached_freed.load(Ordering::Relaxed),
             fresh: false,
             state: guard.state,
             other,
@@ -332,6 +338,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[inline(never)] // As `push`.
     pub(crate) fn pop(&self, into: &mut Vec<u8>) -> Result<(), TryError> {
         let guard = self.lock(End::Head)?;
+        if self.has_returned(&guard) {
+            return self.pop_returned(guard, into);
+        }
         let (head, tail) = self.before_pop(&guard, 1)?;
         let is_last = tail.fresh && head.items_until(tail.cursor) == 1;
         let tail = tail.cursor;
@@ -341,7 +350,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             self.storage.read(self.control(), head, tail, into)?
         };
         let head = head.advanced(1, position);
-        self.move_end(End::Head, guard, head);
+        self.move_end(End::Head, guard, head, 1);
         self.after_pop(head, tail);
         Ok(())
     }
@@ -352,14 +361,33 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// [`TryError`], if there was none.
     pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<(), TryError> {
         let guard = self.lock(End::Head)?;
-        let (head, tail) = self.before_pop(&guard, max)?;
-        let tail = tail.cursor;
-        let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
-        let (items, position) = self
-            .storage
-            .read_many(self.control(), head, tail, max, into)?;
+        let mut back = 0;
+        if self.has_returned(&guard) {
+            back = self.take_many_returned(&guard, max, into)?;
+            into.pad();
+            if back == max || into.bytes.len() >= MAX_BATCH_BYTES {
+                self.end_pop_of_returned(guard, back);
+                return Ok(());
+            }
+        }
+        let max = max - back;
+        let read = self.before_pop(&guard, max).and_then(|(head, tail)| {
+            let tail = tail.cursor;
+            let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
+            let read = (self.storage).read_many(self.control(), head, tail, max, into)?;
+            Ok((head, tail, read))
+        });
+        let (head, tail, (items, position)) = match read {
+            Ok(read) => read,
+            Err(error) if back == 0 => return Err(error),
+            // Whoever pops next meets it.
+            Err(_) => {
+                self.end_pop_of_returned(guard, back);
+                return Ok(());
+            }
+        };
         let head = head.advanced(items, position);
-        self.move_end(End::Head, guard, head);
+        self.move_end(End::Head, guard, head, items + back);
         self.after_pop(head, tail);
         Ok(())
     }
@@ -380,6 +408,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 // pushes had ended, and the look at the tail was the last one needed.
                 return Err(match self.control().closed.load(Ordering::Relaxed) {
                     0 => TryError::WouldBlock,
+                    // What is lent may come back. Relaxed: under this lock.
+                    _ if guard.state.published.held.load(Ordering::Relaxed) != 0 => {
+                        TryError::WouldBlock
+                    }
                     _ => TryError::Closed,
                 });
             }
@@ -387,9 +419,10 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok((head, tail))
     }
 
-    /// Publishes where `end` now is, gives its lock back, and wakes who waits for it.
+    /// Publishes where `end` now is, gives its lock back, and wakes who waits for it. At the head so
+    /// many items have gone for good.
     #[inline]
-    fn move_end(&self, end: End, guard: EndGuard<'_, P>, cursor: Cursor) {
+    fn move_end(&self, end: End, guard: EndGuard<'_, P>, cursor: Cursor, gone: u32) {
         let state = guard.state;
         let wake = self.prepare_wake(end, state, false);
         // Release: pairs with the Acquire in `PeerCursor::refresh`.
@@ -397,7 +430,11 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             .published
             .cursor
             .store(cursor.word(), Ordering::Release);
+        let joined = end == End::Head && self.move_freed(state, gone);
         drop(guard);
+        if joined {
+            self.wake_joining();
+        }
         if wake {
             // After the lock is given back, so that the woken finds it free. If we die
             // just before, they look again by themselves after a while.
@@ -428,9 +465,14 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 
     #[inline]
     fn after_pop(&self, head: Cursor, tail: Cursor) {
-        // Relaxed: a hint.
-        if head.count == tail.count && self.control().needs_trim.load(Ordering::Relaxed) != 0 {
-            self.trim_if_due(Tries::Endless);
+        // Relaxed, both: hints.
+        if head.count == tail.count {
+            if self.control().needs_trim.load(Ordering::Relaxed) != 0 {
+                self.trim_if_due(Tries::Endless);
+            }
+            if self.is_closed() {
+                self.wake_at_the_end();
+            }
         }
     }
 
@@ -457,6 +499,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
             let count = |guard: &EndGuard<'_, P>| guard.state.cursor(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
+                self.trim_leases();
                 self.storage.trim(self.control());
             }
         }
@@ -474,10 +517,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// How many items are inside, or one more or fewer while somebody is in the middle of a
     /// push or a pop.
     pub(crate) fn len(&self) -> u32 {
-        // Relaxed: a number, no more. The head first, so that it is not ahead.
+        // Relaxed, all: numbers, no more. The head first, so that it is not ahead.
+        let published = &self.control().head.published;
         let head = self.control().head.cursor(Ordering::Relaxed);
         let tail = self.control().tail.cursor(Ordering::Relaxed);
-        head.items_until(tail).min(self.capacity())
+        let waiting =
+            (head.items_until(tail)).saturating_add(published.returned.load(Ordering::Relaxed));
+        waiting.min(self.capacity().saturating_sub(self.held()))
     }
 
     /// Whether it is closed.
@@ -527,6 +573,8 @@ fn no_room() -> TryError {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerCursor<'a> {
     pub(crate) cursor: Cursor,
+    /// Of the head: how many items have gone for good.
+    pub(crate) freed: u32,
     /// Whether this cursor is from this very operation.
     pub(crate) fresh: bool,
     /// Of the end whose lock is held.
@@ -538,14 +586,17 @@ impl PeerCursor<'_> {
     /// Looks where the other end is now.
     #[inline]
     pub(crate) fn refresh(&mut self) -> Cursor {
-        // Acquire: pairs with the Release of the cursor in the engine: what the other end
-        // did before it moved there is done.
+        // Acquire, both: pair with the Release of these words in the engine: what the other end
+        // did before it moved there is done. In this order: where so many have gone, the cursor
+        // is past them.
+        self.freed = self.other.published.freed.load(Ordering::Acquire);
         self.cursor = self.other.cursor(Ordering::Acquire);
         self.fresh = true;
         // Relaxed: under the lock of the line.
         self.state
             .cached
             .store(self.cursor.word(), Ordering::Relaxed);
+        (self.state.cached_freed).store(self.freed, Ordering::Relaxed);
         self.cursor
     }
 }
@@ -594,6 +645,39 @@ pub(crate) trait Storage: Send + Sync {
     fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
         let _ = (control, tail, into);
         false
+    }
+
+    /// As [`read`](Self::read), and keeps the item in `lease`, which is taken, before it is gone
+    /// from here. `is_last` says that it is the last before `tail`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), or if there is no memory. If the item is gone from here all the
+    /// same, the head is poisoned.
+    #[inline]
+    fn lend(
+        &self,
+        control: &Control,
+        (head, tail, is_last): (Cursor, Cursor, bool),
+        lease: &Lease<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure> {
+        let position = match is_last && self.read_inline(control, tail, into) {
+            true => tail.position,
+            false => self.read(control, head, tail, into)?,
+        };
+        lease.keep(into)?;
+        Ok(position)
+    }
+
+    /// Whether the item of `lease`, which somebody had taken who died, is out of here, with the
+    /// head where [`repair`](Self::repair) put it. It is then whole in the lease. Called under both
+    /// locks.
+    ///
+    /// # Errors
+    /// If it cannot be made whole now.
+    fn was_lent(&self, control: &Control, lease: &Lease<'_>) -> Result<bool, Failure> {
+        // Relaxed: under both locks.
+        Ok(control.head.cursor(Ordering::Relaxed).count != lease.slot.count())
     }
 
     /// Writes the first `most` of `batch`, or fewer if there is no room for more: how
@@ -681,6 +765,9 @@ pub(crate) trait Platform: Send + Sync {
     fn on_unlock(&self, word: &Word32) {
         let _ = word;
     }
+
+    /// Where the leases are.
+    fn leases(&self) -> &dyn LeaseMemory;
 
     /// Milliseconds, more or less, since some moment that all participants agree on.
     fn now(&self) -> u32;

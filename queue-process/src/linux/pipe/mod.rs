@@ -1,6 +1,5 @@
 //! [`PipeQueue`](queue::PipeQueue): a queue whose items are in the kernel.
 
-mod file_range;
 #[cfg(not(loom))]
 mod open;
 mod overflow;

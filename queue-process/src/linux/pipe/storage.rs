@@ -17,17 +17,17 @@
 //! takes or gives a record whole or not at all. So whoever dies leaves at most a count
 //! that the kernel contradicts, and [`repair`](Storage::repair) asks the kernel.
 
-use super::file_range::FileRange;
 use super::overflow::{ArenaState, GRANULE, GRANULES, granules};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
 use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
+use crate::linux::lease::bytes::Lease;
 use crate::linux::queue::format::Limits;
 #[cfg(loom)]
 use crate::sys::modelled::{AsFd, OwnedFd, ioctl_fionread, read, write};
-use crate::sys::refused;
-use queue_core::Failure;
+use crate::sys::{FileRange, refused};
 use queue_core::sync::atomic::Ordering::Relaxed;
+use queue_core::{Failure, FailureKind};
 use rustix::io::Errno;
 #[cfg(not(loom))]
 use rustix::{
@@ -78,6 +78,17 @@ impl Pipe {
     }
 }
 
+impl Pipe {
+    /// Keeps in `lease` the bytes of the item whose record is there: the others lie outside.
+    fn keep(&self, lease: &Lease<'_>, bytes: &[u8]) -> Result<(), Failure> {
+        if bytes.len() > MAX_INLINE {
+            return lease.keep_outside(bytes);
+        }
+        lease.say_inline(bytes.len());
+        Ok(())
+    }
+}
+
 impl Storage for Pipe {
     fn write(
         &self,
@@ -88,6 +99,51 @@ impl Storage for Pipe {
     ) -> Result<Option<u32>, Failure> {
         let mut push = Push::new(self, control, tail, head);
         Ok(push.write_one(item.bytes)?.then_some(push.tail.position))
+    }
+
+    fn lend(
+        &self,
+        control: &Control,
+        (head, _, _): (Cursor, Cursor, bool),
+        lease: &Lease<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<u32, Failure> {
+        let pop = Pop {
+            pipe: self,
+            control,
+            head,
+        };
+        pop.fetch_into(lease)?;
+        let position = pop.unpack(&lease.record_bytes(), into);
+        let kept = match position {
+            Ok(position) => self.keep(lease, into).map(|()| position),
+            Err(failure) => Err(failure),
+        };
+        // Of a pipe it is out, so that only the lease has it.
+        kept.map_err(|failure| pop.poison(failure))
+    }
+
+    fn was_lent(&self, control: &Control, lease: &Lease<'_>) -> Result<bool, Failure> {
+        let count = lease.slot.count();
+        // What the log holds it holds on until the head has moved; the pipe gives a record whole
+        // and once, so if it is here it is nowhere else.
+        let head = control.head.cursor(Relaxed);
+        let in_log = (TailState(control).log_start()).is_some_and(|start| is_from(count, start));
+        if !lease.has_record() || in_log && head.count == count {
+            return Ok(false);
+        }
+        let mut bytes = Vec::new();
+        let pop = Pop {
+            pipe: self,
+            control,
+            head,
+        };
+        // Its bytes are still where they were: nobody has been told that the head moved.
+        match pop.unpack(&lease.record_bytes(), &mut bytes) {
+            Ok(_) => self.keep(lease, &bytes).map(|()| true),
+            Err(failure) if failure.kind() == FailureKind::Corrupt => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn write_many(
@@ -557,6 +613,26 @@ impl Pop<'_> {
         loop {
             match read(&self.pipe.pipe, &mut *into) {
                 Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(Errno::AGAIN) => {
+                    return Err(self.poison(corrupt("the pipe does not hold what it should")));
+                }
+                Err(error) => return Err(refused("cannot read from the pipe", error)),
+            }
+        }
+    }
+
+    /// Has the record of the oldest item in `lease`, which has none.
+    fn fetch_into(&self, lease: &Lease<'_>) -> Result<(), Failure> {
+        if self.is_in_log() {
+            let mut record = [0; SIZE];
+            self.fetch(&mut record)?;
+            lease.put_record(&record);
+            return Ok(());
+        }
+        loop {
+            match lease.read_record(&self.pipe.pipe) {
+                Ok(SIZE) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::AGAIN) => {
                     return Err(self.poison(corrupt("the pipe does not hold what it should")));

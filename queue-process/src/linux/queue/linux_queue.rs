@@ -158,6 +158,11 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         self.shared.limits.bound.capacity()
     }
 
+    /// What is lent takes slots too.
+    fn is_full(&self) -> bool {
+        self.capacity().is_some() && self.shared.is_full()
+    }
+
     fn close(&self) -> bool {
         self.shared.engine.close()
     }
@@ -273,6 +278,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
             recycle(batch);
             match popped.map_err(|error| self.pop_error(error)) {
                 Ok(()) => {}
+                // What is lent is left alone.
+                Err(TryPopError::Empty) if self.shared.engine.is_closed() => break,
                 // A push that was under way when the queue closed is about to end.
                 Err(TryPopError::Empty) => std::thread::yield_now(),
                 Err(TryPopError::Failed(_)) if self.shared.engine.len() < before => {}
@@ -284,7 +291,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
 }
 
 impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
-    fn check_half(&self, side: Side) -> Result<(), Failure> {
+    pub(super) fn check_half(&self, side: Side) -> Result<(), Failure> {
         match self.shared.half {
             Some(half) if half != side => Err(denied(side)),
             _ => Ok(()),
@@ -294,7 +301,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// Who pushes always finds a slot in a queue that is large enough, and so would never
     /// learn that all consumers were killed: it looks at some of its pushes.
     #[inline]
-    fn check_peers_sometimes(&self) {
+    pub(super) fn check_peers_sometimes(&self) {
         match PUSHES_UNTIL_CHECK.get() {
             0 => self.check_peers_and_back_off(),
             left => PUSHES_UNTIL_CHECK.set(left - 1),
@@ -383,7 +390,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     }
 
     #[cold]
-    fn pop_error(&self, error: TryError) -> TryPopError {
+    pub(super) fn pop_error(&self, error: TryError) -> TryPopError {
         match error {
             TryError::WouldBlock => {
                 self.shared.check_peers_if_due();
@@ -404,7 +411,7 @@ fn awaited_end(side: Side) -> End {
 }
 
 #[cold]
-fn denied(side: Side) -> Failure {
+pub(super) fn denied(side: Side) -> Failure {
     let message = match side {
         Side::Producers => "this process was given the consuming half alone",
         Side::Consumers => "this process was given the producing half alone",

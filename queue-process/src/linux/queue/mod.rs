@@ -4,6 +4,10 @@
 mod check_peers;
 pub(crate) mod format;
 #[cfg(not(loom))]
+mod join;
+#[cfg(not(loom))]
+pub(crate) mod lend;
+#[cfg(not(loom))]
 pub(crate) mod linux_queue;
 #[cfg(not(loom))]
 pub(crate) mod open;

@@ -7,6 +7,7 @@ use super::shared::Shared;
 use crate::codec::Codec;
 use crate::deferred::Deferred;
 use crate::linux::engine::{Engine, MAX_ITEMS, Storage, corrupt};
+use crate::linux::lease::mapped::LeaseLayout;
 use crate::linux::membership::member::{DESCRIPTORS, LinuxMembership};
 use crate::linux::membership::registry::Sides;
 use crate::linux::wait::eventfd::{self, Eventfds};
@@ -84,12 +85,15 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             let message = "a capacity of more than 2^31 items";
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
-        let len = Header::END + S::mapped(&limits)?;
-        Self::create_in(Mapping::create("queue", len, Header::END)?, limits)
+        let leases = lease_layout::<S>(&limits)?;
+        let (mapped, beyond) = (leases.mapped(), leases.beyond());
+        let mapping = Mapping::create_part("queue", mapped, Header::END, beyond)?;
+        Self::create_in(mapping, limits)
     }
 
     /// [`create`](Self::create) in new memory, with limits that make sense.
     pub(crate) fn create_in(mapping: Mapping, limits: Limits) -> Result<Self, Failure> {
+        let leases = lease_layout::<S>(&limits)?;
         let mapping = Arc::new(mapping);
         Header::of(&mapping)
             .format
@@ -97,8 +101,9 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let eventfds = eventfd::eventfds()?;
         let storage = S::create(&mapping, &limits)?;
         let membership = register(&mapping, Sides::of_half(None))?;
+        let half = None;
         Ok(Self::assemble(
-            mapping, eventfds, storage, membership, limits, None,
+            mapping, leases, eventfds, storage, membership, limits, half,
         ))
     }
 
@@ -150,7 +155,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
         let mut fds = fds.into_iter();
         let mut next = || fds.next().expect("counted above");
-        let mapping = Arc::new(Mapping::open(next())?);
+        // At first no more than what says how much there is.
+        let (mut mapping, len) = Mapping::open_part(next(), Header::END)?;
         let eventfds: Eventfds = Arc::new([next(), next()]);
         if mapping.len() < Header::END {
             return Err(corrupt("too small to be a queue"));
@@ -158,9 +164,13 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let limits = Header::of(&mapping)
             .format
             .read(S::KIND, &Types::of::<T, C>())?;
-        if S::mapped(&limits)? > mapping.len() - Header::END {
+        let leases = lease_layout::<S>(&limits)?;
+        if (leases.mapped() as u64).saturating_add(leases.beyond()) > len {
             return Err(corrupt("the queue is smaller than it says"));
         }
+        sys::check_file_size_limit(len)?;
+        mapping.remap(leases.mapped())?;
+        let mapping = Arc::new(mapping);
         for eventfd in eventfds.iter() {
             // Else somebody who writes to it could hang.
             rustix::io::ioctl_fionbio(eventfd, true)
@@ -169,19 +179,20 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let storage = S::open(&mapping, &limits, fds.collect())?;
         let membership = register(&mapping)?;
         Ok(Self::assemble(
-            mapping, eventfds, storage, membership, limits, half,
+            mapping, leases, eventfds, storage, membership, limits, half,
         ))
     }
 
     fn assemble(
         mapping: Arc<Mapping>,
+        leases: LeaseLayout,
         eventfds: Eventfds,
         storage: S,
         membership: LinuxMembership,
         limits: Limits,
         half: Option<Side>,
     ) -> Self {
-        let platform = Linux::new(mapping, membership, Sides::of_half(half), eventfds);
+        let platform = Linux::new(mapping, membership, Sides::of_half(half), eventfds, leases);
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
@@ -192,6 +203,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             attached: Mutex::default(),
             last_check: AtomicU32::new(0),
             deferred: Deferred::default(),
+            joining: PerProcess::new(),
+            joined: AtomicU32::new(0),
         };
         Self::new(shared)
     }
@@ -209,6 +222,15 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         self.shared.engine.platform().mapping()
     }
+}
+
+/// Where the leases of a queue of these limits lie: behind its storage.
+///
+/// # Errors
+/// `Corrupt` if the limits make no sense.
+pub(crate) fn lease_layout<S: Shareable>(limits: &Limits) -> Result<LeaseLayout, Failure> {
+    let start = Header::END + S::mapped(limits)?;
+    Ok(LeaseLayout::new(start, limits.capacity(), limits.item))
 }
 
 fn register(mapping: &Mapping, sides: Sides) -> Result<LinuxMembership, Failure> {

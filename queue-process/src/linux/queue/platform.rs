@@ -4,6 +4,8 @@
 use super::format::Format;
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
+use crate::linux::lease::bytes::LeaseMemory;
+use crate::linux::lease::mapped::{LeaseLayout, MappedLeases};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
 use crate::linux::wait::eventfd::{Eventfds, eventfd};
@@ -44,6 +46,7 @@ impl Header {
 #[derive(Debug)]
 pub(crate) struct Linux {
     mapping: Arc<Mapping>,
+    leases: MappedLeases,
     eventfds: Eventfds,
     membership: PerProcess<LinuxMembership>,
     /// The name that goes with the membership, and in the upper half the process that it is for.
@@ -63,8 +66,10 @@ impl Linux {
         membership: LinuxMembership,
         sides: Sides,
         eventfds: Eventfds,
+        leases: LeaseLayout,
     ) -> Self {
         let linux = Self {
+            leases: MappedLeases::new(Arc::clone(&mapping), leases),
             mapping,
             eventfds,
             membership: PerProcess::new(),
@@ -155,6 +160,11 @@ impl Platform for Linux {
     #[inline]
     fn control(&self) -> &Control {
         &Header::of(&self.mapping).control
+    }
+
+    #[inline]
+    fn leases(&self) -> &dyn LeaseMemory {
+        &self.leases
     }
 
     #[inline]

@@ -36,6 +36,10 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) last_check: AtomicU32,
     /// What was popped in a batch and is still to be returned.
     pub(crate) deferred: Deferred,
+    /// The futures of this process that join the queue.
+    pub(super) joining: PerProcess<Event>,
+    /// At which [idle moment](crate::linux::lease::table::LeaseState::idle_seq) they were last woken.
+    pub(super) joined: AtomicU32,
 }
 
 impl<S: Storage> Shared<S> {
@@ -58,10 +62,10 @@ impl<S: Storage> Shared<S> {
     /// About how much there is of what those want who wait for `end`; see `Queue::ready_hint`.
     pub(crate) fn ready_hint(&self, end: End) -> usize {
         match end {
-            _ if self.engine.is_closed() => usize::MAX,
+            _ if self.engine.is_over(end) => usize::MAX,
             // Not `len`: to ask whether a holder of a lock lives is a system call.
             End::Tail => self.engine.len() as usize + self.deferred.len(),
-            End::Head => self.engine.capacity().saturating_sub(self.engine.len()) as usize,
+            End::Head => self.engine.free() as usize,
         }
     }
 
@@ -81,8 +85,18 @@ impl<S: Storage> Shared<S> {
 
     /// How many items are inside, or still to be given to this process.
     pub(crate) fn len(&self) -> usize {
+        if self.engine.held() != 0 {
+            // Some of it may be inside again.
+            self.check_peers_if_due();
+        }
         let len = self.engine.exact_len() as usize + self.deferred.len();
         len.min(self.engine.capacity() as usize)
+    }
+
+    /// Whether a push would find no slot.
+    pub(crate) fn is_full(&self) -> bool {
+        self.engine.recover(Tries::Endless);
+        self.engine.free() == 0
     }
 
     /// Who takes part, and how many items have passed each end.
@@ -160,6 +174,9 @@ impl<S: Storage> WatchedQueue for Shared<S> {
     }
 
     fn wake_futures(&self, end: End) -> bool {
+        if end == End::Head {
+            self.wake_joining();
+        }
         let list = self.waiting(end);
         let passed = self.engine.wake_futures(end, list, Tries::Few);
         passed.unwrap_or_else(|_| {

@@ -51,11 +51,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// If the queue is in need of repair, and that failed.
     pub(crate) fn prepare_async_wait(&self, end: End, list: &WaitList) -> Result<bool, Failure> {
         let guard = self.lock(end)?;
-        if self.available(end, &guard) != 0 || self.is_closed() {
+        // In this order: see `arrivals`.
+        let count = self.arrivals(end, guard.state);
+        if self.available(end, &guard) != 0 || self.is_over(end) {
             return Ok(false);
         }
         // Relaxed, all: under this lock only.
-        let count = guard.state.cursor(Ordering::Relaxed).count;
         list.notified_until.store(count, Ordering::Relaxed);
         guard.state.async_waiting.store(1, Ordering::Relaxed);
         Ok(true)
@@ -78,12 +79,12 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 return Ok(false);
             };
             // Relaxed, all: under this lock only.
-            let count = guard.state.cursor(Ordering::Relaxed).count;
+            let count = self.arrivals(end, guard.state);
             let came = count.wrapping_sub(list.notified_until.load(Ordering::Relaxed));
             // What others took meanwhile needs nobody.
             let came = came.min(self.available(end, &guard));
             list.notified_until.store(count, Ordering::Relaxed);
-            let closed = self.is_closed();
+            let closed = self.is_over(end);
             // Whoever waits joined the list before it last looked under this lock.
             let waits = list.event.has_waiting();
             if waits && came == 0 && !closed {

@@ -4,6 +4,9 @@
 #[cfg(not(loom))]
 pub(crate) mod eventfd;
 pub(crate) mod futures;
+pub(crate) mod join;
+#[cfg(not(loom))]
+pub(crate) mod join_listener;
 #[cfg(not(loom))]
 pub(crate) mod listener;
 pub(crate) mod prepare;

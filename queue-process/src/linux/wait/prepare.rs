@@ -28,8 +28,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let own = guard.state.cursor(Ordering::Relaxed);
         let other = self.control().end(end.other()).cursor(Ordering::Relaxed);
         match end {
-            End::Tail => other.items_until(own),
-            End::Head => self.free_slots(other, own),
+            End::Tail => {
+                let published = &self.control().head.published;
+                let returned = published.returned.load(Ordering::Relaxed);
+                other.items_until(own).saturating_add(returned)
+            }
+            End::Head => {
+                let freed = guard.state.published.freed.load(Ordering::Relaxed);
+                self.free_slots(other, freed)
+            }
         }
     }
 
@@ -42,7 +49,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let guard = self.lock(end)?;
         let state = guard.state;
         let available = self.available(end, &guard);
-        if available == 0 && !self.is_closed() {
+        if available == 0 && !self.is_over(end) {
             state.waiting.store(1, Ordering::Relaxed);
             return Ok(PreparedWait::Asleep(state.wake_seq.load(Ordering::Relaxed)));
         }

@@ -3,6 +3,7 @@
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::*;
 use crate::linux::engine::layout::{Control, End};
+use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering;
 use std::sync::Mutex;
@@ -24,6 +25,9 @@ struct Simulation<F> {
 impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for Simulation<F> {
     fn control(&self) -> &Control {
         &self.control
+    }
+    fn leases(&self) -> &dyn LeaseMemory {
+        &NoLeases
     }
     fn owner(&self) -> u32 {
         ME

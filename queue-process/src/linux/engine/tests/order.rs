@@ -5,6 +5,7 @@ use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::Item;
 use crate::linux::engine::layout::{Control, Cursor, End, Tries};
 use crate::linux::engine::{Engine, PeerCursor, Platform, Storage, TryError, corrupt};
+use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Failure, FailureKind};
@@ -67,6 +68,9 @@ struct Recorder(Arc<Simulation>);
 impl Platform for Recorder {
     fn control(&self) -> &Control {
         &self.0.control
+    }
+    fn leases(&self) -> &dyn LeaseMemory {
+        &NoLeases
     }
     fn owner(&self) -> u32 {
         ME

@@ -71,6 +71,7 @@ pub(super) fn try_write(
     let (state, other) = (&control.tail.0, &control.head.0);
     let mut head = PeerCursor {
         cursor: Cursor::from_word(state.cached.load(Relaxed)),
+        freed: state.cached_freed.load(Relaxed),
         fresh: false,
         state,
         other,

@@ -1,6 +1,5 @@
 mod arena_state;
 mod crash;
-mod file_range;
 mod fixtures;
 mod overflow;
 mod record;

@@ -22,6 +22,8 @@ macro_rules! late {
         for state in [&control.tail.0, &control.head.0] {
             state.set_cursor(cursor);
             state.cached.store(cursor.word(), Relaxed);
+            state.cached_freed.store(cursor.count, Relaxed);
+            state.published.freed.store(cursor.count, Relaxed);
         }
         queue
     }};

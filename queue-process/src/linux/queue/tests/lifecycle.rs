@@ -63,10 +63,11 @@ fn what_is_too_small_is_no_queue() {
     corrupt(with(&Mapping::create("no page", 4096, 4096).unwrap()));
     corrupt(QueueFds::new());
 
-    // It says that it has one word more than it has.
+    // It says that it has one page more than it has.
     let limits = Bytes::options().limits(Capacity::bounded(1));
-    let len = Header::END + limits.memory as usize;
-    let mapping = Mapping::create("queue", len, Header::END).unwrap();
+    let leases = lease_layout::<Ring<Mapped>>(&limits).unwrap();
+    let (len, beyond) = (leases.mapped(), leases.beyond());
+    let mapping = Mapping::create_part("queue", len, Header::END, beyond).unwrap();
     let says = |memory| {
         let types = Types::of::<Vec<u8>, Raw>();
         let limits = format::Limits { memory, ..limits };
@@ -74,7 +75,7 @@ fn what_is_too_small_is_no_queue() {
         with(&mapping)
     };
     Bytes::open(says(limits.memory), None).unwrap();
-    corrupt(says(limits.memory + 8));
+    corrupt(says(limits.memory + 4096));
     corrupt(says(limits.memory + Header::END as u64));
 }
 

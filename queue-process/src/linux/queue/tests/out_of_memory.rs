@@ -52,14 +52,15 @@ fn with_tmpfs(name: &str, kib: u32) -> Option<PathBuf> {
 /// An unbounded queue in a file there.
 fn queue_in(directory: &Path) -> Result<Bytes, Failure> {
     let limits = Bytes::options().limits(Capacity::Unbounded);
-    let len = Header::END + Ring::<Mapped>::mapped(&limits)?;
+    let leases = lease_layout::<Ring<Mapped>>(&limits)?;
+    let len = leases.mapped();
     let file = File::options()
         .read(true)
         .write(true)
         .create_new(true)
         .open(directory.join("queue"))
         .unwrap();
-    file.set_len(len as u64).unwrap();
+    file.set_len(len as u64 + leases.beyond()).unwrap();
     let mapping = Mapping::with_file(file.into(), len, Header::END)?;
     Bytes::create_in(mapping, limits)
 }

@@ -2,6 +2,7 @@
 
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::End;
+use crate::linux::lease::mapped::LeaseLayout;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::platform::Header;
 use crate::linux::queue::platform::*;
@@ -17,7 +18,14 @@ fn linux() -> Linux {
     let mapping = Arc::new(Mapping::create("linux", Header::END, Header::END).unwrap());
     let registry = &Header::of(&mapping).registry;
     let membership = registry.register(mapping.file(), Sides::BOTH).unwrap();
-    Linux::new(mapping, membership, Sides::BOTH, eventfds().unwrap())
+    let leases = LeaseLayout::new(Header::END, 0, 0);
+    Linux::new(
+        mapping,
+        membership,
+        Sides::BOTH,
+        eventfds().unwrap(),
+        leases,
+    )
 }
 
 /// How often it was notified.

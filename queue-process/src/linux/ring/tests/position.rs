@@ -54,6 +54,7 @@ fn head(control: &Control, front: usize) -> PeerCursor<'_> {
     control.head.set_cursor(at(front));
     PeerCursor {
         cursor: at(front),
+        freed: 0,
         fresh: true,
         state: &control.tail,
         other: &control.head,

@@ -2,6 +2,7 @@
 
 use crate::linux::engine::Platform;
 use crate::linux::engine::layout::{Control, End};
+use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::linux::wait::sleepers::*;
 use crate::sys::Word32;
 use queue_core::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +21,9 @@ struct System {
 impl Platform for System {
     fn control(&self) -> &Control {
         &self.control
+    }
+    fn leases(&self) -> &dyn LeaseMemory {
+        &NoLeases
     }
     fn owner(&self) -> u32 {
         1

@@ -1,16 +1,16 @@
-//! Tests of [`file_range`](crate::linux::pipe::file_range).
+//! Tests of [`file_range`](crate::sys::file_range).
 
-use crate::linux::pipe::file_range::*;
-use crate::linux::pipe::open::create;
+use crate::sys::file;
+use crate::sys::file_range::*;
 use queue_core::FailureKind;
 use rustix::fd::AsFd;
 use rustix::fs::fstat;
 
 #[test]
 fn what_was_written_is_read_and_given_back() {
-    let file = create(1 << 62).unwrap();
+    let memory = file("range", 1 << 62).unwrap();
     let range = FileRange {
-        file: file.as_fd(),
+        file: memory.as_fd(),
         start: 4096,
         len: 1 << 61,
     };
@@ -28,9 +28,9 @@ fn what_was_written_is_read_and_given_back() {
 
 #[test]
 fn nothing_leads_outside() {
-    let file = create(8192).unwrap();
+    let memory = file("range", 8192).unwrap();
     let range = FileRange {
-        file: file.as_fd(),
+        file: memory.as_fd(),
         start: 4096,
         len: 4096,
     };
@@ -47,9 +47,9 @@ fn nothing_leads_outside() {
 
 #[test]
 fn what_is_behind_it_stays() {
-    let file = create(3 * 4096).unwrap();
+    let memory = file("range", 3 * 4096).unwrap();
     let [range, next] = [1, 2].map(|page| FileRange {
-        file: file.as_fd(),
+        file: memory.as_fd(),
         start: page * 4096,
         len: 4096,
     });
@@ -65,9 +65,9 @@ fn what_is_behind_it_stays() {
 
 #[test]
 fn a_file_cut_short_is_damage() {
-    let file = create(4096).unwrap();
+    let memory = file("range", 4096).unwrap();
     let range = FileRange {
-        file: file.as_fd(),
+        file: memory.as_fd(),
         start: 4096,
         len: 4096,
     };

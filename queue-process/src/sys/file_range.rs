@@ -5,11 +5,10 @@
 //! writing are system calls, so a full memory is an error and never a signal, and no
 //! other process can change bytes under a reference.
 
-use crate::linux::engine::corrupt;
 #[cfg(loom)]
 use crate::sys::modelled::{BorrowedFd, pread, punch_hole, pwrite};
 use crate::sys::refused;
-use queue_core::Failure;
+use queue_core::{Failure, FailureKind};
 use rustix::io::Errno;
 use std::num::NonZeroU64;
 #[cfg(not(loom))]
@@ -24,15 +23,15 @@ const NO_ROOM: &str = "there is no memory for another item";
 
 /// A part of a file, in offsets of its own.
 #[derive(Clone, Copy)]
-pub(super) struct FileRange<'a> {
-    pub(super) file: BorrowedFd<'a>,
-    pub(super) start: u64,
-    pub(super) len: u64,
+pub(crate) struct FileRange<'a> {
+    pub(crate) file: BorrowedFd<'a>,
+    pub(crate) start: u64,
+    pub(crate) len: u64,
 }
 
 impl FileRange<'_> {
     /// Writes all of `bytes` at `at`.
-    pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let end = self.offset(at, bytes.len())? + bytes.len() as u64;
         let mut bytes = bytes;
         while !bytes.is_empty() {
@@ -48,7 +47,7 @@ impl FileRange<'_> {
     }
 
     /// Appends the `len` bytes at `at` to `into`, or nothing.
-    pub(super) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn read(&self, at: u64, len: usize, into: &mut Vec<u8>) -> Result<(), Failure> {
         let begin = into.len();
         self.offset(at, len)?;
         into.resize(begin + len, 0);
@@ -57,7 +56,7 @@ impl FileRange<'_> {
     }
 
     /// Fills all of `into` from `at`.
-    pub(super) fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
+    pub(crate) fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
         let end = self.offset(at, into.len())? + into.len() as u64;
         let mut into = into;
         while !into.is_empty() {
@@ -74,7 +73,7 @@ impl FileRange<'_> {
 
     /// Gives the memory of `from..to` back; it reads as zeros then. Pages that are only
     /// partly inside stay.
-    pub(super) fn punch_hole(&self, from: u64, to: u64) {
+    pub(crate) fn punch_hole(&self, from: u64, to: u64) {
         let Some(len) = to.checked_sub(from).and_then(NonZeroU64::new) else {
             return;
         };
@@ -91,4 +90,9 @@ impl FileRange<'_> {
             _ => Err(corrupt("an item lies outside of its file")),
         }
     }
+}
+
+#[cold]
+fn corrupt(what: &str) -> Failure {
+    Failure::new(FailureKind::Corrupt, what)
 }

@@ -1,0 +1,142 @@
+//! Lending the items of a [`LinuxQueue`].
+//!
+//! As with a pop, bytes become an item in the thread that receives them, after the lock. An item
+//! that is none then is told once, and is gone: its lease has ended.
+
+use super::linux_queue::{LinuxQueue, recycle, take_buffer};
+use super::open::Shareable;
+use crate::codec::Codec;
+use crate::deferred::{Outcome, decode_from};
+use crate::linux::engine::TryError;
+use crate::linux::lease::slot::LeaseKey;
+use crate::linux::wait::join_listener::JoinListener;
+use queue_core::work::{Lend, Settlement};
+use queue_core::{Failure, Side, TryPopError};
+
+/// What a process knows of an item that is lent to it.
+///
+/// A copy of it that a forked child has is of no use there: the item stays its parent's.
+#[derive(Debug)]
+pub struct LinuxLease(Kept);
+
+/// Where the item is, beside the delivery.
+#[derive(Debug)]
+enum Kept {
+    /// In a lease, where others find it.
+    Shared(LeaseKey),
+    /// Here: it came out of the queue in a batch of this process before, and was deferred.
+    Here(Vec<u8>),
+}
+
+/// Ends the lease of an item that is none, also where its own code panics.
+struct Undecoded<'a, T: Send, C: Codec<T>, S: Shareable> {
+    queue: &'a LinuxQueue<T, C, S>,
+    key: LeaseKey,
+    is_item: bool,
+}
+
+impl<T: Send, C: Codec<T>, S: Shareable> Drop for Undecoded<'_, T, C, S> {
+    fn drop(&mut self) {
+        if !self.is_item {
+            // A failure: it comes back when this process ends.
+            let _ = self.queue.shared.engine.settle(&self.key, None);
+        }
+    }
+}
+
+impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
+    type Lease = LinuxLease;
+    type IdleListener<'a>
+        = JoinListener<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn try_lend(&self) -> Result<(T, LinuxLease), TryPopError> {
+        self.check_half(Side::Consumers)
+            .map_err(TryPopError::Failed)?;
+        // Those that died may have had what is older.
+        self.check_peers_sometimes();
+        if let Some(lent) = self.lend_deferred() {
+            return lent;
+        }
+        let mut buffer = take_buffer();
+        let received = match self.shared.engine.receive(&mut buffer) {
+            Ok(key) => {
+                let mut undecoded = Undecoded {
+                    queue: self,
+                    key,
+                    is_item: false,
+                };
+                let item = decode_from::<T, C>(&mut buffer);
+                undecoded.is_item = item.is_ok();
+                item.map(|item| (item, LinuxLease(Kept::Shared(key))))
+                    .map_err(TryPopError::Failed)
+            }
+            Err(TryError::Closed) => Err(TryPopError::Closed),
+            Err(error) => Err(self.pop_error(error)),
+        };
+        recycle(buffer);
+        received
+    }
+
+    fn attempt(lease: &LinuxLease) -> u32 {
+        match &lease.0 {
+            Kept::Shared(key) => key.attempt(),
+            Kept::Here(_) => 1,
+        }
+    }
+
+    #[inline]
+    fn settle(&self, lease: LinuxLease, how: Settlement<T>) -> Result<(), Failure> {
+        let back = match how {
+            Settlement::Done => None,
+            // The bytes are in the lease.
+            Settlement::Back { counted, .. } => Some(counted),
+        };
+        match (lease.0, back) {
+            (Kept::Shared(key), back) => self.shared.engine.settle(&key, back),
+            (Kept::Here(_), None) => Ok(()),
+            (Kept::Here(bytes), Some(_)) => {
+                self.shared.deferred.prepend([Outcome::Item(bytes)].into());
+                self.shared.wake_consumers();
+                Ok(())
+            }
+        }
+    }
+
+    fn leases(&self) -> usize {
+        self.shared.in_flight()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.shared.is_idle()
+    }
+
+    fn listen_idle(&self) -> JoinListener<'_> {
+        JoinListener::new(&self.shared)
+    }
+}
+
+impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
+    /// Lends what was deferred in this process.
+    #[inline]
+    fn lend_deferred(&self) -> Option<Result<(T, LinuxLease), TryPopError>> {
+        match self.shared.deferred.is_some() {
+            true => self.lend_first_deferred(),
+            false => None,
+        }
+    }
+
+    #[cold]
+    fn lend_first_deferred(&self) -> Option<Result<(T, LinuxLease), TryPopError>> {
+        let lent = match self.shared.deferred.next()? {
+            Outcome::Failure(failure) => Err(failure),
+            Outcome::Item(mut bytes) => {
+                let kept = bytes.clone();
+                decode_from::<T, C>(&mut bytes).map(|item| (item, LinuxLease(Kept::Here(kept))))
+            }
+        };
+        Some(lent.map_err(TryPopError::Failed))
+    }
+}

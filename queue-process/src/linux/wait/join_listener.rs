@@ -1,0 +1,135 @@
+//! [`JoinListener`]: whoever waits until a queue between processes is idle.
+
+use super::waker_thread::Registration;
+use crate::linux::engine::lend::PreparedJoin;
+use crate::sys::generation;
+use queue_core::event::{self, Event, Listen};
+use queue_core::sync::Deadline;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A queue, as far as joining it goes.
+pub(crate) trait JoinTarget: Send + Sync {
+    fn join(&self, deadline: Deadline) -> bool;
+    fn joining(&self) -> &Event;
+    /// As a future.
+    fn prepare_join(&self) -> PreparedJoin;
+    fn registration(&self) -> Option<Registration>;
+}
+
+/// Waits once until a queue between processes is idle: as a thread, asleep in the kernel; or as a
+/// future, which a thread of this crate wakes, whatever the executor.
+///
+/// It is no party to the queue until it is waited on: it then looks for itself before it sleeps.
+#[must_use = "a listener that is not waited on does nothing"]
+pub struct JoinListener<'a> {
+    queue: &'a dyn JoinTarget,
+    /// While it waits as a future.
+    waiting: Option<Waiting<'a>>,
+}
+
+/// What a listener is that waits as a future.
+struct Waiting<'a> {
+    waiter: event::Listener<'a>,
+    /// None as long as the system gives no thread.
+    registration: Option<Registration>,
+    /// The idle moment before those that count.
+    seen: u32,
+    /// The process that waits.
+    generation: u32,
+}
+
+impl<'a> JoinListener<'a> {
+    pub(crate) fn new(queue: &'a dyn JoinTarget) -> Self {
+        Self {
+            queue,
+            waiting: None,
+        }
+    }
+
+    /// Forgets how another process waited that this one is a copy of.
+    fn shed_inherited(&mut self) {
+        let waiting = self.waiting.as_ref();
+        if waiting.is_some_and(|waiting| waiting.generation != generation()) {
+            mem::forget(self.waiting.take());
+        }
+    }
+}
+
+impl Drop for JoinListener<'_> {
+    fn drop(&mut self) {
+        self.shed_inherited();
+    }
+}
+
+/// As a handle: what a panic left half done is not in here.
+impl UnwindSafe for JoinListener<'_> {}
+impl RefUnwindSafe for JoinListener<'_> {}
+
+impl Listen for JoinListener<'_> {
+    fn wait(self, deadline: Deadline) -> bool {
+        self.queue.join(deadline)
+    }
+}
+
+impl Future for JoinListener<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shed_inherited();
+        let Self { queue, waiting } = &mut *self;
+        loop {
+            let before = match waiting {
+                Some(waiting) => {
+                    let is_pending = Pin::new(&mut waiting.waiter).poll(cx).is_pending();
+                    if is_pending && waiting.registration.is_some() {
+                        return Poll::Pending;
+                    }
+                    Some(waiting.seen)
+                }
+                None => None,
+            };
+            // In this order: whoever finds it idle after the look notifies the waiter.
+            let waiter = queue.joining().listen();
+            let seq = match queue.prepare_join() {
+                PreparedJoin::Asleep(seq) if before.is_none_or(|before| before == seq) => seq,
+                // It is idle, or was since.
+                _ => {
+                    *waiting = None;
+                    return Poll::Ready(());
+                }
+            };
+            let registration = match waiting.take() {
+                Some(Waiting {
+                    registration: Some(registration),
+                    ..
+                }) => Some(registration),
+                _ => queue.registration(),
+            };
+            if registration.is_none() {
+                // The system gives no thread just now: it must look again by itself.
+                cx.waker().wake_by_ref();
+            }
+            let looks_again = registration.is_none();
+            *waiting = Some(Waiting {
+                waiter,
+                registration,
+                seen: seq,
+                generation: generation(),
+            });
+            if looks_again {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for JoinListener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinListener").finish_non_exhaustive()
+    }
+}
