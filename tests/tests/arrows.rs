@@ -31,7 +31,8 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
         ],
     ),
     ("linux::membership", &["sys"]),
-    ("linux::engine", &["sys"]),
+    ("linux::lease", &["sys"]),
+    ("linux::engine", &["sys", "linux::lease"]),
     ("linux::wait", &["sys", "unwind", "linux::engine"]),
     (
         "linux::queue",
@@ -42,6 +43,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
             "deferred",
             "types",
             "linux::membership",
+            "linux::lease",
             "linux::engine",
             "linux::wait",
         ],
@@ -62,13 +64,20 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     ),
     (
         "linux::pipe",
-        &["sys", "codec", "linux::engine", "linux::queue"],
+        &[
+            "sys",
+            "codec",
+            "linux::lease",
+            "linux::engine",
+            "linux::queue",
+        ],
     ),
     (
         "loom",
         &[
             "sys",
             "linux::membership",
+            "linux::lease",
             "linux::engine",
             "linux::wait",
             "linux::queue",

@@ -128,6 +128,11 @@ impl Simulation {
         lived
     }
 
+    /// Process `me`, which is [joined](Self::join) and does nothing more, dies.
+    pub fn die(&self, me: usize) {
+        self.on_death(me);
+    }
+
     /// How many items lie in the pipe, whatever is said of it.
     ///
     /// # Panics

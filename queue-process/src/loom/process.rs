@@ -97,8 +97,8 @@ impl Process {
     /// Receives if there is an item.
     ///
     /// # Errors
-    /// [`No`].
-    pub fn try_receive(&self) -> Result<Lent, No> {
+    /// [`TryFailure`].
+    pub fn try_receive(&self) -> Result<Lent, TryFailure> {
         let mut bytes = Vec::new();
         let key = self.engine.receive(&mut bytes).map_err(no)?;
         Ok(Lent {
@@ -111,15 +111,28 @@ impl Process {
     ///
     /// # Errors
     /// `Closed`.
-    pub fn receive(&self) -> Result<Lent, No> {
-        self.wait(End::Tail, || self.try_receive())
+    pub fn receive(&self) -> Result<Lent, TryFailure> {
+        loop {
+            match self.try_receive() {
+                Err(TryFailure::WouldBlock) => {}
+                done => return done,
+            }
+            let sleepers = &self.sleepers[End::Tail as usize];
+            let check_peers = |is_time| {
+                if is_time {
+                    self.recover();
+                    self.put_back_of_dead();
+                }
+            };
+            (self.engine).wait(End::Tail, sleepers, || None, || false, check_peers);
+        }
     }
 
     /// Receives as the only future of a process, which listens to the eventfd itself.
     ///
     /// # Errors
     /// `Closed`.
-    pub fn receive_by_eventfd(&self) -> Result<Lent, No> {
+    pub fn receive_by_eventfd(&self) -> Result<Lent, TryFailure> {
         self.wait_for_eventfd(End::Tail, || self.try_receive())
     }
 
@@ -147,6 +160,11 @@ impl Process {
     pub fn join(&self) {
         let put_back = |_| self.put_back_of_dead();
         assert!(self.engine.join(|| None, put_back));
+    }
+
+    /// Whether nothing waits and nothing is lent.
+    pub fn is_idle(&self) -> bool {
+        self.engine.is_idle()
     }
 
     /// How many are lent.
