@@ -8,7 +8,7 @@ use queue_process::{Handover, IpcQueue};
 #[cfg(target_os = "linux")]
 use {
     crate::mode::{Mode, check_capacity},
-    queue_core::Queue,
+    queue_core::work::Lend,
     queue_process::{PipeQueue, ShmQueue},
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
 
 /// A new queue, or the one that has the name.
 #[cfg(target_os = "linux")]
-fn named<Q: Queue<Item: Item> + WithCapacity + 'static>(
+fn named<Q: Lend<Item: Item, Lease: 'static> + WithCapacity + 'static>(
     address: &Address,
     create: impl Fn(&str, Capacity) -> Result<Q, Failure>,
     open: impl Fn(&str) -> Result<Q, Failure>,
@@ -40,15 +40,15 @@ fn named<Q: Queue<Item: Item> + WithCapacity + 'static>(
     let capacity = address.capacity()?.unwrap_or(Capacity::Unbounded);
     let mode = Mode::of(address)?;
     let Some(name) = address.name() else {
-        return Q::try_with_capacity(capacity).map(DynQueue::without_deliveries);
+        return Q::try_with_capacity(capacity).map(DynQueue::new);
     };
     let opened = |queue: Q| {
         check_capacity(address, queue.capacity())?;
-        Ok(DynQueue::without_deliveries(queue))
+        Ok(DynQueue::new(queue))
     };
     match mode {
         Mode::Open => open(name).and_then(opened),
-        Mode::Create => create(name, capacity).map(DynQueue::without_deliveries),
+        Mode::Create => create(name, capacity).map(DynQueue::new),
         // Whoever created it may go in between, and somebody else come: so both are tried again.
         Mode::OpenOrCreate => {
             let mut last = None;
@@ -59,7 +59,7 @@ fn named<Q: Queue<Item: Item> + WithCapacity + 'static>(
                     Err(failure) => return Err(failure),
                 }
                 match create(name, capacity) {
-                    Ok(queue) => return Ok(DynQueue::without_deliveries(queue)),
+                    Ok(queue) => return Ok(DynQueue::new(queue)),
                     Err(failure) if failure.kind() == FailureKind::Denied => last = Some(failure),
                     Err(failure) => return Err(failure),
                 }
@@ -79,14 +79,14 @@ fn inherit<T: Item>(name: &str) -> Result<DynQueue<T>, Failure> {
             {
                 // It is no `PipeQueue`, or one of other items: then it is no `ShmQueue` at all.
                 return match ShmQueue::<T>::from_parent(name) {
-                    Ok(queue) => Ok(DynQueue::without_deliveries(queue)),
+                    Ok(queue) => Ok(DynQueue::new(queue)),
                     Err(other) if other.kind() == FailureKind::Mismatch => Err(other),
                     Err(_) => Err(failure),
                 };
             }
             // Nobody shared one of these two.
             Err(failure) if failure.kind() == FailureKind::PeerGone => {}
-            result => return result.map(DynQueue::without_deliveries),
+            result => return result.map(DynQueue::new),
         }
     }
     <IpcQueue<T> as Handover>::from_parent(name).map(DynQueue::without_deliveries)

@@ -179,11 +179,12 @@ pub use ipc::IpcQueue;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use linux::{
     pipe::{PipeOptions, PipeQueue},
+    queue::lend::LinuxLease,
     queue::linux_queue::LinuxQueue,
     queue::options::LinuxOptions,
     ring::{ShmOptions, ShmQueue},
     share::named::named_queues,
-    wait::listener::Listener,
+    wait::{join_listener::JoinListener, listener::Listener},
 };
 
 pub use queue_core::{

@@ -23,7 +23,7 @@ mod store;
 mod system;
 mod wait_list;
 
-pub use process::{Process, TryFailure};
+pub use process::{Lent, Process, TryFailure};
 
 use crate::linux::engine::Engine;
 use crate::linux::engine::layout::Control;

@@ -7,6 +7,7 @@ use super::wait_list::Done;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{End, Tries};
 use crate::linux::engine::{Engine, TryError};
+use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;
 use queue_core::event::Listen;
@@ -100,7 +101,7 @@ impl Process {
     /// [`TryFailure`].
     pub fn try_receive(&self) -> Result<Lent, TryFailure> {
         let mut bytes = Vec::new();
-        let key = self.engine.receive(&mut bytes).map_err(no)?;
+        let key = self.engine.receive(&mut bytes).map_err(try_failure)?;
         Ok(Lent {
             number: self.number(&bytes),
             key,
