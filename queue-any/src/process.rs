@@ -20,7 +20,7 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
         "shm" => named(address, ShmQueue::<T>::create_named, ShmQueue::open_named),
         "ipc" => {
             let capacity = address.capacity()?.unwrap_or(Capacity::Unbounded);
-            IpcQueue::<T>::try_with_capacity(capacity).map(DynQueue::without_deliveries)
+            IpcQueue::<T>::try_with_capacity(capacity).map(DynQueue::new)
         }
         "inherit" => inherit(address.name().unwrap_or_default()),
         scheme => {
@@ -89,5 +89,5 @@ fn inherit<T: Item>(name: &str) -> Result<DynQueue<T>, Failure> {
             result => return result.map(DynQueue::new),
         }
     }
-    <IpcQueue<T> as Handover>::from_parent(name).map(DynQueue::without_deliveries)
+    <IpcQueue<T> as Handover>::from_parent(name).map(DynQueue::new)
 }

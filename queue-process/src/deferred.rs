@@ -115,6 +115,7 @@ impl Deferred {
         self.with(|outcomes| outcomes.append(&mut more));
     }
 
+    /// Puts these before all else.
     #[cold]
     pub(crate) fn prepend(&self, mut first: VecDeque<Outcome>) {
         if first.is_empty() {
@@ -126,8 +127,12 @@ impl Deferred {
         });
     }
 
+    /// Takes the first, if there is any.
     pub(crate) fn next(&self) -> Option<Outcome> {
-        self.with(VecDeque::pop_front)
+        match self.is_some() {
+            true => self.with(VecDeque::pop_front),
+            false => None,
+        }
     }
 
     /// Takes all of it.

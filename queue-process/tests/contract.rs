@@ -6,6 +6,7 @@
 use ipc_channel::ipc;
 use queue_core::contract::Item;
 use queue_process::{Capacity, Failure, IpcQueue, WithCapacity};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A number that refuses to be serialized, or panics.
@@ -113,11 +114,25 @@ queue_core::contract! {
     panicking: Moody(PANICS);
 }
 
+queue_core::work_contract! {
+    mod ipc_host_works;
+    kind: IpcQueue;
+}
+
+queue_core::work_contract! {
+    mod ipc_guest_works;
+    kind: IpcQueue;
+    create: as_guest;
+}
+
 /// A guest in the host's own process: its messages take the same way.
-fn as_guest(bound: Capacity) -> Result<IpcQueue<Moody>, Failure> {
+fn as_guest<T>(bound: Capacity) -> Result<IpcQueue<T>, Failure>
+where
+    T: Send + Serialize + DeserializeOwned,
+{
     let (sender, receiver) = ipc::channel().unwrap();
     sender
-        .send(IpcQueue::<Moody>::try_with_capacity(bound)?)
+        .send(IpcQueue::<T>::try_with_capacity(bound)?)
         .unwrap();
     Ok(receiver.recv().unwrap())
 }

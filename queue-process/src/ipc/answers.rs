@@ -3,12 +3,13 @@
 use super::IpcQueue;
 use super::guest::{Guest, Refusal};
 use super::service::Names;
-use super::wire::{self, Bytes, Call, Reply, Request, Role, Ticket, VERSION};
+use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
 use crate::codec::Postcard;
 use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
+use queue_core::work::{Lend, Settlement};
 use queue_core::{Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -150,10 +151,22 @@ fn an_answer_to_a_pop() {
 
 #[test]
 fn an_answer_to_other_questions() {
-    let (len, closed) = (2, false);
-    let state = |reply| told(&reply, Guest::state);
-    assert_eq!(state(Reply::State { len, closed }), (2, false));
-    assert_eq!(state(Reply::Done), (0, true), "it holds no queue any more");
+    let state = |reply| {
+        let state = told(&reply, Guest::state);
+        (state.len, state.in_flight, state.closed)
+    };
+    let answer = Reply::State {
+        len: 2,
+        in_flight: 1,
+        closed: false,
+        moments: 3,
+    };
+    assert_eq!(state(answer), (2, 1, false));
+    assert_eq!(
+        state(Reply::Done),
+        (0, 0, true),
+        "it holds no queue any more"
+    );
     let close = |reply| told(&reply, Guest::close);
     assert!(close(Reply::Closing { first: true }));
     assert!(!close(Reply::Closing { first: false }) && !close(Reply::Done));
@@ -164,6 +177,31 @@ fn an_answer_to_other_questions() {
     assert_eq!(share(Reply::Failed("no thread".into())), FailureKind::Io);
     assert_eq!(share(Reply::Denied), FailureKind::Denied);
     assert_eq!(share(Reply::Closed), FailureKind::PeerGone);
+}
+
+#[test]
+fn an_answer_to_a_worker() {
+    let item = |delivery, bytes| Reply::Delivered {
+        delivery,
+        attempt: 3,
+        item: Bytes(bytes),
+    };
+    let received = told_queue(&item(5, b"\x07"), |queue| {
+        let lent = queue.try_lend().unwrap();
+        assert_eq!((lent.0, Queued::attempt(&lent.1)), (7, 3));
+        queue.settle(lent.1, Settlement::Done)
+    });
+    // It is told "Delivered" to that too.
+    assert_eq!(received.unwrap_err().kind(), FailureKind::Corrupt);
+    let lend = |reply| told_queue(&reply, |queue| queue.try_lend().map(|_| ()));
+    assert_eq!(lend(Reply::Empty), Err(TryPopError::Empty));
+    assert_eq!(lend(Reply::Closed), Err(TryPopError::Closed));
+    let failed = |reply| lend(reply).unwrap_err().failure().unwrap().kind();
+    assert_eq!(failed(Reply::Done), FailureKind::Corrupt);
+    assert_eq!(failed(item(5, b"")), FailureKind::Codec);
+    let settle = |reply| told(&reply, |guest| guest.settle(5, Ending::Done));
+    settle(Reply::Done).unwrap();
+    assert_eq!(kind(settle(Reply::Closed)), CLOSED);
 }
 
 #[test]

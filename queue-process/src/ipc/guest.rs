@@ -1,17 +1,22 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
+use super::hosted::Filling;
 use super::wire::{
-    self, Bytes, Call, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
+    self, Bytes, Call, Ending, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
 };
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
-use queue_core::event::Event;
+use queue_core::event::{Event, Listen, Listener};
+use queue_core::sync::Deadline;
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll};
 use std::{fmt, thread};
 #[cfg(target_os = "linux")]
 use {super::wire::Hello, ipc_channel::ipc::IpcSender};
@@ -64,6 +69,11 @@ struct Line {
 struct Ears {
     places: Event,
     items: Event,
+    /// Who waits until the queue is idle; how many calls of that have been heard, and the number of
+    /// the last time that is known of.
+    idle: Event,
+    heard_idle: AtomicU64,
+    moments: AtomicU64,
     /// How many calls for each side have been heard.
     heard: [AtomicU64; 2],
     gone: AtomicBool,
@@ -97,12 +107,18 @@ impl Ears {
                     self.pass_on(side, count, guest);
                 }
                 Ok(Call::End) => self.wake_all(),
+                Ok(Call::Idle(moment)) => {
+                    // Before the notification: who is woken says how many were heard.
+                    self.heard_idle.fetch_add(1, Ordering::Relaxed);
+                    self.was_idle(moment);
+                }
                 Err(_) => break,
             }
         }
         // Relaxed: the events order it, as above.
         self.gone.store(true, Ordering::Relaxed);
         self.wake_all();
+        self.was_idle(u64::MAX);
     }
 
     /// Wakes one sleeper for each item or place, as long as there are both.
@@ -127,6 +143,14 @@ impl Ears {
         // Relaxed: asked after one listens, or was notified. So it is not older than the last
         // notification that came too early to reach that listener.
         self.heard[side as usize].load(Ordering::Relaxed)
+    }
+
+    /// The queue was idle, for the time of this number.
+    fn was_idle(&self, moment: u64) {
+        // Relaxed: the event orders it.
+        if self.moments.fetch_max(moment, Ordering::Relaxed) < moment {
+            ignore_panic(|| self.idle.notify_all());
+        }
     }
 
     fn wake_all(&self) {
@@ -260,16 +284,70 @@ impl Guest {
         asked.unwrap_or(0)
     }
 
-    /// How many items are inside, and whether the queue is closed.
-    pub(super) fn state(&self) -> (usize, bool) {
-        let asked = self.converse(|line| match line.ask(&Request::State)?.read()? {
-            Reply::State { len, closed } => {
-                Ok((usize::try_from(len).unwrap_or(usize::MAX), closed))
-            }
+    /// Has the oldest item delivered: what `take` makes of its bytes, its number and its attempt.
+    pub(super) fn receive<R>(&self, take: impl FnOnce(&[u8], u64, u32) -> R) -> Result<R, Refusal> {
+        let watch = self.watch(Side::Consumers);
+        let reply = self.converse(|line| Ok(line.ask(&Request::Receive { watch })?))?;
+        match reply.read()? {
+            Reply::Delivered {
+                delivery,
+                attempt,
+                item,
+            } => Ok(take(item.0, delivery, attempt)),
+            Reply::Empty => Err(Refusal::Wait),
             other => Err(unexpected(other)),
+        }
+    }
+
+    pub(super) fn settle(&self, delivery: u64, how: Ending) -> Result<(), Refusal> {
+        self.converse(
+            |line| match line.ask(&Request::Settle { delivery, how })?.read()? {
+                Reply::Done => Ok(()),
+                other => Err(unexpected(other)),
+            },
+        )
+    }
+
+    /// How full the queue is.
+    pub(super) fn state(&self) -> Filling {
+        let asked = self.converse(|line| {
+            // Relaxed: as in `heard`.
+            let heard = || self.ears.heard_idle.load(Ordering::Relaxed);
+            let join = self.ears.idle.has_waiting().then(heard);
+            match line.ask(&Request::State { join })?.read()? {
+                Reply::State {
+                    len,
+                    in_flight,
+                    closed,
+                    moments,
+                } => Ok(Filling {
+                    len: usize::try_from(len).unwrap_or(usize::MAX),
+                    in_flight: usize::try_from(in_flight).unwrap_or(usize::MAX),
+                    closed,
+                    moments,
+                }),
+                other => Err(unexpected(other)),
+            }
         });
         // Who does not answer, or not to the point, holds no queue any more.
-        asked.unwrap_or((0, true))
+        let filling = asked.unwrap_or(Filling {
+            closed: true,
+            moments: u64::MAX,
+            ..Filling::default()
+        });
+        self.ears.was_idle(filling.moments);
+        filling
+    }
+
+    /// Who waits until the queue is idle.
+    pub(super) fn listen_idle(&self) -> Joining<'_> {
+        // Before the question: the host is to call.
+        let listener = self.ears.idle.listen();
+        Joining {
+            guest: self,
+            since: self.state().moments,
+            listener: Some(listener),
+        }
     }
 
     pub(super) fn close(&self) -> bool {
@@ -348,6 +426,59 @@ impl Guest {
     fn watch(&self, side: Side) -> Watch {
         let waiting = self.event(side).has_waiting();
         waiting.then(|| self.ears.heard(side))
+    }
+}
+
+/// Listens until the queue was idle.
+#[derive(Debug)]
+pub(crate) struct Joining<'a> {
+    guest: &'a Guest,
+    /// The last such time before this one listened.
+    since: u64,
+    listener: Option<Listener<'a>>,
+}
+
+impl<'a> Joining<'a> {
+    fn came(&self) -> bool {
+        // Relaxed: the event orders it.
+        self.guest.ears.moments.load(Ordering::Relaxed) > self.since
+    }
+
+    /// A listener for which the host calls, unless it need not.
+    fn listen(&mut self) -> Option<Listener<'a>> {
+        if self.listener.is_none() && !self.came() {
+            self.listener = Some(self.guest.ears.idle.listen());
+            self.guest.state();
+        }
+        match self.came() {
+            true => None,
+            false => self.listener.take(),
+        }
+    }
+}
+
+impl Listen for Joining<'_> {
+    fn wait(mut self, deadline: Deadline) -> bool {
+        while let Some(listener) = self.listen() {
+            if !listener.wait(deadline) {
+                return self.came();
+            }
+        }
+        true
+    }
+}
+
+impl Future for Joining<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(mut listener) = self.listen() {
+            if Pin::new(&mut listener).poll(cx).is_pending() {
+                self.listener = Some(listener);
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::unwind::ignore_panic;
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
 use queue_core::sync::Lock;
+use queue_core::work::{Idle, Lease, Returned};
 use queue_core::{Capacity, Side};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,6 +24,30 @@ pub(super) enum Who {
     Guest(u64, Watch),
 }
 
+/// An item that is out of the deque, and may come back.
+pub(super) type Lent = (Vec<u8>, Lease);
+
+/// What an item is lent for. Until that has ended its place is not free, and the queue not drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loan {
+    /// It is on its way to a guest that pops it, and counts as inside until the guest has confirmed.
+    Pop,
+    /// It is in flight.
+    Delivery,
+}
+
+/// How full the queue is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Filling {
+    /// How many items are inside or on their way to who pops them.
+    pub(super) len: usize,
+    /// How many deliveries are in flight.
+    pub(super) in_flight: usize,
+    pub(super) closed: bool,
+    /// How often the last item left.
+    pub(super) moments: u64,
+}
+
 /// The deque, who is present, and who waits.
 #[derive(Debug)]
 pub(super) struct Hosted {
@@ -31,15 +56,20 @@ pub(super) struct Hosted {
     /// For waiters of this process; those elsewhere are called through `State::guests`.
     items: Event,
     places: Event,
+    pub(super) idle: Idle,
 }
 
 #[derive(Debug)]
 struct State {
+    /// What was never lent; all of it is younger than what was.
     items: VecDeque<Vec<u8>>,
-    /// Items that are on their way to a guest: out of the deque, but their places are
-    /// not free and the queue is not drained until the guest has confirmed them, for if
-    /// it dies they come back.
-    lent: usize,
+    returned: Returned<Vec<u8>>,
+    /// How many items were ever lent or popped.
+    taken: u64,
+    /// How many are lent, for each sort of [`Loan`].
+    lent: [usize; 2],
+    /// How often the last item left.
+    moments: u64,
     closed: bool,
     /// How many processes stand on each side, lines handed out and not yet taken up
     /// included.
@@ -60,11 +90,21 @@ struct Guest {
     called: [u64; 2],
     /// Of what has come, as much as this guest was told.
     told: [u64; 2],
+    /// The same for who waits there until the queue is idle.
+    joining: bool,
+    told_idle: u64,
 }
 
 /// The guests to be called once the lock is free again.
 #[must_use]
 struct Calls(Vec<(IpcBytesSender, Call)>);
+
+/// Nothing is inside and nothing is lent: whom to tell.
+#[must_use]
+struct Emptied {
+    ended: bool,
+    calls: Calls,
+}
 
 impl Calls {
     fn make(self) {
@@ -82,7 +122,10 @@ impl Hosted {
         Self {
             state: Lock::new(State {
                 items: VecDeque::new(),
-                lent: 0,
+                returned: Returned::new(),
+                taken: 0,
+                lent: [0; 2],
+                moments: 0,
                 closed: false,
                 present: [1, 1],
                 guests: BTreeMap::new(),
@@ -92,6 +135,7 @@ impl Hosted {
             capacity: bound.capacity(),
             items: Event::new(),
             places: Event::new(),
+            idle: Idle::new(),
         }
     }
 
@@ -107,10 +151,19 @@ impl Hosted {
         self.capacity
     }
 
-    /// How many items are inside or on their way out, and whether the queue is closed.
-    pub(super) fn state(&self) -> (usize, bool) {
-        let state = self.state.lock();
-        (state.len(), state.closed)
+    pub(super) fn state(&self) -> Filling {
+        self.state.lock().filling()
+    }
+
+    /// As [`state`](Self::state), for a guest in which somebody waits until the queue is idle, and
+    /// which heard so many calls of that.
+    pub(super) fn join_state(&self, number: u64, heard: u64) -> Filling {
+        let mut state = self.state.lock();
+        if let Some(guest) = state.guests.get_mut(&number) {
+            // Otherwise a call is on its way, and it asks again.
+            guest.joining = guest.told_idle == heard;
+        }
+        state.filling()
     }
 
     /// Whether a push would be refused now.
@@ -130,8 +183,8 @@ impl Hosted {
         match side {
             Side::Producers if state.closed => usize::MAX,
             Side::Producers => state.room(self.capacity),
-            Side::Consumers if state.closed && state.len() == 0 => usize::MAX,
-            Side::Consumers => state.items.len(),
+            Side::Consumers if state.closed && state.is_idle() => usize::MAX,
+            Side::Consumers => state.waiting(),
         }
     }
 
@@ -160,61 +213,68 @@ impl Hosted {
         Ok(count)
     }
 
-    /// Takes up to `max` of the oldest items. To a guest they
-    /// are lent until [`settle`](Self::settle) or [`take_back`](Self::take_back).
-    pub(super) fn pop(&self, who: Who, max: usize) -> Result<Vec<Vec<u8>>, Refusal> {
+    /// Takes up to `max` of the oldest items: for a loan, until [`settle`](Self::settle) or
+    /// [`take_back`](Self::take_back), or for good.
+    pub(super) fn take(
+        &self,
+        who: Who,
+        max: usize,
+        loan: Option<Loan>,
+    ) -> Result<Vec<Lent>, Refusal> {
         let mut state = self.state.lock();
+        let mut taken = Vec::new();
         let mut bytes = 0;
-        let fits = |item: &&Vec<u8>| {
-            bytes += item.len();
-            bytes <= BATCH_BYTES
-        };
-        let first = state.items.len().min(1);
-        let count = state.items.iter().take(max).take_while(fits).count();
-        let count = count.max(first).min(max);
-        let items: Vec<_> = state.items.drain(..count).collect();
-        if state.items.is_empty() {
+        while taken.len() < max {
+            let Some(lent) = state.lend() else { break };
+            bytes += lent.0.len();
+            if bytes > BATCH_BYTES && !taken.is_empty() {
+                let (item, lease) = lent;
+                state.returned.insert(lease, item, false);
+                break;
+            }
+            taken.push(lent);
+        }
+        let count = taken.len();
+        if state.waiting() == 0 {
             state.watch(who, Side::Consumers);
         }
-        if items.is_empty() && max > 0 {
-            let drained = state.closed && state.lent == 0;
-            return Err(if drained {
-                Refusal::Closed
-            } else {
-                Refusal::Wait
+        if count == 0 && max > 0 {
+            return Err(match state.closed && state.is_idle() {
+                true => Refusal::Closed,
+                false => Refusal::Wait,
             });
         }
-        match who {
-            Who::Host => {
+        match loan {
+            Some(loan) => state.lent[loan as usize] += count,
+            None => {
                 let calls = state.comes(count, Side::Producers);
-                let ended = state.end_if_drained();
+                let emptied = state.emptied();
                 drop(state);
                 self.announce(count, Side::Producers, calls);
-                self.announce_end(ended);
+                self.announce_emptied(emptied);
             }
-            Who::Guest(..) => state.lent += count,
         }
-        Ok(items)
+        Ok(taken)
     }
 
-    /// `count` items that were lent have arrived.
-    pub(super) fn settle(&self, count: usize) {
+    /// `count` items that were lent are gone for good.
+    pub(super) fn settle(&self, count: usize, loan: Loan) {
         let mut state = self.state.lock();
-        state.lent -= count;
+        state.lent[loan as usize] -= count;
         let calls = state.comes(count, Side::Producers);
-        let ended = state.end_if_drained();
+        let emptied = state.emptied();
         drop(state);
         self.announce(count, Side::Producers, calls);
-        self.announce_end(ended);
+        self.announce_emptied(emptied);
     }
 
-    /// Items that were lent to a guest which died come back to the front.
-    pub(super) fn take_back(&self, items: Vec<Vec<u8>>) {
+    /// Items that were lent come back to the front, their deliveries `counted` or not.
+    pub(super) fn take_back(&self, items: Vec<Lent>, loan: Loan, counted: bool) {
         let mut state = self.state.lock();
         let count = items.len();
-        state.lent -= count;
-        for item in items.into_iter().rev() {
-            state.items.push_front(item);
+        state.lent[loan as usize] -= count;
+        for (item, lease) in items {
+            state.returned.insert(lease, item, counted);
         }
         let calls = state.comes(count, Side::Consumers);
         drop(state);
@@ -225,9 +285,15 @@ impl Hosted {
     pub(super) fn close(&self) -> bool {
         let mut state = self.state.lock();
         let first = !std::mem::replace(&mut state.closed, true);
-        let ended = first.then(|| state.end());
+        let calls = match first {
+            true => state.end(),
+            false => Calls(Vec::new()),
+        };
         drop(state);
-        self.announce_end(ended);
+        if first {
+            self.wake_all();
+        }
+        calls.make();
         first
     }
 
@@ -259,6 +325,8 @@ impl Hosted {
             watching: [false; 2],
             called: [0; 2],
             told: [0; 2],
+            joining: false,
+            told_idle: 0,
         };
         state.guests.insert(number, guest);
         number
@@ -304,22 +372,62 @@ impl Hosted {
         }
     }
 
-    fn announce_end(&self, ended: Option<Calls>) {
-        if let Some(calls) = ended {
-            ignore_panic(|| self.items.notify_all());
-            ignore_panic(|| self.places.notify_all());
-            calls.make();
+    fn announce_emptied(&self, emptied: Option<Emptied>) {
+        let Some(emptied) = emptied else { return };
+        if emptied.ended {
+            self.wake_all();
         }
+        if self.idle.has_waiting() {
+            ignore_panic(|| self.idle.notify());
+        }
+        emptied.calls.make();
+    }
+
+    fn wake_all(&self) {
+        ignore_panic(|| self.items.notify_all());
+        ignore_panic(|| self.places.notify_all());
     }
 }
 
 impl State {
-    fn len(&self) -> usize {
-        self.items.len() + self.lent
+    /// How many items can be had.
+    fn waiting(&self) -> usize {
+        self.items.len() + self.returned.len()
+    }
+
+    fn filling(&self) -> Filling {
+        Filling {
+            len: self.waiting() + self.lent[Loan::Pop as usize],
+            in_flight: self.lent[Loan::Delivery as usize],
+            closed: self.closed,
+            moments: self.moments,
+        }
+    }
+
+    /// How many places are taken.
+    fn taken_places(&self) -> usize {
+        self.waiting() + self.lent[0] + self.lent[1]
+    }
+
+    fn is_idle(&self) -> bool {
+        self.taken_places() == 0
     }
 
     fn room(&self, capacity: Option<usize>) -> usize {
-        capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(self.len()))
+        capacity.map_or(usize::MAX, |capacity| {
+            capacity.saturating_sub(self.taken_places())
+        })
+    }
+
+    /// The oldest item.
+    fn lend(&mut self) -> Option<Lent> {
+        if let Some(lent) = self.returned.lend() {
+            return Some(lent);
+        }
+        let item = self.items.pop_front()?;
+        let number = self.taken;
+        self.taken += 1;
+        Some((item, Lease::first(number)))
     }
 
     /// Remembers to call this guest, if it wants to be and no call is on its way to it.
@@ -366,10 +474,26 @@ impl State {
         )
     }
 
-    /// The last item of a closed queue has gone: consumers that had to wait for it, for
-    /// it might have come back, learn of the end.
-    fn end_if_drained(&mut self) -> Option<Calls> {
-        let drained = self.closed && self.len() == 0;
-        drained.then(|| self.end())
+    /// The last item may have gone: who joins learns of it, and, if the queue is closed, consumers
+    /// that had to wait for it, for it might have come back.
+    fn emptied(&mut self) -> Option<Emptied> {
+        if !self.is_idle() {
+            return None;
+        }
+        self.moments += 1;
+        let ended = self.closed;
+        let mut calls = match ended {
+            true => self.end(),
+            false => Calls(Vec::new()),
+        };
+        for guest in self.guests.values_mut() {
+            if std::mem::take(&mut guest.joining) {
+                guest.told_idle += 1;
+                calls
+                    .0
+                    .push((guest.calls.clone(), Call::Idle(self.moments)));
+            }
+        }
+        Some(Emptied { ended, calls })
     }
 }

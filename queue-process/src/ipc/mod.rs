@@ -7,6 +7,7 @@ mod hosted;
 #[cfg(target_os = "linux")]
 mod inherited;
 mod invitation;
+mod lending;
 mod message;
 #[cfg(any(test, not(target_os = "linux")))]
 mod one_shot;
@@ -65,8 +66,12 @@ use wire::{Role, Ticket};
 ///
 /// It keeps the family's contract, between processes too. What is its own:
 ///
-/// * **The creator hosts.** When that process ends, in whatever way, the queue is gone:
-///   everywhere pushes and pops are `Closed` at once, and who sleeps wakes.
+/// * **The creator hosts.** When that process ends, in whatever way, the queue is gone with all its
+///   items: everywhere pushes are `Closed` at once and hand their item back, pops, receives and
+///   joins end, and who sleeps wakes. A delivery can still be read; to settle it fails with `PeerGone`.
+/// * **Deliveries outlive their worker** ([`receive`](queue_core::work::WorkQueue::receive)). The host keeps
+///   what is in flight. If a guest ends that holds some, they are in front again at once, with the
+///   next attempt. Nobody can settle what was given to another since.
 /// * **A guest's death loses nothing that it was not given.** An item that is on its way
 ///   to a guest keeps its place in the count until the guest has confirmed it, and before
 ///   the guest's `pop` returns it has. If the guest dies earlier, its items come back to
@@ -290,11 +295,12 @@ impl<T, C> fmt::Debug for IpcQueue<T, C> {
         }
         match &self.place {
             Place::Here(host) => {
-                let (len, closed) = host.hosted.state();
+                let state = host.hosted.state();
                 shown
-                    .field("len", &len)
+                    .field("len", &state.len)
+                    .field("in_flight", &state.in_flight)
                     .field("capacity", &host.hosted.capacity())
-                    .field("closed", &closed)
+                    .field("closed", &state.closed)
             }
             Place::Elsewhere(guest) => shown
                 .field("capacity", &guest.capacity())

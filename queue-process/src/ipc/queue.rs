@@ -1,19 +1,21 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
 use super::guest::Items;
-use super::hosted::{self, Who};
+use super::hosted::{self, Filling, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place, guest};
 use crate::codec::Codec;
 use crate::deferred::{Deferred, Outcome};
 use crate::per_process::PerProcess;
 use crate::unwind::ignore_panic;
-use queue_core::event::{Event, Listener};
+use queue_core::event::{Event, Listen, Listener};
+use queue_core::sync::Deadline;
 use queue_core::{
     EndpointCounts, Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
-use std::{iter, thread};
+use std::iter;
+use std::time::Duration;
 
 /// As many items of a batch are serialized at once; some of them in vain where there are
 /// fewer places.
@@ -130,8 +132,15 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
     }
 
     fn len(&self) -> usize {
-        let len = self.state().0.saturating_add(self.owed().len());
+        let len = self.state().len.saturating_add(self.owed().len());
         len.min(self.capacity().unwrap_or(usize::MAX))
+    }
+
+    /// What is in flight takes places.
+    fn is_full(&self) -> bool {
+        let state = self.state();
+        let taken = state.len.saturating_add(state.in_flight);
+        (self.capacity()).is_some_and(|capacity| taken + self.owed().len() >= capacity)
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -142,7 +151,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
     }
 
     fn is_closed(&self) -> bool {
-        self.state().1
+        self.state().closed
     }
 
     fn close(&self) -> bool {
@@ -161,6 +170,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             return Vec::new();
         }
         let mut left = self.owed().take();
+        let mut listener = None;
         loop {
             let before = left.len();
             let popped = self.pop_bytes(usize::MAX, |items| {
@@ -168,8 +178,15 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             });
             match popped {
                 Ok(()) if left.len() > before => {}
-                // The last ones are on their way to a guest, and may come back.
-                Err(TryPopError::Empty) => thread::yield_now(),
+                // The last ones are on their way to a guest that pops them, and may come back.
+                Err(TryPopError::Empty) if self.state().len > 0 => match listener.take() {
+                    None => listener = Some(self.listen(Side::Consumers)),
+                    Some(listener) => {
+                        listener.wait(Deadline::after(Duration::from_millis(10)));
+                    }
+                },
+                // What is in flight is somebody's.
+                Err(TryPopError::Empty) => break,
                 Ok(()) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
@@ -230,7 +247,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    fn owed(&self) -> &Deferred {
+    pub(super) fn owed(&self) -> &Deferred {
         match &self.place {
             Place::Here(host) => &host.owed,
             Place::Elsewhere(guest) => &guest.owed,
@@ -247,23 +264,19 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let popped = match &self.place {
             Place::Here(host) => host
                 .hosted
-                .pop(Who::Host, max)
-                .map(|items| take(&mut items.iter().map(Vec::as_slice)))
+                .take(Who::Host, max, None)
+                .map(|items| take(&mut items.iter().map(|(item, _)| &item[..])))
                 .map_err(guest::Refusal::from),
             Place::Elsewhere(guest) => guest.pop(max, take),
         };
-        popped.map_err(|refusal| match refusal {
-            guest::Refusal::Wait => TryPopError::Empty,
-            guest::Refusal::Closed => TryPopError::Closed,
-            guest::Refusal::Failed(failure) => TryPopError::Failed(failure),
-        })
+        popped.map_err(TryPopError::from)
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {
         self.event(side).listen()
     }
 
-    fn event(&self, side: Side) -> &Event {
+    pub(super) fn event(&self, side: Side) -> &Event {
         /// Of a forked child, where nobody waits: every verb fails first.
         static FORKED: PerProcess<Event> = PerProcess::new();
         match self.reach() {
@@ -273,11 +286,14 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    fn state(&self) -> (usize, bool) {
+    pub(super) fn state(&self) -> Filling {
         match self.reach() {
             Ok(Place::Here(host)) => host.hosted.state(),
             Ok(Place::Elsewhere(guest)) => guest.state(),
-            Err(_) => (0, true),
+            Err(_) => Filling {
+                closed: true,
+                ..Filling::default()
+            },
         }
     }
 }
@@ -287,6 +303,16 @@ impl From<hosted::Refusal> for guest::Refusal {
         match refusal {
             hosted::Refusal::Wait => Self::Wait,
             hosted::Refusal::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<guest::Refusal> for TryPopError {
+    fn from(refusal: guest::Refusal) -> Self {
+        match refusal {
+            guest::Refusal::Wait => Self::Empty,
+            guest::Refusal::Closed => Self::Closed,
+            guest::Refusal::Failed(failure) => Self::Failed(failure),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
 
-use super::hosted::{Hosted, Refusal, Who};
-use super::wire::{self, Bytes, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION};
+use super::hosted::{Hosted, Lent, Loan, Refusal, Who};
+use super::wire::{
+    self, Bytes, Ending, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION,
+};
 use crate::unwind::catch_panic;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
 use queue_core::{Failure, FailureKind, Side};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::{io, thread};
 
@@ -43,6 +46,8 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         replies: to_guest,
         hands,
         lent: Vec::new(),
+        deliveries: BTreeMap::new(),
+        delivered: 0,
     };
     // Before the thread runs: whoever holds the ticket is present. The service's drop
     // takes it back, also if there is no thread to run it.
@@ -105,7 +110,11 @@ struct Service {
     replies: IpcBytesSender,
     hands: IpcSender<Handed>,
     /// What the guest was sent and has not confirmed.
-    lent: Vec<Vec<u8>>,
+    lent: Vec<Lent>,
+    /// What the guest has not settled. A number never comes again on this line, and means nothing
+    /// on another: so nobody settles what is another's by now.
+    deliveries: BTreeMap<u64, Lent>,
+    delivered: u64,
 }
 
 impl Service {
@@ -129,7 +138,9 @@ impl Service {
         }
         let reply = match request {
             Request::Push { .. } if !self.role.allows(Side::Producers) => Reply::Denied,
-            Request::Pop { .. } if !self.role.allows(Side::Consumers) => Reply::Denied,
+            Request::Pop { .. } | Request::Receive { .. } if !self.role.allows(Side::Consumers) => {
+                Reply::Denied
+            }
             Request::Push { items, watch } => {
                 let items: Vec<_> = items.iter().map(|item| item.0.to_vec()).collect();
                 let who = Who::Guest(self.guest, watch);
@@ -141,26 +152,65 @@ impl Service {
             }
             Request::Pop { max, watch } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
-                match self.hosted.pop(Who::Guest(self.guest, watch), max) {
+                let who = Who::Guest(self.guest, watch);
+                match self.hosted.take(who, max, Some(Loan::Pop)) {
                     Ok(items) => {
                         self.lent = items;
-                        Reply::Lent(self.lent.iter().map(|item| Bytes(item)).collect())
+                        Reply::Lent(self.lent.iter().map(|(item, _)| Bytes(item)).collect())
                     }
                     Err(Refusal::Wait) => Reply::Empty,
                     Err(Refusal::Closed) => Reply::Closed,
                 }
             }
+            Request::Receive { watch } => {
+                let who = Who::Guest(self.guest, watch);
+                match self.hosted.take(who, 1, Some(Loan::Delivery)) {
+                    Ok(mut lent) => {
+                        self.delivered += 1;
+                        let delivery = self.delivered;
+                        let lent = lent.pop().expect("one was asked for");
+                        let (item, lease) = self.deliveries.entry(delivery).or_insert(lent);
+                        Reply::Delivered {
+                            delivery,
+                            attempt: lease.attempt(),
+                            item: Bytes(item),
+                        }
+                    }
+                    Err(Refusal::Wait) => Reply::Empty,
+                    Err(Refusal::Closed) => Reply::Closed,
+                }
+            }
+            Request::Settle { delivery, how } => {
+                let Some(lent) = self.deliveries.remove(&delivery) else {
+                    return Err(Gone);
+                };
+                match how {
+                    Ending::Done => self.hosted.settle(1, Loan::Delivery),
+                    Ending::Back { counted } => {
+                        (self.hosted).take_back(vec![lent], Loan::Delivery, counted);
+                    }
+                }
+                Reply::Done
+            }
             Request::Taken => {
-                self.hosted.settle(std::mem::take(&mut self.lent).len());
+                let taken = std::mem::take(&mut self.lent);
+                self.hosted.settle(taken.len(), Loan::Pop);
                 Reply::Done
             }
             Request::Watch { side, heard } => {
                 Reply::Came(self.hosted.watch(self.guest, side, heard))
             }
-            Request::State => {
-                let (len, closed) = self.hosted.state();
-                let len = len as u64;
-                Reply::State { len, closed }
+            Request::State { join } => {
+                let state = match join {
+                    None => self.hosted.state(),
+                    Some(heard) => self.hosted.join_state(self.guest, heard),
+                };
+                Reply::State {
+                    len: state.len as u64,
+                    in_flight: state.in_flight as u64,
+                    closed: state.closed,
+                    moments: state.moments,
+                }
             }
             Request::Close => Reply::Closing {
                 first: self.hosted.close(),
@@ -205,7 +255,8 @@ impl Service {
     /// Lent items that the guest did not confirm were never its.
     fn take_back(&mut self) {
         if !self.lent.is_empty() {
-            self.hosted.take_back(std::mem::take(&mut self.lent));
+            let lent = std::mem::take(&mut self.lent);
+            self.hosted.take_back(lent, Loan::Pop, false);
         }
     }
 }
@@ -213,6 +264,9 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.take_back();
+        let deliveries = std::mem::take(&mut self.deliveries);
+        let deliveries: Vec<_> = deliveries.into_values().collect();
+        self.hosted.take_back(deliveries, Loan::Delivery, true);
         self.hosted.dismiss(self.guest);
         self.on_last_endpoint(Side::Producers);
         self.on_last_endpoint(Side::Consumers);
@@ -242,11 +296,22 @@ mod tests {
         hosted.push(Who::Host, std::iter::once(vec![item]))
     }
 
+    fn pop(hosted: &Hosted) -> Result<usize, Refusal> {
+        let taken = hosted.take(Who::Host, 1, None);
+        taken.map(|taken| taken.len())
+    }
+
+    /// How many items are inside, and whether the queue is closed.
+    fn state(hosted: &Hosted) -> (usize, bool) {
+        let state = hosted.state();
+        (state.len, state.closed)
+    }
+
     /// All that can be popped.
     fn drain(hosted: &Hosted) -> Vec<u8> {
         let mut drained = Vec::new();
-        while let Ok(items) = hosted.pop(Who::Host, 9) {
-            drained.extend(items.into_iter().flatten());
+        while let Ok(items) = hosted.take(Who::Host, 9, None) {
+            drained.extend(items.into_iter().flat_map(|(item, _)| item));
         }
         drained
     }
@@ -285,13 +350,13 @@ mod tests {
         // Meanwhile they keep their places, and the end does not come.
         assert_eq!(push(&hosted, 9), Err(Refusal::Wait));
         hosted.close();
-        assert_eq!(hosted.state(), (4, true));
+        assert_eq!(state(&hosted), (4, true));
         assert_eq!(drain(&hosted), [2, 3]);
-        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        assert_eq!(pop(&hosted), Err(Refusal::Wait));
         drop(ticket);
         soon(|| hosted.ready_hint(Side::Consumers) > 0);
         assert_eq!(drain(&hosted), [0, 1]);
-        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
+        assert_eq!(pop(&hosted), Err(Refusal::Closed));
     }
 
     #[test]
@@ -303,7 +368,7 @@ mod tests {
         ask(&ticket, &Request::Taken, |reply| {
             assert!(matches!(reply, Reply::Done))
         });
-        assert_eq!(hosted.state(), (1, false));
+        assert_eq!(state(&hosted), (1, false));
         drop(ticket);
         assert_eq!(drain(&hosted), [1]);
     }
@@ -316,10 +381,10 @@ mod tests {
         assert_eq!(borrow(&ticket, 1), [1]);
         hosted.close();
         let waiting = hosted.event(Side::Consumers).listen();
-        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Wait));
+        assert_eq!(pop(&hosted), Err(Refusal::Wait));
         ask(&ticket, &Request::Taken, |_| {});
         assert!(waiting.wait(Deadline::after(Duration::from_secs(30))));
-        assert_eq!(hosted.pop(Who::Host, 1), Err(Refusal::Closed));
+        assert_eq!(pop(&hosted), Err(Refusal::Closed));
     }
 
     /// Waits for the host's next call: how many items have come.
@@ -363,7 +428,7 @@ mod tests {
         let consumer = open_line(&hosted, NAMES, Role::Consumer).unwrap();
         let items = vec![Bytes(b"x")];
         ask(&consumer, &Request::Push { items, watch }, denied);
-        assert_eq!(hosted.state().0, 1);
+        assert_eq!(hosted.state().len, 1);
     }
 
     proptest! {
@@ -382,7 +447,7 @@ mod tests {
             }
             drop(ticket);
             soon(|| Arc::strong_count(&hosted) == 1);
-            let (len, closed) = hosted.state();
+            let (len, closed) = state(&hosted);
             prop_assert!(len <= 2, "it could do no more than take");
             // It may have closed the queue by chance, or have asked for items and confirmed.
             prop_assert!(closed || push(&hosted, 7).is_ok());

@@ -81,13 +81,26 @@ pub(super) enum Request<'a> {
     },
     /// The items just lent have arrived: they are the guest's now.
     Taken,
+    /// Deliver the oldest item.
+    Receive {
+        watch: Watch,
+    },
+    /// The delivery of this number has ended.
+    Settle {
+        delivery: u64,
+        how: Ending,
+    },
     /// A call for this side was heard, and somebody still sleeps.
     Watch {
         #[serde(with = "SideName")]
         side: Side,
         heard: u64,
     },
-    State,
+    /// How full the queue is. The guest wants to be called when it is idle, if somebody there
+    /// waits for that; it has heard so many such calls so far.
+    State {
+        join: Option<u64>,
+    },
     Close,
     /// This process has no ends of this side any more.
     Retire(#[serde(with = "SideName")] Side),
@@ -95,6 +108,16 @@ pub(super) enum Request<'a> {
     Share(Role),
     /// Answer the children of a third process that say hello: where they can comes by that channel.
     Invite(Role),
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Ending {
+    Done,
+    /// It goes back, and counts as an attempt or not.
+    Back {
+        counted: bool,
+    },
 }
 
 /// Whether the guest wants to be called when it is worth trying again, if after this
@@ -109,6 +132,13 @@ pub(super) enum Reply<'a> {
     /// These are lent until the guest says `Taken`.
     #[serde(borrow)]
     Lent(Vec<Bytes<'a>>),
+    /// This is the guest's until it settles it, by its number.
+    Delivered {
+        delivery: u64,
+        attempt: u32,
+        #[serde(borrow)]
+        item: Bytes<'a>,
+    },
     Full,
     Empty,
     Closed,
@@ -123,7 +153,9 @@ pub(super) enum Reply<'a> {
     },
     State {
         len: u64,
+        in_flight: u64,
         closed: bool,
+        moments: u64,
     },
     /// The host's system refused.
     Failed(String),
@@ -136,6 +168,8 @@ pub(super) enum Call {
     Came(#[serde(with = "SideName")] Side, u64),
     /// The queue was closed, or is drained.
     End,
+    /// The last item left, for the time of this number.
+    Idle(u64),
 }
 
 /// One item, as bytes: serde would take `&[u8]` for a sequence of numbers.

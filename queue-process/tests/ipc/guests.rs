@@ -2,6 +2,8 @@
 
 use super::*;
 use queue_process::WithCapacity;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
@@ -100,10 +102,13 @@ fn a_cancelled_wait_loses_no_wake() {
 }
 
 /// A guest in this process.
-pub(super) fn guest_of(queue: &Numbers) -> Numbers {
+pub(super) fn guest_of<T>(queue: &IpcQueue<T>) -> IpcQueue<T>
+where
+    T: Send + Serialize + DeserializeOwned,
+{
     let (sender, receiver) = ipc::channel().unwrap();
     sender.send(queue.clone()).unwrap();
-    let guest: Numbers = receiver.recv().unwrap();
+    let guest: IpcQueue<T> = receiver.recv().unwrap();
     assert!(!guest.is_host());
     guest
 }

@@ -5,6 +5,7 @@
 
 mod children;
 mod deaths;
+mod deliveries;
 mod guests;
 #[cfg(target_os = "linux")]
 mod invitations;
@@ -30,7 +31,13 @@ type Numbers = IpcQueue<u64>;
 #[test]
 fn child() {
     if let Ok(name) = env::var("IPC_TEST_CHILD") {
-        let mut roles = [children::ROLES, deaths::ROLES, large::ROLES].concat();
+        let mut roles = [
+            children::ROLES,
+            deaths::ROLES,
+            deliveries::ROLES,
+            large::ROLES,
+        ]
+        .concat();
         #[cfg(target_os = "linux")]
         roles.extend(invitations::ROLES);
         let role = roles.into_iter().find(|role| role.0 == name);

@@ -4,7 +4,7 @@
 //! may not do that, the tests say so and pass.
 
 use crate::codec::Raw;
-use crate::linux::queue::open::Shareable;
+use crate::linux::queue::open::lease_layout;
 use crate::linux::queue::platform::Header;
 use crate::linux::ring::queue::ShmQueue;
 use crate::linux::ring::storage::{Mapped, Ring};
