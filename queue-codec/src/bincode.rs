@@ -1,21 +1,20 @@
-//! [`Bincode`]: for who already speaks it.
+//! [`Bincode`]: for programs that already use it.
 
+use super::Codec;
 use super::checked::{self, Checked, Format, Unread, Unwritten};
-use super::{Codec, left_over};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
 use bincode::serde::DecodeError as SerdeError;
-use queue_core::{Failure, FailureKind};
+use queue_core::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::error::Error;
 
 /// Any serde type, in the format of [bincode](https://docs.rs/bincode) 2 with its
 /// standard configuration (little-endian, variable-length numbers).
 ///
 /// Behind the feature `bincode`. The format is frozen and the crate is no longer
-/// maintained (RUSTSEC-2025-0141): take it if something else already speaks it, and
-/// [`Postcard`](super::Postcard) otherwise. What is said there of serde's attributes, and of
+/// maintained (RUSTSEC-2025-0141). Take it if another program already uses the format, and
+/// [`Postcard`](super::Postcard) otherwise. What `Postcard`'s page says of serde's attributes, and of
 /// types that contain themselves, holds here too.
 ///
 /// A string or byte buffer whose length was forged makes it reserve, and not touch, 4 KiB or at
@@ -41,36 +40,31 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        Self::read(bytes)
+        checked::decode::<T, Self>(bytes)
     }
 }
 
 impl Format for Bincode {
+    type Error = DecodeError;
+
     #[inline]
     fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
         bincode::serde::encode_into_std_write(item, into, config::standard())?;
         Ok(())
     }
 
-    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-        match decode_limited(bytes) {
-            Ok((item, read)) if read == bytes.len() => Ok(item),
-            Ok((_, read)) => Err(left_over(bytes.len() - read)),
-            Err(error) => {
-                let message = "the bytes are not those of an item";
-                Err(Failure::caused(FailureKind::Codec, message, error))
-            }
-        }
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Self::Error> {
+        decode_limited(bytes).map(|(item, read)| (item, bytes.len() - read))
     }
 
-    fn unread(failure: &Failure) -> Unread {
-        match failure.source().and_then(|source| source.downcast_ref()) {
-            Some(DecodeError::Serde(
+    fn unread(error: &Self::Error) -> Unread {
+        match error {
+            DecodeError::Serde(
                 SerdeError::AnyNotSupported
                 | SerdeError::IdentifierNotSupported
                 | SerdeError::IgnoredAnyNotSupported,
-            )) => Unread::Description,
-            Some(DecodeError::OtherString(_)) => Unread::Item,
+            ) => Unread::Description,
+            DecodeError::OtherString(_) => Unread::Item,
             _ => Unread::Bytes,
         }
     }

@@ -31,12 +31,15 @@ pub(super) trait Format {
     /// The bytes of `item`, behind what is in `into`.
     fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten>;
 
-    /// The item whose bytes these are.
-    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure>;
+    /// Why bytes are not those of an item.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The item at the beginning of `bytes`, and how many bytes are left over behind it.
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Self::Error>;
 
     /// Why reading failed.
     #[cfg_attr(not(debug_assertions), allow(dead_code))]
-    fn unread(failure: &Failure) -> Unread;
+    fn unread(error: &Self::Error) -> Unread;
 }
 
 /// Appends the bytes of `item` to `into`.
@@ -56,6 +59,25 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
     {
         let _ = format;
         F::write(Checked::new(item, Path), into).map_err(does_not_serialize)
+    }
+}
+
+/// The item whose bytes these are, all of them.
+///
+/// # Errors
+/// `Codec` if they are not, or more.
+#[inline]
+pub(super) fn decode<T: DeserializeOwned, F: Format>(bytes: &[u8]) -> Result<T, Failure> {
+    match F::read(bytes) {
+        Ok((item, 0)) => Ok(item),
+        Ok((_, left)) => {
+            let message = format!("{left} bytes left over behind the item");
+            Err(Failure::new(FailureKind::Codec, message))
+        }
+        Err(error) => {
+            let message = "the bytes are not those of an item";
+            Err(Failure::caused(FailureKind::Codec, message, error))
+        }
     }
 }
 

@@ -33,8 +33,8 @@ use queue_core::Failure;
 ///
 /// | codec | items | take it when |
 /// |---|---|---|
-/// | [`Postcard`] | serde | always, unless you know better: small, maintained |
-/// | `Bincode` (feature `bincode`) | serde | others already speak its (frozen) format |
+/// | [`Postcard`] | serde | by default: it is small and maintained |
+/// | `Bincode` (feature `bincode`) | serde | other programs already use its (frozen) format |
 /// | [`Raw`] | `Vec<u8>` | the items are bytes already |
 ///
 /// # Writing one
@@ -112,23 +112,23 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// Appends the bytes of `item` to `into`, whatever it already holds.
     ///
     /// # Errors
-    /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if the item has no bytes;
-    /// what `into` then holds beyond what it held before means nothing.
+    /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if the item cannot be encoded. Bytes
+    /// that were then appended to `into` mean nothing.
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure>;
 
     /// The item whose bytes these are, all of them.
     ///
-    /// The bytes may come from a broken or a hostile process. A codec answers any bytes
-    /// with an item or a failure: it does not panic, and it allocates in proportion to
+    /// The bytes may come from a broken or a hostile process. For any bytes a codec returns
+    /// an item or a failure. It does not panic, and it allocates in proportion to
     /// the bytes that are there, whatever lengths they claim.
     ///
     /// # Errors
     /// [`FailureKind::Codec`](queue_core::FailureKind::Codec) if they are not those of an
-    /// item, also if some are left over.
+    /// item, or if some are left over.
     fn decode(bytes: &[u8]) -> Result<T, Failure>;
 
-    /// Calls `f` with the bytes of `item`. `buffer` is empty, and here to be written to; a
-    /// codec whose items lie in memory as their bytes need not.
+    /// Calls `f` with the bytes of `item`. `buffer` is empty, and there to be written to. A
+    /// codec whose items are bytes in memory already need not use it.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -142,7 +142,7 @@ pub trait Codec<T>: Send + Sync + 'static {
         Ok(f(buffer))
     }
 
-    /// [`decode`](Self::decode) of bytes that nobody else needs: a codec whose items are
+    /// [`decode`](Self::decode) of bytes that nobody else needs. A codec whose items are
     /// their bytes may take the vector.
     ///
     /// # Errors
@@ -151,11 +151,4 @@ pub trait Codec<T>: Send + Sync + 'static {
     fn decode_from(bytes: &mut Vec<u8>) -> Result<T, Failure> {
         Self::decode(bytes)
     }
-}
-
-/// The failure of bytes that hold an item and then some.
-#[cold]
-fn left_over(count: usize) -> Failure {
-    let message = format!("{count} bytes left over behind the item");
-    Failure::new(queue_core::FailureKind::Codec, message)
 }

@@ -1,12 +1,11 @@
 //! [`Postcard`]: the default codec.
 
+use super::Codec;
 use super::checked::{self, Checked, Format, Unread, Unwritten};
-use super::{Codec, left_over};
 use postcard::ser_flavors::Flavor;
-use queue_core::{Failure, FailureKind};
+use queue_core::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::error::Error;
 
 /// The default codec: any serde type, in [postcard](https://docs.rs/postcard)'s compact
 /// binary format.
@@ -16,12 +15,12 @@ use std::error::Error;
 ///
 /// # What serde's attributes it cannot carry
 ///
-/// The format does not describe itself, and counts fields and variants instead of naming them.
-/// A push of an item that it cannot carry fails, and hands the item back: of some in every build,
-/// of others in debug builds (where `queue-process` has `debug_assertions`). Those decode what they
-/// encoded, whenever a type, a variant or another part of an item of up to 1 MiB is new to the
-/// thread: so a test of your own that pushes each variant finds it. An item with a queue in it is
-/// not read back, for that would take the queue.
+/// The format does not describe itself: it counts fields and variants instead of naming them.
+/// A push of an item that it cannot carry fails and hands the item back, for some attributes in every
+/// build, for others in debug builds (where `queue-process` has `debug_assertions`). A debug build
+/// decodes what it encoded, whenever a type, a variant or another part of an item of up to 1 MiB is
+/// new to the thread. So a test of your own that pushes each variant finds the fault. An item with a
+/// queue in it is not decoded, because that would take the queue.
 ///
 /// | attribute | debug builds | release builds |
 /// |---|---|---|
@@ -37,12 +36,12 @@ use std::error::Error;
 /// | `tag`, `tag` with `content`, `untagged`, and types such as `serde_json::Value` | refused | the pop fails; a struct with a `tag` may come back as another |
 /// | `borrow` | does not compile: an item owns what it has | the same |
 ///
-/// What the item's own code refuses as it is read, such as a `try_from` or a `NonZero`, fails at
-/// the pop, in debug builds too: it may be meant for that one item. So does what panics there; in
-/// debug builds its message is printed once by the push too, in each thread.
+/// If the item's own code refuses the item as it is read, as a `try_from` or a `NonZero` may, the
+/// pop fails, in debug builds too, because the code may mean that one item. The same holds if the
+/// code panics. In debug builds the push prints the panic's message too, once in each thread.
 ///
 /// A type that contains itself (a list, a tree) is decoded as deep as its bytes go, on
-/// the stack of the thread that pops: don't take such items from a process that you do
+/// the stack of the thread that pops. Don't take such items from a process that you do
 /// not trust.
 ///
 /// ```
@@ -67,32 +66,27 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        Self::read(bytes)
+        checked::decode::<T, Self>(bytes)
     }
 }
 
 impl Format for Postcard {
+    type Error = postcard::Error;
+
     #[inline]
     fn write<T: Serialize>(item: Checked<&T>, into: &mut Vec<u8>) -> Result<(), Unwritten> {
         Ok(postcard::serialize_with_flavor(&item, Append(into))?)
     }
 
     #[inline]
-    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((item, [])) => Ok(item),
-            Ok((_, rest)) => Err(left_over(rest.len())),
-            Err(error) => {
-                let message = "the bytes are not those of an item";
-                Err(Failure::caused(FailureKind::Codec, message, error))
-            }
-        }
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Self::Error> {
+        postcard::take_from_bytes(bytes).map(|(item, rest)| (item, rest.len()))
     }
 
-    fn unread(failure: &Failure) -> Unread {
-        match failure.source().and_then(|source| source.downcast_ref()) {
-            Some(postcard::Error::WontImplement) => Unread::Description,
-            Some(postcard::Error::SerdeDeCustom) => Unread::Item,
+    fn unread(error: &Self::Error) -> Unread {
+        match error {
+            postcard::Error::WontImplement => Unread::Description,
+            postcard::Error::SerdeDeCustom => Unread::Item,
             _ => Unread::Bytes,
         }
     }

@@ -3,7 +3,7 @@
 use super::Codec;
 use queue_core::Failure;
 
-/// Moves `Vec<u8>` untouched: what was pushed is what lies in the queue.
+/// Moves a `Vec<u8>` as it is: the bytes in the queue are those that were pushed.
 ///
 /// ```
 /// use queue_codec::{Codec, Raw};

@@ -14,7 +14,7 @@ pub(crate) struct Deferred(PerProcess<State>);
 
 #[derive(Default)]
 struct State {
-    outcomes: Mutex<VecDeque<Outcome>>,
+    all: Mutex<VecDeque<Outcome>>,
     /// Whether there is any.
     some: AtomicBool,
     /// How many are items.
@@ -43,13 +43,10 @@ struct Undecoded<'d, 'b, I: Iterator<Item = &'b [u8]>, W: Fn()> {
 impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W> {
     fn drop(&mut self) {
         let failures = self.failures.drain(..).map(Outcome::Failure);
-        let items = self
-            .items
-            .by_ref()
-            .map(|bytes| Outcome::Item(bytes.to_vec()));
-        let outcomes: VecDeque<_> = failures.chain(items).collect();
-        if !outcomes.is_empty() {
-            self.deferred.append(outcomes);
+        let items = (self.items.by_ref()).map(|bytes| Outcome::Item(bytes.to_vec()));
+        let mut new: VecDeque<_> = failures.chain(items).collect();
+        if !new.is_empty() {
+            self.deferred.with(|outcomes| outcomes.append(&mut new));
             (self.wake)();
         }
     }
@@ -96,23 +93,14 @@ impl Deferred {
 
     /// Does `what` with all of it, and says how much there is then, which changes nowhere else.
     fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>) -> R) -> R {
-        let state = self.0.get_or(State::default);
-        let mut outcomes = state
-            .outcomes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let done = what(&mut outcomes);
-        let items = outcomes
-            .iter()
-            .filter(|outcome| matches!(outcome, Outcome::Item(_)));
-        state.items.store(items.count(), Ordering::Relaxed);
-        state.some.store(!outcomes.is_empty(), Ordering::Relaxed);
+        let state = self.0.get_or_init(State::default);
+        let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = what(&mut all);
+        let is_item = |outcome: &&Outcome| matches!(outcome, Outcome::Item(_));
+        let items = all.iter().filter(is_item).count();
+        state.items.store(items, Ordering::Relaxed);
+        state.some.store(!all.is_empty(), Ordering::Relaxed);
         done
-    }
-
-    #[cold]
-    fn append(&self, mut more: VecDeque<Outcome>) {
-        self.with(|outcomes| outcomes.append(&mut more));
     }
 
     /// Puts these before all else.
@@ -144,18 +132,17 @@ impl Deferred {
     #[inline]
     pub(crate) fn pop<T, C: Codec<T>>(&self) -> Option<Result<T, TryPopError>> {
         match self.is_some() {
-            true => self.pop_outcome::<T, C>(),
+            true => Some(self.pop_first::<T, C>()?.map_err(TryPopError::Failed)),
             false => None,
         }
     }
 
     #[cold]
-    fn pop_outcome<T, C: Codec<T>>(&self) -> Option<Result<T, TryPopError>> {
-        let popped = match self.next()? {
+    fn pop_first<T, C: Codec<T>>(&self) -> Option<Result<T, Failure>> {
+        Some(match self.with(VecDeque::pop_front)? {
             Outcome::Failure(failure) => Err(failure),
             Outcome::Item(mut bytes) => decode_from::<T, C>(&mut bytes),
-        };
-        Some(popped.map_err(TryPopError::Failed))
+        })
     }
 
     /// Pops up to `max` of what is deferred into `into`: how many.
@@ -171,14 +158,14 @@ impl Deferred {
         while popped < max && self.is_some() {
             // Before it is taken: it may panic.
             into.reserve(1);
-            match self.pop_outcome::<T, C>() {
+            match self.pop_first::<T, C>() {
                 Some(Ok(item)) => into.push(item),
-                Some(Err(failed)) if popped == 0 => return Err(failed),
-                Some(Err(TryPopError::Failed(failure))) => {
+                Some(Err(failure)) if popped == 0 => return Err(TryPopError::Failed(failure)),
+                Some(Err(failure)) => {
                     self.prepend([Outcome::Failure(failure)].into());
                     break;
                 }
-                Some(Err(_)) | None => break,
+                None => break,
             }
             popped += 1;
         }

@@ -5,8 +5,8 @@
 use queue_core::{Failure, FailureKind};
 use std::process::Command;
 
-/// What can be handed to a child process: a queue between processes, its
-/// [`Producer`](queue_core::Producer)s and its [`Consumer`](queue_core::Consumer)s.
+/// What a process can hand to its children: a queue between processes, a
+/// [`Producer`](queue_core::Producer) or a [`Consumer`](queue_core::Consumer) of one.
 ///
 /// ```no_run
 /// use queue_process::{Failure, Handover, PipeQueue, Queue};
@@ -43,10 +43,10 @@ pub trait Handover: Sized {
     ///
     /// # Errors
     /// `Unsupported` if `name` is empty or contains `=` or a zero byte; `Denied` if this
-    /// process has not got that half itself; `Io` if the system refuses.
+    /// process does not have that half itself; `Io` if the system refuses.
     fn share_with(&self, command: &mut Command, name: &str) -> Result<(), Failure>;
 
-    /// What the parent of this process shared under `name`. Works once for each name.
+    /// Takes what the parent of this process shared under `name`. It works once for each name.
     ///
     /// # Errors
     /// `PeerGone` if nothing was shared with this process under that name; `Mismatch` if

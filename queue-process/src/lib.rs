@@ -7,13 +7,13 @@
 //! | [`ShmQueue`] | Linux | in shared memory | when a microsecond for each item is too much |
 //! | [`IpcQueue`] | wherever `ipc-channel` runs | in the process that made it | elsewhere than on Linux, or where one process should own all state |
 //!
-//! Any number of producers and consumers in any number of processes, bounded or not;
-//! first in, first out, over all of them. An item must be serializable, and `push`
-//! serializes it, in the caller: what does not serialize, or is too large, comes back.
-//! The format is a [`codec`], the second type parameter: [`Postcard`] unless
-//! said otherwise, [`Raw`] for bytes that are bytes already. (The compiler takes this default
-//! where the item's type is named, as in `PipeQueue::<u64>::bounded(8)`, and asks for it where
-//! all is left to be inferred.)
+//! A queue has any number of producers and consumers in any number of processes, and items come out
+//! in the order in which they went in, over all of them. It is bounded or not. An item must be
+//! serializable. `push` serializes it in the calling thread, and hands it back if it does not
+//! serialize or is too large. The format is a [`codec`], the second type parameter: [`Postcard`] by
+//! default, [`Raw`] for items that are bytes already. (The compiler takes the default
+//! where the item's type is named, as in `PipeQueue::<u64>::bounded(8)`, and asks for a codec where
+//! everything is left to be inferred.)
 //!
 //! # Handing a queue over
 //!
@@ -29,52 +29,54 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One half alone goes the same way ([`Handover`]), a queue also goes inside a message of
-//! `ipc-channel`, and by name (`create_named`, `open_named`; not an [`IpcQueue`]).
+//! One half alone is shared in the same way ([`Handover`]). A queue can also be part of a message of
+//! `ipc-channel` or of an item, and another program can open it by its name (`create_named`,
+//! `open_named`; not an [`IpcQueue`]).
 //!
-//! Whoever opens a queue with another item type, codec, size of a word (32 or 64 bits) or version
-//! is refused with [`Mismatch`](FailureKind::Mismatch), in words that name both sides. Types are
-//! told apart by their full name ([`std::any::type_name`], with crate and module): one that two
-//! programs share is to come from one library, or to get the same name in both by a codec of
-//! your own ([`Codec::item_name`]). What changes inside a type without its name is not noticed.
+//! A program that opens a queue with another item type, codec, size of a word (32 or 64 bits) or
+//! version gets the failure [`Mismatch`](FailureKind::Mismatch), whose text names both sides. Types
+//! are told apart by their full name ([`std::any::type_name`], with crate and module). So two programs
+//! should take a shared type from one library, or give it the same name by a codec of their
+//! own ([`Codec::item_name`]). A type that changes but keeps its name is not noticed.
 //!
 //! # Names between parent and child
 //!
-//! What is shared under a name goes to the child in an environment variable, whose name is
-//! `QUEUE_PROCESS_` (of an [`IpcQueue`] `QUEUE_IPC_`) and then the name in `A` to `Z`, `0` to `9`
-//! and `_`, for some shells drop what they cannot name themselves: these letters and digits as
-//! they are, `_` as `__`, any other byte of the UTF-8 as `_` and two hexadecimal digits. So
-//! `JOBS` goes in `QUEUE_PROCESS_JOBS`, and `to-do` in `QUEUE_PROCESS__74_6F_2D_64_6F`; no two
-//! names have the same variable. A shell between the two needs to know nothing of this.
+//! A child finds what was shared under a name in an environment variable. The variable's name is
+//! `QUEUE_PROCESS_` (for an [`IpcQueue`] `QUEUE_IPC_`), followed by the name in the letters `A` to
+//! `Z`, the digits and `_`, because some shells drop other variables. `A` to `Z` and the digits
+//! stand for themselves, `_` becomes `__`, and any other byte of the UTF-8 becomes `_` and two
+//! hexadecimal digits. So `JOBS` goes in `QUEUE_PROCESS_JOBS`, and `to-do` in
+//! `QUEUE_PROCESS__74_6F_2D_64_6F`. No two names have the same variable. A shell between parent and
+//! child needs to know nothing of this.
 //!
 //! # Ctrl-C, signals, allocators
 //!
 //! * **Ctrl-C reaches the workers too.** The terminal sends it to the whole process group, so
-//!   children die with the parent, in the middle of their work. If the parent is to end them in
-//!   order (`close`, then wait), start them in a group of their own:
+//!   children die with the parent, in the middle of their work. A parent that wants to end them in
+//!   order (`close`, then wait) starts them in a group of their own:
 //!   `std::os::unix::process::CommandExt::process_group(&mut command, 0)`. A parent that is
-//!   killed by the signal closes nothing by itself: it is missed as any dead process is, and
+//!   killed by the signal closes nothing itself. Its death is noticed as that of any process, and
 //!   workers that hold the consuming half alone drain what is left and then end.
-//! * **No verb may be called in a signal handler, or inside an allocator.** A push or pop holds
-//!   a lock for some instructions and may allocate. If the handler interrupts just that, or the
-//!   allocator is called from there, and pushes to the same queue, it waits for itself, for ever:
-//!   the lock's holder is alive. Set a flag there, or write to a descriptor, and push elsewhere.
+//! * **Call no verb in a signal handler, or inside an allocator.** A push or pop holds
+//!   a lock for some instructions and may allocate. If a handler interrupts just that and pushes to
+//!   the same queue, it waits for itself for ever, because the lock's holder is alive. The same holds
+//!   for an allocator. Set a flag there, or write to a descriptor, and push elsewhere.
 //!
 //! # When memory is short
 //!
-//! A queue takes memory as it needs it, and a push fails with `Io` where the system says that
-//! there is none. Under a limit of a memory cgroup (a container, a systemd unit) the system does
-//! not say so: it kills a process of the group. There, keep `memory_limit`, or the bound and the
-//! size of the items, below what the group may use.
+//! A queue takes memory as it needs it, and a push fails with `Io` if the system has none. Under the
+//! limit of a memory cgroup (a container, a systemd unit) no push fails: the system kills a process
+//! of the group. There, keep `memory_limit`, or the bound and the size of the items, below what the
+//! group may use.
 //!
-//! # When somebody dies
+//! # When a process dies
 //!
-//! A process may be killed at any instruction: nobody hangs, no item is torn or comes
-//! twice, and what was pushed stays, but for what a popper had in its hands when it was killed.
-//! When the last process of a side is gone, the queue closes. Each kind's page says what
-//! its own deaths mean and whom it trusts.
+//! A process may be killed at any instruction. No other process hangs, no item is damaged or comes
+//! twice, and all that was pushed stays, except what the dead process had popped.
+//! When the last process of a side is gone, the queue closes. Each kind's page says what a death
+//! means there, and which processes the kind trusts.
 //!
-//! | | whom it trusts | what a hostile participant can do |
+//! | | which processes it trusts | what a hostile participant can do |
 //! |---|---|---|
 //! | [`PipeQueue`] | its participants, who all belong to one user | make operations of others fail or wait, lose or forge items; not crash them, nor read other memory |
 //! | [`ShmQueue`] | the same | the same |
@@ -82,36 +84,36 @@
 //!
 //! # When an item's own code panics
 //!
-//! Its `Deserialize` runs in the thread that pops, with no lock held. If it panics in the midst
-//! of a batch, that item alone is gone: those behind it are kept as bytes, count in this
-//! process's `len`, and are what its next pops give, whoever calls them; a thread or a task of
-//! it that waits for items is woken. Like all that a process has in its hands they are gone
-//! with its last handle.
+//! An item's `Deserialize` runs in the thread that pops, with no lock held. If it panics in the midst
+//! of a batch, that item alone is gone. This process keeps those behind it as bytes, counts them in
+//! `len`, and returns them from its next pops, whichever thread calls them. Threads and tasks of
+//! this process that wait for items are woken. Like all that a process has popped, these items are
+//! gone with its last handle.
 //!
 //! # When a process forks
 //!
-//! A child made by `fork` that goes on without starting a program, as a daemon does, has copies of
-//! its parent's handles. Dropped there, by its end too, they change nothing for the parent, and
-//! queues that the child makes work. What else it can do with them:
+//! A child made by `fork` that starts no program, as a daemon does, has copies of its parent's
+//! handles. If it drops them, or ends, nothing changes for the parent. Queues that the child
+//! makes work. What else it can do with the copies:
 //!
-//! * A copy of a [`PipeQueue`] or [`ShmQueue`] can be used: the first verb that pushes, pops, waits
-//!   or closes makes the child a participant of its own, on the sides that its parent was on,
-//!   or is a failure (`Io`) if the system gives no descriptors for that. From then on either of
+//! * It can use a copy of a [`PipeQueue`] or [`ShmQueue`]. The first verb that pushes, pops, waits
+//!   or closes makes the child a participant of its own, on the sides that its parent was on.
+//!   That verb fails (`Io`) if the system gives no descriptors for that. From then on either of
 //!   the two may leave or be killed without the other.
 //! * Until then the child does not count. But if its parent ends without having left, as a daemon's
-//!   does by `_exit`, the parent's sides stay held for two more seconds: a daemon that has more to do
-//!   first should use its queue before (`try_pop`, say).
+//!   parent does by `_exit`, the parent's sides stay held for two more seconds. A daemon that has
+//!   more to do first should use its queue before (`try_pop`, say).
 //! * A queue that the parent created by name is offered by the parent alone, and its name ends
-//!   with the parent: a daemon creates its names when it is one.
-//! * Halves that other threads of the parent had are copied too, and nobody in the child can
-//!   drop them: once the child uses that queue they count as long as it lives.
+//!   with the parent. So a daemon should create its names after the fork.
+//! * Halves that other threads of the parent had are copied too, and the child cannot drop them.
+//!   Once the child uses that queue, they count as long as it lives.
 //! * A copy of an [`IpcQueue`] is of no use: its verbs fail with `Unsupported`. As long as the child
-//!   has one, the end of its parent is not noticed by the other side.
+//!   has one, the other side does not notice the end of the parent.
 //! * A child made by a bare `clone` system call is told from its parent in the same way. But until
-//!   it uses or drops a copy, nobody inherits what its parent had locked when it was
-//!   killed, and the parent's names are taken.
+//!   it uses or drops its copy, no process takes over the locks that its parent held when it was
+//!   killed, and the parent's names stay taken.
 //!
-//! Who takes part, and whether it lives, is never told by a process id: ids may come again, and
+//! No participant is identified by its process id, because ids come again and
 //! processes of one queue may be in different PID namespaces. (A name is seen in its network
 //! namespace.)
 //!
@@ -121,7 +123,7 @@
 //!   the queue ready still lets its neighbours run. With and without it futures run on any
 //!   executor, and are woken by a thread of this crate that lives while any wait. Leave
 //!   it off where you build with `--cfg loom`: tokio gives that a meaning of its own.
-//! * `bincode`: the codec `Bincode`, for who already speaks that format.
+//! * `bincode`: the codec `Bincode`, for programs that already use that format.
 //!
 //! # When not
 //!
@@ -130,6 +132,7 @@
 //! broker.
 
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unreachable_pub))] // A model is not all of it.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 /// The code of the README, compiled and run.
@@ -146,14 +149,12 @@ pub mod codec {
     pub(crate) use queue_codec::{IPC_HANDLE, QUEUE_HANDLE};
 }
 
-#[cfg_attr(loom, allow(dead_code))]
 mod deferred;
 #[cfg(not(loom))]
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
 #[cfg(target_os = "linux")]
-#[cfg_attr(loom, allow(dead_code, unreachable_pub))] // A model is not all of it.
 #[allow(private_bounds, private_interfaces)] // The two storages are all there are.
 mod linux;
 #[cfg(loom)]
@@ -161,12 +162,9 @@ mod linux;
 pub mod loom;
 mod per_process;
 #[cfg(target_os = "linux")]
-#[cfg_attr(loom, allow(dead_code))] // A model is not all of it.
 #[allow(unsafe_code)] // Here alone.
 mod sys;
-#[cfg_attr(loom, allow(dead_code))]
 mod types;
-#[cfg_attr(loom, allow(dead_code))]
 mod unwind;
 
 #[cfg(feature = "bincode")]

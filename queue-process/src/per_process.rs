@@ -9,37 +9,10 @@
 pub(crate) use crate::sys::{PerProcess, generation};
 
 #[cfg(not(all(target_os = "linux", not(loom))))]
-mod elsewhere {
-    use std::sync::OnceLock;
+pub(crate) use std::sync::OnceLock as PerProcess;
 
-    /// The number of this process.
-    #[cfg(not(loom))]
-    pub(crate) fn generation() -> u32 {
-        std::process::id()
-    }
-
-    /// One value.
-    #[derive(Debug)]
-    pub(crate) struct PerProcess<T>(OnceLock<T>);
-
-    impl<T> PerProcess<T> {
-        /// Nothing yet.
-        pub(crate) const fn new() -> Self {
-            Self(OnceLock::new())
-        }
-
-        /// What is here.
-        pub(crate) fn get(&self) -> Option<&T> {
-            self.0.get()
-        }
-
-        /// What is here; if nothing, what `make` makes.
-        pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
-            self.0.get_or_init(make)
-        }
-    }
-}
-#[cfg(not(all(target_os = "linux", not(loom))))]
-pub(crate) use elsewhere::PerProcess;
+/// The number of this process.
 #[cfg(all(not(loom), not(target_os = "linux")))]
-pub(crate) use elsewhere::generation;
+pub(crate) fn generation() -> u32 {
+    std::process::id()
+}

@@ -9,10 +9,11 @@
 mod reading;
 pub(super) mod trace;
 
-use crate::checked::{Checked, Format, Unread, does_not_serialize, take_reason};
+use crate::checked::{Checked, Format, Unread, decode, does_not_serialize, take_reason};
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reading::Traced;
@@ -55,7 +56,8 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
             let why = (unknown(&written.events, &read))
                 .or_else(|| fields(&written.events, &read))
                 .or_else(|| misnamed(&written.events, &read));
-            match (why, F::unread(&failure)) {
+            let error = failure.source().and_then(|source| source.downcast_ref());
+            match (why, error.map_or(Unread::Bytes, F::unread)) {
                 (_, Unread::Description) => Some(UNTOLD.into()),
                 (Some(why), _) => Some(why),
                 // It may be this very item that its own code refuses: not for us to say.
@@ -103,7 +105,7 @@ fn read_back<T: Serialize + DeserializeOwned, F: Format>(
     root: Path,
     bytes: &[u8],
 ) -> Back {
-    let back = F::read(bytes);
+    let back = decode::<_, F>(bytes);
     let read = outer.trace().events;
     let Traced(back): Traced<T> = match back {
         Ok(back) => back,

@@ -282,7 +282,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         match self.reach() {
             Ok(Place::Here(host)) => host.hosted.event(side),
             Ok(Place::Elsewhere(guest)) => guest.event(side),
-            Err(_) => FORKED.get_or(Event::new),
+            Err(_) => FORKED.get_or_init(Event::new),
         }
     }
 

@@ -12,13 +12,13 @@
 //!
 //! A queue is a **header** in shared memory ([`engine::layout`]) and a **storage** (the
 //! trait [`engine::Storage`]). The [`engine`] moves items in and out of the storage
-//! under two locks ([`engine::layout`]), one for each end, counts them, makes those wait who must,
-//! and closes. It has no notion of item types: a handle puts codec and verbs on top.
+//! under two locks ([`engine::layout`]), one for each end. It counts the items, wakes waiters, and
+//! closes the queue. It knows nothing of item types: a handle puts codec and verbs on top.
 //!
 //! All of it survives the death of any participant at any instruction:
-//! * an item is there, or a slot free, from the one store on that says so;
-//! * a lock whose holder died is inherited, and what the holder left is repaired;
-//! * no waiter relies on a wake alone: of the threads of a process that sleep for the same, one
+//! * one store makes an item visible, or a slot free;
+//! * a lock whose holder died is taken over, and what the holder left is repaired;
+//! * no waiter relies on a wake alone: of the threads of a process that wait for the same end, one
 //!   looks again every [`wait::RECHECK_INTERVAL`].
 
 pub(crate) mod engine;

@@ -149,7 +149,7 @@ impl<T: Send + Sync> PerProcess<T> {
 
     /// What this process put here; if nothing, what `make` makes.
     #[inline]
-    pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         match self.get() {
             Some(value) => value,
             None => self.put_or_get(make()),
@@ -211,9 +211,12 @@ mod tests {
         let value = Arc::new(7);
         let here = PerProcess::new();
         assert!(here.get().is_none());
-        assert_eq!(here.get_or(|| value.clone()).as_ref(), &7);
+        assert_eq!(here.get_or_init(|| value.clone()).as_ref(), &7);
         assert_eq!(here.put(Arc::new(8)), Err(Arc::new(8)));
-        assert_eq!(here.get_or(|| unreachable!("there is one")).as_ref(), &7);
+        assert_eq!(
+            here.get_or_init(|| unreachable!("there is one")).as_ref(),
+            &7
+        );
         assert_eq!(here.inherited().count(), 0);
         drop(here);
         assert_eq!(Arc::strong_count(&value), 1, "dropped with its owner");
@@ -228,7 +231,7 @@ mod tests {
         unsafe { (**here.newest.get_mut()).generation += 1 };
         assert!(here.get().is_none());
         assert!(here.inherited().eq([&value]));
-        assert_eq!(*here.get_or(|| Arc::new(8)), Arc::new(8));
+        assert_eq!(*here.get_or_init(|| Arc::new(8)), Arc::new(8));
         assert!(here.inherited().eq([&value]));
         drop(here);
         assert_eq!(Arc::strong_count(&value), 1);

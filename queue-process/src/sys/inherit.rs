@@ -41,7 +41,7 @@ impl InheritGuard {
     pub(crate) fn replace(self, former: Option<RawFd>, number: RawFd) {
         /// By the first number of each, which no other has as long as it is there.
         static ALL: PerProcess<Mutex<BTreeMap<RawFd, InheritGuard>>> = PerProcess::new();
-        let all = ALL.get_or(Mutex::default);
+        let all = ALL.get_or_init(Mutex::default);
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(former) = former.and_then(|former| all.remove(&former)) {
             former.revoke();
@@ -52,12 +52,7 @@ impl InheritGuard {
     /// Nothing is left to children that are started from now on.
     pub(crate) fn revoke(&self) {
         if let Some(hook_state) = self.0.upgrade() {
-            drop(
-                hook_state
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take(),
-            );
+            *hook_state.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 }
@@ -125,7 +120,7 @@ pub(crate) fn take<R, E>(
 ) -> Result<R, TakeError<E>> {
     /// The first number of each that was taken; what it means since is not ours.
     static TAKEN: PerProcess<Mutex<Vec<RawFd>>> = PerProcess::new();
-    let taken = TAKEN.get_or(Mutex::default);
+    let taken = TAKEN.get_or_init(Mutex::default);
     let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
     if numbers.first().is_some_and(|first| taken.contains(first)) {
         return Err(TakeError::AlreadyTaken);

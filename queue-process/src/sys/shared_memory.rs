@@ -122,7 +122,7 @@ pub(super) mod mapping {
     use rustix::mm::{MapFlags, ProtFlags};
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::ptr::NonNull;
-    use std::sync::atomic::{AtomicU32, AtomicU64};
+    use std::sync::atomic::AtomicU64;
 
     /// A memory file, or its beginning, mapped for reading and writing.
     #[derive(Debug)]
@@ -343,8 +343,6 @@ pub(super) mod mapping {
     /// whatever the bits, with zero too, and free to change under a reference. It needs no drop.
     pub(crate) unsafe trait SharedSafe {}
 
-    // SAFETY: an atomic integer.
-    unsafe impl SharedSafe for AtomicU32 {}
     // SAFETY: an atomic integer.
     unsafe impl SharedSafe for AtomicU64 {}
     // SAFETY: transparent around an atomic integer.

@@ -4,15 +4,15 @@
 //!
 //! Mutual exclusion that survives its holder.
 //!
-//! The lock word is zero, or says who holds it. Taking it is one compare-and-swap,
-//! giving it back one plain store: there is no bit for sleepers, for nobody sleeps on
-//! it until woken. The sections are a few dozen instructions; who finds the word taken
-//! pauses, then yields, then sleeps in slices of growing length. Who sees the *same*
-//! holder for some milliseconds asks whether it is still alive, and inherits the
-//! lock if not. The new owner may die too: its name is in the word then.
+//! The lock word is zero, or the name of the holder. Acquiring it is one compare-and-swap,
+//! releasing it one plain store. There is no bit for sleepers, because no thread sleeps on
+//! it until woken. The critical sections are a few dozen instructions. A thread that finds the word
+//! taken pauses, then yields, then sleeps in slices of growing length. If it sees the *same*
+//! holder for some milliseconds, it asks whether the holder is still alive, and takes the
+//! lock over if not. If the new owner dies too, its name is in the word.
 //!
-//! A holder that was stopped keeps the lock until it goes on. Whoever serves other queues too
-//! does not wait for that: it makes but a few [`Tries`].
+//! A holder that was stopped keeps the lock until it is continued. A thread that serves other queues
+//! too does not wait for that: it makes a few [`Tries`] only.
 
 use super::Platform;
 use crate::linux::lease::table::LeaseState;
@@ -40,7 +40,7 @@ impl End {
 }
 
 /// How far one end has come. It is published as one word, so that an item is inside
-/// (or out) with all that belongs to it, or not at all, whenever its pusher is killed.
+/// (or out) with all that belongs to it, or not at all, whenever its producer is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// How many items have passed, modulo 2^32.
@@ -108,16 +108,16 @@ impl<'a> Item<'a> {
 
 /// The item that was pushed last, if it is a small one, once more: beside the cursor that publishes it.
 ///
-/// Where items are passed on one by one, fetching them costs more than all else: a popper
-/// gets the cache line with the cursor from the pusher's core, and then the one with the item.
+/// Where items are passed on one by one, fetching them costs more than all else: the consumer
+/// gets the cache line with the cursor from the producer's core, and then the one with the item.
 /// So a small item stands on the first of them as well.
 ///
 /// There are two of these, for items of even and odd count. The one for item `n` is
 /// written before a cursor says that `n` is there, and again only after a cursor has said that
 /// `n + 1` is: who reads it between two looks at a cursor that says that `n` is the
 /// last, has read it whole. (So the items of a batch, which share a cursor, stand only where
-/// all items are.) It holds whatever happens to a pusher: what one that died left
-/// here belongs to an item that no cursor speaks of, and whose next pusher writes anew.
+/// all items are.) This holds if a producer dies, too: what it left here belongs to an item that
+/// was never published, and the next producer overwrites it.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct InlineItem {
@@ -133,7 +133,7 @@ impl InlineItem {
     #[inline]
     pub(crate) fn set(&self, len: usize, word: u64) {
         // Release, both: pairs with the Acquire in `get`: who sees what is written here for
-        // a later item sees at least the cursor that this pusher found.
+        // a later item sees at least the cursor that this producer found.
         self.len.store(len as u64, Ordering::Release);
         self.word.store(word, Ordering::Release);
     }

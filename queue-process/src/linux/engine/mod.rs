@@ -5,27 +5,27 @@
 //!
 //! | lock | its holder |
 //! |---|---|
-//! | tail | writes items; lets those go to sleep who wait for items; wakes them |
-//! | head | reads items; lets those go to sleep who wait for free slots; wakes them |
+//! | tail | writes items; wakes those who wait for items; goes to sleep to wait for items |
+//! | head | reads items; wakes those who wait for free slots; goes to sleep to wait for slots |
 //! | both, tail first | closes; repairs; gives memory back |
 //!
-//! So whoever waits says so under the lock of those who will wake it, having looked once
-//! more under that lock: no wake can be missed, and looking for waiters costs a plain
+//! So a waiter sets its flag under the lock of those who will wake it, after it has looked once
+//! more under that lock. No wake can be missed, and looking for waiters costs a plain
 //! load, without a fence.
 //!
 //! # Waking
 //!
-//! `waiting` is a flag, not a count, for a count would be wrong after a death. Who moves
-//! the end and sees it clears it and wakes *one* sleeper; until that one is back, others
-//! who move the end see no flag and save the wake. Back, it wakes the next at once if
-//! there is more than one thing to take, or sets the flag again: a chain that serves
-//! all who sleep, one wake at a time. If a wake is lost with whoever got it or was to
-//! give it, of the sleepers of each process one looks again by itself within the recheck interval:
+//! `waiting` is a flag, not a count, because a count would be wrong after a death. A member that moves
+//! the end and sees the flag clears it and wakes *one* sleeper. Until that one is back, others
+//! that move the end see no flag and save the wake. The woken one wakes the next at once if
+//! there is more than one thing to take, or else sets the flag again. So all sleepers are woken, one
+//! after the other. If a wake is lost by the death of its sender or of its receiver,
+//! one sleeper of each process looks again by itself within the recheck interval:
 //! see [`sleepers`](crate::linux::wait::sleepers).
 //!
 //! Futures wait in a list of their process, whose waker thread listens to an eventfd: see
-//! [`futures`](crate::linux::wait::futures). It is notified *before* the end moves, so no death can
-//! lose that.
+//! [`futures`](crate::linux::wait::futures). It is notified *before* the end moves, so that no death
+//! can lose the notification.
 
 pub(crate) mod batch;
 pub(crate) mod layout;
@@ -214,8 +214,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(Some((tail, head)))
     }
 
-    /// Repairs what somebody left who died with a lock in its hands: for those who wait, and
-    /// would not be told if nobody else came to that lock, and for who counts. With so many tries
+    /// Repairs what a member left that died while it held a lock: for those who wait, who would
+    /// not be told if no other member took that lock, and for those who count. With so many `tries`
     /// for the locks.
     pub(crate) fn recover(&self, tries: Tries) {
         let is_left = |end| {

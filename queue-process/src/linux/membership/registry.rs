@@ -234,7 +234,7 @@ impl Registry {
         let entry = &self.entries[membership.slot as usize];
         // Release: pairs with the Acquire of the entry in `is_held`.
         entry.sides.store(0, Ordering::Release);
-        // Relaxed: a hint for who looks for an entry.
+        // Relaxed: a hint for those who look for an entry.
         entry.process.store(0, Ordering::Relaxed);
     }
 

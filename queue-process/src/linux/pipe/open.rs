@@ -78,11 +78,8 @@ impl Shareable for Pipe {
     fn create(_: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
         let pipe = Self::make_pipe(limits.capacity())?;
         let file = create(FILE_LEN)?;
-        Ok(Self {
-            pipe,
-            file,
-            limits: *limits,
-        })
+        let limits = *limits;
+        Ok(Self { pipe, file, limits })
     }
 
     fn open(_: &Arc<Mapping>, limits: &Limits, own: Vec<OwnedFd>) -> Result<Self, Failure> {
@@ -91,11 +88,8 @@ impl Shareable for Pipe {
         };
         Self::check_pipe(&pipe)?;
         check(&file, FILE_LEN)?;
-        Ok(Self {
-            pipe,
-            file,
-            limits: *limits,
-        })
+        let limits = *limits;
+        Ok(Self { pipe, file, limits })
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {

@@ -36,42 +36,31 @@ pub(super) fn granules(bytes: usize) -> Option<u32> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ArenaState {
     pub(super) wrapped_at: u32,
-    front: u32,
+    pub(super) front: u32,
 }
 
 impl ArenaState {
-    pub(super) fn from_word(word: u64) -> Self {
-        Self {
-            wrapped_at: word as u32,
-            front: (word >> 32) as u32,
-        }
-    }
-
-    pub(super) fn word(self) -> u64 {
-        u64::from(self.wrapped_at) | u64::from(self.front) << 32
+    pub(super) fn new(wrapped_at: u32, front: u32) -> Self {
+        Self { wrapped_at, front }
     }
 
     /// The same, as it is now. It is written down before the tail moves, so if who was to
     /// move it died or failed, it may be one step ahead of the tail.
     fn now(self, tail: u32, head: u32) -> Self {
-        let Self {
-            wrapped_at,
-            mut front,
-        } = self;
-        if tail < wrapped_at {
-            // It has not jumped.
-            front = 0;
-        }
-        // The head's ends are above the tail's, or `wrapped_at`, only in the part before.
-        let over = if front > 0 {
-            head > wrapped_at
+        // A tail below `wrapped_at` has not jumped.
+        let front = if tail < self.wrapped_at {
+            0
         } else {
-            head <= tail
+            self.front
         };
-        if over {
-            Self::default()
-        } else {
-            Self { wrapped_at, front }
+        // The head's ends are above the tail's, or `wrapped_at`, only in the part before.
+        let is_over = match front {
+            0 => head <= tail,
+            _ => head > self.wrapped_at,
+        };
+        match is_over {
+            true => Self::default(),
+            false => Self::new(self.wrapped_at, front),
         }
     }
 
@@ -80,23 +69,14 @@ impl ArenaState {
         let arena_state = self.now(tail, head);
         let end = |at: u32| at.checked_add(need).filter(|end| *end < GRANULES);
         if arena_state.wrapped_at == 0 && need < head && end(tail).is_none_or(|end| end > WINDOW) {
-            return Some((
-                0,
-                Self {
-                    wrapped_at: tail,
-                    front: 0,
-                },
-            ));
+            return Some((0, Self::new(tail, 0)));
         }
         let wrapped = arena_state.wrapped_at > 0 && arena_state.front == 0;
         let (at, arena_state) = match wrapped && end(tail).is_none_or(|end| end >= head) {
-            true => (
-                arena_state.wrapped_at,
-                Self {
-                    front: tail,
-                    ..arena_state
-                },
-            ),
+            true => {
+                let at = arena_state.wrapped_at;
+                (at, Self::new(at, tail))
+            }
             false => (tail, arena_state),
         };
         end(at).map(|_| (at, arena_state))

@@ -708,11 +708,14 @@ impl TailState<'_> {
 
     /// How the items lie in the arena, written before `high_water`.
     pub(super) fn arena_state(&self) -> ArenaState {
-        ArenaState::from_word(self.0.tail.storage_words[1].load(Relaxed))
+        let word = self.0.tail.storage_words[1].load(Relaxed);
+        ArenaState::new(word as u32, (word >> 32) as u32)
     }
 
     pub(super) fn set_arena_state(&self, arena_state: ArenaState) {
-        self.0.tail.storage_words[1].store(arena_state.word(), Relaxed);
+        let ArenaState { wrapped_at, front } = arena_state;
+        let word = u64::from(wrapped_at) | u64::from(front) << 32;
+        self.0.tail.storage_words[1].store(word, Relaxed);
     }
 }
 

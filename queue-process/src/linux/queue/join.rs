@@ -29,7 +29,7 @@ impl<S: Storage> Shared<S> {
     }
 
     fn joining_event(&self) -> &Event {
-        self.joining.get_or(Event::new)
+        self.joining.get_or_init(Event::new)
     }
 
     /// Wakes the futures of this process that join, if the queue was idle since the last time, or

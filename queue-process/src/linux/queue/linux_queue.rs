@@ -11,7 +11,7 @@ use crate::deferred::{Outcome, decode_from};
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::{Storage, TryError};
-use crate::linux::wait::listener::Listener;
+use crate::linux::wait::listener::{Listener, WaitTarget};
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
@@ -26,11 +26,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::thread::LocalKey;
 
-/// A queue between processes on one Linux machine, of items `T`, as the codec `C` makes them bytes,
-/// in the storage `S`: a [`PipeQueue`](crate::PipeQueue) or a [`ShmQueue`](crate::ShmQueue).
+/// A queue between processes on one Linux machine: a [`PipeQueue`](crate::PipeQueue) or a
+/// [`ShmQueue`](crate::ShmQueue). Its items `T` become bytes by the codec `C` and lie in the storage
+/// `S`.
 ///
-/// Each of the two has a page that says what it is good for; what they can do is the same, and
-/// stands here.
+/// The pages of the two kinds say what each is good for. Both have the same verbs, which are
+/// documented here.
 pub struct LinuxQueue<T, C, S: Storage> {
     pub(crate) shared: Arc<Shared<S>>,
     types: PhantomData<fn(T) -> (T, C)>,
@@ -54,7 +55,7 @@ where
 }
 
 impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
-    /// What can be chosen beyond the bound.
+    /// Options of a new queue beside its bound.
     ///
     /// ```
     /// use queue_process::{Capacity, FailureKind, PipeQueue, Queue};

@@ -1,4 +1,4 @@
-//! One process's opened queue: made, handed over, used, left.
+//! One process's opened queue: creating and opening it, its verbs, and leaving it.
 
 #[cfg(not(loom))]
 mod check_peers;

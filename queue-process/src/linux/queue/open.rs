@@ -77,11 +77,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             let message = format!("items of up to {} bytes, 2^30 is the most", limits.item);
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
-        if limits
-            .bound
-            .capacity()
-            .is_some_and(|n| n > MAX_ITEMS as usize)
-        {
+        let capacity = limits.bound.capacity();
+        if capacity.is_some_and(|n| n > MAX_ITEMS as usize) {
             let message = "a capacity of more than 2^31 items";
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
@@ -95,16 +92,14 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     pub(crate) fn create_in(mapping: Mapping, limits: Limits) -> Result<Self, Failure> {
         let leases = lease_layout::<S>(&limits)?;
         let mapping = Arc::new(mapping);
-        Header::of(&mapping)
-            .format
-            .write(S::KIND, &Types::of::<T, C>(), &limits);
+        let format = &Header::of(&mapping).format;
+        format.write(S::KIND, &Types::of::<T, C>(), &limits);
         let eventfds = eventfd::eventfds()?;
         let storage = S::create(&mapping, &limits)?;
-        let membership = register(&mapping, Sides::of_half(None))?;
-        let half = None;
-        Ok(Self::assemble(
-            mapping, leases, eventfds, storage, membership, limits, half,
-        ))
+        let sides = Sides::of_half(None);
+        let membership = register(&mapping, sides)?;
+        let platform = Linux::new(mapping, membership, sides, eventfds, leases);
+        Ok(Self::assemble(storage, platform, limits, None))
     }
 
     /// The queue whose parts these are, with this process newly counted on the side of `half`, or on
@@ -161,9 +156,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         if mapping.len() < Header::END {
             return Err(corrupt("too small to be a queue"));
         }
-        let limits = Header::of(&mapping)
-            .format
-            .read(S::KIND, &Types::of::<T, C>())?;
+        let format = &Header::of(&mapping).format;
+        let limits = format.read(S::KIND, &Types::of::<T, C>())?;
         let leases = lease_layout::<S>(&limits)?;
         if (leases.mapped() as u64).saturating_add(leases.beyond()) > len {
             return Err(corrupt("the queue is smaller than it says"));
@@ -178,21 +172,12 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
         let storage = S::open(&mapping, &limits, fds.collect())?;
         let membership = register(&mapping)?;
-        Ok(Self::assemble(
-            mapping, leases, eventfds, storage, membership, limits, half,
-        ))
+        let sides = Sides::of_half(half);
+        let platform = Linux::new(mapping, membership, sides, eventfds, leases);
+        Ok(Self::assemble(storage, platform, limits, half))
     }
 
-    fn assemble(
-        mapping: Arc<Mapping>,
-        leases: LeaseLayout,
-        eventfds: Eventfds,
-        storage: S,
-        membership: LinuxMembership,
-        limits: Limits,
-        half: Option<Side>,
-    ) -> Self {
-        let platform = Linux::new(mapping, membership, Sides::of_half(half), eventfds, leases);
+    fn assemble(storage: S, platform: Linux, limits: Limits, half: Option<Side>) -> Self {
         let shared = Shared {
             engine: Engine::new(storage, platform, limits.capacity()),
             limits,
@@ -233,7 +218,8 @@ pub(crate) fn lease_layout<S: Shareable>(limits: &Limits) -> Result<LeaseLayout,
     Ok(LeaseLayout::new(start, limits.capacity(), limits.item))
 }
 
-fn register(mapping: &Mapping, sides: Sides) -> Result<LinuxMembership, Failure> {
+/// Takes part in the queue whose memory this is.
+pub(crate) fn register(mapping: &Mapping, sides: Sides) -> Result<LinuxMembership, Failure> {
     Header::of(mapping)
         .registry
         .register(mapping.file(), sides)

@@ -8,7 +8,7 @@ use queue_core::{Capacity, Failure};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What can be chosen of a queue beyond its bound, from [`LinuxQueue::options`].
+/// Options of a new queue beside its bound, from [`LinuxQueue::options`].
 ///
 /// ```
 /// use queue_process::{Capacity, PipeQueue, Queue};
@@ -36,9 +36,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
         }
     }
 
-    /// How many bytes an item may have, at most 1 GiB; by default 16 MiB in a
-    /// [`PipeQueue`](crate::PipeQueue), 1 MiB in a [`ShmQueue`](crate::ShmQueue). Costs nothing but
-    /// address space.
+    /// How many bytes an item may have: at most 1 GiB, and by default 16 MiB in a
+    /// [`PipeQueue`](crate::PipeQueue), 1 MiB in a [`ShmQueue`](crate::ShmQueue). A larger limit costs
+    /// nothing but address space.
     #[must_use]
     pub fn max_item_bytes(self, bytes: usize) -> Self {
         // What is too much is refused when the queue is created.
@@ -48,12 +48,12 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
         }
     }
 
-    /// How many bytes of items an unbounded queue holds; by default 1 GiB. A bounded queue has
-    /// room for all its items, however large.
+    /// How many bytes of items an unbounded queue holds: by default 1 GiB. A bounded queue ignores
+    /// it and has room for all its items, however large.
     ///
-    /// A [`PipeQueue`](crate::PipeQueue) holds as many beside what the pipe itself holds, and a
-    /// bounded one up to 64 GiB. A [`ShmQueue`](crate::ShmQueue) holds at least as many, at most
-    /// 7 GiB, and may take twice that; a bounded one up to 16 GiB.
+    /// A [`PipeQueue`](crate::PipeQueue) holds as many bytes beside what the pipe itself holds; a
+    /// bounded one holds up to 64 GiB. A [`ShmQueue`](crate::ShmQueue) holds at least as many, at most
+    /// 7 GiB, and may take twice that; a bounded one holds up to 16 GiB.
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self {
@@ -62,10 +62,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
         }
     }
 
-    /// An empty, open queue.
+    /// Creates an empty, open queue.
     ///
     /// # Errors
-    /// `TooLarge` for limits that are too high, or what the system says.
+    /// `TooLarge` if a limit is too high; `Io` or `Denied` if the system refuses.
     pub fn create(self, bound: Capacity) -> Result<LinuxQueue<T, C, S>, Failure> {
         LinuxQueue::create(self.limits(bound))
     }

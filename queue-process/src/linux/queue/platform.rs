@@ -8,6 +8,7 @@ use crate::linux::lease::bytes::LeaseMemory;
 use crate::linux::lease::mapped::{LeaseLayout, MappedLeases};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
+use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::{Eventfds, eventfd};
 use crate::sys::Word32;
 use crate::sys::{self, Mapping, PerProcess, shared_safe};
@@ -96,7 +97,7 @@ impl Linux {
 
     /// Has the counting to itself.
     pub(crate) fn counting(&self) -> MutexGuard<'_, ()> {
-        let counting = self.counting.get_or(Mutex::default);
+        let counting = self.counting.get_or_init(Mutex::default);
         counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -185,9 +186,9 @@ impl Platform for Linux {
         }
         let sides = Sides(self.sides.load(Ordering::Relaxed));
         let membership = self.registry().register(self.mapping.file(), sides);
-        self.set_membership(
-            membership.map_err(|e| sys::refused("cannot take part in the queue", e))?,
-        );
+        let membership =
+            membership.map_err(|e| sys::refused("cannot take part in the queue", e))?;
+        self.set_membership(membership);
         // Only now, so that there was always one of the two.
         self.membership
             .inherited()
@@ -249,11 +250,7 @@ impl Platform for Linux {
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
             Err(Errno::TIMEDOUT) => true,
             // Systems before Linux 5.16 wait for one word only: each looks again by itself.
-            Err(_) => self.sleep(
-                word,
-                expected,
-                at_most.min(crate::linux::wait::RECHECK_INTERVAL),
-            ),
+            Err(_) => self.sleep(word, expected, at_most.min(RECHECK_INTERVAL)),
         }
     }
 

@@ -51,27 +51,12 @@ impl<S: Storage> Shared<S> {
 
     /// The futures of this process that wait for `end`.
     pub(crate) fn waiting(&self, end: End) -> &WaitList {
-        &self.waiting.get_or(Default::default)[end as usize]
+        &self.waiting.get_or_init(Default::default)[end as usize]
     }
 
     /// The threads of this process that sleep until `end` moves.
     fn sleepers(&self, end: End) -> &Sleepers {
-        &self.sleepers.get_or(Default::default)[end as usize]
-    }
-
-    /// About how much there is of what those want who wait for `end`; see `Queue::ready_hint`.
-    pub(crate) fn ready_hint(&self, end: End) -> usize {
-        match end {
-            _ if self.engine.is_over(end) => usize::MAX,
-            // Not `len`: to ask whether a holder of a lock lives is a system call.
-            End::Tail => self.engine.len() as usize + self.deferred.len(),
-            End::Head => self.engine.free() as usize,
-        }
-    }
-
-    /// How many items, or slots, are worth waiting for.
-    pub(super) fn batch_target(&self) -> usize {
-        spin::batch_target(self.limits.bound.capacity())
+        &self.sleepers.get_or_init(Default::default)[end as usize]
     }
 
     /// Tells this queue from all others, by whatever way it came into this process: by the number of
@@ -137,11 +122,16 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 
     fn ready_hint(&self, end: End) -> usize {
-        Shared::ready_hint(self, end)
+        match end {
+            _ if self.engine.is_over(end) => usize::MAX,
+            // Not `len`: to ask whether a holder of a lock lives is a system call.
+            End::Tail => self.engine.len() as usize + self.deferred.len(),
+            End::Head => self.engine.free() as usize,
+        }
     }
 
     fn batch_target(&self) -> usize {
-        Shared::batch_target(self)
+        spin::batch_target(self.limits.bound.capacity())
     }
 
     fn event(&self, end: End) -> &Event {

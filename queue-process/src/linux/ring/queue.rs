@@ -15,30 +15,30 @@ use std::sync::Arc;
 
 /// A queue between processes on one Linux machine, in memory that they share.
 ///
-/// Items lie in a ring inside a sealed memory file that every process has mapped; an
+/// Items lie in a ring inside a sealed memory file that every process has mapped. An
 /// uncontended operation is one atomic exchange and a copy, and no system call.
-/// Whoever must wait spins a moment and then sleeps in the kernel.
+/// A thread that must wait spins for a moment and then sleeps in the kernel.
 ///
 /// # When to take it, and when not
 ///
-/// Take it for speed between processes that trust each other: whoever shares the
-/// memory can write anything into it. Such a process can make this one's operations fail
-/// ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or give it forged items, but not
-/// crash it, nor reach any other memory of it. For processes that you trust less, and off
-/// Linux, take [`IpcQueue`](crate::IpcQueue), whose host alone has the items.
+/// Take it for speed between processes that trust each other, because every participant can write
+/// anything into the shared memory. A hostile one can make this process's operations fail
+/// ([`Corrupt`](queue_core::FailureKind::Corrupt)) or wait, or give it forged items. It can neither
+/// crash this process nor reach any other memory of it. For processes that you trust less, and on
+/// other systems than Linux, take [`IpcQueue`](crate::IpcQueue), whose host alone has the items.
 ///
 /// # Death
 ///
-/// Any participant may be killed at any instruction. Its half-written item vanishes;
-/// a lock it held is taken over by whoever wants it next, within a few milliseconds; what
-/// it had pushed stays. When the last process of a side dies, the queue closes: who waits is
-/// told within a tenth of a second; who does not, but pushes, tries, or asks `is_closed`, learns
-/// of it by that. A process checks that at most every 32 ms, and in a burst of pushes at every
-/// sixteenth: until then a push succeeds. While nobody does any of this, nobody checks.
+/// Any participant may be killed at any instruction. Its half-written item vanishes, and what it had
+/// pushed stays. A lock that it held is taken over within a few milliseconds by the next process that
+/// needs it. When the last process of a side dies, the queue closes. Waiters are told within a tenth
+/// of a second. A process that does not wait learns of it when it pushes, tries, or calls
+/// `is_closed`. It checks at most every 32 ms, and at every sixteenth of many quick pushes; until
+/// then a push succeeds. A process that does none of this checks nothing.
 ///
-/// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If that happens in the moment
+/// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If it is stopped in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end
-/// until it goes on: also with a time limit, in `try_` verbs, and to close the queue. Futures that
+/// until it goes on. So do verbs with a time limit, `try_` verbs, and `close`. Futures that
 /// wait for this queue are then not woken; those of the process's other queues are.
 ///
 /// # Limits
@@ -48,8 +48,8 @@ use std::sync::Arc;
 /// * An unbounded queue holds at least [`memory_limit`](LinuxOptions::memory_limit) bytes of
 ///   items, by default 1 GiB; a push beyond fails with
 ///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and given
-///   back about a second after the queue was drained, by whoever waits for it then or uses
-///   it next; when the system has none, a push fails with
+///   back about a second after the queue was drained, by the process that waits for it then or uses
+///   it next. When the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
 /// * 256 openings at a time, of all processes together. A process has
 ///   one for each time that it made, took, opened or fetched the queue, or a
@@ -70,7 +70,7 @@ use std::sync::Arc;
 #[doc(alias("channel", "shared_memory", "ipc"))]
 pub type ShmQueue<T, C = Postcard> = LinuxQueue<T, C, Ring<Mapped>>;
 
-/// What can be chosen of a [`ShmQueue`] beyond its bound.
+/// Options of a new [`ShmQueue`] beside its bound.
 pub type ShmOptions<T, C> = LinuxOptions<T, C, Ring<Mapped>>;
 
 /// How many words a nearly empty queue uses: 64 KiB.

@@ -369,7 +369,7 @@ pub(super) const COMMITTED: usize = 3;
 /// Up to where records can be written at the tail without another look, or 0.
 pub(super) const FAST_LIMIT: usize = 4;
 
-/// What pushers keep at the tail for one another, under the tail lock: words of the arena. What they
+/// What producers keep at the tail for one another, under the tail lock: words of the arena. What they
 /// mean is on the page of the [storage](super::storage).
 pub(super) struct TailState<'a> {
     pub(super) control: &'a Control,
@@ -546,7 +546,7 @@ impl<A: Arena> Ring<A> {
         };
         tail_state.set(COMMITTED, to);
         if to > self.retained {
-            // Relaxed: a hint for who drains the queue.
+            // Relaxed: a hint for those who drain the queue.
             let needs_trim = &tail_state.control.needs_trim;
             needs_trim.store(needs_trim::LATER, Ordering::Relaxed);
         }

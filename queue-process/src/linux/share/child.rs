@@ -1,11 +1,11 @@
 //! Handing a queue to a child process.
 //!
 //! The child inherits the queue's descriptors; an environment variable says which they
-//! are. Between fork and exec it enters itself among those who take part in the queue,
-//! so that it counts from the moment on in which `spawn` returns, whatever it does
-//! later. The `Command` holds descriptors too, but takes no part.
+//! are. Between fork and exec it takes an entry in the queue's registry,
+//! so that it counts as soon as `spawn` returns, whatever it does
+//! later. The `Command` holds descriptors too, but is no member.
 
-use super::fd_bundle::{BundleHeader, id, malformed};
+use super::fd_bundle::{BundleHeader, duplicates, id, malformed};
 use crate::codec::Codec;
 use crate::handover::{Handover, variable};
 use crate::linux::membership::member::DESCRIPTORS;
@@ -27,18 +27,17 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// Lets the children that `command` starts from now on take this queue by
     /// [`from_parent`](Self::from_parent) with the same `name`. Several queues
     /// can be shared with one child under different names, and one command can
-    /// start several children; what it shared before under that name it no longer
+    /// start several children. What the command shared before under that name, it no longer
     /// shares.
     ///
-    /// A child takes part from the moment on in which `spawn` returns, and until
-    /// it ends or drops what it took; `command` itself takes no part. Of a
-    /// [`Producer`](queue_core::Producer) or [`Consumer`](queue_core::Consumer)
-    /// the half alone is shared by [`Handover`](crate::Handover), which these
-    /// implement too.
+    /// A child takes part as soon as `spawn` returns, until it ends or drops the queue that it
+    /// took. `command` itself takes no part. A [`Producer`](queue_core::Producer) or a
+    /// [`Consumer`](queue_core::Consumer) is shared, as that half alone, by
+    /// [`Handover`](crate::Handover).
     ///
-    /// If `command` is a program that starts the one you mean (a shell, `timeout`),
-    /// that takes part too, with as much as was shared, until it and all that it
-    /// started have ended, whatever they dropped: share the half alone then.
+    /// `command` may be a program that starts the one you mean (a shell, `timeout`). Then
+    /// that program takes part too, with as much as was shared, until it and all that it
+    /// started have ended, whatever they dropped. Share the half alone then.
     ///
     /// ```no_run
     /// use queue_process::{PipeQueue, Queue};
@@ -59,13 +58,12 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         self.share_half_with(None, command, name)
     }
 
-    /// The queue that the parent of this process
-    /// [shared](Self::share_with) under `name`, as much of it as it shared:
-    /// if that is one half, the verbs of the other are `Denied`.
+    /// Takes the queue that the parent of this process
+    /// [shared](Self::share_with) under `name`. If the parent shared one half, the verbs of the other
+    /// are `Denied`.
     ///
-    /// Works once for each name: clone the handle for more. It is best called
-    /// early, for what was shared is inherited by the children of this process
-    /// too until it is taken.
+    /// It works once for each name; clone the handle for more. It is best called
+    /// early, because until then the children of this process inherit what was shared, too.
     ///
     /// ```no_run
     /// use queue_process::{PipeQueue, Queue};
@@ -107,8 +105,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         Ok(half)
     }
 
-    /// A handle that can do no more than one side, and counts as one of that side
-    /// alone: for a message, say. The verbs of the other side are `Denied`.
+    /// A handle of one side alone, for a message, say. It counts on that side only, and the verbs of
+    /// the other side are `Denied`.
     ///
     /// ```
     /// use queue_process::{FailureKind, PipeQueue, Queue, Side};
@@ -127,9 +125,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// refuses.
     pub fn half(&self, side: Side) -> Result<Self, Failure> {
         let half = self.restrict(Some(side))?;
-        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-        let fds = self.fds().iter().map(duplicate).collect::<Result<_, _>>()?;
-        Self::open(fds, half)
+        Self::open(duplicates(&self.fds())?, half)
     }
 }
 
@@ -145,10 +141,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let variable = variable(PREFIX, name)?;
         let half = self.restrict(half)?;
         let fds = self.fds();
-        let header = BundleHeader {
-            id: id(fds[0])?,
-            half,
-        };
+        let id = id(fds[0])?;
+        let header = BundleHeader { id, half };
         let mapping = Arc::clone(self.mapping());
         let sides = Sides::of_half(half);
         let membership = move |file: BorrowedFd<'_>, membership: &mut [OwnedFd; DESCRIPTORS]| {
@@ -183,11 +177,12 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             let Some((fds, membership)) = fds.split_last_chunk::<DESCRIPTORS>() else {
                 return Err(malformed("it is not complete"));
             };
-            let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-            let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
             let [liveness, inheritable] = membership;
-            let membership = [duplicate(liveness)?, duplicate(inheritable)?];
-            Self::adopt(fds, membership, header.half)
+            let membership = [
+                liveness.try_clone_to_owned()?,
+                inheritable.try_clone_to_owned()?,
+            ];
+            Self::adopt(duplicates(fds)?, membership, header.half)
         };
         sys::take(&numbers, adopt).map_err(|error| match error {
             TakeError::NotInherited => not_inherited(name),

@@ -5,6 +5,7 @@ use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 /// The most descriptors that a queue is made of.
@@ -22,14 +23,16 @@ impl FdBundle {
     /// Duplicates of `fds`, as `half` of the queue.
     pub(crate) fn pack(fds: &[BorrowedFd<'_>], half: Option<Side>) -> Result<Self, Failure> {
         debug_assert!(fds.len() <= MAX_FDS);
-        let header = BundleHeader {
-            id: id(fds[0])?,
-            half,
-        };
-        let duplicate = |fd: &BorrowedFd<'_>| fd.try_clone_to_owned();
-        let fds = fds.iter().map(duplicate).collect::<Result<_, _>>()?;
+        let id = id(fds[0])?;
+        let header = BundleHeader { id, half };
+        let fds = duplicates(fds)?;
         Ok(Self { header, fds })
     }
+}
+
+/// Duplicates of `fds`.
+pub(crate) fn duplicates(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<OwnedFd>> {
+    fds.iter().map(BorrowedFd::try_clone_to_owned).collect()
 }
 
 /// The number of the queue whose memory this is: while it exists no other has the same.

@@ -1,9 +1,9 @@
 //! Handing a queue over inside a message.
 //!
-//! A message is bytes, and may be received by any process and at any time. So what
-//! stands in it is a name, a random token, under which a thread of the sender has the queue
-//! ready for the one who receives the message. Until it is fetched the thread takes part
-//! in the queue in the receiver's place: the sender may drop its own handle at once.
+//! A message is bytes, and may be received by any process and at any time. So it holds only a name
+//! with a random token. Under that name a thread of the sender has the queue ready for the process
+//! that receives the message. Until the queue is fetched the thread takes part
+//! in it in the receiver's place, so the sender may drop its own handle at once.
 
 use super::fd_bundle::FdBundle;
 use super::server::{Server, address, connect};
@@ -12,7 +12,7 @@ use crate::codec::{Codec, QUEUE_HANDLE};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
-use crate::linux::queue::open::Shareable;
+use crate::linux::queue::open::{Shareable, register};
 use crate::linux::queue::platform::Header;
 use crate::sys::{Mapping, refused};
 use queue_core::{Failure, FailureKind};
@@ -34,10 +34,8 @@ struct KeepAlive {
 
 impl KeepAlive {
     fn new(mapping: &Arc<Mapping>, sides: Sides) -> Result<Self, Failure> {
-        let membership = Header::of(mapping)
-            .registry
-            .register(mapping.file(), sides)
-            .and_then(|mut membership| membership.close_inheritable_on_fork().map(|()| membership))
+        let mut membership = register(mapping, sides)?;
+        (membership.close_inheritable_on_fork())
             .map_err(|e| refused("cannot take part in the queue", e))?;
         Ok(Self {
             mapping: Arc::clone(mapping),
@@ -91,11 +89,11 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     }
 }
 
-/// For a message to another process, of `ipc-channel` or any other way: what
-/// stands in it is where to fetch the queue. It can be fetched once, by a process
-/// of the same user, within a minute and while the sender lives; till then it
-/// counts as a handle, with a thread and descriptors of its own: also if what it was
-/// written into is not sent, or comes back from a queue that is full.
+/// For a message to another process, through `ipc-channel`, another queue or anything else. The
+/// message says where to fetch the queue. It can be fetched once, by a process
+/// of the same user, within a minute and while the sender lives. Until then it
+/// counts as a handle, with a thread and descriptors of its own, also if the message
+/// is not sent, or comes back from a queue that is full.
 impl<T: Send, C: Codec<T>, S: Shareable> Serialize for LinuxQueue<T, C, S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let text = self.to_message().map_err(ser::Error::custom)?;
@@ -103,7 +101,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Serialize for LinuxQueue<T, C, S> {
     }
 }
 
-/// Fetches the queue: it must be done once, and soon.
+/// Fetches the queue. A message can be read once, within a minute.
 impl<'de, T: Send, C: Codec<T>, S: Shareable> Deserialize<'de> for LinuxQueue<T, C, S> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

@@ -17,14 +17,14 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// [open](Self::open_named) under `name`, as long as this process has a
     /// handle of it.
     ///
-    /// The name is no file: it vanishes with this process, however that ends, so
-    /// nothing of a dead run is ever opened, nor anything that others planted.
+    /// The name is no file. It vanishes with this process, however that ends, so no process ever
+    /// opens a queue that a dead run left, or that others planted.
     /// Processes of other users, and those in another network namespace, do not
     /// get the queue: each user has names of its own.
     ///
-    /// It closes like any other when nobody is left on a side: who makes it and goes
-    /// on with a [`Producer`](queue_core::Producer) alone drops its
-    /// [`Consumer`](queue_core::Consumer) when others have come.
+    /// The queue closes like any other when nobody is left on a side. A creator that goes
+    /// on with a [`Producer`](queue_core::Producer) alone should drop its
+    /// [`Consumer`](queue_core::Consumer) only when others have opened the queue.
     ///
     /// ```
     /// use queue_process::{Capacity, PipeQueue, Queue};
@@ -39,9 +39,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// ```
     ///
     /// # Errors
-    /// `Denied` if a process that lives has the name, which any user's can take (the
-    /// failure says whose it is where the system tells); `TooLarge` if the name is
-    /// too long (80 bytes are not); `Unsupported` if it is empty; else as
+    /// `Denied` if a living process has the name, which may be one of another user (the
+    /// failure says of which, if the system tells); `TooLarge` if the name is
+    /// too long (80 bytes fit); `Unsupported` if it is empty; else as
     /// [`bounded`](Self::bounded).
     pub fn create_named(name: &str, bound: Capacity) -> Result<Self, Failure> {
         Self::options().create_named(name, bound)
@@ -51,9 +51,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// `name`.
     ///
     /// # Errors
-    /// `PeerGone` if there is none (any more), or none that answers within five
+    /// `PeerGone` if there is none (any more), or its creator does not answer within five
     /// seconds; `Mismatch` if it is of another item type, codec or version; `Denied` if
-    /// there is one of another user alone, or another user's process has taken the
+    /// only another user has such a queue, or a process of another user has taken the
     /// name; `Io` if the system refuses.
     pub fn open_named(name: &str) -> Result<Self, Failure> {
         let stream = connect(&address(name)?, || no_such_name(name))?;

@@ -1,12 +1,11 @@
 //! [`Server`]: a thread that hands a queue to whoever asks under a name.
 //!
-//! The name is that of a socket in Linux' abstract namespace. It is no file: nobody can
-//! plant a link in its place, it vanishes with the process that holds it, however that
-//! dies, and so there is never a leftover that could be taken for a queue. Anybody may
-//! connect, so both ends look whose process the other one is and go on only among the
-//! same user's.
+//! The name is that of a socket in Linux' abstract namespace. It is no file, so nobody can
+//! plant a link in its place. It vanishes with the process that holds it, however that
+//! dies, so no leftover can be taken for a queue. Any process may
+//! connect, so both ends check that the other one is a process of the same user.
 //!
-//! Anybody may also take the name and never answer. So nobody here waits for another process
+//! Any process may also take the name and never answer. So no call here waits for another process
 //! without a limit.
 
 use super::socket::{PEER_TIMEOUT, peer, same_user};
@@ -67,12 +66,8 @@ fn connect_within(address: &SocketAddr, timeout: Duration) -> io::Result<UnixStr
     let deadline = Instant::now() + timeout;
     let name = address.as_abstract_name().ok_or(Errno::INVAL)?;
     let to = SocketAddrUnix::new_abstract_name(name)?;
-    let kind = (
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-    );
-    let socket = above_stdio(socket_with(kind.0, kind.1, kind.2, None)?)?;
+    let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let socket = above_stdio(socket_with(family, SocketType::STREAM, flags, None)?)?;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         // Zero would mean for ever.

@@ -49,12 +49,8 @@ pub(super) fn send(stream: &UnixStream, bundle: &FdBundle) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let flags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-    sendmsg(
-        stream,
-        &[IoSlice::new(text.as_bytes())],
-        &mut control,
-        flags,
-    )?;
+    let text = [IoSlice::new(text.as_bytes())];
+    sendmsg(stream, &text, &mut control, flags)?;
     Ok(())
 }
 

@@ -5,11 +5,11 @@
 //! it last looked: not all of them for each.
 //!
 //! 1. A future joins the list, and then looks, under the lock of those who would notify it. If
-//!    there is nothing it [says](Engine::prepare_async_wait) that a future waits.
-//! 2. Whoever moves the end while a future waits writes to the eventfd, and clears that flag.
-//! 3. The thread hears that, looks under the same lock what has come, and wakes futures once
-//!    it has given the lock back. If there are more it looks again, until nothing has come:
-//!    then it sets the flag anew.
+//!    there is nothing, it sets [a flag](Engine::prepare_async_wait) that a future waits.
+//! 2. A member that moves the end and sees the flag writes to the eventfd, and clears the flag.
+//! 3. The thread is notified, looks under the same lock what has come, and wakes futures once
+//!    it has released the lock. If more futures wait it looks again, until nothing has come.
+//!    Then it sets the flag again.
 //!
 //! The count of the end's cursor says what has come. `notified_until` is the count up to which
 //! futures were woken: as it was when there was nothing, or when the thread last looked. So as
@@ -19,7 +19,7 @@
 //! instead wakes the next.
 //!
 //! The thread serves all queues of its process, so it does not wait for a lock whose holder was
-//! stopped: it leaves that end for later.
+//! stopped. It comes back to that end later.
 
 use crate::linux::engine::layout::{End, Tries};
 use crate::linux::engine::{Engine, Platform, Storage};

@@ -16,8 +16,13 @@ use std::task::{Context, Poll};
 /// A queue, as far as waiting goes.
 pub(crate) trait WaitTarget: Send + Sync {
     fn wait(&self, end: End, deadline: Deadline) -> bool;
+
+    /// About how much there is of what those want who wait for `end`.
     fn ready_hint(&self, end: End) -> usize;
+
+    /// How many items, or slots, are worth waiting for.
     fn batch_target(&self) -> usize;
+
     fn event(&self, end: End) -> &Event;
     fn prepare_async_wait(&self, end: End) -> bool;
     fn registration(&self, end: End) -> Option<Registration>;
@@ -26,9 +31,9 @@ pub(crate) trait WaitTarget: Send + Sync {
 /// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
 /// future, which a thread of this crate wakes, whatever the executor.
 ///
-/// It is no party to the queue until it is waited on: it then looks for itself, under
-/// the lock of those who would wake it, before it sleeps. Futures are woken in the order
-/// they were first polled, one for each item or slot; one that is dropped after that
+/// It does nothing until it is waited on. Then it checks the queue once more before it sleeps, under
+/// the lock of those who would wake it. Futures are woken in the order in which
+/// they were first polled, one for each item or slot. A future that is dropped after it was woken
 /// wakes the next.
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct Listener<'a> {

@@ -2,12 +2,11 @@
 //!
 //! One of them is the leader: every [`RECHECK_INTERVAL`](super::RECHECK_INTERVAL) it checks for all
 //! of them whether a peer has died, or a wake was lost with it. The others are its
-//! followers: they sleep until they are woken, or until nobody leads. A leader that leaves, for
-//! it has got what it waited for, wakes one follower, which leads from then on; and so does
-//! any other that leaves while nobody leads, for it may have been woken for that.
+//! followers: they sleep until they are woken, or until nobody leads. A leader that leaves, because
+//! it has got what it waited for, wakes one follower, which leads from then on. A follower that
+//! leaves while nobody leads does the same, because it may have been woken to lead.
 //!
-//! Who leads is a matter of this process alone: what another one's threads do, or die of, does
-//! not touch it.
+//! Each process has a leader of its own, so the death of another process does not touch it.
 
 use crate::linux::engine::Platform;
 use crate::sys::Word32;
@@ -48,20 +47,15 @@ impl<'a, P: Platform> Sleeper<'a, P> {
         self.leads = self.leads
             || (led.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)).is_ok();
         if self.leads {
-            return self
-                .platform
-                .sleep(wake_seq, expected, at_most.min(super::RECHECK_INTERVAL));
+            let at_most = at_most.min(super::RECHECK_INTERVAL);
+            return self.platform.sleep(wake_seq, expected, at_most);
         }
         self.all.followers.fetch_add(1, Ordering::Relaxed);
         // Between counting this one and looking whether somebody leads, which the kernel does:
         // pairs with the fence of who leaves.
         fence(Ordering::SeqCst);
-        let slept = (self.platform).sleep_as_follower(
-            wake_seq,
-            expected,
-            led,
-            at_most.min(super::FOLLOWER_RECHECK_INTERVAL),
-        );
+        let at_most = at_most.min(super::FOLLOWER_RECHECK_INTERVAL);
+        let slept = (self.platform).sleep_as_follower(wake_seq, expected, led, at_most);
         self.all.followers.fetch_sub(1, Ordering::Relaxed);
         slept
     }

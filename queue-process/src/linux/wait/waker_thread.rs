@@ -4,8 +4,8 @@
 //! There is one per process, and only while futures wait. It moves no items. A forked child,
 //! which has no thread of its parent's, has one of its own.
 //!
-//! It serves all queues of the process, and so waits for none: where a process that was stopped
-//! has the lock of a queue, that queue is left for later.
+//! It serves all queues of the process, and so waits for none of them. If a process that was stopped
+//! holds the lock of a queue, the thread comes back to that queue later.
 
 use super::RECHECK_INTERVAL;
 use super::eventfd::{Eventfds, eventfd};
@@ -105,7 +105,7 @@ pub(super) struct WakerThread {
 /// That of this process.
 pub(super) fn waker_thread() -> &'static WakerThread {
     static WAKER_THREAD: PerProcess<WakerThread> = PerProcess::new();
-    WAKER_THREAD.get_or(WakerThread::default)
+    WAKER_THREAD.get_or_init(WakerThread::default)
 }
 
 /// After how long it looks again where an eventfd does not reach it, or a queue could not be told:

@@ -35,7 +35,7 @@ proptest! {
                     for (from, to) in &inside {
                         prop_assert!(at + need <= *from || *to <= at);
                     }
-                    (tail, arena_state) = (at + need, ArenaState::from_word(next.word()));
+                    (tail, arena_state) = (at + need, next);
                     inside.push_back((at, tail));
                 }
                 Step::PushInVain(need) => arena_state = arena_state.allocate(tail, head, need).unwrap().1,
@@ -53,7 +53,7 @@ proptest! {
     /// Nonsense leads to some place, or none.
     #[test]
     fn lies_are_answered(word: u64, tail: u32, head: u32, need: u32) {
-        let arena_state = ArenaState::from_word(word);
+        let arena_state = ArenaState::new(word as u32, (word >> 32) as u32);
         arena_state.taken(tail, head);
         if let Some((at, _)) = arena_state.allocate(tail, head, need) {
             prop_assert!(at.checked_add(need).is_some());
