@@ -116,7 +116,7 @@ macro_rules! killed_workers {
                         write(&out, (Did::Received, job.0, job.attempt().into()));
                     }
                     for delivery in some {
-                        assert_eq!(*delivery, job(delivery.0), "torn");
+                        assert_eq!(*delivery, job(delivery.0), "damaged");
                         thread::sleep(Duration::from_micros(dice.u64(..300)));
                         let (number, attempt) = (delivery.0, u64::from(delivery.attempt()));
                         match dice.u8(..8) {
@@ -189,7 +189,7 @@ macro_rules! killed_workers {
                         queue.in_flight()
                     );
                     if let Ok(delivery) = queue.receive_timeout(Duration::from_millis(100)) {
-                        assert_eq!(*delivery, job(delivery.0), "torn");
+                        assert_eq!(*delivery, job(delivery.0), "damaged");
                         let entry = (delivery.0, u64::from(delivery.attempt()));
                         ours.push((Did::Received, entry.0, entry.1));
                         delivery.ack().unwrap();

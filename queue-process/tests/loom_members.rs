@@ -74,8 +74,8 @@ fn an_entry_changes_hands() {
 }
 
 /// A process forks and ends, and its child goes on: as a member of its own, from when it uses
-/// the queue. Catches: a child that lets go of its parent's seat before it has its own; nobody
-/// who looks for the seat of one that is dead.
+/// the queue. Catches: a child that drops its parent's inheritable lock before it has its own; nobody
+/// who looks for the inheritable lock of one that is dead.
 #[test]
 fn a_child_takes_the_place_of_its_parent() {
     there_is_always_one("ended_and_followed_by_a_child", |_, first| {

@@ -137,7 +137,7 @@ macro_rules! storm {
                     scope.spawn(|| {
                         while !storm.stop.load(Ordering::Relaxed) {
                             let Ok(got) = queue.pop_timeout(Duration::from_millis(20)) else { continue };
-                            assert_eq!(got, item(got.0, got.1), "torn");
+                            assert_eq!(got, item(got.0, got.1), "damaged");
                             storm.popped.lock().unwrap().push((got.0, got.1));
                         }
                     });

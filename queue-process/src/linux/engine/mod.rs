@@ -614,7 +614,7 @@ impl PeerCursor<'_> {
 pub(crate) trait Storage: Send + Sync {
     /// Writes `item` at the end of what lies between `head` and `tail`, under the tail
     /// lock: the new position of the tail, or `None` if there is no room even though
-    /// there is a free slot. The notes of the tail may be used.
+    /// there is a free slot. The `storage_words` of the tail may be used.
     ///
     /// # Errors
     /// What was found cannot be true, or the system failed. Nothing has happened then.

@@ -82,7 +82,7 @@ fn what_is_too_small_is_no_queue() {
 }
 
 #[test]
-fn a_glance_sees_about_how_much_there_is() {
+fn a_hint_says_about_how_much_there_is() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(3)).unwrap();
     queue.try_push(vec![]).unwrap();
     let shared = &queue.shared;

@@ -35,7 +35,7 @@ fn ring() -> Ring<Words> {
     Ring::new(Words(100), 8, 10, 40)
 }
 
-/// The words of a queue whose tail has these notes.
+/// The words of a queue whose tail has these words of the storage.
 fn control(noted: &[(usize, usize)]) -> Control {
     let control = Control::default();
     for &(note, word) in noted {
@@ -103,7 +103,7 @@ fn the_front_is_free_below_the_head_of_a_plain_queue() {
     }
 }
 
-/// What `find_placement` says of a queue with these notes, and the window that it leaves.
+/// What `find_placement` says of a queue with these words, and the window that it leaves.
 fn found(
     noted: &[(usize, usize)],
     [tail, front, need]: [usize; 3],
