@@ -15,7 +15,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     ("per_process", &["sys"]),
     ("unwind", &[]),
     ("handover", &[]),
-    ("codec", &["unwind"]),
+    ("codec", &[]),
     ("types", &["codec"]),
     ("deferred", &["codec", "per_process"]),
     (
