@@ -6,6 +6,7 @@ use super::system::System;
 use super::wait_list::Done;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{End, Tries};
+use crate::linux::engine::lend::PreparedJoin;
 use crate::linux::engine::{Engine, TryError};
 use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::futures::WaitList;
@@ -163,9 +164,13 @@ impl Process {
         assert!(self.engine.join(|| None, put_back));
     }
 
-    /// Whether nothing waits and nothing is lent.
+    /// Whether nothing waits and nothing is lent, whoever died.
+    ///
+    /// # Panics
+    /// If the queue cannot be repaired.
     pub fn is_idle(&self) -> bool {
-        self.engine.is_idle()
+        let look = self.engine.prepare_join(0);
+        look.expect("can repair") == PreparedJoin::Idle
     }
 
     /// How many are lent.
