@@ -9,9 +9,10 @@ use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::work::{Lend, Settlement};
+use queue_core::work::{Lend, Settlement, WorkQueue};
 use queue_core::{Failure, FailureKind, Kind, Queue, Side, TryPopError, TryPushError};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -282,6 +283,60 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     assert!(gone.wait(soon()));
     assert_eq!(queue.ready_hint(Side::Consumers), usize::MAX);
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+/// A call that was on its way when somebody began to wait says nothing to that one, but that the
+/// host may be asked again to call.
+#[test]
+fn a_host_is_asked_to_call_who_joins() {
+    let busy = Reply::State {
+        len: 1,
+        in_flight: 0,
+        closed: false,
+        moments: 5,
+    };
+    let Parrot {
+        ticket,
+        caller,
+        asked,
+    } = parrot(&busy);
+    let queue = Queued::admit(ticket).unwrap();
+    let asked = |join: Option<u64>| {
+        let what = format!("State {{ join: {join:?} }}");
+        (asked.lock().unwrap().iter())
+            .filter(|asked| **asked == what)
+            .count()
+    };
+    let soon = |what: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !what() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "in vain");
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let call = |moment| wire::send(&caller, &Call::Idle(moment), &mut Vec::new()).unwrap();
+    assert!(!queue.is_idle());
+    assert_eq!((asked(None), asked(Some(0))), (1, 0));
+    thread::scope(|scope| {
+        let mut polled = Box::pin(queue.join_async());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(polled.as_mut().poll(&mut cx).is_pending());
+        let joined = scope.spawn(|| queue.join_timeout(Duration::from_secs(60)));
+        // Both have asked before they sleep.
+        soon(&|| asked(Some(0)) == 5);
+        call(5);
+        soon(&|| asked(Some(1)) > 0);
+        assert!(!joined.is_finished() && polled.as_mut().poll(&mut cx).is_pending());
+        call(6);
+        assert!(joined.join().unwrap());
+        assert!(polled.as_mut().poll(&mut cx).is_ready());
+    });
+    let joined = thread::scope(|scope| {
+        let joined = scope.spawn(|| queue.join_timeout(Duration::from_secs(60)));
+        drop(caller);
+        joined.join().unwrap()
+    });
+    assert!(joined, "with its host the queue is gone");
 }
 
 #[test]

@@ -110,7 +110,9 @@ impl Ears {
                 Ok(Call::Idle(moment)) => {
                     // Before the notification: who is woken says how many were heard.
                     self.heard_idle.fetch_add(1, Ordering::Relaxed);
-                    self.was_idle(moment);
+                    self.moments.fetch_max(moment, Ordering::Relaxed);
+                    // Whoever began to wait while the call was on its way has to ask again.
+                    ignore_panic(|| self.idle.notify_all());
                 }
                 Err(_) => break,
             }

@@ -489,9 +489,8 @@ impl State {
         for guest in self.guests.values_mut() {
             if std::mem::take(&mut guest.joining) {
                 guest.told_idle += 1;
-                calls
-                    .0
-                    .push((guest.calls.clone(), Call::Idle(self.moments)));
+                let call = Call::Idle(self.moments);
+                calls.0.push((guest.calls.clone(), call));
             }
         }
         Some(Emptied { ended, calls })

@@ -79,9 +79,13 @@ impl<T: Send, C: Codec<T>> Drop for Undecoded<'_, T, C> {
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    /// The item whose bytes these are, and its lease.
+    /// The item of a lease, whose bytes these are unless the lease has them.
     fn decode(&self, bytes: &[u8], lease: Lease) -> Result<(T, Lease), TryPopError> {
         let mut undecoded = Undecoded(self, Some(lease));
+        let bytes = match &undecoded.1 {
+            Some(Lease(From::Here(bytes, _) | From::Deferred(bytes))) => bytes,
+            _ => bytes,
+        };
         match C::decode(bytes) {
             Ok(item) => Ok((item, undecoded.1.take().expect("it was put there"))),
             Err(failure) => Err(TryPopError::Failed(failure.with_item_consumed())),
@@ -133,9 +137,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
     fn try_lend(&self) -> Result<(T, Lease), TryPopError> {
         self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
         match self.owed().next() {
-            Some(Outcome::Item(bytes)) => {
-                return self.decode(&bytes.clone(), Lease(From::Deferred(bytes)));
-            }
+            Some(Outcome::Item(bytes)) => return self.decode(&[], Lease(From::Deferred(bytes))),
             Some(Outcome::Failure(failure)) => return Err(TryPopError::Failed(failure)),
             None => {}
         }
@@ -144,7 +146,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
                 let lent = host.hosted.take(Who::Host, 1, Some(Loan::Delivery));
                 let mut lent = lent.map_err(guest::Refusal::from)?;
                 let (bytes, lease) = lent.pop().expect("one was asked for");
-                self.decode(&bytes.clone(), Lease(From::Here(bytes, lease)))
+                self.decode(&[], Lease(From::Here(bytes, lease)))
             }
             Place::Elsewhere(guest) => guest.receive(|bytes, delivery, attempt| {
                 self.decode(bytes, Lease(From::Elsewhere { delivery, attempt }))
