@@ -1,6 +1,6 @@
 //! `push`, `pop`, `serve`, `close` and `rm`, between processes.
 
-use crate::tools::{SCHEMES, Stage, eventually, lends, read_line};
+use crate::tools::{SCHEMES, Stage, eventually, lends, let_go, read_line};
 use queue_any::{Consumer, Handover, IpcQueue, PipeQueue, Producer, Queue, ShmQueue};
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -126,7 +126,7 @@ fn whoever_stops_reading_ends_a_pop_and_loses_nothing() {
         let mut out = pop.take_out();
         stage.queue(&["push", url, "a"], "").wrote("");
         assert_eq!(read_line(&mut out), "a");
-        drop(out);
+        let_go(out);
         stage.queue(&["push", url, "b", "c"], "").wrote("");
         let ended = pop.end();
         assert_eq!((ended.status, &*ended.err), (0, ""));

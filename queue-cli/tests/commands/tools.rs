@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +25,15 @@ pub(crate) fn lends(scheme: &str) -> bool {
         Err(TryPopError::Failed(why)) if why.kind() == FailureKind::Unsupported => false,
         other => panic!("{other:?}"),
     }
+}
+
+/// Whoever has it starts a process: until that is another program, it has copies of all descriptors.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// Drops `what`, of whose descriptors nobody has a copy then.
+pub(crate) fn let_go<T>(what: T) {
+    let _starting = STARTING.lock();
+    drop(what);
 }
 
 /// One test's processes, which all bear its mark.
@@ -89,8 +99,9 @@ impl Stage {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let child = command.process_group(0).spawn().unwrap();
-        Running(child)
+        command.process_group(0);
+        let _starting = STARTING.lock();
+        Running(command.spawn().unwrap())
     }
 
     /// A served queue, which is there when this returns.

@@ -3,7 +3,7 @@
 //! The jobs that are lines of standard input (`-`) try what does not depend on the kind. Between
 //! processes a kind that does not lend its items refuses; one that does is tried in full.
 
-use crate::tools::{SCHEMES, Stage, lends, read_line};
+use crate::tools::{SCHEMES, Stage, lends, let_go, read_line};
 use queue_any::Queue;
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -140,7 +140,7 @@ fn nobody_reads_what_the_commands_say() {
     let (mut input, mut out) = (work.input(), work.take_out());
     input.write_all(b"1\n").unwrap();
     assert_eq!(read_line(&mut out), "1");
-    drop(out);
+    let_go(out);
     input.write_all(b"2\n3\n").unwrap();
     let ended = work.end();
     assert_eq!((ended.status, &*ended.err), (0, ""));
