@@ -19,6 +19,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-process/tests/fork/tools.rs",
     // Notes in memory that outlives a killed process.
     "tests/tests/chaos/storm/log.rs",
+    // Processes run one instruction at a time, and counted.
+    "tests/cost/src/steps.rs",
     // A clock that counts who asks.
     "tests/tests/clock.rs",
     // Processes run one instruction at a time, and signals.

@@ -25,10 +25,6 @@ pub const EXCLUDED: &[(&str, &str)] = &[
         "queue-core/src/dynamic.rs",
         "passes each call on, keeps no state",
     ),
-    (
-        "queue-process/src/codec/",
-        "bytes to items and back, of one thread",
-    ),
     ("queue-process/src/ipc/message.rs", "plain data"),
     ("queue-process/src/linux/share/message.rs", "plain data"),
 ];

@@ -3,6 +3,7 @@
 #[cfg(not(loom))]
 mod open;
 mod overflow;
+mod pop;
 #[cfg(not(loom))]
 pub(crate) mod queue;
 pub(crate) mod storage;
