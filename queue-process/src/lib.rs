@@ -73,6 +73,7 @@
 //!
 //! A process may be killed at any instruction. No other process hangs, no item is damaged or comes
 //! twice, and all that was pushed stays, except what the dead process had popped.
+//! An item that is received as a [`Delivery`], and not popped, comes back with the death of its holder.
 //! When the last process of a side is gone, the queue closes. Each kind's page says what a death
 //! means there, and which processes the kind trusts.
 //!
@@ -96,6 +97,8 @@
 //! handles. If it drops them, or ends, nothing changes for the parent. Queues that the child
 //! makes work. What else it can do with the copies:
 //!
+//! * A copy of a [`Delivery`] is of no use: the item stays its parent's. To settle the copy is `Denied`,
+//!   and to drop it changes nothing.
 //! * It can use a copy of a [`PipeQueue`] or [`ShmQueue`]. The first verb that pushes, pops, waits
 //!   or closes makes the child a participant of its own, on the sides that its parent was on.
 //!   That verb fails (`Io`) if the system gives no descriptors for that. From then on either of

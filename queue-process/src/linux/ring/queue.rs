@@ -36,6 +36,10 @@ use std::sync::Arc;
 /// `is_closed`. It checks at most every 32 ms, and at every sixteenth of many quick pushes; until
 /// then a push succeeds. A process that does none of this checks nothing.
 ///
+/// An item that is lent ([`receive`](queue_core::work::WorkQueue::receive)) to a process that dies is in
+/// front of the queue again: within a tenth of a second while anybody waits, and otherwise with the
+/// next use. As long as its holder lives, stopped or not, nobody else gets it.
+///
 /// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If it is stopped in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end
 /// until it goes on. So do verbs with a time limit, `try_` verbs, and `close`. Futures that
@@ -51,6 +55,8 @@ use std::sync::Arc;
 ///   back about a second after the queue was drained, by the process that waits for it then or uses
 ///   it next. When the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
+/// * 65,536 items can be lent at a time; to receive one more fails with
+///   [`TooLarge`](queue_core::FailureKind::TooLarge). Their bytes are beside the limit of memory.
 /// * 256 openings at a time, of all processes together. A process has
 ///   one for each time that it made, took, opened or fetched the queue, or a
 ///   [`half`](LinuxQueue::half) of it (clones share one), a child from `spawn` on, and a queue in a
