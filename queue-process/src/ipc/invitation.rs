@@ -35,7 +35,9 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// implement too.
     ///
     /// On Linux a child takes part from the moment on in which `spawn` returns, and until it ends
-    /// or drops what it took; `command` itself takes no part. On other systems this is one
+    /// or drops what it took; `command` itself takes no part. (One that never takes it takes part
+    /// until it and all that it started have ended. While the queue's host is stopped, `spawn` takes
+    /// two seconds more.) On other systems this is one
     /// invitation, for one child, which takes part as long as it is valid: for a minute, or until
     /// the child ends that took it. Share again before each `spawn` there.
     ///

@@ -59,6 +59,8 @@ pub(super) fn share<T: Send, C: Codec<T>>(
             return Err(Failure::new(FailureKind::Io, message));
         }
     };
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    make_private(&address)?;
     let (came, too_late) = mpsc::channel::<()>();
     let porter = address.clone();
     // The server cannot be waited on for a time, so somebody knocks when it is over.
@@ -78,6 +80,18 @@ pub(super) fn share<T: Send, C: Codec<T>>(
         drop(came);
     })?;
     Ok(address)
+}
+
+/// Lets nobody of another user into the folder of the socket `address`, which `ipc-channel` makes by
+/// the umask.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn make_private(address: &str) -> Result<(), Failure> {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    match std::path::Path::new(address).parent() {
+        Some(folder) => Ok(set_permissions(folder, Permissions::from_mode(0o700))?),
+        None => Ok(()),
+    }
 }
 
 /// The ticket that waits for this process at `address`, once.
@@ -126,6 +140,13 @@ mod tests {
     fn an_invitation_is_taken_once() {
         let queue = Numbers::bounded(2);
         let address = share(&queue.half(Side::Consumers).unwrap()).unwrap();
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let folder = std::path::Path::new(&address).parent().unwrap();
+            let mode = folder.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "it is nobody else's");
+        }
         let guest = Numbers::admit(take(&address, "Q").unwrap()).unwrap();
         queue.push(7).unwrap();
         assert_eq!(guest.pop(), Ok(7));

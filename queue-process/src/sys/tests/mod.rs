@@ -3,3 +3,4 @@ mod file_range;
 mod inherit;
 mod mapping;
 mod refused;
+mod relay;
