@@ -1,7 +1,8 @@
 //! What a guest makes of its host's answers, the wrong ones too.
 
 use super::IpcQueue;
-use super::guest::{Guest, Refusal};
+use super::guest::Guest;
+use super::hosted::Refusal;
 use super::service::Names;
 use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
 use crate::codec::Postcard;

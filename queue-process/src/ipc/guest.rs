@@ -1,6 +1,6 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::hosted::Filling;
+use super::hosted::{Filling, Refusal};
 use super::wire::{
     self, Bytes, Call, Ending, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
 };
@@ -21,25 +21,9 @@ use std::{fmt, thread};
 #[cfg(target_os = "linux")]
 use {super::wire::Hello, ipc_channel::ipc::IpcSender};
 
-/// Why the host's queue took or gave nothing.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// Full or empty, and open.
-    Wait,
-    /// Closed, or the host is gone, and the queue with it.
-    Closed,
-    Failed(Failure),
-}
-
 impl From<Gone> for Refusal {
     fn from(_: Gone) -> Self {
         Self::Closed
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
     }
 }
 

@@ -6,15 +6,24 @@ use ipc_channel::ipc::IpcBytesSender;
 use queue_core::event::Event;
 use queue_core::sync::Lock;
 use queue_core::work::{Idle, Lease, Returned};
-use queue_core::{Capacity, Side};
+use queue_core::{Capacity, Failure, Side};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Why the queue took or gave nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
     /// Full or empty, and open.
     Wait,
+    /// Closed, or the host is gone, and the queue with it.
     Closed,
+    /// Of a guest alone.
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Who asks: the host's own process, or a guest, which may want to be called.

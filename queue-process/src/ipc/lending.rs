@@ -3,8 +3,8 @@
 //! The host keeps the bytes of what is in flight, and for each guest which deliveries it has not
 //! settled: with the guest's line, however that ended, they go back.
 
-use super::guest::{self, Joining};
-use super::hosted::{Loan, Who};
+use super::guest::Joining;
+use super::hosted::{Loan, Refusal, Who};
 use super::wire::Ending;
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
@@ -118,7 +118,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             _ => unreachable!("a lease is of one queue, which is in one place"),
         };
         ended.map_err(|refusal| match refusal {
-            guest::Refusal::Failed(failure) => failure,
+            Refusal::Failed(failure) => failure,
             _ => {
                 let message = "the queue is gone with its host, and all its items";
                 Failure::new(FailureKind::PeerGone, message)
@@ -144,8 +144,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
         match &self.place {
             Place::Here(host) => {
                 let lent = host.hosted.take(Who::Host, 1, Some(Loan::Delivery));
-                let mut lent = lent.map_err(guest::Refusal::from)?;
-                let (bytes, lease) = lent.pop().expect("one was asked for");
+                let (bytes, lease) = lent?.pop().expect("one was asked for");
                 self.decode(&[], Lease(From::Here(bytes, lease)))
             }
             Place::Elsewhere(guest) => guest.receive(|bytes, delivery, attempt| {

@@ -1,9 +1,9 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
 use super::guest::Items;
-use super::hosted::{self, Filling, Who};
+use super::hosted::{Filling, Refusal, Who};
 use super::wire::BATCH_BYTES;
-use super::{IpcQueue, Place, guest};
+use super::{IpcQueue, Place};
 use crate::codec::Codec;
 use crate::deferred::{Deferred, Outcome};
 use crate::per_process::PerProcess;
@@ -54,10 +54,7 @@ impl<T: Send, C: Codec<T>> Kind for IpcQueue<T, C> {
     }
 
     fn listen(&self, side: Side) -> Listener<'_> {
-        match side {
-            Side::Consumers => self.listen(Side::Consumers),
-            Side::Producers => self.listen(Side::Producers),
-        }
+        self.event(side).listen()
     }
 }
 
@@ -70,12 +67,12 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         };
         let refused = match refused {
             None => self.push_bytes(&item),
-            Some(refusal) => Err(refusal.into()),
+            Some(refusal) => Err(refusal),
         };
         refused.map_err(|refusal| match refusal {
-            guest::Refusal::Wait => TryPushError::Full(item),
-            guest::Refusal::Closed => TryPushError::Closed(item),
-            guest::Refusal::Failed(failure) => TryPushError::Failed(item, failure),
+            Refusal::Wait => TryPushError::Full(item),
+            Refusal::Closed => TryPushError::Closed(item),
+            Refusal::Failed(failure) => TryPushError::Failed(item, failure),
         })
     }
 
@@ -98,9 +95,9 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             return Ok(0);
         }
         let pushed = self.push_some(items).map_err(|refusal| match refusal {
-            guest::Refusal::Wait => TryPushError::Full(()),
-            guest::Refusal::Closed => TryPushError::Closed(()),
-            guest::Refusal::Failed(failure) => TryPushError::Failed((), failure),
+            Refusal::Wait => TryPushError::Full(()),
+            Refusal::Closed => TryPushError::Closed(()),
+            Refusal::Failed(failure) => TryPushError::Failed((), failure),
         })?;
         items.drain(..pushed);
         Ok(pushed)
@@ -195,7 +192,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    fn push_bytes(&self, item: &T) -> Result<(), guest::Refusal> {
+    fn push_bytes(&self, item: &T) -> Result<(), Refusal> {
         self.allow(Side::Producers)?;
         let mut bytes = Vec::new();
         C::encode(item, &mut bytes)?;
@@ -211,11 +208,11 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 
     /// Pushes of `items` from the front what finds a place, and leaves them there.
-    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, guest::Refusal> {
+    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, Refusal> {
         self.allow(Side::Producers)?;
         let room = match &self.place {
             Place::Here(host) => match host.hosted.refuses() {
-                Some(refusal) => return Err(refusal.into()),
+                Some(refusal) => return Err(refusal),
                 None => host.hosted.ready_hint(Side::Producers),
             },
             Place::Elsewhere(guest) => guest.capacity().unwrap_or(usize::MAX),
@@ -241,7 +238,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         match &self.place {
             Place::Here(host) => {
                 let pieces: Vec<_> = pieces.map(<[u8]>::to_vec).collect();
-                Ok(host.hosted.push(Who::Host, pieces.into_iter())?)
+                host.hosted.push(Who::Host, pieces.into_iter())
             }
             Place::Elsewhere(guest) => guest.push(pieces),
         }
@@ -265,15 +262,10 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             Place::Here(host) => host
                 .hosted
                 .take(Who::Host, max, None)
-                .map(|items| take(&mut items.iter().map(|(item, _)| &item[..])))
-                .map_err(guest::Refusal::from),
+                .map(|items| take(&mut items.iter().map(|(item, _)| &item[..]))),
             Place::Elsewhere(guest) => guest.pop(max, take),
         };
         popped.map_err(TryPopError::from)
-    }
-
-    fn listen(&self, side: Side) -> Listener<'_> {
-        self.event(side).listen()
     }
 
     pub(super) fn event(&self, side: Side) -> &Event {
@@ -298,21 +290,12 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 }
 
-impl From<hosted::Refusal> for guest::Refusal {
-    fn from(refusal: hosted::Refusal) -> Self {
+impl From<Refusal> for TryPopError {
+    fn from(refusal: Refusal) -> Self {
         match refusal {
-            hosted::Refusal::Wait => Self::Wait,
-            hosted::Refusal::Closed => Self::Closed,
-        }
-    }
-}
-
-impl From<guest::Refusal> for TryPopError {
-    fn from(refusal: guest::Refusal) -> Self {
-        match refusal {
-            guest::Refusal::Wait => Self::Empty,
-            guest::Refusal::Closed => Self::Closed,
-            guest::Refusal::Failed(failure) => Self::Failed(failure),
+            Refusal::Wait => Self::Empty,
+            Refusal::Closed => Self::Closed,
+            Refusal::Failed(failure) => Self::Failed(failure),
         }
     }
 }

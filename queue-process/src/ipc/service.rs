@@ -146,8 +146,7 @@ impl Service {
                 let who = Who::Guest(self.guest, watch);
                 match self.hosted.push(who, items.into_iter()) {
                     Ok(count) => Reply::Pushed(count as u64),
-                    Err(Refusal::Wait) => Reply::Full,
-                    Err(Refusal::Closed) => Reply::Closed,
+                    Err(refusal) => refused(refusal, Reply::Full),
                 }
             }
             Request::Pop { max, watch } => {
@@ -158,8 +157,7 @@ impl Service {
                         self.lent = items;
                         Reply::Lent(self.lent.iter().map(|(item, _)| Bytes(item)).collect())
                     }
-                    Err(Refusal::Wait) => Reply::Empty,
-                    Err(Refusal::Closed) => Reply::Closed,
+                    Err(refusal) => refused(refusal, Reply::Empty),
                 }
             }
             Request::Receive { watch } => {
@@ -176,8 +174,7 @@ impl Service {
                             item: Bytes(item),
                         }
                     }
-                    Err(Refusal::Wait) => Reply::Empty,
-                    Err(Refusal::Closed) => Reply::Closed,
+                    Err(refusal) => refused(refusal, Reply::Empty),
                 }
             }
             Request::Settle { delivery, how } => {
@@ -258,6 +255,15 @@ impl Service {
             let lent = std::mem::take(&mut self.lent);
             self.hosted.take_back(lent, Loan::Pop, false);
         }
+    }
+}
+
+/// The answer to a request that came to nothing: `wait` if it may be tried again.
+fn refused(refusal: Refusal, wait: Reply<'static>) -> Reply<'static> {
+    match refusal {
+        Refusal::Wait => wait,
+        Refusal::Closed => Reply::Closed,
+        Refusal::Failed(failure) => Reply::Failed(format!("{failure:#}")),
     }
 }
 
