@@ -89,3 +89,26 @@ fn wakers_may_use_the_queue() {
     wakes_without_a_lock(ThreadQueue::bounded(40));
     wakes_without_a_lock(LockFreeQueue::bounded(40));
 }
+
+/// A closed queue goes on while something is in flight, for it may come back.
+#[test]
+fn deliveries_are_received_until_all_is_done() {
+    let (producer, consumer) = ThreadQueue::bounded(4).into_ends();
+    for job in 0..4 {
+        producer.push(job).unwrap();
+    }
+    drop(producer);
+    let mut seen = Vec::new();
+    let mut deliveries = consumer.deliveries();
+    for job in deliveries.by_ref() {
+        let job = job.unwrap();
+        seen.push((*job, job.attempt()));
+        match *job {
+            1 if job.attempt() == 1 => job.nack().unwrap(),
+            2 if job.attempt() == 1 => drop(job),
+            _ => job.ack().unwrap(),
+        }
+    }
+    assert!(deliveries.next().is_none());
+    assert_eq!(seen, [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2), (3, 1)]);
+}

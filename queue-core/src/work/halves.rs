@@ -1,6 +1,6 @@
 //! The verbs of [`WorkQueue`] on the halves of a queue.
 
-use super::{Delivery, WorkQueue};
+use super::{Deliveries, Delivery, WorkQueue};
 use crate::{Consumer, PopError, PopTimeoutError, Producer, TryPopError};
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -30,6 +30,11 @@ impl<Q: WorkQueue> Consumer<Q> {
     /// See [`WorkQueue::receive_async`].
     pub fn receive_async(&self) -> impl Future<Output = Result<Delivery<Q>, PopError>> + Send {
         self.queue().receive_async()
+    }
+
+    /// See [`WorkQueue::deliveries`].
+    pub fn deliveries(&self) -> Deliveries<'_, Q> {
+        self.queue().deliveries()
     }
 
     /// See [`WorkQueue::try_receive_many`].

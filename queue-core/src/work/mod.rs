@@ -4,6 +4,7 @@
 //! [`WorkQueue`] is what programs call; [`Lend`] is what the author of a kind gives for it, and
 //! [`Returned`], [`Lease`] and [`Idle`] are what the kinds inside a process build it from.
 
+mod deliveries;
 mod delivery;
 mod halves;
 mod idle;
@@ -12,6 +13,7 @@ mod returned;
 mod wait;
 mod work_queue;
 
+pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use idle::{Idle, IdleListener};
 pub use lend::{Lend, Loan, Settlement};

@@ -1,6 +1,6 @@
 //! [`WorkQueue`]: receiving items on loan, and waiting until all are done.
 
-use super::{Delivery, Lend, wait};
+use super::{Deliveries, Delivery, Lend, wait};
 use crate::sync::Deadline;
 use crate::{PopError, PopTimeoutError, TryPopError};
 use std::future::Future;
@@ -153,6 +153,26 @@ pub trait WorkQueue: Lend {
             crate::coop::spend(received);
             Ok(received)
         }
+    }
+
+    /// Receives until the queue is closed, drained and nothing is in flight, and blocks in between.
+    /// Yields the failure where an item cannot be brought out, and goes on behind it, as
+    /// [`Queue::results`](crate::Queue::results) does. Each delivery is settled before the next one
+    /// is asked for, or the end may never come.
+    ///
+    /// ```
+    /// use queue_core::{Failure, WorkQueue};
+    /// fn work<Q: WorkQueue<Item = String>>(jobs: &Q) -> Result<(), Failure> {
+    ///     for job in jobs.deliveries() {
+    ///         let job = job?;
+    ///         println!("{}", *job);
+    ///         job.ack()?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    fn deliveries(&self) -> Deliveries<'_, Self> {
+        Deliveries::new(self)
     }
 
     /// Waits until all that was pushed is popped, acked or taken: until nothing waits and nothing
