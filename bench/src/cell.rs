@@ -51,6 +51,8 @@ pub enum Load {
     Alone,
     /// Push, receive and ack in one thread, nobody else there.
     Work,
+    /// Push to one of two in turn, and pop from whichever has an item, in one thread.
+    Select,
     /// 64 waiters for one second on empty queues.
     Idle,
     /// Heap of an empty queue.
@@ -69,6 +71,7 @@ impl Load {
             Self::PingPong => "ping-pong",
             Self::Alone => "alone",
             Self::Work => "work-alone",
+            Self::Select => "select-alone",
             Self::Idle => "idle64",
             Self::Empty => "heap-empty",
             Self::Queued => "heap-per-item",
@@ -80,7 +83,7 @@ impl Load {
     pub fn unit(self) -> (&'static str, bool) {
         match self {
             Self::Stream | Self::Batch => ("M items/s", true),
-            Self::PingPong | Self::Alone | Self::Work => ("ns", false),
+            Self::PingPong | Self::Alone | Self::Work | Self::Select => ("ns", false),
             Self::Idle => ("CPU ms", false),
             Self::Empty | Self::Queued | Self::Burst => ("bytes", false),
         }
@@ -99,7 +102,7 @@ impl Load {
     pub fn is_timed(self) -> bool {
         matches!(
             self,
-            Self::Stream | Self::Batch | Self::PingPong | Self::Alone | Self::Work
+            Self::Stream | Self::Batch | Self::PingPong | Self::Alone | Self::Work | Self::Select
         )
     }
 }
@@ -232,6 +235,7 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
     add(Load::Alone, one(Some(1024)), 8);
     if place == Place::Threads {
         add(Load::Work, one(Some(1024)), 8);
+        add(Load::Select, one(Some(1024)), 8);
     }
     if quick {
         return cells;

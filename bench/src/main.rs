@@ -189,7 +189,12 @@ fn cost() -> Result<family_cost::Table, String> {
     let cells = [Place::Threads, Place::Processes]
         .into_iter()
         .flat_map(|place| cell::cells(place, false))
-        .filter(|cell| matches!(cell.load, cell::Load::Alone | cell::Load::Work));
+        .filter(|cell| {
+            matches!(
+                cell.load,
+                cell::Load::Alone | cell::Load::Work | cell::Load::Select
+            )
+        });
     let subjects: Vec<_> = cells
         .flat_map(|cell| {
             let all = subject::subjects(cell.place).into_iter();

@@ -217,6 +217,7 @@ pub(crate) fn label(cell: &Cell) -> String {
         Load::PingPong => "ping-pong round trip, median / p99 (ns)".to_owned(),
         Load::Alone => format!("push + pop alone, {capacity} (ns)"),
         Load::Work => format!("push + receive + ack alone, {capacity} (ns)"),
+        Load::Select => format!("push + pop from any of two, alone, {capacity} (ns)"),
         Load::Idle => format!("{} idle waiters, 1 s (CPU ms)", shape.consumers),
         Load::Empty => format!("empty queue, {capacity} (bytes)"),
         Load::Queued => "each queued u64 (bytes)".to_owned(),

@@ -47,7 +47,7 @@ pub fn run<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
         (Load::Empty, _) => Ok(empty::<C>(&shape, items)),
         (Load::Queued, _) => on(rt, queued::<C>(shape, items)),
         (Load::Burst, _) => on(rt, burst::<C>(shape, items)),
-        (Load::Work, _) => Err("it is measured between threads".to_owned()),
+        (Load::Work | Load::Select, _) => Err("it is measured between threads".to_owned()),
     }
 }
 

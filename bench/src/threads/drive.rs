@@ -22,7 +22,7 @@ pub fn supports<C: Channel>(cell: &Cell) -> bool {
     match cell.load {
         // 64 waiters on one queue, or one each on 64.
         Load::Idle => C::supports(&cell.shape) || C::supports(&IDLE),
-        Load::Work => false, // See `family`.
+        Load::Work | Load::Select => false, // See `family` and `select`.
         _ => true,
     }
 }
@@ -40,7 +40,7 @@ pub fn run<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
         (Load::Empty, _) => Ok(empty::<C>(shape, items)),
         (Load::Queued, _) => Ok(queued::<C>(shape, items)),
         (Load::Burst, _) => Ok(burst::<C>(shape, items)),
-        (Load::Work, _) => Err("no channel lends".to_owned()),
+        (Load::Work | Load::Select, _) => Err("it is no channel's own".to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@ mod family;
 mod locks;
 mod peers;
 mod ring;
+mod select;
 
 use crate::cell::Cell;
 use crate::subject::{Role, Subject};
@@ -17,6 +18,7 @@ pub fn subjects() -> Vec<Subject> {
     let mut all = family::subjects();
     all.extend(family::lenders());
     all.extend(peers::subjects());
+    all.extend(select::subjects());
     all
 }
 
