@@ -198,6 +198,33 @@ fn no_loop_that_is_shown_swallows_a_failure() {
     none(faults);
 }
 
+/// What a newcomer copies is a page at most, and two of them fit in a glance.
+#[test]
+fn recipes_are_short_and_beside_their_original() {
+    let page = std::fs::read_to_string(family_tests::root().join("docs/recipes.md")).unwrap();
+    let recipes: Vec<_> = page.split("\n## ").skip(1).collect();
+    let mut faults = Vec::new();
+    let mut glances = 0;
+    for recipe in &recipes {
+        let name = recipe.lines().next().unwrap_or_default();
+        let of = |language: &str| {
+            let block = recipe
+                .split("```")
+                .find(|block| block.starts_with(language));
+            let lines = block.unwrap_or_default().lines().skip(1);
+            lines.filter(|line| !line.starts_with("    # ")).count()
+        };
+        let short = ["A pool whose worker is killed", "Retry, and wait for all"].contains(&name);
+        glances += usize::from(short);
+        let limit = if short { 20 } else { 40 };
+        if of("python") == 0 || !(15..=limit).contains(&of("rust")) {
+            faults.push(format!("{name}: {} of {limit} lines", of("rust")));
+        }
+    }
+    assert_eq!((recipes.len() >= 13, glances), (true, 2));
+    none(faults);
+}
+
 #[test]
 fn the_text_speaks_of_no_machine() {
     let signs = [
