@@ -4,7 +4,7 @@ use crate::end::{End, say};
 use crate::open::{Lines, Opened, Patience, duration};
 use crate::report;
 use clap::Args;
-use queue_any::{Delivery, Failure, FailureKind, PopTimeoutError, Queue, Side, WorkQueue};
+use queue_any::{Delivery, PopTimeoutError, Side, WorkQueue};
 use serde_json::json;
 use std::io;
 use std::io::IsTerminal;
@@ -56,7 +56,11 @@ impl Pop {
             if left == 0 {
                 break Ok(());
             }
-            match next(queue, self.timeout) {
+            let received = match self.timeout {
+                Some(timeout) => queue.receive_timeout(timeout),
+                None => queue.receive().map_err(PopTimeoutError::from),
+            };
+            match received {
                 Ok(item) => {
                     if let Err(end) = self.write(item) {
                         break Err(end);
@@ -80,115 +84,18 @@ impl Pop {
         ended
     }
 
-    fn write(&self, item: Item) -> Result<(), End> {
-        let text = item.text();
+    fn write(&self, item: Delivery<Lines>) -> Result<(), End> {
         let written = match self.json {
-            true => report::json(&json!({ "item": text, "attempt": item.attempt() })),
-            false => report::line(text),
+            true => report::json(&json!({ "item": &*item, "attempt": item.attempt() })),
+            false => report::line(&item),
         };
         match written {
-            Ok(()) => Ok(item.done()?),
+            Ok(()) => Ok(item.ack()?),
+            // It keeps its place, and was not tried.
             Err(error) => {
-                item.give_back()?;
+                item.release()?;
                 Err(error.into())
             }
         }
-    }
-}
-
-/// An item, until it is written.
-enum Item {
-    Lent(Delivery<Lines>),
-    /// Of a kind that does not lend.
-    Given(String, Lines),
-}
-
-fn next(queue: &Lines, timeout: Option<Duration>) -> Result<Item, PopTimeoutError> {
-    let lent = match timeout {
-        Some(timeout) => queue.receive_timeout(timeout),
-        None => queue.receive().map_err(PopTimeoutError::from),
-    };
-    match lent {
-        Err(PopTimeoutError::Failed(failure)) if failure.kind() == FailureKind::Unsupported => {
-            let given = match timeout {
-                Some(timeout) => queue.pop_timeout(timeout)?,
-                None => queue.pop().map_err(PopTimeoutError::from)?,
-            };
-            Ok(Item::Given(given, queue.clone()))
-        }
-        lent => Ok(Item::Lent(lent?)),
-    }
-}
-
-impl Item {
-    fn text(&self) -> &str {
-        match self {
-            Self::Lent(job) => job,
-            Self::Given(text, _) => text,
-        }
-    }
-
-    fn attempt(&self) -> Option<u32> {
-        match self {
-            Self::Lent(job) => Some(job.attempt()),
-            Self::Given(..) => None,
-        }
-    }
-
-    fn done(self) -> Result<(), Failure> {
-        match self {
-            Self::Lent(job) => job.ack(),
-            Self::Given(..) => Ok(()),
-        }
-    }
-
-    /// It was not written: a lent one goes back to its place. Another one can only be pushed again.
-    fn give_back(self) -> Result<(), End> {
-        match self {
-            Self::Lent(job) => Ok(job.release()?),
-            Self::Given(text, queue) => queue.try_push(text).map_err(|error| {
-                let text = error.into_item();
-                End::Failed(format!("an item could not be given back: {text}"))
-            }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_item_that_is_not_written_keeps_its_place() {
-        let queue = queue_any::open::<String>("thread:").unwrap();
-        for text in ["one", "two"] {
-            queue.push(text.into()).unwrap();
-        }
-        let item = next(&queue, None).unwrap();
-        assert_eq!((item.text(), item.attempt()), ("one", Some(1)));
-        item.give_back().unwrap();
-        for text in ["one", "two"] {
-            let item = next(&queue, Some(Duration::ZERO)).unwrap();
-            assert_eq!((item.text(), item.attempt()), (text, Some(1)));
-            item.done().unwrap();
-        }
-        assert!(matches!(
-            next(&queue, Some(Duration::ZERO)),
-            Err(PopTimeoutError::Timeout)
-        ));
-        queue.close();
-        assert!(matches!(next(&queue, None), Err(PopTimeoutError::Closed)));
-    }
-
-    #[test]
-    fn a_kind_that_does_not_lend_gives() {
-        let queue = Lines::without_deliveries(queue_any::ThreadQueue::unbounded());
-        queue.push("one".into()).unwrap();
-        let item = next(&queue, None).unwrap();
-        assert_eq!((item.text(), item.attempt()), ("one", None));
-        item.give_back().unwrap();
-        let item = next(&queue, Some(Duration::ZERO)).unwrap();
-        item.done().unwrap();
-        assert!(queue.is_empty());
     }
 }

@@ -7,9 +7,7 @@ use crate::open::{Lines, Opened, Patience, duration};
 use crate::report;
 use crate::signals::Stop;
 use clap::Args;
-use queue_any::{
-    Delivery, Failure, FailureKind, PopError, PushTimeoutError, Queue, Side, ThreadQueue, WorkQueue,
-};
+use queue_any::{Delivery, PopError, PushTimeoutError, Queue, Side, ThreadQueue, WorkQueue};
 use serde_json::json;
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal, Write};
@@ -191,7 +189,7 @@ impl Worker {
                     self.given_up.fetch_add(1, Ordering::Relaxed);
                     say(&format!("a job is lost: {failure:#}"));
                 }
-                Err(PopError::Failed(failure)) => return Err(not_received(&failure)),
+                Err(PopError::Failed(failure)) => return Err(failure.into()),
             }
         }
         Ok(())
@@ -319,15 +317,6 @@ impl Worker {
 /// How long to wait before a job is tried again that failed at `attempt`.
 fn backoff(first: Duration, attempt: u32) -> Duration {
     first.saturating_mul(1 << attempt.saturating_sub(1).min(20))
-}
-
-fn not_received(failure: &Failure) -> End {
-    match failure.kind() {
-        FailureKind::Unsupported => End::Failed(format!(
-            "no job was taken, for this queue could not give it back: {failure:#}"
-        )),
-        _ => End::Failed(format!("{failure:#}")),
-    }
 }
 
 /// Fails if items are left in a queue that ends with this process.

@@ -1,6 +1,6 @@
 //! The commands of the README, word for word.
 
-use crate::tools::{Stage, lends};
+use crate::tools::Stage;
 
 /// The blocks of `language`.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
@@ -22,16 +22,12 @@ fn the_one_liners_of_the_readme_do_what_it_says() {
         // Names of this test's own.
         let own = line.replace("://", &stage.url("", ""));
         let ended = stage.shell(&own);
-        if line.contains("work pipe:") && !lends("pipe") {
-            assert!(ended.err.contains("no job was taken"), "{line}{ended:?}");
-        } else {
-            assert_eq!(
-                (ended.status, &*ended.out),
-                (0, output),
-                "{line}{}",
-                ended.err
-            );
-        }
+        assert_eq!(
+            (ended.status, &*ended.out),
+            (0, output),
+            "{line}{}",
+            ended.err
+        );
         stage.is_empty();
     }
 }

@@ -1,6 +1,5 @@
 //! Starting the real program, and ending it whatever happens.
 
-use queue_any::{FailureKind, TryPopError, WorkQueue};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs;
 use std::io::Read;
@@ -16,16 +15,6 @@ pub(crate) const SCHEMES: [&str; 2] = ["pipe", "shm"];
 
 /// Nothing here takes as long: it guards against hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Whether the kind lends its items: then a job outlives its worker.
-pub(crate) fn lends(scheme: &str) -> bool {
-    let queue = queue_any::open::<String>(&format!("{scheme}:")).unwrap();
-    match queue.try_receive() {
-        Err(TryPopError::Empty) => true,
-        Err(TryPopError::Failed(why)) if why.kind() == FailureKind::Unsupported => false,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// Whoever has it starts a process: until that is another program, it has copies of all descriptors.
 static STARTING: Mutex<()> = Mutex::new(());

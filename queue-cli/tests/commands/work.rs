@@ -1,9 +1,8 @@
 //! `work`: with real commands, signals and deaths.
 //!
-//! The jobs that are lines of standard input (`-`) try what does not depend on the kind. Between
-//! processes a kind that does not lend its items refuses; one that does is tried in full.
+//! The jobs that are lines of standard input (`-`) try what does not depend on the kind.
 
-use crate::tools::{SCHEMES, Stage, lends, let_go, read_line};
+use crate::tools::{SCHEMES, Stage, let_go, read_line};
 use queue_any::Queue;
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -220,30 +219,9 @@ fn the_mode_of_the_url_is_kept() {
     work("other").failed(2, &["`mode=other`", "`open_or_create`"]);
 }
 
-/// What every test below begins with: for a kind that does not lend, what it says.
-fn is_refused(scheme: &str) -> bool {
-    if lends(scheme) {
-        return false;
-    }
-    let stage = Stage::new();
-    let url = &stage.url(scheme, "refused");
-    let serve = stage.serve(url);
-    stage.queue(&["push", url, "a"], "").wrote("");
-    let ended = stage.queue(&["work", url, "--", "echo", "{}"], "");
-    assert_eq!(ended.out, "");
-    ended.failed(1, &["no job was taken", "unsupported"]);
-    stage.queue(&["rm", url], "").wrote("a\n");
-    assert_eq!(serve.end().status, 0);
-    stage.is_empty();
-    true
-}
-
 #[test]
 fn jobs_of_other_programs_are_done() {
     for scheme in SCHEMES {
-        if is_refused(scheme) {
-            continue;
-        }
         let stage = Stage::new();
         let url = &stage.url(scheme, "jobs");
         // The worker makes the queue, and ends when it is closed.
@@ -276,9 +254,6 @@ fn jobs_of_other_programs_are_done() {
 #[test]
 fn the_job_of_a_worker_that_is_killed_is_done_by_another() {
     for scheme in SCHEMES {
-        if is_refused(scheme) {
-            continue;
-        }
         let stage = Stage::new();
         let url = &stage.url(scheme, "killed");
         let serve = stage.serve(url);
@@ -319,9 +294,6 @@ fn the_job_of_a_worker_that_is_killed_is_done_by_another() {
 #[test]
 fn what_ctrl_c_gives_back_is_there_for_others() {
     for scheme in SCHEMES {
-        if is_refused(scheme) {
-            continue;
-        }
         let stage = Stage::new();
         let url = &stage.url(scheme, "back");
         let serve = stage.serve(url);
