@@ -1,12 +1,15 @@
 //! `queue ls`.
 
 use crate::end::End;
-use crate::open::{Opened, Patience};
-use crate::report;
 use clap::Args;
-use queue_any::Queue;
-use serde_json::json;
-use std::io::{self, IsTerminal};
+#[cfg(target_os = "linux")]
+use {
+    crate::open::{Opened, Patience},
+    crate::report,
+    queue_any::Queue,
+    serde_json::json,
+    std::io::{self, IsTerminal},
+};
 
 /// Lists the queues with a name that live, of this user.
 ///
