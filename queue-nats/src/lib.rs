@@ -32,6 +32,6 @@ pub use work::NatsIdleListener;
 pub use queue_core::{
     Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
     IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Side, TryPopError, TryPushError, WithCapacity,
-    WorkQueue, dynamic, iter,
+    PushTimeoutError, Queue, ResultStream, Select, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
 };
