@@ -15,7 +15,8 @@ mod tools;
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod run {
-    use queue_core::{Queue, WithCapacity};
+    use queue_core::WithCapacity;
+    use queue_core::work::Lend;
     use queue_process::{Consumer, Handover, PipeQueue, Producer, ShmQueue};
     use std::os::unix::process::CommandExt;
     use std::process::{Command, ExitCode};
@@ -27,7 +28,7 @@ mod run {
 
     /// A queue of numbers, of either kind.
     pub(crate) trait Jobs:
-        Queue<Item = u64> + WithCapacity + Handover + Clone + std::fmt::Debug + 'static
+        Lend<Item = u64> + WithCapacity + Handover + Clone + std::fmt::Debug + 'static
     {
         const KIND: &'static str;
         fn of(n: usize) -> Self;

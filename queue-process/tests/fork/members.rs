@@ -3,7 +3,7 @@
 
 use crate::tools::*;
 use crate::{Jobs, Role, program, roles};
-use queue_process::{FailureKind, PopTimeoutError, TryPopError, TryPushError};
+use queue_process::{FailureKind, PopTimeoutError, TryPopError, TryPushError, WorkQueue};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
@@ -14,6 +14,8 @@ pub(crate) fn tests() -> Vec<Role> {
         a_child_counts_once_it_pushes,
         a_child_that_starts_a_program_counts_no_more,
         an_idle_child_keeps_nobody,
+        a_delivery_stays_its_parents,
+        what_a_child_received_comes_back,
         killed_children_leave_their_locks,
         a_killed_parent_leaves_its_locks,
         a_daemon_goes_on,
@@ -57,6 +59,46 @@ fn a_child_that_starts_a_program_counts_no_more<Q: Jobs>() {
     drop(producer);
     assert_eq!(consumer.pop_timeout(LONG), Err(PopTimeoutError::Closed));
     child.kill();
+}
+
+/// A child's copy of a delivery settles nothing, and to drop it changes nothing.
+fn a_delivery_stays_its_parents<Q: Jobs>() {
+    let queue = Q::of(4);
+    queue.push(7).unwrap();
+    queue.push(8).unwrap();
+    let (seven, eight) = (queue.receive().unwrap(), queue.receive().unwrap());
+    let Some(child) = fork() else {
+        let denied = seven.ack().unwrap_err();
+        assert_eq!(denied.kind(), FailureKind::Denied);
+        drop(eight);
+        // It takes part from here on, and can do no more than before.
+        assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+        exit()
+    };
+    child.succeeds();
+    assert_eq!((queue.len(), queue.in_flight()), (0, 2));
+    seven.ack().unwrap();
+    eight.nack().unwrap();
+    let eight = queue.receive().unwrap();
+    assert_eq!((*eight, eight.attempt()), (8, 2));
+}
+
+/// A child that received as a participant of its own is killed.
+fn what_a_child_received_comes_back<Q: Jobs>() {
+    let queue = Q::of(4);
+    queue.push(7).unwrap();
+    let Some(child) = fork() else {
+        let seven = queue.receive().unwrap();
+        queue.push(8).unwrap();
+        thread::sleep(2 * LONG);
+        seven.ack().unwrap();
+        exit()
+    };
+    let eight = queue.receive_timeout(LONG).unwrap();
+    assert_eq!((*eight, queue.in_flight()), (8, 2));
+    child.kill();
+    let seven = queue.receive_timeout(LONG).unwrap();
+    assert_eq!((*seven, seven.attempt(), queue.in_flight()), (7, 2, 2));
 }
 
 /// A child that only has a copy: when its parent leaves, nobody waits for it; when its parent is

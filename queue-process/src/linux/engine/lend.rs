@@ -95,7 +95,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let (head, tail) = self.before_pop(&guard, 1)?;
         let is_last = tail.fresh && head.items_until(tail.cursor) == 1;
         let (tail, table) = (tail.cursor, self.table());
-        let lease = table.take(head.count)?;
+        let lease = table.take(head.count);
+        let lease = lease.inspect_err(|failure| self.poison_if_damaged(&guard, failure))?;
         let lent = (self.storage).lend(self.control(), (head, tail, is_last), &lease, into);
         let position = match lent {
             Ok(position) => position,
@@ -153,9 +154,16 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         table: &Table<'a>,
         guard: &EndGuard<'_, P>,
     ) -> Result<(Lease<'a>, u32), Failure> {
-        // Relaxed: under this lock.
-        let poison = |_: &Failure| guard.state.poisoned.store(1, Ordering::Relaxed);
-        table.oldest().inspect_err(poison)
+        (table.oldest()).inspect_err(|failure| self.poison_if_damaged(guard, failure))
+    }
+
+    /// Asks for a repair, which makes the lists anew, if they cannot be what was written.
+    #[cold]
+    fn poison_if_damaged(&self, guard: &EndGuard<'_, P>, failure: &Failure) {
+        if failure.kind() == FailureKind::Corrupt {
+            // Relaxed: under this lock.
+            guard.state.poisoned.store(1, Ordering::Relaxed);
+        }
     }
 
     /// Appends the bytes of the oldest that came back. If they are damaged it is gone.

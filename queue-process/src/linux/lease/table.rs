@@ -43,6 +43,21 @@ shared_safe!(LeaseState {
     idle_seq
 });
 
+#[cfg(all(test, not(loom)))]
+impl LeaseState {
+    /// All words of 32 bits, for tests that lie.
+    pub(crate) fn words(&self) -> [&Word32; 6] {
+        [
+            &self.high,
+            &self.committed,
+            &self.free,
+            &self.returned,
+            &self.returns,
+            &self.idle_seq,
+        ]
+    }
+}
+
 /// How many slots get memory at least when more are needed: a page of them.
 const CHUNK: u32 = if cfg!(loom) { 2 } else { 32 };
 

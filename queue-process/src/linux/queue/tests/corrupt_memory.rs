@@ -9,10 +9,12 @@ use crate::linux::queue::platform::Header;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;
+use queue_core::work::{Lend, WorkQueue};
 use queue_core::{Capacity, FailureKind, Queue, TryPopError, TryPushError, WithCapacity};
 use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// A word of the shared memory, and what to write to it.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +33,7 @@ fn lie() -> impl Strategy<Value = Lie> {
         (0..100u64).prop_map(|n| u64::from(u32::MAX) - n),
         any::<u64>(),
     ];
-    (0..100usize, value, any::<bool>()).prop_map(|(word, value, added)| Lie { word, value, added })
+    (0..130usize, value, any::<bool>()).prop_map(|(word, value, added)| Lie { word, value, added })
 }
 
 impl Lie {
@@ -40,6 +42,14 @@ impl Lie {
         let control = &header.control;
         let states: [&EndState; 2] = [&control.tail, &control.head];
         let mut small: Vec<&Word32> = vec![&control.closed, &control.needs_trim];
+        small.extend(control.leases.words());
+        let published = &control.head.published;
+        small.extend([
+            &published.freed,
+            &published.held,
+            &published.returned,
+            &published.joining,
+        ]);
         let mut large: Vec<&Word64> = Vec::new();
         for state in states {
             small.extend([
@@ -70,7 +80,7 @@ impl Lie {
 }
 
 /// What does not depend on the lies: whoever is told something fails in a way it may.
-fn use_it<Q: Queue<Item = Vec<u8>>>(queue: &Q) {
+fn use_it<Q: Lend<Item = Vec<u8>>>(queue: &Q) {
     let allowed = |kind| {
         let kinds = [FailureKind::Corrupt, FailureKind::TooLarge, FailureKind::Io];
         assert!(kinds.contains(&kind), "{kind}");
@@ -87,7 +97,33 @@ fn use_it<Q: Queue<Item = Vec<u8>>>(queue: &Q) {
         }
         let mut into = Vec::new();
         let _ = queue.try_pop_many(&mut into, 3);
+        let mut lent: Vec<_> = (0..3).map(|_| queue.try_receive()).collect();
+        for lent in &lent {
+            if let Err(TryPopError::Failed(failure)) = lent {
+                allowed(failure.kind());
+            }
+        }
+        // One comes back, one is done, and one stays.
+        let may_settle = |settled: Result<(), queue_core::Failure>| {
+            if let Err(failure) = settled {
+                let ours = failure.kind() == FailureKind::Denied;
+                assert!(
+                    ours || failure.kind() == FailureKind::Corrupt,
+                    "{failure:#}"
+                );
+            }
+        };
+        lent.pop()
+            .into_iter()
+            .flatten()
+            .for_each(|lent| may_settle(lent.nack()));
+        lent.pop()
+            .into_iter()
+            .flatten()
+            .for_each(|lent| may_settle(lent.ack()));
+        std::mem::forget(lent);
         let _ = (queue.len(), queue.is_full(), queue.is_closed());
+        let _ = (queue.in_flight(), queue.join_timeout(Duration::ZERO));
     }
 }
 
