@@ -135,9 +135,13 @@ impl Reports {
 
 /// Makes the state odd (connected) or even: whether that changed it.
 fn set(state: &mut u64, connected: bool) -> bool {
-    let changed = (*state % 2 == 1) != connected;
+    let changed = is_connected(*state) != connected;
     *state += u64::from(changed);
     changed
+}
+
+fn is_connected(state: u64) -> bool {
+    state % 2 == 1
 }
 
 /// The subject that a server does not let somebody publish to.
@@ -209,7 +213,7 @@ impl Link {
     }
 
     pub(crate) fn is_connected(&self) -> bool {
-        *self.reports.state.borrow() % 2 == 1
+        is_connected(*self.reports.state.borrow())
     }
 
     /// The failure of a server that does not answer.
@@ -259,7 +263,7 @@ impl Link {
         patience: Duration,
     ) -> Answer {
         let mut state = self.reports.state.subscribe();
-        if *state.borrow_and_update() % 2 == 0 {
+        if !is_connected(*state.borrow_and_update()) {
             return Answer::NotSent;
         }
         let since = self.refusals();
@@ -317,10 +321,10 @@ impl Link {
     pub(crate) async fn try_again(&self, deadline: Deadline) -> bool {
         let mut state = self.reports.state.subscribe();
         let connected = async {
-            if *state.borrow_and_update() % 2 == 1 {
+            if is_connected(*state.borrow_and_update()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            while *state.borrow_and_update() % 2 == 0 {
+            while !is_connected(*state.borrow_and_update()) {
                 if state.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }

@@ -22,7 +22,6 @@ pub(crate) const NO_STREAM: u64 = 10059;
 pub(crate) const NO_CONSUMER: u64 = 10014;
 pub(crate) const NAME_IN_USE: u64 = 10058;
 pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
-pub(crate) const NO_MESSAGE: u64 = 10037;
 const TOO_LARGE: u64 = 10054;
 
 impl ApiError {

@@ -1,29 +1,43 @@
 //! Getting items: what is there, and what comes.
+//!
+//! Who waits for an item waits in this process, for one in [`Supply::spare`]. Tasks of the connection
+//! ask the server for as many as there are waiters, and put there what comes. A question is never
+//! taken back: the server may have answered it already, and an item that nobody listens for is lost
+//! until its ack_wait is over. It ends by itself soon; what comes when nobody waits any more goes
+//! back.
 
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
-use crate::shared::{BoxFuture, Shared, Whole};
+use crate::shared::{BoxFuture, Shared, Whole, lock};
 use crate::stream::{CONSUMER, nanos};
 use crate::watch::Who;
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_core::Stream;
+use queue_core::Failure;
 use queue_core::sync::Deadline;
-use queue_core::{Failure, FailureKind};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::watch;
 
-/// A pull that waits ends by itself after this, and is made again.
-const EXPIRES: Duration = Duration::from_secs(30);
-/// The server says so often that a pull still waits.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A question for the next item ends by itself after this.
+const EXPIRES: Duration = Duration::from_secs(5);
+/// Who waits for an item that is there looks so often whether it still is.
+const BRIEF: Duration = Duration::from_millis(10);
+/// What has come for nobody is kept so long.
+const KEPT: Duration = Duration::from_millis(250);
+/// A server says within this that no item waits.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// And so often for one that may be on its way here, or to another process.
+const STRAYS: u32 = 3;
+/// A server that is there has answered so long after that.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Why there is no item.
 #[derive(Debug)]
@@ -33,21 +47,97 @@ pub(crate) enum NotGot {
     Failed(Failure),
 }
 
-/// What came for a pull that waits.
+/// Items on their way to those who wait.
+#[derive(Default)]
+pub(crate) struct Supply {
+    /// How many are waited for.
+    waiting: usize,
+    /// How many items the server is asked for.
+    asked: usize,
+    /// By so many questions.
+    questions: usize,
+    /// Those that came, the first in front.
+    spare: VecDeque<Delivered>,
+    /// Why none can come.
+    refused: Option<Failure>,
+}
+
+/// Somebody who waits for an item, until it is dropped.
+struct Getter {
+    shared: Arc<Shared>,
+    /// For how many.
+    items: usize,
+}
+
+impl Getter {
+    /// Waits for so many more.
+    fn add(&mut self, items: usize) {
+        self.items += items;
+        lock(&self.shared.supply).waiting += items;
+    }
+
+    /// It has one that came otherwise.
+    fn has_one(&mut self) {
+        if self.items > 0 {
+            self.items -= 1;
+            lock(&self.shared.supply).waiting -= 1;
+        }
+    }
+
+    /// Takes an item that has come.
+    fn take(&mut self) -> Option<Delivered> {
+        let mut supply = lock(&self.shared.supply);
+        let delivered = supply.spare.pop_front();
+        if delivered.is_some() && self.items > 0 {
+            self.items -= 1;
+            supply.waiting -= 1;
+        }
+        delivered
+    }
+
+    /// Waits for an item in this process.
+    async fn next(&mut self, deadline: Deadline) -> Result<Option<Delivered>, Failure> {
+        let shared = self.shared.clone();
+        loop {
+            let listener = shared.items.listen();
+            if let Some(why) = lock(&shared.supply).refused.clone() {
+                return Err(why);
+            }
+            if let Some(delivered) = self.take() {
+                return Ok(Some(delivered));
+            }
+            if before(deadline, listener).await.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl Drop for Getter {
+    fn drop(&mut self) {
+        let mut supply = lock(&self.shared.supply);
+        supply.waiting -= self.items;
+        let left = supply.waiting == 0 && !supply.spare.is_empty();
+        drop(supply);
+        if left {
+            self.shared.give_back_soon();
+        }
+        // What it has taken may have been asked for by somebody else.
+        self.shared.ask_for_more();
+    }
+}
+
+/// What came for a question.
 enum Come {
     Item(Message),
-    /// It still waits.
-    Alive,
     /// It has ended without an item.
     Over,
-    /// The server does not answer.
-    Silence,
     /// There is no consumer.
     Nobody,
     /// This user may not ask.
     Denied,
-    /// The queue may be closed and drained.
-    End,
+    /// The server does not answer.
+    Silence,
 }
 
 fn is_item(message: &Message) -> bool {
@@ -55,199 +145,403 @@ fn is_item(message: &Message) -> bool {
 }
 
 impl Shared {
-    fn next_subject(&self) -> String {
-        format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.names.stream)
-    }
-
     /// Gets the item that is next, if one waits.
     pub(crate) async fn try_get(self: &Arc<Self>) -> Result<Delivered, NotGot> {
-        self.undone().await;
+        // First of all: what comes from here on does not go back, behind what is younger.
+        let mut here = self.getter();
+        self.try_get_as(&mut here).await
+    }
+
+    async fn try_get_as(self: &Arc<Self>, here: &mut Getter) -> Result<Delivered, NotGot> {
+        if let Some(delivered) = self.get_at_once(here).await? {
+            return Ok(delivered);
+        }
         let deadline = Deadline::after(self.timeout);
-        let mut races = 0;
+        let mut asks = false;
+        let mut strays = 0;
         loop {
-            match self.get_once().await {
-                Come::Item(message) => {
-                    if let Some(delivered) = self.delivered(message).await {
-                        return Ok(delivered);
-                    }
+            let changes = self.undone().await;
+            if let Some(delivered) = here.take() {
+                return Ok(delivered);
+            }
+            let counts = self.all_counts().await.map_err(NotGot::Failed)?;
+            let (asked, for_nobody) = self.asked();
+            // An item that is on its way: to this process, for the server has answered a question
+            // of it; or to whomever.
+            let may_come = counts.unacked > self.leases.len() && strays < STRAYS;
+            let comes = (asks || for_nobody) && (asked > counts.asked || may_come);
+            if counts.waiting > 0 || comes {
+                strays += u32::from(counts.waiting == 0);
+                asks = true;
+                self.ask_for_more();
+                let spare = here.next(Deadline::after(BRIEF)).await;
+                if let Some(delivered) = spare.map_err(NotGot::Failed)? {
+                    return Ok(delivered);
                 }
-                Come::Denied => return Err(NotGot::Failed(self.link.denied(&self.next_subject()))),
-                Come::Silence => return Err(NotGot::Failed(self.link.unavailable())),
-                Come::Over => {
-                    let info = self.info().await.map_err(NotGot::Failed)?;
-                    if info.messages() == 0 && self.is_known_closed() {
-                        return Err(NotGot::Closed);
-                    }
-                    // The server announces an item to its consumer a little after it has taken it.
-                    let waits = info.messages() > 0
-                        && (self.counts().await).is_ok_and(|(waiting, _)| waiting > 0);
-                    if !waits || races == 20 {
-                        return Err(NotGot::Empty);
-                    }
-                    races += 1;
-                    tokio::time::sleep(Duration::from_micros(200)).await;
-                }
-                Come::Nobody | Come::Alive | Come::End => {
-                    self.info().await.map_err(NotGot::Failed)?;
-                    if !self.link.try_again(deadline).await {
-                        return Err(NotGot::Failed(self.link.unavailable()));
-                    }
-                }
+            } else if counts.messages > 0
+                && self.is_known_closed()
+                && self.pops(asked > counts.asked)
+            {
+                // What a pop of this process is taking out is as good as gone: nothing may be left.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            } else if !self.has_changed(changes) && self.spare() == 0 {
+                return Err(match counts.messages {
+                    0 if self.is_known_closed() => NotGot::Closed,
+                    _ => NotGot::Empty,
+                });
+            }
+            if deadline.has_passed() {
+                return Err(NotGot::Failed(self.link.unavailable()));
             }
         }
     }
 
-    /// Asks for an item that waits.
-    async fn get_once(self: &Arc<Self>) -> Come {
-        let Some(mut pull) = self.pull(1, false).await else {
-            return Come::Silence;
+    /// Gets an item that has come, or that the server has at hand. That there is none says nothing:
+    /// the server announces an item to its consumer a little after it has taken it.
+    async fn get_at_once(self: &Arc<Self>, here: &mut Getter) -> Result<Option<Delivered>, NotGot> {
+        self.undone().await;
+        if let Some(delivered) = here.take() {
+            return Ok(Some(delivered));
+        }
+        // What waits is for those who have asked before.
+        if self.asked().0 > 0 {
+            return Ok(None);
+        }
+        // Again: what came between the two looks is older than what would be asked for now.
+        if let Some(delivered) = here.take() {
+            return Ok(Some(delivered));
+        }
+        match self.ask_at_once().await {
+            Come::Item(message) => {
+                let delivered = self.delivered(message).await;
+                if delivered.is_some() {
+                    here.has_one();
+                }
+                Ok(delivered)
+            }
+            Come::Denied => {
+                let denied = self.link.denied(&self.next_subject());
+                Err(NotGot::Failed(denied))
+            }
+            Come::Silence => Err(NotGot::Failed(self.link.unavailable())),
+            Come::Over | Come::Nobody => Ok(None),
+        }
+    }
+
+    /// Asks for an item that waits. If it is dropped in the midst, the item goes back.
+    fn ask_at_once(self: &Arc<Self>) -> Whole<Come> {
+        let shared = self.clone();
+        let work = async move {
+            let Some(mut question) = shared.question(1, None).await else {
+                return Come::Silence;
+            };
+            match before(Deadline::after(AT_ONCE), question.next()).await {
+                Some(come) => come,
+                // Another consumer took what this was to get, and the server keeps the question.
+                None => {
+                    let mut supply = lock(&shared.supply);
+                    supply.asked += 1;
+                    supply.questions += 1;
+                    drop(supply);
+                    let keeper = shared.clone();
+                    let kept = async move { keeper.supply_some(1, Some(question)).await };
+                    shared.link.spawn(kept);
+                    Come::Over
+                }
+            }
         };
-        let mut end = std::future::pending::<()>();
-        let come = before(Deadline::after(self.timeout), pull.next(&mut end)).await;
-        come.unwrap_or(Come::Silence)
+        Whole::new(self, work, |shared, come| {
+            Box::pin(async move {
+                if let Come::Item(message) = come
+                    && let Some(delivered) = Delivered::new(&shared, message).await {
+                        let _ = delivered.back(false).await;
+                    }
+            })
+        })
     }
 
     /// The delivery of a message. If it is dropped in the midst it goes back.
     fn delivered(self: &Arc<Self>, message: Message) -> Whole<Option<Delivered>> {
         let shared = self.clone();
         let work = async move { Delivered::new(&shared, message).await };
-        Whole::new(self, work, go_back)
+        Whole::new(self, work, |_, delivered| {
+            Box::pin(async move {
+                if let Some(delivered) = delivered {
+                    let _ = delivered.back(false).await;
+                }
+            })
+        })
     }
 
-    async fn give_back_all(self: &Arc<Self>, messages: Vec<Message>) {
-        for message in messages.into_iter().filter(is_item) {
-            if let Some(delivered) = Delivered::new(self, message).await {
-                let _ = delivered.back(false).await;
-            }
-        }
+    /// Whether an item is on its way out of the queue, or may be.
+    fn pops(&self, comes: bool) -> bool {
+        comes || self.spare() > 0 || self.popping.load(Ordering::SeqCst) > 0
     }
 
-    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first.
+    /// How many questions this process has at the server; and whether one of them is for
+    /// somebody who has gone, or for the getter that asks this.
+    fn asked(&self) -> (usize, bool) {
+        let supply = lock(&self.supply);
+        (supply.questions, supply.asked >= supply.waiting.max(1))
+    }
+
+    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first,
+    /// or there is something in the stash.
     pub(crate) async fn get(
         self: &Arc<Self>,
         deadline: Deadline,
     ) -> Result<Option<Delivered>, NotGot> {
-        let _here = match self.try_get().await {
-            Ok(delivered) => return Ok(Some(delivered)),
-            Err(NotGot::Empty) if deadline == Deadline::AT_ONCE => return Ok(None),
-            Err(NotGot::Empty) => self.watch_for(Who::Pop),
-            Err(NotGot::Failed(why)) if why.kind() == FailureKind::Unavailable => {
+        let mut here = self.getter();
+        let tried = match deadline == Deadline::NEVER {
+            true => self.get_at_once(&mut here).await,
+            false => self.try_get_as(&mut here).await.map(Some),
+        };
+        match tried {
+            Ok(Some(delivered)) => return Ok(Some(delivered)),
+            Ok(None) | Err(NotGot::Empty) => {}
+            Err(NotGot::Failed(why)) if self.is_passing(&why) => {
                 if !self.link.try_again(deadline).await {
                     return Err(NotGot::Failed(why));
                 }
-                self.watch_for(Who::Pop)
             }
             Err(other) => return Err(other),
-        };
+        }
+        let _watch = self.watch_for(Who::Pop);
+        self.ask_for_more();
         loop {
-            // Before the pull: what it misses wakes this listener.
-            let mut end = self.items.listen();
+            if self.is_known_closed() {
+                match self.info().await {
+                    Ok(info) if info.messages() == 0 => return Err(NotGot::Closed),
+                    Ok(_) => {}
+                    Err(why) if self.is_passing(&why) => {
+                        if !self.link.try_again(deadline).await {
+                            return Err(NotGot::Failed(why));
+                        }
+                    }
+                    Err(why) => return Err(NotGot::Failed(why)),
+                }
+            }
+            let closed = self.is_known_closed();
+            // Registered before the looks: what they miss wakes this listener.
+            let listener = self.items.listen();
+            if let Some(why) = lock(&self.supply).refused.clone() {
+                return Err(NotGot::Failed(why));
+            }
+            if let Some(delivered) = here.take() {
+                return Ok(Some(delivered));
+            }
             if self.has_stashed() {
                 return Ok(None);
             }
-            let Some(mut pull) = self.pull(1, true).await else {
-                if !self.link.try_again(deadline).await {
-                    return Err(NotGot::Failed(self.link.unavailable()));
-                }
+            if closed != self.is_known_closed() {
                 continue;
-            };
-            self.watch.look();
-            loop {
-                let come = match before(deadline, pull.next(&mut end)).await {
-                    Some(come) => come,
-                    None => {
-                        let (answered, last) = (pull.is_answered, pull.end().await);
-                        return match last {
-                            Some(delivered) => Ok(Some(delivered)),
-                            None if answered && self.link.is_connected() => Ok(None),
-                            None => Err(NotGot::Failed(self.link.unavailable())),
-                        };
-                    }
+            }
+            if before(deadline, listener).await.is_none() {
+                return match self.link.is_connected() {
+                    true => Ok(None),
+                    false => Err(NotGot::Failed(self.link.unavailable())),
                 };
-                match come {
-                    Come::Item(message) => match self.delivered(message).await {
-                        Some(delivered) => return Ok(Some(delivered)),
-                        None => break,
-                    },
-                    Come::Alive => {}
-                    Come::Over | Come::Silence => break,
-                    Come::Denied => {
-                        let denied = self.link.denied(&self.next_subject());
-                        return Err(NotGot::Failed(denied));
-                    }
-                    Come::Nobody => {
-                        let info = self.info().await;
-                        match info {
-                            Err(why) if why.kind() != FailureKind::Unavailable => {
-                                return Err(NotGot::Failed(why));
-                            }
-                            _ => {}
-                        }
-                        if !self.link.try_again(deadline).await {
-                            return Err(NotGot::Failed(self.link.unavailable()));
-                        }
-                        break;
-                    }
-                    Come::End => {
-                        end = self.items.listen();
-                        if self.has_stashed() {
-                            return Ok(pull.end().await);
-                        }
-                        let info = self.info().await;
-                        if info.is_ok_and(|info| info.messages() == 0) && self.is_known_closed() {
-                            return pull.end().await.map(Some).ok_or(NotGot::Closed);
-                        }
-                    }
-                }
             }
         }
     }
 
+    fn is_passing(&self, why: &Failure) -> bool {
+        why.kind() == queue_core::FailureKind::Unavailable
+    }
+
+    /// Somebody who waits from now on: what comes from now on does not go back.
+    fn getter(self: &Arc<Self>) -> Getter {
+        let mut supply = lock(&self.supply);
+        supply.waiting += 1;
+        supply.refused = None;
+        drop(supply);
+        let shared = self.clone();
+        Getter { shared, items: 1 }
+    }
+
+    /// How many items have come that nobody has taken yet.
+    pub(crate) fn spare(&self) -> usize {
+        lock(&self.supply).spare.len()
+    }
+
+    /// Asks the server for all that is waited for and neither asked for nor here. One question at a
+    /// time: the server would share the items out among several, and they would come out of order.
+    fn ask_for_more(self: &Arc<Self>) {
+        let mut supply = lock(&self.supply);
+        if supply.questions > 0 {
+            return;
+        }
+        let here = supply.asked + supply.spare.len();
+        let missing = supply.waiting.saturating_sub(here).min(WINDOW);
+        if missing > 0 {
+            supply.asked += missing;
+            supply.questions += 1;
+            let shared = self.clone();
+            (self.link).spawn(async move { shared.supply_some(missing, None).await });
+        }
+    }
+
+    /// Asks until so many items have come, or nobody waits for them.
+    async fn supply_some(self: Arc<Self>, mut items: usize, mut asked: Option<Question>) {
+        while items > 0 {
+            let question = match asked.take() {
+                Some(question) => Some(question),
+                None => self.question(items, Some(EXPIRES)).await,
+            };
+            let mut why = None;
+            if let Some(mut question) = question {
+                while items > 0 {
+                    match self.answer(&mut question).await {
+                        Come::Item(message) => {
+                            if let Some(delivered) = Delivered::new(&self, message).await {
+                                self.supply_it(delivered);
+                                items -= 1;
+                            }
+                        }
+                        Come::Over | Come::Silence => break,
+                        Come::Denied => {
+                            why = Some(self.link.denied(&self.next_subject()));
+                            break;
+                        }
+                        Come::Nobody => {
+                            why = self.info().await.err().filter(|why| !self.is_passing(why));
+                            break;
+                        }
+                    }
+                }
+            }
+            items = self.asks_again(items, why);
+            if items > 0 && !self.link.is_connected() {
+                self.link.try_again(Deadline::NEVER).await;
+            }
+        }
+        lock(&self.supply).questions -= 1;
+        self.ask_for_more();
+    }
+
+    /// What comes for a question; nothing, if the server has forgotten it.
+    async fn answer(self: &Arc<Self>, question: &mut Question) -> Come {
+        if question.patience.is_some() {
+            return question.next().await;
+        }
+        loop {
+            let come = before(Deadline::after(LATE), question.next()).await;
+            if let Some(come) = come {
+                return come;
+            }
+            match self.all_counts().await {
+                Ok(counts) if counts.asked > 0 => {}
+                _ => return Come::Over,
+            }
+        }
+    }
+
+    /// How many of so many items that did not come are to be asked for again; none if none can come.
+    fn asks_again(&self, items: usize, why: Option<Failure>) -> usize {
+        let mut supply = lock(&self.supply);
+        supply.asked -= items;
+        if why.is_some() {
+            supply.refused = why;
+            drop(supply);
+            self.items.notify_all();
+            return 0;
+        }
+        let here = supply.asked + supply.spare.len();
+        let again = supply.waiting.saturating_sub(here).min(items);
+        supply.asked += again;
+        again
+    }
+
+    fn supply_it(self: &Arc<Self>, delivered: Delivered) {
+        let mut supply = lock(&self.supply);
+        supply.asked -= 1;
+        // The oldest first, whichever question it came for.
+        let behind = |other: &Delivered| other.number() < delivered.number();
+        let at = supply.spare.partition_point(behind);
+        supply.spare.insert(at, delivered);
+        let nobody = supply.waiting == 0;
+        drop(supply);
+        self.items.notify();
+        if nobody {
+            self.give_back_soon();
+        }
+    }
+
+    /// Gives back what has come, unless somebody comes for it within a moment: whoever does gets it
+    /// before what is younger.
+    fn give_back_soon(self: &Arc<Self>) {
+        let shared = self.clone();
+        self.link.spawn(async move {
+            tokio::time::sleep(KEPT).await;
+            let mut supply = lock(&shared.supply);
+            if supply.waiting == 0 && !supply.spare.is_empty() {
+                let spare = std::mem::take(&mut supply.spare);
+                // Under the lock: who sees it gone from here waits for its return.
+                shared.clear_up(async move {
+                    for delivered in spare {
+                        let _ = delivered.back(false).await;
+                    }
+                });
+            }
+        });
+    }
+
+    fn next_subject(&self) -> String {
+        format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.names.stream)
+    }
+
     /// Gets up to `most` items, as many as wait, in order: at least one.
-    pub(crate) async fn try_get_many(
-        self: &Arc<Self>,
-        most: usize,
-    ) -> Result<Vec<Delivered>, NotGot> {
-        let mut all = vec![self.try_get().await?];
-        let waiting = match most {
-            0 | 1 => 0,
-            _ => self.counts().await.map_or(0, |(waiting, _)| waiting),
+    async fn try_get_many(self: &Arc<Self>, most: usize) -> Result<VecDeque<Delivered>, NotGot> {
+        let mut here = self.getter();
+        let mut all = VecDeque::from([self.try_get_as(&mut here).await?]);
+        let all_but_one = most.saturating_sub(1);
+        if all_but_one == 0 {
+            return Ok(all);
+        }
+        let Ok(counts) = self.all_counts().await else {
+            return Ok(all);
         };
-        let most = waiting.min(most.saturating_sub(1)).min(WINDOW);
+        // Others have asked for some of them.
+        let asked = lock(&self.supply).asked;
+        let most = (counts.waiting + self.spare()).saturating_sub(asked);
+        let most = most.min(all_but_one).min(WINDOW);
         if most == 0 {
             return Ok(all);
         }
-        let Some(mut pull) = self.pull(most, false).await else {
-            return Ok(all);
-        };
-        let mut end = std::future::pending::<()>();
-        for _ in 0..most {
-            let deadline = Deadline::after(self.timeout);
-            match before(deadline, pull.next(&mut end)).await {
-                Some(Come::Item(message)) => all.extend(self.delivered(message).await),
-                _ => break,
+        here.add(most);
+        self.ask_for_more();
+        while all.len() <= most {
+            match here.next(Deadline::after(BRIEF)).await {
+                Ok(Some(delivered)) => all.push_back(delivered),
+                Err(_) => break,
+                Ok(None) => match self.all_counts().await {
+                    Ok(counts) if counts.waiting > 0 || self.asked().0 > counts.asked => {}
+                    _ if self.spare() > 0 => {}
+                    // Others have taken the rest.
+                    _ => break,
+                },
             }
         }
         Ok(all)
     }
 
-    /// Takes up to `max` items out for good, as many as wait. If it is dropped in the midst they are
-    /// kept for the next pop.
-    pub(crate) fn take_many(
-        self: &Arc<Self>,
-        max: usize,
-    ) -> Whole<Result<VecDeque<Bytes>, NotGot>> {
+    /// Takes up to `max` items out for good, as many as wait. If it is dropped in the midst those
+    /// that are out are kept for the next pop.
+    pub(crate) async fn take_many(self: &Arc<Self>, max: usize) -> Result<VecDeque<Bytes>, NotGot> {
+        let all = self.try_get_many(max).await?;
         let shared = self.clone();
         let work = async move {
-            let mut all = shared.try_get_many(max).await?;
-            let acks = all.drain(..).map(|one| one.done(|_, _| Box::pin(async {})));
+            let _popping = shared.popping();
+            let acks = all
+                .into_iter()
+                .map(|one| one.done(|_, _| Box::pin(async {})));
             let mut out = VecDeque::new();
             let mut why = None;
-            for (bytes, acked) in join_all(acks.collect()).await {
-                match acked {
-                    Err(failure) if failure.kind() != FailureKind::Ambiguous => why = Some(failure),
+            for done in join_all(acks.collect()).await {
+                match done.acked {
+                    Err(failure) if !done.is_out => why = Some(failure),
                     // Who does not know whether it is out keeps it.
-                    Ok(()) | Err(_) => out.push_back(bytes),
+                    Ok(()) | Err(_) => out.push_back(done.payload),
                 }
             }
             match why {
@@ -255,129 +549,91 @@ impl Shared {
                 _ => Ok(out),
             }
         };
-        Whole::new(self, work, |shared, taken| {
+        Whole::new(self, work, |shared, taken| -> BoxFuture<()> {
             if let Ok(items) = taken {
                 shared.stash_first(items);
             }
             Box::pin(async {})
         })
+        .await
     }
 
-    /// Asks for items: to be given once there is one, or those that wait.
-    async fn pull(self: &Arc<Self>, batch: usize, waits: bool) -> Option<Pull> {
-        if !self.link.is_connected() {
+    /// Asks for so many items; without a time, for those that wait.
+    async fn question(
+        self: &Arc<Self>,
+        batch: usize,
+        expires: Option<Duration>,
+    ) -> Option<Question> {
+        let link = &self.link;
+        let (state, since) = (link.state(), link.refusals());
+        if !link.is_connected() {
             return None;
         }
-        let client = &self.link.client;
-        let inbox = client.new_inbox();
-        let items = client.subscribe(inbox.clone()).await.ok()?;
-        // From here on it is unsubscribed, and what came goes back, if it is dropped.
-        let mut pull = Pull {
-            shared: self.clone(),
-            items: Some(items),
-            left: batch,
-            is_answered: false,
-            state: self.link.state(),
-            since: self.link.refusals(),
-        };
-        let question = match waits {
-            true => json!({
-                "batch": batch,
-                "expires": nanos(EXPIRES),
-                "idle_heartbeat": nanos(HEARTBEAT),
-            }),
-            false => json!({ "batch": batch, "no_wait": true }),
+        let inbox = link.client.new_inbox();
+        let items = link.client.subscribe(inbox.clone()).await.ok()?;
+        let question = match expires {
+            Some(expires) => json!({ "batch": batch, "expires": nanos(expires) }),
+            None => json!({ "batch": batch, "no_wait": true }),
         };
         let subject = self.next_subject();
-        let asked = client.publish_with_reply(subject, inbox, question.to_string().into());
-        pull.is_answered = asked.await.is_ok() && self.link.is_connected();
-        pull.is_answered.then_some(pull)
+        let asked = (link.client)
+            .publish_with_reply(subject.clone(), inbox, question.to_string().into())
+            .await;
+        asked.is_ok().then_some(Question {
+            shared: self.clone(),
+            items,
+            subject,
+            state,
+            since,
+            patience: expires.map(|expires| expires + LATE),
+        })
     }
 }
 
-/// A question for an item that waits at the server. Dropped, it is taken back, and an item that was
-/// on its way goes back too.
-struct Pull {
+/// A question for items that the server is asked.
+struct Question {
     shared: Arc<Shared>,
-    items: Option<Subscriber>,
-    /// So many may still come.
-    left: usize,
-    /// Whether the server is known to be there.
-    is_answered: bool,
+    items: Subscriber,
+    subject: String,
     /// Of the connection, and how often the server had refused something, before it was asked.
-    state: watch::Receiver<u64>,
+    state: tokio::sync::watch::Receiver<u64>,
     since: u64,
+    /// None if it never ends by itself.
+    patience: Option<Duration>,
 }
 
-impl Pull {
-    /// What comes next. It may be dropped, and called again.
-    async fn next(&mut self, end: &mut (impl Future<Output = ()> + Unpin)) -> Come {
-        let Some(items) = &mut self.items else {
-            return Come::Over;
-        };
+impl Question {
+    async fn next(&mut self) -> Come {
+        let link = &self.shared.link;
         let mut broken = pin!(self.state.changed());
-        let subject = self.shared.next_subject();
-        let mut silence = pin!(tokio::time::sleep(HEARTBEAT * 2 + HEARTBEAT / 2));
-        let mut refused = pin!(self.shared.link.refused_after(self.since, &subject));
-        let come = poll_fn(|cx| {
-            if let Poll::Ready(message) = Pin::new(&mut *items).poll_next(cx) {
+        let patience = self.patience;
+        let mut late = pin!(async move {
+            match patience {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut refused = pin!(link.refused_after(self.since, &self.subject));
+        poll_fn(|cx| {
+            if let Poll::Ready(message) = Pin::new(&mut self.items).poll_next(cx) {
                 return Poll::Ready(match message {
                     None => Come::Silence,
                     Some(message) if is_item(&message) => Come::Item(message),
-                    Some(message) => match message.status {
-                        Some(StatusCode::IDLE_HEARTBEAT) => Come::Alive,
-                        Some(StatusCode::NO_RESPONDERS) => Come::Nobody,
-                        _ => Come::Over,
-                    },
+                    Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                        Come::Nobody
+                    }
+                    Some(_) => Come::Over,
                 });
             }
             if refused.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Come::Denied);
             }
-            if broken.as_mut().poll(cx).is_ready() || silence.as_mut().poll(cx).is_ready() {
+            if broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Come::Silence);
             }
-            Pin::new(&mut *end).poll(cx).map(|()| Come::End)
+            Poll::Pending
         })
-        .await;
-        match come {
-            Come::Item(_) => self.left = self.left.saturating_sub(1),
-            Come::Over | Come::Nobody | Come::Denied => self.left = 0,
-            Come::Alive | Come::Silence | Come::End => {}
-        }
-        if self.left == 0 {
-            // Nothing more comes.
-            self.items = None;
-        }
-        come
-    }
-
-    /// Takes the question back: an item that had been sent already.
-    async fn end(mut self) -> Option<Delivered> {
-        let items = self.items.take()?;
-        let shared = self.shared.clone();
-        let work = async move {
-            let mut messages = rest(&shared, items).await.into_iter();
-            let first = match messages.next() {
-                Some(message) => Delivered::new(&shared, message).await,
-                None => None,
-            };
-            shared.give_back_all(messages.collect()).await;
-            first
-        };
-        Whole::new(&self.shared, work, go_back).await
-    }
-}
-
-impl Drop for Pull {
-    fn drop(&mut self) {
-        if let Some(items) = self.items.take() {
-            let shared = self.shared.clone();
-            self.shared.clear_up(async move {
-                let messages = rest(&shared, items).await;
-                shared.give_back_all(messages).await;
-            });
-        }
+        .await
     }
 }
 
@@ -401,40 +657,4 @@ async fn join_all<F: Future + Unpin>(mut all: Vec<F>) -> Vec<F::Output> {
     })
     .await;
     outputs.into_iter().flatten().collect()
-}
-
-fn go_back(_: Arc<Shared>, delivered: Option<Delivered>) -> BoxFuture<()> {
-    Box::pin(async move {
-        if let Some(delivered) = delivered {
-            let _ = delivered.back(false).await;
-        }
-    })
-}
-
-/// Unsubscribes, and gives what had been sent already.
-async fn rest(shared: &Arc<Shared>, mut items: Subscriber) -> Vec<Message> {
-    let mut messages = Vec::new();
-    if !shared.link.is_connected() || items.drain().await.is_err() {
-        return messages;
-    }
-    let mut state = shared.link.state();
-    let mut broken = pin!(state.changed());
-    let mut late = pin!(tokio::time::sleep(shared.timeout));
-    loop {
-        let next = poll_fn(|cx| {
-            if let Poll::Ready(message) = Pin::new(&mut items).poll_next(cx) {
-                return Poll::Ready(message);
-            }
-            let over = broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready();
-            match over {
-                true => Poll::Ready(None),
-                false => Poll::Pending,
-            }
-        });
-        match next.await {
-            Some(message) if is_item(&message) => messages.push(message),
-            Some(_) => {}
-            None => return messages,
-        }
-    }
 }

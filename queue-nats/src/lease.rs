@@ -21,9 +21,15 @@ pub(crate) struct Leases(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// By the item's number: its subject for acks, and since when the server is known to wait.
-    leases: HashMap<u64, (String, Instant)>,
+    /// By its subject for acks, which no other delivery has: since when the server is known to wait.
+    leases: HashMap<String, Instant>,
     is_extended: bool,
+}
+
+impl Leases {
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).leases.len()
+    }
 }
 
 /// An item that was delivered, as bytes. Dropped, it goes back, and the delivery does not count.
@@ -43,6 +49,20 @@ pub(crate) struct Delivered {
 /// The [`Lease`](queue_core::work::Lend::Lease) of a [`NatsQueue`](crate::NatsQueue).
 pub struct NatsLease(pub(crate) Delivered);
 
+/// An item, and whether it is done.
+pub(crate) struct Done {
+    pub(crate) payload: Bytes,
+    pub(crate) acked: Result<(), Failure>,
+    /// It is out of the queue, or may be: it would be lost if nobody took it.
+    pub(crate) is_out: bool,
+}
+
+/// Why an item was not settled, and whether it may be all the same.
+struct NotSettled {
+    why: Failure,
+    unsure: bool,
+}
+
 impl fmt::Debug for NatsLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsLease")
@@ -56,9 +76,7 @@ impl Delivered {
     pub(crate) async fn new(shared: &Arc<Shared>, message: Message) -> Option<Self> {
         let reply = message.reply?.to_string();
         let (times, number) = delivery_of(&reply)?;
-        let held = (reply.clone(), Instant::now());
-        lock(&shared.leases.0).leases.insert(number, held);
-        shared.extend_leases();
+        shared.extend_lease(&reply);
         let mut delivered = Self {
             shared: shared.clone(),
             number,
@@ -75,6 +93,11 @@ impl Delivered {
         Some(delivered)
     }
 
+    /// In the stream: the older an item, the smaller.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// How often it was delivered, releases not counted.
     pub(crate) fn attempt(&self) -> u32 {
         self.times.saturating_sub(self.released).max(1)
@@ -83,22 +106,19 @@ impl Delivered {
     /// Whether the server may have given the item to somebody else meanwhile.
     fn is_lost(&self) -> bool {
         let held = lock(&self.shared.leases.0);
-        let lease = held.leases.get(&self.number);
-        lease.is_none_or(|(_, since)| since.elapsed() >= self.shared.ack_wait)
+        let since = held.leases.get(&self.reply);
+        since.is_none_or(|since| since.elapsed() >= self.shared.ack_wait)
     }
 
     /// Ends the lease in this process.
     fn forget(&mut self) {
         self.is_settled = true;
-        lock(&self.shared.leases.0).leases.remove(&self.number);
+        lock(&self.shared.leases.0).leases.remove(&self.reply);
     }
 
     /// The item is done; it is given back whatever comes of that. If it is dropped in the midst it
     /// goes on, and `undo` gets what came of it.
-    pub(crate) fn done(
-        mut self,
-        undo: fn(Arc<Shared>, (Bytes, Result<(), Failure>)) -> BoxFuture<()>,
-    ) -> Whole<(Bytes, Result<(), Failure>)> {
+    pub(crate) fn done(mut self, undo: fn(Arc<Shared>, Done) -> BoxFuture<()>) -> Whole<Done> {
         let shared = self.shared.clone();
         let work = async move {
             let acked = self.ask("+ACK").await;
@@ -116,7 +136,11 @@ impl Delivered {
                 }
                 shared.watch.look_if_needed();
             }
-            (payload, acked)
+            Done {
+                payload,
+                is_out: acked.as_ref().is_ok() || acked.as_ref().is_err_and(|no| no.unsure),
+                acked: acked.map_err(|no| no.why),
+            }
         };
         Whole::new(&shared, work, undo)
     }
@@ -142,42 +166,41 @@ impl Delivered {
             lock(&self.shared.returned).remove(&self.number);
         }
         self.shared.items.notify();
-        back
+        back.map_err(|no| no.why)
     }
 
     /// Settles it at the server, and waits until that says so.
-    async fn ask(&self, how: &'static str) -> Result<(), Failure> {
+    async fn ask(&self, how: &'static str) -> Result<(), NotSettled> {
         let shared = &self.shared;
         let deadline = Deadline::after(shared.timeout);
-        let mut sent = false;
+        let mut unsure = false;
         loop {
             if self.is_lost() {
                 let message = format!(
-                    "the queue {:?} had no word of this item for {:?} (ack_wait): another worker \
-                     may have it",
+                    "this process could not extend its hold on an item of {:?} for {:?} (ack_wait): \
+                     another worker may have it",
                     shared.names.queue, shared.ack_wait
                 );
-                return Err(Failure::new(FailureKind::Ambiguous, message));
+                let why = Failure::new(FailureKind::PeerGone, message);
+                return Err(NotSettled { why, unsure: false });
             }
             let asked = shared
                 .link
                 .request(&self.reply, None, how.into(), shared.timeout);
             match asked.await {
                 Answer::Reply(_) => return Ok(()),
-                Answer::Denied(failure) => return Err(failure),
-                Answer::Silence => sent = true,
+                Answer::Denied(why) => return Err(NotSettled { why, unsure: false }),
+                Answer::Silence => unsure = true,
                 // The consumer is between two leaders, or gone.
                 Answer::NoResponders | Answer::NotSent | Answer::TooLarge => {}
             }
             if !shared.link.try_again(deadline).await {
-                let unavailable = shared.link.unavailable();
-                return Err(match sent {
-                    false => unavailable,
-                    true => {
-                        let message = format!("{unavailable}: it may be settled or not");
-                        Failure::new(FailureKind::Ambiguous, message)
-                    }
-                });
+                let mut why = shared.link.unavailable();
+                if unsure {
+                    let message = format!("{why}: the item may be settled or not");
+                    why = Failure::new(FailureKind::Ambiguous, message);
+                }
+                return Err(NotSettled { why, unsure });
             }
         }
     }
@@ -219,9 +242,10 @@ fn delivery_of(reply: &str) -> Option<(u32, u64)> {
 }
 
 impl Shared {
-    /// Extends the leases of this process for as long as there are any.
-    fn extend_leases(self: &Arc<Self>) {
+    /// Extends this lease, as all of this process, for as long as there are any.
+    fn extend_lease(self: &Arc<Self>, reply: &str) {
         let mut held = lock(&self.leases.0);
+        held.leases.insert(reply.to_owned(), Instant::now());
         if std::mem::replace(&mut held.is_extended, true) {
             return;
         }
@@ -237,11 +261,9 @@ impl Shared {
                     held.is_extended = false;
                     return;
                 }
-                let leases: Vec<_> = (held.leases.iter())
-                    .map(|(number, (reply, _))| (*number, reply.clone()))
-                    .collect();
+                let leases: Vec<_> = held.leases.keys().cloned().collect();
                 drop(held);
-                for (number, reply) in leases {
+                for reply in leases {
                     let shared = shared.clone();
                     // Each by itself: one that gets no answer holds up no other.
                     link.spawn(async move {
@@ -250,7 +272,7 @@ impl Shared {
                         let answer = link.request(&reply, None, "+WPI".into(), period).await;
                         if matches!(answer, Answer::Reply(_)) {
                             let mut held = lock(&shared.leases.0);
-                            if let Some((_, since)) = held.leases.get_mut(&number) {
+                            if let Some(since) = held.leases.get_mut(&reply) {
                                 *since = asked.max(*since);
                             }
                         }

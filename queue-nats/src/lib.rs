@@ -1,6 +1,26 @@
 //! A FIFO queue between machines, over a NATS JetStream stream.
+//!
+//! ```no_run
+//! use queue_nats::{Capacity, NatsOptions, NatsQueue, Queue};
+//!
+//! let options = NatsOptions::new("nats://localhost:4222").capacity(Capacity::bounded(100));
+//! let jobs = NatsQueue::<String>::open("jobs", &options)?;
+//! jobs.push("sweep".to_string())?;
+//! assert_eq!(jobs.pop()?, "sweep");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A queue is a stream with the retention of a work queue, which discards what is new when it has as many
+//! messages as the capacity says, and one consumer, which all who pop share. Its items are on the
+//! server's disk. The README says what is promised, what fails how, and which rights a user needs.
+
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod connection;
 mod failure;

@@ -2,6 +2,7 @@
 
 use crate::failure;
 use async_nats::{Client, ConnectOptions, Event};
+use percent_encoding::percent_decode_str;
 use queue_core::{Capacity, Failure, FailureKind};
 use std::fmt;
 use std::path::PathBuf;
@@ -50,8 +51,8 @@ pub struct NatsOptions {
 
 impl NatsOptions {
     /// For the server at this address: `nats://host:4222`, `nats+tls://host`, several with commas in
-    /// between for a cluster. A user and a password may stand in it (`nats://user:password@host`);
-    /// they are never shown. [`credentials`](Self::credentials) are better kept.
+    /// between for a cluster. A user and a password, or a token, may stand in it
+    /// (`nats://user:password@host`, percent-encoded); they are never shown. [`credentials`](Self::credentials) are better kept.
     pub fn new(server: impl Into<String>) -> Self {
         Self {
             server: server.into(),
@@ -154,14 +155,21 @@ impl NatsOptions {
         let server = self.server_without_secrets()?;
         let mut addresses = Vec::new();
         let mut tls = false;
+        let mut login = None;
         for address in self.server.split(',').map(str::trim) {
             // `tls://` is what async-nats calls it.
             let (scheme, rest) = address.split_once("://").unwrap_or(("nats", address));
             let is_tls = matches!(scheme, "nats+tls" | "tls");
             tls |= is_tls;
+            // async-nats does not take them from the address.
+            let (user, host) = match rest.rsplit_once('@') {
+                Some((user, host)) => (Some(user), host),
+                None => (None, rest),
+            };
+            login = login.or(user);
             addresses.push(match is_tls {
-                true => format!("tls://{rest}"),
-                false => format!("{scheme}://{rest}"),
+                true => format!("tls://{host}"),
+                false => format!("{scheme}://{host}"),
             });
         }
         if tls && cfg!(not(feature = "tls")) {
@@ -178,6 +186,12 @@ impl NatsOptions {
                 on_event(event);
                 std::future::ready(())
             });
+        let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        options = match login.map(|login| login.split_once(':').ok_or(login)) {
+            None => options,
+            Some(Ok((user, password))) => options.user_and_password(decode(user), decode(password)),
+            Some(Err(token)) => options.token(decode(token)),
+        };
         if tls {
             options = options.require_tls(true);
         }

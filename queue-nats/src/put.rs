@@ -208,7 +208,7 @@ impl Shared {
     ) -> Result<(), NotPut> {
         self.undone().await;
         let mut put = self.put_of(bytes);
-        let (mut waiting, mut listener) = (None, None);
+        let (mut _waiting, mut listener) = (None, None);
         let mut unsure = false;
         loop {
             match self.put_once(&put, self.patience(deadline)).await {
@@ -226,16 +226,16 @@ impl Shared {
                     // Some servers take an id for put though they refused it as full.
                     put = self.put_of(put.bytes);
                     unsure = false;
-                    if waiting.is_none() {
+                    if let Some(listener) = listener.take() {
+                        if before(deadline, listener).await.is_none() {
+                            return Err(NotPut::Timeout);
+                        }
+                    } else {
                         let here = self.watch_for(Who::Push);
                         if before(deadline, here.ready()).await.is_none() {
                             return Err(NotPut::Timeout);
                         }
-                        waiting = Some(here);
-                    } else if let Some(listener) = listener.take() {
-                        if before(deadline, listener).await.is_none() {
-                            return Err(NotPut::Timeout);
-                        }
+                        _waiting = Some(here);
                     }
                     // Registered before the next try: what it misses wakes this listener.
                     listener = Some(self.room.listen());

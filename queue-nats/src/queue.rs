@@ -2,6 +2,7 @@
 
 use crate::NatsQueue;
 use crate::get::NotGot;
+use crate::lease::Done;
 use crate::put::{NotPut, WINDOW, WINDOW_BYTES};
 use crate::shared::{BoxFuture, Shared};
 use crate::watch::{Waiting, Who};
@@ -145,19 +146,11 @@ impl Drop for Out {
     }
 }
 
-fn stash_one(shared: Arc<Shared>, (item, acked): (Bytes, Result<(), Failure>)) -> BoxFuture<()> {
-    if is_out(&acked) {
-        shared.stash_first([item].into());
+fn stash_one(shared: Arc<Shared>, done: Done) -> BoxFuture<()> {
+    if done.is_out {
+        shared.stash_first([done.payload].into());
     }
     Box::pin(async {})
-}
-
-/// Whether an item is out of the queue for good; or may be, and would be lost otherwise.
-fn is_out(acked: &Result<(), Failure>) -> bool {
-    match acked {
-        Ok(()) => true,
-        Err(failure) => failure.kind() == FailureKind::Ambiguous,
-    }
 }
 
 impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
@@ -253,19 +246,25 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 return decode::<T, C>(&bytes).map_err(PopTimeoutError::Failed);
             }
             match self.shared.get(deadline).await {
-                Ok(Some(delivered)) => match delivered.done(stash_one).await {
-                    (bytes, acked) if is_out(&acked) => {
-                        return decode::<T, C>(&bytes).map_err(PopTimeoutError::Failed);
-                    }
-                    (_, Err(why)) if why.kind() == FailureKind::Unavailable => {
-                        // It comes again.
-                        if !self.shared.link.try_again(deadline).await {
-                            return Err(PopTimeoutError::Failed(why));
+                Ok(Some(delivered)) => {
+                    let popping = self.shared.popping();
+                    let done = delivered.done(stash_one).await;
+                    drop(popping);
+                    match done.acked {
+                        Err(why) if !done.is_out => {
+                            // It comes again.
+                            let passing = why.kind() == FailureKind::Unavailable;
+                            if !passing || !self.shared.link.try_again(deadline).await {
+                                return Err(PopTimeoutError::Failed(why));
+                            }
+                        }
+                        // Who does not know whether it is out takes it: better twice than never.
+                        Ok(()) | Err(_) => {
+                            let item = decode::<T, C>(&done.payload);
+                            return item.map_err(PopTimeoutError::Failed);
                         }
                     }
-                    (_, Err(why)) => return Err(PopTimeoutError::Failed(why)),
-                    (_, Ok(())) => {}
-                },
+                }
                 Ok(None) if self.shared.has_stashed() => {}
                 Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
                 Ok(None) => {}
@@ -280,18 +279,16 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         self.shared.undone().await;
         let bytes = match self.shared.take_stashed() {
             Some(bytes) => bytes,
-            None => match self
-                .shared
-                .try_get()
-                .await
-                .map_err(not_got)?
-                .done(stash_one)
-                .await
-            {
-                (bytes, acked) if is_out(&acked) => bytes,
-                (bytes, Ok(())) => bytes,
-                (_, Err(why)) => return Err(TryPopError::Failed(why)),
-            },
+            None => {
+                let delivered = self.shared.try_get().await.map_err(not_got)?;
+                let popping = self.shared.popping();
+                let done = delivered.done(stash_one).await;
+                drop(popping);
+                match done.acked {
+                    Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
+                    Ok(()) | Err(_) => done.payload,
+                }
+            }
         };
         decode::<T, C>(&bytes).map_err(TryPopError::Failed)
     }

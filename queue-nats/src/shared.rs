@@ -1,6 +1,7 @@
 //! [`Shared`]: what all handles of one opened queue have in common.
 
 use crate::connection::Link;
+use crate::get::Supply;
 use crate::lease::Leases;
 use crate::stream::{self, Names, Opened, Refusal, StreamInfo};
 use crate::watch::Watch;
@@ -9,10 +10,10 @@ use queue_core::event::Event;
 use queue_core::work::Idle;
 use queue_core::{EndpointCounts, Failure, QueueId, Side};
 use std::collections::{HashSet, VecDeque};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle,
     pub(crate) watch: Watch,
     pub(crate) leases: Leases,
+    pub(crate) supply: Mutex<Supply>,
+    /// How many pops have an item and are about to ack it.
+    pub(crate) popping: AtomicUsize,
     /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
     /// process take them.
     stash: Mutex<VecDeque<Bytes>>,
@@ -52,6 +56,21 @@ pub(crate) struct Shared {
     pub(crate) halves: [Mutex<Option<Half>>; 2],
     /// Whether the queue goes with its last handle in this process.
     is_temporary: bool,
+}
+
+/// How many items there are.
+pub(crate) struct Counts {
+    /// In the stream.
+    pub(crate) messages: usize,
+    /// Delivered and not acked, those included that came back.
+    pub(crate) unacked: usize,
+    /// How many items the server is asked for, by all processes.
+    pub(crate) asked: usize,
+    /// At the server.
+    pub(crate) waiting: usize,
+    /// On their way out of the queue, and taken by nobody yet.
+    spare: usize,
+    pub(crate) in_flight: usize,
 }
 
 /// What ends the task that answers for the halves of a side, and that task.
@@ -88,6 +107,8 @@ impl Shared {
             idle: Idle::new(),
             watch: Watch::default(),
             leases: Leases::default(),
+            supply: Mutex::default(),
+            popping: AtomicUsize::new(0),
             stash: Mutex::default(),
             returned: Mutex::default(),
             unwanted: watch::Sender::default(),
@@ -133,25 +154,65 @@ impl Shared {
     /// How many items wait and how many are in flight.
     pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
         self.undone().await;
-        // In the order in which they are sent the server answers them. An item that leaves in
-        // between counts as waiting, and not twice.
-        let consumer = stream::consumer_info(&self.link, &self.names, self.timeout).await;
-        let unacked = consumer.map_err(|refusal| self.refused(refusal))?.unacked();
-        let messages = self.info().await?.messages();
-        let in_flight = unacked.saturating_sub(lock(&self.returned).len());
+        let counts = self.all_counts().await?;
         let stashed = lock(&self.stash).len();
-        Ok((messages.saturating_sub(in_flight) + stashed, in_flight))
+        let waiting = counts.waiting + counts.spare + stashed;
+        // What changes meanwhile is not counted twice.
+        let most = self.capacity.unwrap_or(usize::MAX);
+        Ok((waiting.min(most), counts.in_flight.min(most)))
     }
 
-    /// Waits until what dropped futures left behind is cleared up, as far as it was begun.
-    pub(crate) async fn undone(&self) {
+    pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
+        // Before: what this process takes or gives back meanwhile is not counted twice.
+        let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
+        let (returned, spare) = (known.len(), self.spare());
+        // At once, and the stream last: an item that leaves in between does not count as waiting.
+        let consumer = stream::consumer_info(&self.link, &self.names, self.timeout);
+        let (consumer, info) = both(consumer, self.info()).await;
+        let consumer = consumer.map_err(|refusal| self.refused(refusal))?;
+        let unacked = consumer.unacked();
+        let info = info?;
+        let messages = info.messages();
+        // Of those that this process gave back another one may have got hold.
+        let returned = returned.min(unacked);
+        if unacked == 0 {
+            let mut returned = lock(&self.returned);
+            for number in &known {
+                returned.remove(number);
+            }
+        }
+        // An item that was acked may still be counted as a message, for a moment. One that was
+        // withdrawn has a number and is no message.
+        let fresh = info.last().saturating_sub(consumer.delivered());
+        let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
+        Ok(Counts {
+            messages,
+            unacked,
+            asked: consumer.asked(),
+            waiting: (messages + returned)
+                .saturating_sub(unacked)
+                .min(fresh.saturating_add(returned)),
+            spare,
+            in_flight: unacked.saturating_sub(returned + spare),
+        })
+    }
+
+    /// Waits until what dropped futures left behind is cleared up, as far as it was begun: how much
+    /// was.
+    pub(crate) async fn undone(&self) -> u64 {
         let mut unwanted = self.unwanted.subscribe();
         let (begun, _) = *unwanted.borrow_and_update();
         while unwanted.borrow_and_update().1 < begun {
             if unwanted.changed().await.is_err() {
-                return;
+                break;
             }
         }
+        begun
+    }
+
+    /// Whether more has begun to be cleared up since.
+    pub(crate) fn has_changed(&self, since: u64) -> bool {
+        self.unwanted.borrow().0 != since
     }
 
     /// Runs `task` to its end though nobody waits for it. Verbs that begin later see what it did.
@@ -162,6 +223,12 @@ impl Shared {
             task.await;
             shared.unwanted.send_modify(|(_, ended)| *ended += 1);
         });
+    }
+
+    /// Counts a pop, until it is dropped.
+    pub(crate) fn popping(&self) -> Popping<'_> {
+        self.popping.fetch_add(1, Ordering::SeqCst);
+        Popping(&self.popping)
     }
 
     /// Keeps items whose pop was dropped, in front of those that were kept before.
@@ -228,6 +295,15 @@ impl Drop for Shared {
     }
 }
 
+/// A pop that has an item.
+pub(crate) struct Popping<'a>(&'a AtomicUsize);
+
+impl Drop for Popping<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Work that goes on to its end if it is dropped; then its result is undone.
 pub(crate) struct Whole<R: Send + 'static> {
     shared: Arc<Shared>,
@@ -272,6 +348,30 @@ impl<R: Send + 'static> Drop for Whole<R> {
             });
         }
     }
+}
+
+/// Runs both at once; of what they do at first, `a` does first.
+async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut done_a, mut done_b) = (None, None);
+    poll_fn(|cx| {
+        if done_a.is_none()
+            && let Poll::Ready(output) = a.as_mut().poll(cx) {
+                done_a = Some(output);
+            }
+        if done_b.is_none()
+            && let Poll::Ready(output) = b.as_mut().poll(cx) {
+                done_b = Some(output);
+            }
+        match (done_a.take(), done_b.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (done_a, done_b) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 /// Which half of [`Shared::halves`] is that of `side`.

@@ -74,11 +74,17 @@ pub(crate) struct StreamInfo {
 #[derive(Debug, Deserialize)]
 struct StreamState {
     messages: u64,
+    last_seq: u64,
 }
 
 impl StreamInfo {
     pub(crate) fn messages(&self) -> usize {
         usize::try_from(self.state.messages).unwrap_or(usize::MAX)
+    }
+
+    /// The number of the youngest item, whether it is still there or not.
+    pub(crate) fn last(&self) -> u64 {
+        self.state.last_seq
     }
 
     pub(crate) fn is_closed(&self, names: &Names) -> bool {
@@ -95,12 +101,30 @@ impl StreamInfo {
 pub(crate) struct ConsumerInfo {
     config: Value,
     num_ack_pending: usize,
+    #[serde(default)]
+    num_waiting: usize,
+    delivered: Delivered,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delivered {
+    stream_seq: u64,
 }
 
 impl ConsumerInfo {
     /// How many items were delivered and are not acked, those included that came back.
     pub(crate) fn unacked(&self) -> usize {
         self.num_ack_pending
+    }
+
+    /// The number of the youngest item that was delivered.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.stream_seq
+    }
+
+    /// How many items the server is asked for, by all.
+    pub(crate) fn asked(&self) -> usize {
+        self.num_waiting
     }
 
     fn ack_wait(&self) -> Duration {
@@ -363,13 +387,13 @@ impl Opening<'_> {
             ));
         }
         let replicas = info.config["num_replicas"].as_u64();
-        if let Some(wanted) = options.replicas {
-            if replicas != Some(wanted as u64) {
-                return mismatch(format!(
-                    "it has {} replicas, and this program wants {wanted}",
-                    replicas.unwrap_or(1)
-                ));
-            }
+        let wanted = options.replicas.map(|wanted| wanted as u64);
+        if wanted.is_some() && wanted != replicas {
+            return mismatch(format!(
+                "it has {} replicas, and this program wants {}",
+                replicas.unwrap_or(1),
+                wanted.unwrap_or(1)
+            ));
         }
         Ok(())
     }

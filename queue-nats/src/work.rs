@@ -44,8 +44,8 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         match decode::<T, C>(&delivered.payload) {
             Ok(item) => Ok((item, NatsLease(delivered))),
             Err(failure) => {
-                let (_, done) = delivered.done(|_, _| Box::pin(async {})).await;
-                done.and(Err(failure))
+                let done = delivered.done(|_, _| Box::pin(async {})).await;
+                done.acked.and(Err(failure))
             }
         }
     }
@@ -94,7 +94,7 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
         match how {
             Settlement::Done => {
                 let done = lease.0.done(|_, _| Box::pin(async {}));
-                link.block_on(done).1
+                link.block_on(done).acked
             }
             Settlement::Back { counted, .. } => link.block_on(lease.0.back(counted)),
         }

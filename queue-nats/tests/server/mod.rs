@@ -3,7 +3,7 @@
 #![allow(dead_code)] // Each test takes a part of it.
 
 use queue_nats::NatsOptions;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,6 +40,32 @@ impl Server {
             test,
             &format!("jetstream {{ store_dir: {{folder}} }}\n{config}"),
         )
+    }
+
+    /// A server for all tests of this process, which ends with the process, however that ends. Without
+    /// a program of one it says so, and the process ends here, for a macro's tests cannot be left out.
+    pub(crate) fn start_for_process(test: &str) -> Self {
+        let Some(mut server) = Self::start(test) else {
+            let skipped = format!("SKIPPED: {test}, for there is no nats-server in PATH\n");
+            // Not into what the harness captures.
+            let _ = std::io::stderr().write_all(skipped.as_bytes());
+            std::process::exit(0);
+        };
+        // Its standard input ends when this process has.
+        let child = server.process.take().unwrap();
+        let script = format!(
+            "cat >/dev/null; kill -9 {}; rm -rf '{}'",
+            child.id(),
+            server.folder.display()
+        );
+        let guard = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        std::mem::forget((guard.unwrap(), child));
+        server.folder = PathBuf::from("/nonexistent");
+        server
     }
 
     /// With this configuration; `{folder}` is one of its own.
