@@ -253,9 +253,10 @@ impl Shared {
         Whole::new(self, work, |shared, come| {
             Box::pin(async move {
                 if let Come::Item(message) = come
-                    && let Some(delivered) = Delivered::new(&shared, message).await {
-                        let _ = delivered.back(false).await;
-                    }
+                    && let Some(delivered) = Delivered::new(&shared, message).await
+                {
+                    let _ = delivered.back(false).await;
+                }
             })
         })
     }

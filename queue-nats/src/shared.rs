@@ -356,13 +356,15 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     let (mut done_a, mut done_b) = (None, None);
     poll_fn(|cx| {
         if done_a.is_none()
-            && let Poll::Ready(output) = a.as_mut().poll(cx) {
-                done_a = Some(output);
-            }
+            && let Poll::Ready(output) = a.as_mut().poll(cx)
+        {
+            done_a = Some(output);
+        }
         if done_b.is_none()
-            && let Poll::Ready(output) = b.as_mut().poll(cx) {
-                done_b = Some(output);
-            }
+            && let Poll::Ready(output) = b.as_mut().poll(cx)
+        {
+            done_b = Some(output);
+        }
         match (done_a.take(), done_b.take()) {
             (Some(a), Some(b)) => Poll::Ready((a, b)),
             (a, b) => {

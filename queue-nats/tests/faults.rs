@@ -62,9 +62,10 @@ fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
                 continue;
             };
             if let ("done" | "unsure", Ok(number)) = (done, number.parse())
-                && told.send((number, done == "done")).is_err() {
-                    return;
-                }
+                && told.send((number, done == "done")).is_err()
+            {
+                return;
+            }
         }
     });
     worker

@@ -52,6 +52,8 @@ fn subjects() -> Vec<Subject> {
         {
             all.push(popped::<ShmQueue<u64>>("ShmQueue", bound));
             all.push(popped::<PipeQueue<u64>>("PipeQueue", bound));
+            all.push(acked::<ShmQueue<u64>>("ShmQueue", bound));
+            all.push(acked::<PipeQueue<u64>>("PipeQueue", bound));
         }
     }
     all
@@ -79,6 +81,8 @@ fn subject<Q: Queue<Item = u64> + WithCapacity>(
     Subject {
         what: format!("{verbs}, {bounds}"),
         who: who.to_owned(),
+        // Those between processes look by the clock whether their peers live.
+        is_clocked: matches!(who, "ShmQueue" | "PipeQueue"),
         run: Box::new(move |times| {
             let queue = Q::try_with_capacity(bound).map_err(|failure| failure.to_string())?;
             for number in 0..times {
