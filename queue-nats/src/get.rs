@@ -9,7 +9,7 @@
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
-use crate::shared::{BoxFuture, Shared, Whole, lock};
+use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use crate::stream::{CONSUMER, nanos};
 use crate::watch::Who;
 use async_nats::{Message, StatusCode, Subscriber};
@@ -252,9 +252,9 @@ impl Shared {
         };
         Whole::new(self, work, |shared, come| {
             Box::pin(async move {
-                if let Come::Item(message) = come
-                    && let Some(delivered) = Delivered::new(&shared, message).await
-                {
+                let Come::Item(message) = come else { return };
+                let delivered = Delivered::new(&shared, message).await;
+                if let Some(delivered) = delivered {
                     let _ = delivered.back(false).await;
                 }
             })
@@ -636,26 +636,4 @@ impl Question {
         })
         .await
     }
-}
-
-/// Runs all of them at once, and gives what they came to, in order.
-async fn join_all<F: Future + Unpin>(mut all: Vec<F>) -> Vec<F::Output> {
-    let mut outputs: Vec<_> = all.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for (future, output) in all.iter_mut().zip(&mut outputs) {
-            if output.is_none() {
-                match Pin::new(future).poll(cx) {
-                    Poll::Ready(ready) => *output = Some(ready),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        match pending {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
-        }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }

@@ -191,7 +191,8 @@ impl Shared {
             asked: consumer.asked(),
             waiting: (messages + returned)
                 .saturating_sub(unacked)
-                .min(fresh.saturating_add(returned)),
+                .min(fresh.saturating_add(returned))
+                .min(messages),
             spare,
             in_flight: unacked.saturating_sub(returned + spare),
         })
@@ -355,15 +356,11 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     let (mut a, mut b) = (pin!(a), pin!(b));
     let (mut done_a, mut done_b) = (None, None);
     poll_fn(|cx| {
-        if done_a.is_none()
-            && let Poll::Ready(output) = a.as_mut().poll(cx)
-        {
-            done_a = Some(output);
+        if done_a.is_none() {
+            done_a = if_ready(a.as_mut().poll(cx));
         }
-        if done_b.is_none()
-            && let Poll::Ready(output) = b.as_mut().poll(cx)
-        {
-            done_b = Some(output);
+        if done_b.is_none() {
+            done_b = if_ready(b.as_mut().poll(cx));
         }
         match (done_a.take(), done_b.take()) {
             (Some(a), Some(b)) => Poll::Ready((a, b)),
@@ -374,6 +371,35 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
         }
     })
     .await
+}
+
+fn if_ready<R>(polled: Poll<R>) -> Option<R> {
+    match polled {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs all of them at once, and gives what they came to, in order.
+pub(crate) async fn join_all<F: Future + Unpin>(mut all: Vec<F>) -> Vec<F::Output> {
+    let mut outputs: Vec<_> = all.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for (future, output) in all.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match Pin::new(future).poll(cx) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        match pending {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
 }
 
 /// Which half of [`Shared::halves`] is that of `side`.

@@ -61,9 +61,9 @@ fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
             let Some((done, number)) = line.split_once(' ') else {
                 continue;
             };
-            if let ("done" | "unsure", Ok(number)) = (done, number.parse())
-                && told.send((number, done == "done")).is_err()
-            {
+            let is_word = done == "done" || done == "unsure";
+            let Ok(number) = number.parse() else { continue };
+            if is_word && told.send((number, done == "done")).is_err() {
                 return;
             }
         }
