@@ -4,7 +4,9 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue};
+use queue_process::{
+    Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, TryPopError, WorkQueue,
+};
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
@@ -67,6 +69,12 @@ fn a_limited_process_uses_the_queue_of_another_or_is_told() {
         for _ in 0..4 {
             queue.push(vec![u64::MAX; 50_000]).unwrap();
         }
+        // On loan its bytes would be written to the file, and for that it would be killed.
+        match queue.try_receive() {
+            Err(TryPopError::Failed(failure)) => names_the_limit(&failure),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!((queue.len(), queue.in_flight()), (4, 0), "as if not tried");
         names_the_limit(&PipeQueue::<u64>::from_parent(&format!("{NAME}_PIPE")).unwrap_err());
         return;
     }

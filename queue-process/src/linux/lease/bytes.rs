@@ -40,6 +40,14 @@ pub(crate) trait LeaseMemory: Send + Sync {
 
     /// All of these parts.
     fn all_outside(&self) -> FileRange<'_>;
+
+    /// Refuses to write there where this process would be killed for it.
+    ///
+    /// # Errors
+    /// If it may not write files of that length.
+    fn check_limit(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Where nothing is ever lent.
@@ -101,6 +109,7 @@ impl Lease<'_> {
     /// # Errors
     /// If there is no memory for them.
     pub(crate) fn keep_outside(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.memory.check_limit()?;
         self.memory.outside(self.n).write(0, bytes)?;
         self.slot.len.store(bytes.len() as u32 | OUTSIDE, Relaxed);
         Ok(())

@@ -3,7 +3,7 @@
 
 use super::bytes::LeaseMemory;
 use super::slot::Slot;
-use crate::sys::{FileRange, Mapping, refused};
+use crate::sys::{FileRange, Mapping, check_file_size_limit, refused};
 use queue_core::Failure;
 use std::sync::Arc;
 
@@ -85,6 +85,11 @@ impl LeaseMemory for MappedLeases {
             start: self.layout.mapped() as u64 + u64::from(n) * self.layout.stride,
             len: self.layout.stride,
         }
+    }
+
+    fn check_limit(&self) -> Result<(), Failure> {
+        let end = self.layout.mapped() as u64 + self.layout.beyond();
+        check_file_size_limit(end)
     }
 
     fn all_outside(&self) -> FileRange<'_> {

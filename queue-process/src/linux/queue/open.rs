@@ -162,7 +162,6 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         if (leases.mapped() as u64).saturating_add(leases.beyond()) > len {
             return Err(corrupt("the queue is smaller than it says"));
         }
-        sys::check_file_size_limit(len)?;
         mapping.remap(leases.mapped())?;
         let mapping = Arc::new(mapping);
         for eventfd in eventfds.iter() {
