@@ -94,6 +94,11 @@ fn what_a_child_received_comes_back<Q: Jobs>() {
         seven.ack().unwrap();
         exit()
     };
+    let begun = Instant::now();
+    while queue.in_flight() == 0 {
+        assert!(begun.elapsed() < LONG, "the child receives nothing");
+        thread::sleep(Duration::from_millis(1));
+    }
     let eight = queue.receive_timeout(LONG).unwrap();
     assert_eq!((*eight, queue.in_flight()), (8, 2));
     child.kill();
