@@ -9,6 +9,7 @@
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
+use crate::question::{Come, LATE, Question, is_item};
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use crate::stream::{CONSUMER, nanos};
 use crate::watch::Who;
@@ -36,8 +37,6 @@ const KEPT: Duration = Duration::from_millis(250);
 const AT_ONCE: Duration = Duration::from_millis(50);
 /// And so often for one that may be on its way here, or to another process.
 const STRAYS: u32 = 3;
-/// A server that is there has answered so long after that.
-const LATE: Duration = Duration::from_secs(2);
 
 /// Why there is no item.
 #[derive(Debug)]
@@ -125,23 +124,6 @@ impl Drop for Getter {
         // What it has taken may have been asked for by somebody else.
         self.shared.ask_for_more();
     }
-}
-
-/// What came for a question.
-enum Come {
-    Item(Message),
-    /// It has ended without an item.
-    Over,
-    /// There is no consumer.
-    Nobody,
-    /// This user may not ask.
-    Denied,
-    /// The server does not answer.
-    Silence,
-}
-
-fn is_item(message: &Message) -> bool {
-    message.status.is_none() && message.reply.is_some()
 }
 
 impl Shared {
@@ -555,84 +537,6 @@ impl Shared {
                 shared.stash_first(items);
             }
             Box::pin(async {})
-        })
-        .await
-    }
-
-    /// Asks for so many items; without a time, for those that wait.
-    async fn question(
-        self: &Arc<Self>,
-        batch: usize,
-        expires: Option<Duration>,
-    ) -> Option<Question> {
-        let link = &self.link;
-        let (state, since) = (link.state(), link.refusals());
-        if !link.is_connected() {
-            return None;
-        }
-        let inbox = link.client.new_inbox();
-        let items = link.client.subscribe(inbox.clone()).await.ok()?;
-        let question = match expires {
-            Some(expires) => json!({ "batch": batch, "expires": nanos(expires) }),
-            None => json!({ "batch": batch, "no_wait": true }),
-        };
-        let subject = self.next_subject();
-        let asked = (link.client)
-            .publish_with_reply(subject.clone(), inbox, question.to_string().into())
-            .await;
-        asked.is_ok().then_some(Question {
-            shared: self.clone(),
-            items,
-            subject,
-            state,
-            since,
-            patience: expires.map(|expires| expires + LATE),
-        })
-    }
-}
-
-/// A question for items that the server is asked.
-struct Question {
-    shared: Arc<Shared>,
-    items: Subscriber,
-    subject: String,
-    /// Of the connection, and how often the server had refused something, before it was asked.
-    state: tokio::sync::watch::Receiver<u64>,
-    since: u64,
-    /// None if it never ends by itself.
-    patience: Option<Duration>,
-}
-
-impl Question {
-    async fn next(&mut self) -> Come {
-        let link = &self.shared.link;
-        let mut broken = pin!(self.state.changed());
-        let patience = self.patience;
-        let mut late = pin!(async move {
-            match patience {
-                Some(time) => tokio::time::sleep(time).await,
-                None => std::future::pending().await,
-            }
-        });
-        let mut refused = pin!(link.refused_after(self.since, &self.subject));
-        poll_fn(|cx| {
-            if let Poll::Ready(message) = Pin::new(&mut self.items).poll_next(cx) {
-                return Poll::Ready(match message {
-                    None => Come::Silence,
-                    Some(message) if is_item(&message) => Come::Item(message),
-                    Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                        Come::Nobody
-                    }
-                    Some(_) => Come::Over,
-                });
-            }
-            if refused.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Come::Denied);
-            }
-            if broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Come::Silence);
-            }
-            Poll::Pending
         })
         .await
     }

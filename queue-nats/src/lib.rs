@@ -30,6 +30,7 @@ mod lease;
 mod nats_queue;
 mod options;
 mod put;
+mod question;
 mod queue;
 mod shared;
 mod stream;
