@@ -9,22 +9,18 @@
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
-use crate::question::{Come, LATE, Question, is_item};
+use crate::question::{Come, LATE, Question};
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
-use crate::stream::{CONSUMER, nanos};
+use crate::stream::CONSUMER;
 use crate::watch::Who;
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::Message;
 use bytes::Bytes;
-use futures_core::Stream;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
-use serde_json::json;
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
 /// A question for the next item ends by itself after this.
