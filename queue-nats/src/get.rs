@@ -18,7 +18,6 @@ use bytes::Bytes;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -465,7 +464,7 @@ impl Shared {
         });
     }
 
-    fn next_subject(&self) -> String {
+    pub(crate) fn next_subject(&self) -> String {
         format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.names.stream)
     }
 

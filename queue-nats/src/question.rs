@@ -73,7 +73,7 @@ pub(crate) struct Question {
     state: tokio::sync::watch::Receiver<u64>,
     since: u64,
     /// None if it never ends by itself.
-    patience: Option<Duration>,
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Question {
