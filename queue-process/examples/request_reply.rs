@@ -23,11 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut server = server.spawn()?;
     drop(served); // if the server dies, pushes say `Closed`
     for number in 1..=3 {
-        let replies = PipeQueue::bounded(1);
-        let reply = replies.half(Side::Producers)?; // the server may push, and nothing else
-        let replies = replies.consumer();
+        let (own, replies) = PipeQueue::bounded(1).into_ends();
+        let reply = own.queue().half(Side::Producers)?; // the server may push, and nothing else
         requests.push(Request { number, reply })?;
-        // `Closed` if the server drops the request, or dies with it.
+        drop(own); // now `Closed`, if the server drops the request or dies with it
         println!("{number} squared is {}", replies.pop()?);
     }
     drop(requests); // the server ends

@@ -108,6 +108,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// A handle of one side alone, for a message, say. It counts on that side only, and the verbs of
     /// the other side are `Denied`.
     ///
+    /// This handle goes on to count on both. So that the queue closes when the half has gone, keep
+    /// only the other half here: [`into_ends`](queue_core::Queue::into_ends), and
+    /// `producer.queue().half(Side::Producers)`.
+    ///
     /// ```
     /// use queue_process::{FailureKind, PipeQueue, Queue, Side};
     ///
