@@ -17,9 +17,12 @@ const LARGE: u64 = Simulation::LARGE;
 /// How many items each queue takes.
 const CAPACITY: u64 = 3;
 
-/// A queue of each sort, with two items in it, and what it is called: in a ring, in a pipe with small
-/// items and with large ones, and in a pipe that holds one, with the others in the log.
-fn queues() -> Vec<(&'static str, fn() -> Arc<Simulation>, [u64; 2])> {
+/// What a sort of queue is called, how one is made, and two items for it.
+type Sort = (&'static str, fn() -> Arc<Simulation>, [u64; 2]);
+
+/// In a ring, in a pipe with small items and with large ones, and in a pipe that holds one, with the
+/// others in the log.
+fn queues() -> Vec<Sort> {
     let ring = || Simulation::new(CAPACITY as u32, 32, 8, 32);
     let pipe = || Simulation::pipe(CAPACITY as u32, 4);
     let log = || Simulation::pipe(CAPACITY as u32, 1);
