@@ -19,9 +19,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///     match job.parse::<u32>() {
 ///         Ok(number) => println!("{number}"),
 ///         Err(_) if job.attempt() < 3 => return job.nack(),
-///         Err(why) => eprintln!("{why}: {}", job.take()?),
+///         Err(why) => eprintln!("{why}: {}", *job),
 ///     }
-///     Ok(())
+///     job.ack()
 /// }
 /// ```
 ///

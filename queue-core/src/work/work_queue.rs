@@ -27,8 +27,9 @@ use std::time::{Duration, Instant};
 ///         };
 ///         match job.parse::<u32>() {
 ///             Ok(_) => job.ack()?,               // done: it leaves the queue for good
-///             Err(_) if job.attempt() >= 3 => {
-///                 dead.push(job.take()?).ok();   // `take`: done, and mine
+///             Err(_) if job.attempt() >= 3 => {  // deaths count too
+///                 dead.push((*job).clone()).ok(); // set aside
+///                 job.ack()?;
 ///             }
 ///             Err(_) => job.nack()?,             // failed: back to the front, attempt + 1
 ///         }
