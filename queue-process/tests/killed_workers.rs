@@ -139,7 +139,7 @@ macro_rules! killed_workers {
                 let number = |name: &str, default| {
                     env::var(name).map_or(default, |value| value.parse().unwrap())
                 };
-                let kills = number("QUEUE_LEASE_KILLS", 100);
+                let kills = number("QUEUE_LEASE_KILLS", 30);
                 let seed = number(
                     "QUEUE_LEASE_SEED",
                     0x1ea5_0000 + u64::from(std::process::id()),
