@@ -20,7 +20,7 @@ const FEW: u64 = 16;
 const MANY: u64 = FEW + 62; // Two blocks of `crossbeam-queue`.
 /// How often that is tried. The least counts: what a queue does now and then by the clock, it does
 /// for each of a few operations that take so long.
-const TRIES: usize = 5;
+const TRIES: usize = 2;
 
 /// By how much a number may grow before [`Table::check`] fails.
 const GROWTH: f64 = 1.03;

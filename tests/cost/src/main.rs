@@ -1,11 +1,10 @@
-//! Counts what our own kinds cost, and compares it with what they cost before.
+//! Counts what our own kinds in a process cost, and compares it with what they cost before. (Those
+//! between processes look by the clock whether their peers live: the bench shows them.)
 
 use clap::Parser;
 use family_cost::{Subject, Table, table};
 use queue_async::AsyncQueue;
 use queue_core::{Capacity, Queue, WithCapacity, WorkQueue};
-#[cfg(target_os = "linux")]
-use queue_process::{PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -48,13 +47,6 @@ fn subjects() -> Vec<Subject> {
         all.push(acked::<ThreadQueue<u64>>("ThreadQueue", bound));
         all.push(acked::<LockFreeQueue<u64>>("LockFreeQueue", bound));
         all.push(acked::<AsyncQueue<u64>>("AsyncQueue", bound));
-        #[cfg(target_os = "linux")]
-        {
-            all.push(popped::<ShmQueue<u64>>("ShmQueue", bound));
-            all.push(popped::<PipeQueue<u64>>("PipeQueue", bound));
-            all.push(acked::<ShmQueue<u64>>("ShmQueue", bound));
-            all.push(acked::<PipeQueue<u64>>("PipeQueue", bound));
-        }
     }
     all
 }
@@ -81,8 +73,7 @@ fn subject<Q: Queue<Item = u64> + WithCapacity>(
     Subject {
         what: format!("{verbs}, {bounds}"),
         who: who.to_owned(),
-        // Those between processes look by the clock whether their peers live.
-        is_clocked: matches!(who, "ShmQueue" | "PipeQueue"),
+        is_clocked: false,
         run: Box::new(move |times| {
             let queue = Q::try_with_capacity(bound).map_err(|failure| failure.to_string())?;
             for number in 0..times {
