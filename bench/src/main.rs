@@ -202,7 +202,6 @@ fn cost() -> Result<family_cost::Table, String> {
                 .map(move |subject| family_cost::Subject {
                     what: report::label(&cell),
                     who: subject.name.to_owned(),
-                    is_clocked: false,
                     run: Box::new(move |times| (subject.run)(&cell, times).map(drop)),
                 })
         })

@@ -18,9 +18,6 @@ const WARM: u64 = 64;
 /// How often it is done in the two runs that are compared.
 const FEW: u64 = 16;
 const MANY: u64 = FEW + 62; // Two blocks of `crossbeam-queue`.
-/// How often that is tried. The least counts: what a queue does now and then by the clock, it does
-/// for each of a few operations that take so long.
-const TRIES: usize = 2;
 
 /// By how much a number may grow before [`Table::check`] fails.
 const GROWTH: f64 = 1.03;
@@ -36,9 +33,6 @@ pub struct Subject {
     pub what: String,
     /// By whom.
     pub who: String,
-    /// Whether how many instructions it takes depends on the clock: then they are shown, and not
-    /// compared.
-    pub is_clocked: bool,
     /// Does it so many times.
     pub run: Box<dyn Fn(u64) -> Result<(), String>>,
 }
@@ -52,7 +46,6 @@ pub struct Table {
 /// What one operation costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Each {
-    is_clocked: bool,
     instructions: f64,
     atomics: f64,
     calls: f64,
@@ -73,8 +66,7 @@ pub fn table(subjects: &[Subject]) -> Result<Table, String> {
     let mut rows = BTreeMap::new();
     for (number, subject) in subjects.iter().enumerate() {
         let Subject { what, who, .. } = subject;
-        let mut each = measure(number).map_err(|why| format!("{who}, {what}: {why}"))?;
-        each.is_clocked = subject.is_clocked;
+        let each = measure(number).map_err(|why| format!("{who}, {what}: {why}"))?;
         rows.insert((what.clone(), who.clone()), each);
     }
     let compiler = compiler()?;
@@ -88,23 +80,11 @@ fn compiler() -> Result<String, String> {
 }
 
 fn measure(number: usize) -> Result<Each, String> {
-    let mut least = try_once(number)?;
-    for _ in 1..TRIES {
-        let each = try_once(number)?;
-        if each.instructions < least.instructions {
-            least = each;
-        }
-    }
-    Ok(least)
-}
-
-fn try_once(number: usize) -> Result<Each, String> {
     let mut child = Command::new(current_exe().map_err(|error| error.to_string())?);
     child.args([CHILD, &number.to_string()]);
     let [few, many] = steps::count(&mut child).map_err(|error| error.to_string())?;
     let each = |of: fn(&Count) -> u64| (of(&many) as f64 - of(&few) as f64) / (MANY - FEW) as f64;
     Ok(Each {
-        is_clocked: false,
         instructions: each(|count| count.instructions),
         atomics: each(|count| count.atomics),
         calls: each(|count| count.calls),
@@ -149,14 +129,10 @@ impl Table {
     pub fn save(&self, file: &Path) -> Result<(), String> {
         let mut out = format!("{}\n", self.compiler);
         for ((what, who), each) in &self.rows {
-            let instructions = match each.is_clocked {
-                true => "-".to_owned(),
-                false => format!("{:.1}", each.instructions),
-            };
             let _ = writeln!(
                 out,
-                "{what}\t{who}\t{instructions}\t{:.2}\t{:.2}",
-                each.atomics, each.calls
+                "{what}\t{who}\t{:.1}\t{:.2}\t{:.2}",
+                each.instructions, each.atomics, each.calls
             );
         }
         std::fs::write(file, out).map_err(|error| format!("{}: {error}", file.display()))
@@ -180,8 +156,7 @@ impl Table {
             let [what, who, numbers @ ..] = &*fields else {
                 return Err(fault());
             };
-            // What is not compared is greater than any number.
-            let numbers = numbers.iter().map(|n| n.replace('-', "inf").parse::<f64>());
+            let numbers = numbers.iter().map(|n| n.parse::<f64>());
             let numbers = numbers
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|_| fault())?;

@@ -73,7 +73,6 @@ fn subject<Q: Queue<Item = u64> + WithCapacity>(
     Subject {
         what: format!("{verbs}, {bounds}"),
         who: who.to_owned(),
-        is_clocked: false,
         run: Box::new(move |times| {
             let queue = Q::try_with_capacity(bound).map_err(|failure| failure.to_string())?;
             for number in 0..times {
