@@ -116,6 +116,7 @@ impl Deferred {
     }
 
     /// Takes the first, if there is any.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Outcome> {
         match self.is_some() {
             true => self.with(VecDeque::pop_front),
@@ -139,7 +140,7 @@ impl Deferred {
 
     #[cold]
     fn pop_first<T, C: Codec<T>>(&self) -> Option<Result<T, Failure>> {
-        Some(match self.with(VecDeque::pop_front)? {
+        Some(match self.next()? {
             Outcome::Failure(failure) => Err(failure),
             Outcome::Item(mut bytes) => decode_from::<T, C>(&mut bytes),
         })

@@ -131,7 +131,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     ) -> Result<LeaseKey, TryError> {
         let table = self.table();
         let (lease, attempt) = self.oldest(&table, guard)?;
-        self.read_returned(&table, guard, lease, into)?;
+        self.read_returned(guard, lease, into)?;
         table.unlist(lease);
         let key = table.lend(lease, self.platform.owner(), attempt);
         self.count_returned(guard, 1, -1);
@@ -169,7 +169,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Appends the bytes of the oldest that came back. If they are damaged it is gone.
     fn read_returned(
         &self,
-        table: &Table<'_>,
         guard: &EndGuard<'_, P>,
         lease: Lease<'_>,
         into: &mut Vec<u8>,
@@ -179,7 +178,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
                 lease.slot.set_state(State::Free);
                 // Its place is counted anew.
                 guard.state.poisoned.store(1, Ordering::Relaxed);
-                let _ = table;
             }
         })
     }
@@ -236,7 +234,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     fn take_returned(&self, guard: &EndGuard<'_, P>, into: &mut Vec<u8>) -> Result<(), Failure> {
         let table = self.table();
         let (lease, _) = self.oldest(&table, guard)?;
-        self.read_returned(&table, guard, lease, into)?;
+        self.read_returned(guard, lease, into)?;
         table.unlist(lease);
         table.free(lease);
         self.count_returned(guard, 0, -1);
@@ -422,12 +420,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     #[cold]
     pub(super) fn wake_at_the_end(&self) {
         if self.is_idle() {
-            self.wake_waiting_at_tail();
+            self.wake_for_returned(Tries::Endless, true);
         }
-    }
-
-    fn wake_waiting_at_tail(&self) {
-        self.wake_for_returned(Tries::Endless, true);
     }
 
     // After a death.

@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 
 impl<S: Storage> Shared<S> {
     /// If this process is a member: closes the queue if nobody is left on a side, repairs what a dead
-    /// holder of a lock left, puts back what was lent to the dead, and gives memory back that is no longer needed. With so many `tries`
-    /// for the locks.
+    /// holder of a lock left, puts back what was lent to the dead, and gives memory back that is no
+    /// longer needed. With so many `tries` for the locks.
     pub(crate) fn check_peers(&self, tries: Tries) {
         if !self.engine.platform().is_member() {
             return;

@@ -119,17 +119,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
 }
 
 impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
-    /// Lends what was deferred in this process.
+    /// Lends the first that was deferred in this process.
     #[inline]
     fn lend_deferred(&self) -> Option<Result<(T, LinuxLease), TryPopError>> {
-        match self.shared.deferred.is_some() {
-            true => self.lend_first_deferred(),
-            false => None,
-        }
-    }
-
-    #[cold]
-    fn lend_first_deferred(&self) -> Option<Result<(T, LinuxLease), TryPopError>> {
         let lent = match self.shared.deferred.next()? {
             Outcome::Failure(failure) => Err(failure),
             Outcome::Item(mut bytes) => {
