@@ -1,13 +1,12 @@
 //! [`JoinListener`]: whoever waits until a queue between processes is idle.
 
+use super::own_wait::OwnWait;
 use super::waker_thread::Registration;
 use crate::linux::engine::lend::PreparedJoin;
-use crate::sys::generation;
 use queue_core::event::{self, Event, Listen};
 use queue_core::sync::Deadline;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -29,7 +28,7 @@ pub(crate) trait JoinTarget: Send + Sync {
 pub struct JoinListener<'a> {
     queue: &'a dyn JoinTarget,
     /// While it waits as a future.
-    waiting: Option<Waiting<'a>>,
+    waiting: OwnWait<Waiting<'a>>,
 }
 
 /// What a listener is that waits as a future.
@@ -39,30 +38,14 @@ struct Waiting<'a> {
     registration: Option<Registration>,
     /// The idle moment before those that count.
     seen: u32,
-    /// The process that waits.
-    generation: u32,
 }
 
 impl<'a> JoinListener<'a> {
     pub(crate) fn new(queue: &'a dyn JoinTarget) -> Self {
         Self {
             queue,
-            waiting: None,
+            waiting: OwnWait::new(),
         }
-    }
-
-    /// Forgets how another process waited that this one is a copy of.
-    fn shed_inherited(&mut self) {
-        let waiting = self.waiting.as_ref();
-        if waiting.is_some_and(|waiting| waiting.generation != generation()) {
-            mem::forget(self.waiting.take());
-        }
-    }
-}
-
-impl Drop for JoinListener<'_> {
-    fn drop(&mut self) {
-        self.shed_inherited();
     }
 }
 
@@ -80,8 +63,8 @@ impl Future for JoinListener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shed_inherited();
         let Self { queue, waiting } = &mut *self;
+        let waiting = waiting.get();
         loop {
             let before = match waiting {
                 Some(waiting) => {
@@ -119,7 +102,6 @@ impl Future for JoinListener<'_> {
                 waiter,
                 registration,
                 seen: seq,
-                generation: generation(),
             });
             if looks_again {
                 return Poll::Pending;

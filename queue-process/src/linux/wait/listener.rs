@@ -1,14 +1,12 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
+use super::own_wait::OwnWait;
 use super::waker_thread::Registration;
 use crate::linux::engine::layout::End;
-use crate::sys::generation;
-
 use queue_core::event::{self, Event, Listen};
 use queue_core::sync::{Deadline, spin};
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -40,7 +38,7 @@ pub struct Listener<'a> {
     queue: &'a dyn WaitTarget,
     end: End,
     /// While it waits as a future.
-    waiting: Option<Waiting<'a>>,
+    waiting: OwnWait<Waiting<'a>>,
 }
 
 /// What a listener is that waits as a future.
@@ -48,8 +46,6 @@ struct Waiting<'a> {
     waiter: event::Listener<'a>,
     /// None as long as the system gives no thread.
     registration: Option<Registration>,
-    /// The process that waits.
-    generation: u32,
 }
 
 impl<'a> Listener<'a> {
@@ -57,23 +53,8 @@ impl<'a> Listener<'a> {
         Self {
             queue,
             end,
-            waiting: None,
+            waiting: OwnWait::new(),
         }
-    }
-
-    /// Forgets how another process waited that this one is a copy of: a thread that is not here
-    /// may have locked its list for ever.
-    fn forget_inherited(&mut self) {
-        let waiting = self.waiting.as_ref();
-        if waiting.is_some_and(|waiting| waiting.generation != generation()) {
-            mem::forget(self.waiting.take());
-        }
-    }
-}
-
-impl Drop for Listener<'_> {
-    fn drop(&mut self) {
-        self.forget_inherited();
     }
 }
 
@@ -91,12 +72,12 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.forget_inherited();
         let Self {
             queue,
             end,
             waiting,
         } = &mut *self;
+        let waiting = waiting.get();
         // To be woken takes three threads, and one item after the other would be waited for like
         // that: a future too looks for a moment first.
         if waiting.is_none()
@@ -109,11 +90,9 @@ impl Future for Listener<'_> {
         let Waiting {
             waiter,
             registration,
-            ..
         } = waiting.get_or_insert_with(|| Waiting {
             waiter: queue.event(*end).listen(),
             registration: None,
-            generation: generation(),
         });
         let notified = Pin::new(waiter).poll(cx).is_ready();
         // At first, and as long as nobody would wake it, it looks for itself.

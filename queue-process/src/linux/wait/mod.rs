@@ -9,6 +9,8 @@ pub(crate) mod join;
 pub(crate) mod join_listener;
 #[cfg(not(loom))]
 pub(crate) mod listener;
+#[cfg(not(loom))]
+mod own_wait;
 pub(crate) mod prepare;
 pub(crate) mod sleepers;
 #[cfg(not(loom))]
