@@ -2,10 +2,11 @@
 //!
 //! The jobs that are lines of standard input (`-`) try what does not depend on the kind.
 
-use crate::tools::{SCHEMES, Stage, let_go, read_line};
+use crate::tools::{Running, SCHEMES, Stage, let_go, read_line};
 use queue_any::Queue;
 use rustix::process::Signal;
 use std::io::{Read, Write};
+use std::process::ChildStdin;
 use std::time::{Duration, Instant};
 
 /// A command that says its job and attempt, and then lasts, in a process of its own.
@@ -175,14 +176,20 @@ fn ctrl_c_waits_for_what_runs() {
     stage.is_empty();
 }
 
-#[test]
-fn a_second_ctrl_c_ends_what_runs() {
-    let stage = Stage::new();
+/// A worker with two jobs that run, and its input, which stays open.
+fn two_that_last(stage: &Stage) -> (Running, ChildStdin) {
     let mut work = stage.start(&["work", "-", "-j2", "-s", "--", LASTS]);
     let mut input = work.input();
     input.write_all(b"1\n2\n").unwrap();
     read_line(work.out());
     read_line(work.out());
+    (work, input)
+}
+
+#[test]
+fn a_second_ctrl_c_ends_what_runs() {
+    let stage = Stage::new();
+    let (mut work, _input) = two_that_last(&stage);
     work.signal(Signal::TERM);
     assert!(work.says().contains("gives them back): 2"));
     work.signal(Signal::TERM);
@@ -195,11 +202,7 @@ fn a_second_ctrl_c_ends_what_runs() {
 #[test]
 fn a_worker_that_is_killed_takes_its_commands_along() {
     let stage = Stage::new();
-    let mut work = stage.start(&["work", "-", "-j2", "-s", "--", LASTS]);
-    let mut input = work.input();
-    input.write_all(b"1\n2\n").unwrap();
-    read_line(work.out());
-    read_line(work.out());
+    let (work, _input) = two_that_last(&stage);
     work.signal(Signal::KILL);
     assert_eq!(work.end().status, 128 + 9);
     stage.is_empty();

@@ -218,13 +218,18 @@ fn an_item_that_cannot_be_brought_out_is_told_once() {
     let push_all = |queue: &IpcQueue<Moody>| {
         (1..6).for_each(|n| queue.push(Moody(n)).unwrap());
     };
-    for of_a_guest in [false, true] {
+    // The host, and the queue as the host itself or a guest of it has it.
+    let new = |of_a_guest| {
         let host = IpcQueue::<Moody>::bounded(5);
         let queue = if of_a_guest {
             guests::guest_of(&host)
         } else {
             host.clone()
         };
+        (host, queue)
+    };
+    for of_a_guest in [false, true] {
+        let (host, queue) = new(of_a_guest);
         let refused = || queue.try_receive().unwrap_err().failure().unwrap().kind();
         push_all(&host);
         queue.receive().unwrap().ack().unwrap();
@@ -237,12 +242,7 @@ fn an_item_that_cannot_be_brought_out_is_told_once() {
         assert_eq!(queue.close_now(), [Moody(4), Moody(5)]);
         assert!(queue.join_timeout(Duration::ZERO));
 
-        let host = IpcQueue::<Moody>::bounded(5);
-        let queue = if of_a_guest {
-            guests::guest_of(&host)
-        } else {
-            host.clone()
-        };
+        let (host, queue) = new(of_a_guest);
         let refused = || queue.try_receive().unwrap_err().failure().unwrap().kind();
         push_all(&host);
         let many = || queue.try_pop_many(&mut Vec::new(), 5);
