@@ -174,7 +174,7 @@ mod tests {
     fn a_folder_that_cannot_be_used_is_a_failure() {
         use std::os::unix::ffi::OsStringExt;
         let mut long = env::temp_dir();
-        long.push("x".repeat(99));
+        long.push(format!("{}-{}", "x".repeat(99), std::process::id()));
         std::fs::create_dir_all(&long).unwrap();
         let no_text = OsString::from_vec(b"/tmp/\xff".to_vec());
         for folder in [

@@ -95,9 +95,12 @@ fn install() -> io::Result<()> {
     }
     if DUMMY.load(Ordering::Acquire) == NONE {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
-        let nothing = above_stdio(rustix::fs::memfd_create("nothing", flags)?)?.into_raw_fd();
-        // If two threads come here one of these is wasted, once.
-        DUMMY.store(nothing, Ordering::Release);
+        let nothing = above_stdio(rustix::fs::memfd_create("nothing", flags)?)?;
+        // If two threads come here that of the second is closed again.
+        let (new, old) = (Ordering::AcqRel, Ordering::Relaxed);
+        if let Ok(NONE) = DUMMY.compare_exchange(NONE, nothing.as_raw_fd(), new, old) {
+            let _open_for_good = nothing.into_raw_fd();
+        }
     }
     generation_word();
     // SAFETY: the functions stay, and do what may be done in a forked child. To be called
