@@ -59,19 +59,19 @@ const KINDS: &[Kind] = &[
     Kind {
         choice: Choice::Process,
         name: "PipeQueue",
-        run: run::over::<Processes, PipeQueue<_>, PipeQueue<_>>,
+        run: run::over::<Processes<_, _>, PipeQueue<_>, PipeQueue<_>>,
         work: Some(work_for_parent::<PipeQueue<_>, PipeQueue<_>>),
     },
     Kind {
         choice: Choice::Shm,
         name: "ShmQueue",
-        run: run::over::<Processes, ShmQueue<_>, ShmQueue<_>>,
+        run: run::over::<Processes<_, _>, ShmQueue<_>, ShmQueue<_>>,
         work: Some(work_for_parent::<ShmQueue<_>, ShmQueue<_>>),
     },
     Kind {
         choice: Choice::Ipc,
         name: "IpcQueue",
-        run: run::over::<Processes, IpcQueue<_>, IpcQueue<_>>,
+        run: run::over::<Processes<_, _>, IpcQueue<_>, IpcQueue<_>>,
         work: Some(work_for_parent::<IpcQueue<_>, IpcQueue<_>>),
     },
 ];

@@ -3,12 +3,14 @@
 //! ```sh
 //! cargo run --release --example pipeline
 //! cargo run --release --example pipeline -- --queue process --workers 4 queue-core
+//! cargo run --release --example pipeline -- --kill 3
 //! ```
 //!
-//! A feeder pushes the path of each file into one queue, workers pop paths and push what
+//! A feeder pushes the path of each file into one queue, workers receive paths and push what
 //! they count into another, and the collector adds it up. Feeder, worker and collector
-//! know nothing but the trait `Queue`; what differs between the kinds is who runs a
-//! worker, in `worlds.rs`: a thread, a task, or another process.
+//! know nothing but the traits `Queue` and `WorkQueue`; what differs between the kinds is who runs
+//! a worker, in `worlds.rs`: a thread, a task, or another process. A process may be killed
+//! while it works: each word counts once all the same.
 
 #![forbid(unsafe_code)]
 
@@ -45,6 +47,10 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "64")]
     capacity: std::num::NonZeroUsize,
 
+    /// How many worker processes are killed while they work; others take their places
+    #[arg(long, value_name = "N", default_value = "0")]
+    kill: usize,
+
     /// A directory or a file [default: the sources of this program's repository]
     path: Option<PathBuf>,
 }
@@ -73,6 +79,7 @@ fn compare(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         files,
         workers,
         capacity: options.capacity.get(),
+        kills: options.kill,
     };
     report::heading(&root, &plan);
     let expected = run::without_queue(&plan);

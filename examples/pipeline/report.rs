@@ -1,7 +1,7 @@
 //! What the user sees: a bar while it runs, a row for each kind, a conclusion.
 
 use crate::run::{Outcome, Plan};
-use crate::tally::{Part, Tally};
+use crate::tally::Tally;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 
@@ -19,10 +19,9 @@ impl Progress {
         )
     }
 
-    pub(crate) fn show(&self, part: &Part) {
-        if part.end.is_some() {
-            self.0.inc(1);
-        }
+    /// One file more.
+    pub(crate) fn show(&self) {
+        self.0.inc(1);
     }
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn heading(root: &Path, plan: &Plan) {
 /// One kind's outcome; `expected` is what it must agree with.
 pub(crate) fn row(name: &str, outcome: &Outcome, expected: Option<&Outcome>) {
     let seconds = outcome.time.as_secs_f64();
-    println!(
+    print!(
         "{name:14} {:>9} {:>9} {:>7.1} ms {:>11.0}  {}",
         outcome.tally.total(),
         outcome.tally.distinct(),
@@ -61,6 +60,10 @@ pub(crate) fn row(name: &str, outcome: &Outcome, expected: Option<&Outcome>) {
             Some(_) => "DIFFERENT",
         }
     );
+    match (outcome.killed, outcome.repeated) {
+        (0, _) => println!(),
+        (killed, files) => println!("; {killed} workers killed, {files} files came back"),
+    }
 }
 
 pub(crate) fn conclusion(tally: &Tally, all_agree: bool) {

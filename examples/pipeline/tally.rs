@@ -1,12 +1,24 @@
 //! What was counted.
 
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+/// What a worker is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Which of the files it is.
+    pub(crate) number: usize,
+    pub(crate) path: PathBuf,
+}
 
 /// What a worker sends back: the words of (a part of) one file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Part {
+    /// The number of the job.
+    pub(crate) job: usize,
+    /// The how manyth worker tries it: those before were killed.
+    pub(crate) attempt: u32,
     /// How often each word stands in it.
     pub(crate) words: Vec<(String, u64)>,
     /// Set in the last part of a file.
@@ -35,7 +47,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, part: Part) {
+    fn add(&mut self, part: Part) {
         for (word, count) in part.words {
             *self.words.entry(word).or_default() += count;
         }
@@ -45,6 +57,15 @@ impl Tally {
             Some(End::Unreadable) => self.unreadable += 1,
             None => {}
         }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (word, count) in other.words {
+            *self.words.entry(word).or_default() += count;
+        }
+        self.text += other.text;
+        self.not_text += other.not_text;
+        self.unreadable += other.unreadable;
     }
 
     pub(crate) fn total(&self) -> u64 {
@@ -64,23 +85,62 @@ impl Tally {
     }
 }
 
+/// Adds up the parts of workers that may be killed in the middle of a file: another one begins it
+/// anew then, and it counts once.
+#[derive(Default)]
+pub(crate) struct Collector {
+    pub(crate) tally: Tally,
+    /// What has come of each file so far, by attempts.
+    begun: HashMap<(usize, u32), Tally>,
+    finished: HashSet<usize>,
+    repeated: HashSet<usize>,
+}
+
+impl Collector {
+    /// Whether this finishes a file. The second end of one does not: its worker was killed
+    /// between the last part and the ack.
+    pub(crate) fn add(&mut self, part: Part) -> bool {
+        let (attempt, ends) = ((part.job, part.attempt), part.end.is_some());
+        if part.attempt > 1 {
+            self.repeated.insert(part.job);
+        }
+        self.begun.entry(attempt).or_default().add(part);
+        if !ends || !self.finished.insert(attempt.0) {
+            return false;
+        }
+        let file = self.begun.remove(&attempt);
+        file.into_iter().for_each(|file| self.tally.merge(file));
+        true
+    }
+
+    /// How many files are finished.
+    pub(crate) fn finished(&self) -> usize {
+        self.finished.len()
+    }
+
+    /// How many files came back from a worker that was killed.
+    pub(crate) fn repeated(&self) -> usize {
+        self.repeated.len()
+    }
+}
+
 /// Counts one file, in parts small enough for any queue.
-pub(crate) fn count(path: &Path) -> Vec<Part> {
+pub(crate) fn count(job: &Job, attempt: u32) -> Vec<Part> {
     /// Longer runs of letters are data rather than words.
     const LONGEST: usize = 64;
     const WORDS_IN_A_PART: usize = 256;
 
-    let nothing = |end| {
-        vec![Part {
-            words: Vec::new(),
-            end: Some(end),
-        }]
+    let part = |words, end| Part {
+        job: job.number,
+        attempt,
+        words,
+        end,
     };
-    let Ok(bytes) = std::fs::read(path) else {
-        return nothing(End::Unreadable);
+    let Ok(bytes) = std::fs::read(&job.path) else {
+        return vec![part(Vec::new(), Some(End::Unreadable))];
     };
     let Ok(text) = String::from_utf8(bytes) else {
-        return nothing(End::NotText);
+        return vec![part(Vec::new(), Some(End::NotText))];
     };
     let mut words: HashMap<String, u64> = HashMap::new();
     for word in text.split(|c: char| !c.is_alphanumeric()) {
@@ -94,7 +154,7 @@ pub(crate) fn count(path: &Path) -> Vec<Part> {
         let words: Vec<_> = words.by_ref().take(WORDS_IN_A_PART).collect();
         let full = words.len() == WORDS_IN_A_PART;
         let end = (!full).then_some(End::Text);
-        parts.push(Part { words, end });
+        parts.push(part(words, end));
         if !full {
             return parts;
         }

@@ -1,25 +1,25 @@
 //! The worker: one function, over any kind of queue.
 
-use crate::tally::{Part, count};
-use queue_core::{Consumer, Failure, PopError, Producer, PushError, Queue};
-use std::path::PathBuf;
+use crate::tally::{Job, Part, count};
+use queue_core::{Consumer, Failure, PopError, Producer, PushError, Queue, WorkQueue};
 
 /// Counts files until there are no more to come.
 ///
 /// As an `async fn` it runs wherever there is something to run it: a task awaits it, a
-/// thread or a process blocks on it.
+/// thread or a process blocks on it. If it is killed, the file that it counts goes to another worker:
+/// it is lent until it is acked.
 pub(crate) async fn work<J, P>(jobs: Consumer<J>, parts: Producer<P>) -> Result<(), Failure>
 where
-    J: Queue<Item = PathBuf>,
+    J: WorkQueue<Item = Job>,
     P: Queue<Item = Part>,
 {
     loop {
-        let path = match jobs.pop_async().await {
-            Ok(path) => path,
+        let job = match jobs.receive_async().await {
+            Ok(job) => job,
             Err(PopError::Closed) => return Ok(()),
             Err(PopError::Failed(failure)) => return Err(failure),
         };
-        for part in count(&path) {
+        for part in count(&job, job.attempt()) {
             match parts.push_async(part).await {
                 Ok(()) => {}
                 // Nobody wants the rest.
@@ -27,5 +27,6 @@ where
                 Err(PushError::Failed(_, failure)) => return Err(failure),
             }
         }
+        job.ack()?;
     }
 }

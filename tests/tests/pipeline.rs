@@ -5,15 +5,7 @@ use std::process::{Command, Output};
 
 fn pipeline(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "-p",
-            "family-tests",
-            "--example",
-            "pipeline",
-            "--",
-        ])
+        .args(["run", "--quiet", "--example", "pipeline", "--"])
         .args(arguments)
         .current_dir(family_tests::root())
         .output()
@@ -72,6 +64,19 @@ fn all_kinds_count_the_same() {
             let row = row.unwrap_or_else(|| panic!("no {kind} in {seen}"));
             assert!(row.contains(" 2003 ") && row.ends_with("the same"), "{row}");
         }
+    }
+}
+
+#[test]
+fn workers_that_are_killed_cost_no_word() {
+    let tree = Tree::new("pipeline-kill");
+    let output = pipeline(&["--kill", "3", "--workers", "2", tree.0.to_str().unwrap()]);
+    let seen = text(&output);
+    assert!(output.status.success(), "{output:?}");
+    for kind in ["PipeQueue", "ShmQueue", "IpcQueue"] {
+        let row = seen.lines().find(|line| line.starts_with(kind));
+        let row = row.unwrap_or_else(|| panic!("no {kind} in {seen}"));
+        assert!(row.contains("the same; 3 workers killed, "), "{row}");
     }
 }
 
