@@ -10,7 +10,7 @@
 
 #![cfg(all(target_os = "linux", not(loom)))]
 
-use queue_process::{PipeQueue, Queue, ShmQueue, TryPushError, WorkQueue};
+use queue_process::{IpcQueue, PipeQueue, Queue, ShmQueue, TryPushError, WorkQueue};
 use std::collections::HashMap;
 use std::env;
 use std::fs::File;
@@ -303,3 +303,4 @@ fn judge(entries: &[Vec<Entry>], pushed: u64, kills: u64) {
 
 killed_workers!(shm, ShmQueue, 500_000);
 killed_workers!(pipe, PipeQueue, 2_000_000);
+killed_workers!(ipc, IpcQueue, 500_000);

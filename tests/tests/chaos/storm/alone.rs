@@ -1,9 +1,9 @@
 //! Deaths at a chosen instruction after which nobody else comes: one waits, a worker is killed
-//! in the middle of what would have ended that, and whatever it left must reach who waits
-//! without anybody's help, as a thread or as a future.
+//! in the middle of what would have ended that, and whatever it left, or had been lent, must reach who
+//! waits without anybody's help, as a thread or as a future.
 
 use super::kind::{Item, Kind};
-use super::steps::{Verb, kill_after};
+use super::steps::{Verb, Victim};
 use super::watchdog;
 use fastrand::Rng;
 use queue_core::{Capacity, PopError, PushError};
@@ -22,12 +22,12 @@ const PROBE: u64 = 2000;
 /// A death that is later than this many instructions is none: the verb was over.
 const MOST: u64 = 1_000_000;
 
-/// Cuts each verb after `count` of its instructions, evenly spread, or after all of them: how
-/// many deaths there were.
-pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<u64, String> {
+/// Cuts `verbs` of the verbs after `count` of their instructions, evenly spread, or after all of
+/// them: how many deaths there were.
+pub(super) fn run<K: Kind>(seed: u64, verbs: usize, count: u64) -> Result<u64, String> {
     let mut random = Rng::with_seed(seed);
     let mut deaths = 0;
-    for verb in [Verb::Push, Verb::Pop, Verb::Close] {
+    for verb in Verb::some(&mut random, verbs, Verb::Receive) {
         let (length, _) = episode::<K>(verb, MOST, true, NOTICED)?;
         let stride = (length / count).max(1);
         let mut after = random.u64(..stride);
@@ -59,19 +59,28 @@ fn episode<K: Kind>(
     watchdog::alive(|| format!("{} alone, after {verb:?} {after}", K::NAME));
     let queue =
         K::try_with_capacity(Capacity::bounded(1)).map_err(|failure| failure.to_string())?;
-    if verb == Verb::Pop {
+    if !matches!(verb, Verb::Push | Verb::Close) {
         queue.push(Item::small(1)).map_err(|e| e.to_string())?;
     }
+    let victim = Victim::start(&queue, verb).map_err(|e| e.to_string())?;
     let theirs = queue.clone();
     let waits = thread::spawn(move || match (verb, as_future) {
-        (Verb::Pop, true) => pushed(block_on(theirs.push_async(Item::small(2)))),
-        (Verb::Pop, false) => pushed(theirs.push(Item::small(2))),
+        (Verb::Pop | Verb::Take, true) => pushed(block_on(theirs.push_async(Item::small(2)))),
+        (Verb::Pop | Verb::Take, false) => pushed(theirs.push(Item::small(2))),
+        (Verb::Ack, true) => {
+            block_on(theirs.join_async());
+            Some(0)
+        }
+        (Verb::Ack, false) => {
+            theirs.join();
+            Some(0)
+        }
         (_, true) => popped(block_on(theirs.pop_async())),
         (_, false) => popped(theirs.pop()),
     });
     // It waits by now, or will look for itself.
     thread::sleep(Duration::from_millis(5));
-    let (count, over) = kill_after(&queue, verb, after).map_err(|e| e.to_string())?;
+    let (count, over) = victim.kill_after(after).map_err(|e| e.to_string())?;
     let killed = Instant::now();
     while !waits.is_finished() && killed.elapsed() < patience {
         thread::sleep(Duration::from_millis(1));
@@ -85,7 +94,12 @@ fn episode<K: Kind>(
             queue.push(Item::small(PROBE)).map_err(|e| e.to_string())?;
             None
         }
-        Verb::Pop => {
+        Verb::Nack | Verb::Release | Verb::Receive => Some("what was lent"),
+        Verb::Ack => {
+            let item = queue.pop().map_err(|e| e.to_string())?;
+            (item.number != 1).then_some("nothing")
+        }
+        Verb::Pop | Verb::Take => {
             let item = queue.pop().map_err(|e| e.to_string())?;
             (item.number != 1).then_some("a place")
         }

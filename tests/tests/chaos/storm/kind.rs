@@ -2,7 +2,7 @@
 
 use super::worker::{Half, Role};
 use fastrand::Rng;
-use queue_core::{Consumer, Producer, Queue, WithCapacity};
+use queue_core::{Consumer, Producer, WithCapacity, WorkQueue};
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ impl Item {
 }
 
 /// A kind of queue that is tried.
-pub(crate) trait Kind: Queue<Item = Item> + WithCapacity + Clone + 'static {
+pub(crate) trait Kind: WorkQueue<Item = Item> + WithCapacity + Clone + 'static {
     const NAME: &'static str;
 
     /// Whether an item that a killed consumer was about to get may come out later than

@@ -133,10 +133,11 @@ fn step<K: Kind>(arguments: &Arguments) -> bool {
     }
     let start = Instant::now();
     let seed = arguments.seed.unwrap_or_else(any_seed);
-    // A short run cuts each verb after a few of its instructions, others each time.
+    // A short run cuts some verbs after a few of their instructions, others each time.
     let is_short = arguments.kills <= 100;
-    let cuts = if is_short { 4 } else { arguments.kills / 8 };
-    let result = steps::run::<K>(seed, cuts);
+    let verbs = if is_short { 2 } else { usize::MAX };
+    let cuts = if is_short { 3 } else { arguments.kills / 8 };
+    let result = steps::run::<K>(seed, verbs, cuts);
     let seconds = start.elapsed().as_secs_f64();
     let name = K::NAME;
     match &result {
@@ -145,7 +146,7 @@ fn step<K: Kind>(arguments: &Arguments) -> bool {
         }
         Err(why) => println!("chaos {name}, by steps (seed {seed}): FAILED: {why}"),
     }
-    let alone = alone::run::<K>(seed, if is_short { 2 } else { arguments.kills / 25 });
+    let alone = alone::run::<K>(seed, verbs, if is_short { 2 } else { arguments.kills / 25 });
     let seconds = start.elapsed().as_secs_f64() - seconds;
     match &alone {
         Ok(deaths) => {

@@ -2,15 +2,17 @@
 //! after so many; and then perhaps another one, while it repairs what the first left.
 //!
 //! A random kill finds the few dozen instructions that matter once in a while. Here none
-//! is left out: a push or a pop is cut after every instruction in turn (in the short run
+//! is left out: each verb is cut after every instruction in turn (in the short run some verbs
 //! after some of them, others each time).
 
 use super::kind::{Item, Kind};
 use super::log::now;
 use super::watchdog;
 use fastrand::Rng;
-use queue_core::{Capacity, TryPopError, TryPushError};
-use std::process::{Command, Stdio};
+use queue_core::{Capacity, Delivery, TryPopError, TryPushError};
+use std::ops::RangeInclusive;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fmt, io};
 
 /// What the victim is in the middle of.
@@ -19,6 +21,12 @@ pub(super) enum Verb {
     Push,
     Pop,
     Close,
+    Receive,
+    // Of what was received before.
+    Ack,
+    Take,
+    Nack,
+    Release,
 }
 
 const STEP: &str = "CHAOS_STEP";
@@ -30,22 +38,80 @@ const CAPACITY: usize = 8;
 /// A death that is later than this many instructions is none: the verb was over.
 const MOST: u64 = 1_000_000;
 
+/// How long a dead one's item may take to come back.
+const BACK: Duration = Duration::from_millis(100);
+/// So many times, where the machine is busy.
+const TRIES: usize = 20;
+
+impl Verb {
+    const ALL: [Self; 8] = [
+        Self::Push,
+        Self::Pop,
+        Self::Close,
+        Self::Receive,
+        Self::Ack,
+        Self::Take,
+        Self::Nack,
+        Self::Release,
+    ];
+
+    /// So many of them, but `never` this one.
+    pub(super) fn some(random: &mut Rng, count: usize, never: Self) -> Vec<Self> {
+        let all = Self::ALL.into_iter().filter(|verb| *verb != never);
+        random.choose_multiple(all, count)
+    }
+
+    /// Whether an item is lent for it, or by it.
+    fn lends(self) -> bool {
+        !matches!(self, Self::Push | Self::Pop | Self::Close)
+    }
+
+    /// What the next one to receive the item may be told of its attempts, after a death within this
+    /// or after it.
+    fn attempts(self, over: bool) -> RangeInclusive<u32> {
+        match (self, over) {
+            (Self::Release, true) => 1..=1,
+            (Self::Release | Self::Receive, false) => 1..=2,
+            _ => 2..=2,
+        }
+    }
+}
+
 /// If this process is a victim: does its one verb, between two stops.
 pub(super) fn victim<K: Kind>(verb: &str) {
+    let verb = Verb::ALL
+        .into_iter()
+        .find(|known| format!("{known:?}") == verb);
+    let verb = verb.expect("a verb");
     let queue = K::whole();
     let item = Item::small(THEIRS);
     // What is done once in a process is none of the verb's own instructions.
     let other = K::try_with_capacity(Capacity::bounded(1)).expect("a queue");
     let warm = other.try_push(item.clone()).is_ok() && other.try_pop().is_ok();
     assert!(warm, "a queue works");
+    let given_back = |delivery: Delivery<K>| delivery.release().is_ok();
+    let warm = other.try_push(item.clone()).is_ok() && other.try_receive().is_ok_and(given_back);
+    assert!(warm, "a queue lends");
+    let mut held = match verb {
+        Verb::Ack | Verb::Take | Verb::Nack | Verb::Release => {
+            Some(queue.try_receive().expect("an item"))
+        }
+        _ => None,
+    };
     trace_me();
     stop();
-    match verb {
-        "Push" => drop(queue.try_push(item)),
-        "Pop" => drop(queue.try_pop()),
+    match (verb, held.take()) {
+        (Verb::Ack, Some(delivery)) => drop(delivery.ack()),
+        (Verb::Take, Some(delivery)) => drop(delivery.take()),
+        (Verb::Nack, Some(delivery)) => drop(delivery.nack()),
+        (Verb::Release, Some(delivery)) => drop(delivery.release()),
+        (Verb::Receive, _) => held = queue.try_receive().ok(),
+        (Verb::Push, _) => drop(queue.try_push(item)),
+        (Verb::Pop, _) => drop(queue.try_pop()),
         _ => drop(queue.close()),
     }
     stop();
+    drop(held);
 }
 
 /// Whether this process is a victim of the kind of this name, and its verb.
@@ -81,11 +147,11 @@ impl fmt::Display for Steps {
     }
 }
 
-/// Cuts each verb after `count` of its instructions, evenly spread, or after all of them.
-pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<Steps, String> {
+/// Cuts `verbs` of the verbs after `count` of their instructions, evenly spread, or after all of them.
+pub(super) fn run<K: Kind>(seed: u64, verbs: usize, count: u64) -> Result<Steps, String> {
     let mut random = Rng::with_seed(seed);
     let mut steps = Steps::default();
-    for verb in [Verb::Push, Verb::Pop] {
+    for verb in Verb::some(&mut random, verbs, Verb::Close) {
         let length = episode::<K>(&[(verb, MOST)], &mut steps)?;
         steps.instructions = steps.instructions.max(length);
         let stride = (length / count).max(1);
@@ -94,11 +160,7 @@ pub(super) fn run<K: Kind>(seed: u64, count: u64) -> Result<Steps, String> {
             let mut deaths = vec![(verb, after)];
             if random.u8(..4) == 0 {
                 // Another one comes upon what is left, and is killed at that.
-                let verb = if random.u8(..2) == 0 {
-                    Verb::Push
-                } else {
-                    Verb::Pop
-                };
+                let verb = [Verb::Push, Verb::Pop, Verb::Receive][random.usize(..3)];
                 deaths.push((verb, random.u64(..2 * length)));
                 steps.repairers += 1;
             }
@@ -121,15 +183,34 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
     let mut did = Vec::new();
     let (mut pushes, mut pops) = (0..=0, 0..=0);
     for &(verb, after) in deaths {
-        let (count, over) = kill_after::<K>(&queue, verb, after).map_err(|e| e.to_string())?;
-        did.push(count);
+        let victim = Victim::start(&queue, verb).map_err(|e| e.to_string())?;
+        let (count, over) = victim.kill_after(after).map_err(|e| e.to_string())?;
+        did.push((count, over));
         steps.deaths += u64::from(!over);
-        let (may, must) = match verb {
-            Verb::Push => (&mut pushes, over),
-            _ => (&mut pops, over),
+        let may = match verb {
+            Verb::Push => &mut pushes,
+            Verb::Pop | Verb::Ack | Verb::Take => &mut pops,
+            // It is back afterwards.
+            _ => continue,
         };
         // What was over must show; what was cut may.
-        *may = *may.start() + u64::from(must)..=*may.end() + 1;
+        *may = *may.start() + u64::from(over)..=*may.end() + 1;
+    }
+    if deaths.iter().any(|(verb, _)| verb.lends()) {
+        come_back(&queue)?;
+    }
+    if let ([(verb, _)], [(_, over)]) = (deaths, &did[..])
+        && verb.lends()
+    {
+        let first = queue.try_receive().map_err(|e| format!("a receive: {e}"))?;
+        let may = match first.number {
+            1 => verb.attempts(*over),
+            _ => 1..=1,
+        };
+        if !may.contains(&first.attempt()) {
+            return Err(format!("{first:?} for the {}. time", first.attempt()));
+        }
+        first.release().map_err(|e| format!("a release: {e}"))?;
     }
     // Also of a push that was cut: what is told comes out.
     let told = queue.len();
@@ -177,7 +258,22 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
             other => return Err(format!("{other:?} instead of item {number}")),
         }
     }
-    Ok(did[0])
+    Ok(did[0].0)
+}
+
+/// Waits for what was lent to the dead.
+fn come_back<K: Kind>(queue: &K) -> Result<(), String> {
+    for _ in 0..TRIES {
+        // Who waits looks for the dead.
+        let idle = queue.join_timeout(BACK);
+        if queue.in_flight() == 0 {
+            return Ok(());
+        }
+        if idle {
+            return Err("idle, and something is lent".into());
+        }
+    }
+    Err(format!("{} are still lent to the dead", queue.in_flight()))
 }
 
 /// Pops what there is.
@@ -193,32 +289,41 @@ fn drain<K: Kind>(queue: &K) -> Result<Vec<u64>, String> {
     }
 }
 
-/// Starts a victim and kills it after so many instructions of its verb, or when that is
-/// over: how many it did, and whether it was over.
-pub(super) fn kill_after<K: Kind>(queue: &K, verb: Verb, after: u64) -> io::Result<(u64, bool)> {
-    let mut command = Command::new(env::current_exe()?);
-    command
-        .env(STEP, format!("{} {verb:?}", K::NAME))
-        .stdin(Stdio::null());
-    queue.share(&mut command);
-    let mut child = command.spawn()?;
-    let pid = child.id() as libc::pid_t;
-    let mut count = 0;
-    let mut over = false;
-    let stopped = wait(pid)?;
-    assert_eq!(
-        stopped,
-        Some(libc::SIGSTOP),
-        "the victim stops before its verb"
-    );
-    while count < after && !over {
-        step(pid)?;
-        over = wait(pid)? == Some(libc::SIGSTOP);
-        count += u64::from(!over);
+/// A process that has stopped before its verb.
+pub(super) struct Victim(Child);
+
+impl Victim {
+    pub(super) fn start<K: Kind>(queue: &K, verb: Verb) -> io::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command
+            .env(STEP, format!("{} {verb:?}", K::NAME))
+            .stdin(Stdio::null());
+        queue.share(&mut command);
+        let child = command.spawn()?;
+        let stopped = wait(child.id() as libc::pid_t)?;
+        assert_eq!(
+            stopped,
+            Some(libc::SIGSTOP),
+            "the victim stops before its verb"
+        );
+        Ok(Self(child))
     }
-    child.kill()?;
-    child.wait()?;
-    Ok((count, over))
+
+    /// Kills it after so many instructions of its verb, or when that is over: how many it did, and
+    /// whether it was over.
+    pub(super) fn kill_after(mut self, after: u64) -> io::Result<(u64, bool)> {
+        let pid = self.0.id() as libc::pid_t;
+        let mut count = 0;
+        let mut over = false;
+        while count < after && !over {
+            step(pid)?;
+            over = wait(pid)? == Some(libc::SIGSTOP);
+            count += u64::from(!over);
+        }
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok((count, over))
+    }
 }
 
 /// Asks to be traced by the parent.
