@@ -215,6 +215,7 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
         }
         add(Load::PingPong, one(Some(1)), 8);
         add(Load::Alone, one(Some(1024)), 8);
+        add(Load::Work, one(Some(1024)), 8);
         return cells;
     }
     let sizes: &[usize] = if quick { &[8] } else { &[8, 256] };

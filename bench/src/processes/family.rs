@@ -5,7 +5,7 @@ use super::link::{Half, Link, Result, Rx, Tx, Way, number, words};
 use super::{Entry, entry};
 use crate::cell::{Load, Shape};
 use crate::subject::{Role::Ours, Subject};
-use queue_core::{Capacity, Queue, WithCapacity};
+use queue_core::{Capacity, Queue, WithCapacity, WorkQueue};
 use queue_process::codec::Raw;
 use queue_process::{Handover, IpcQueue, PipeQueue, ShmQueue};
 use std::collections::VecDeque;
@@ -23,18 +23,35 @@ pub fn entries() -> Vec<Entry> {
         alone::<ShmQueue<u64>>(),
         alone::<PipeQueue<u64>>(),
         alone::<IpcQueue<u64>>(),
+        lends_alone::<ShmQueue<u64>>(),
+        lends_alone::<PipeQueue<u64>>(),
+        lends_alone::<IpcQueue<u64>>(),
     ]
 }
 
 /// A kind in one process, with nobody else there.
 fn alone<Q: Named + Queue<Item = u64>>() -> Entry {
+    without_workers(Subject {
+        name: Q::NAME,
+        role: Ours,
+        supports: |cell| cell.load == Load::Alone,
+        run: crate::family::alone::<Q>,
+    })
+}
+
+/// The same, lending its items.
+fn lends_alone<Q: Named + WorkQueue<Item = u64>>() -> Entry {
+    without_workers(Subject {
+        name: Q::NAME,
+        role: Ours,
+        supports: |cell| cell.load == Load::Work,
+        run: crate::family::work_alone::<Q>,
+    })
+}
+
+fn without_workers(subject: Subject) -> Entry {
     Entry {
-        subject: Subject {
-            name: Q::NAME,
-            role: Ours,
-            supports: |cell| cell.load == Load::Alone,
-            run: crate::family::alone::<Q>,
-        },
+        subject,
         work: |_| Err("it has no workers".into()),
     }
 }
