@@ -26,6 +26,7 @@ impl<T> Shared<T> {
     }
 
     /// Changes the state, and wakes whom that concerns.
+    #[inline]
     pub(crate) fn change<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state);

@@ -123,7 +123,9 @@ impl<T> State<T> {
     pub(crate) fn all_served(&self) -> bool {
         let served = self.producers.waiting() == 0 || (self.free_slots() == 0 && !self.closed);
         let joined = self.joiners.waiting() == 0 || !self.is_idle();
-        served && joined && self.consumers.all_served(self.servable())
+        // Mostly nobody waits for an item: then it does not matter how many there are.
+        let consumed = self.consumers.waiting() == 0 || self.consumers.all_served(self.servable());
+        served && joined && consumed
     }
 
     /// [`all_served`](Self::all_served), cheaply, after a push or pop by one whose turn it
@@ -243,6 +245,7 @@ impl<T> State<T> {
     }
 
     /// Lends the oldest item, which keeps its slot; there is one, or the queue has ended.
+    #[inline]
     pub(crate) fn lend(&mut self) -> Result<(T, Lease), Closed> {
         let lent = if let Some(lent) = self.returned.lend() {
             lent
@@ -258,6 +261,7 @@ impl<T> State<T> {
     }
 
     /// An item that was lent is done.
+    #[inline]
     pub(crate) fn done(&mut self) {
         self.in_flight -= 1;
         self.held -= 1;

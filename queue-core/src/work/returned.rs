@@ -78,7 +78,17 @@ impl<T> Returned<T> {
     }
 
     /// Takes the oldest one out to be lent again.
+    #[inline]
     pub fn lend(&mut self) -> Option<(T, Lease)> {
+        // Mostly there is none.
+        if self.is_empty() {
+            return None;
+        }
+        self.lend_first()
+    }
+
+    #[cold]
+    fn lend_first(&mut self) -> Option<(T, Lease)> {
         (self.0.pop_first()).map(|(number, (item, attempt))| (item, Lease { number, attempt }))
     }
 }

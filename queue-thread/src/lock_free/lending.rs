@@ -41,7 +41,16 @@ impl<T> State<T> {
     }
 
     /// Keeps `slot`, in order.
+    #[inline]
     fn keep(&mut self, slot: HeldSlot) {
+        match self.slots.back() {
+            Some(last) if !last.is_older_than(&slot) => self.keep_between(slot),
+            _ => self.slots.push_back(slot),
+        }
+    }
+
+    #[cold]
+    fn keep_between(&mut self, slot: HeldSlot) {
         let older = self
             .slots
             .iter()
@@ -134,6 +143,7 @@ impl<T> Shared<T> {
     }
 
     /// An item that was lent, or came back, is gone: frees a slot, and tells who waits for that.
+    #[inline]
     fn one_less(&self, mut state: queue_core::sync::LockGuard<'_, State<T>>) {
         if let Bounded(ring) = &self.storage {
             let oldest = state.slots.pop_front().expect("each has one");
@@ -181,6 +191,7 @@ impl<T> Shared<T> {
 
 impl<T> Storage<T> {
     /// The oldest item, and its slot, which stays held.
+    #[inline]
     fn pop_held(&self) -> Result<(T, Option<HeldSlot>), TryPopError> {
         match self {
             Bounded(ring) => {
@@ -200,6 +211,7 @@ impl<T: Send> Lend for LockFreeQueue<T> {
     where
         Self: 'a;
 
+    #[inline]
     fn try_lend(&self) -> Result<(T, Lease), TryPopError> {
         let shared: &Shared<T> = &self.0;
         let mut state = shared.lending.state.lock();
@@ -234,6 +246,7 @@ impl<T: Send> Lend for LockFreeQueue<T> {
         lease.attempt()
     }
 
+    #[inline]
     fn settle(&self, lease: Lease, how: Settlement<T>) -> Result<(), Failure> {
         let shared: &Shared<T> = &self.0;
         let mut state = shared.lending.state.lock();
