@@ -25,8 +25,12 @@ type Job = (u64, Vec<u8>);
 
 const CAPACITY: usize = 12;
 
-/// By when a survivor has noticed a death; twice, for this machine may be busy.
-const NOTICED: Duration = Duration::from_millis(200);
+/// A job that is the end of each worker that touches it, and how often it is tried.
+const POISON: u64 = 5;
+const ATTEMPTS: u32 = 3;
+
+/// By when a survivor has noticed a death, unless the machine is busy.
+const NOTICED: Duration = Duration::from_millis(100);
 
 /// What a victim writes down of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +79,19 @@ macro_rules! killed_workers {
                 (number, vec![number as u8; len])
             }
 
-            fn victim(role: &str, queue: &$kind<Job>) -> (Child, ChildStderr) {
+            fn child(role: &str, queue: &$kind<Job>) -> Command {
                 let mut command = Command::new(env::current_exe().unwrap());
                 let test = concat!(stringify!($name), "::child_process");
                 command.args(["--exact", test, "--ignored", "--nocapture"]);
                 command.env("LEASE_ROLE", role);
-                command.stdout(Stdio::null()).stderr(Stdio::piped());
+                command.stdout(Stdio::null()).stderr(Stdio::null());
                 queue.share_with(&mut command, "JOBS").unwrap();
+                command
+            }
+
+            fn victim(role: &str, queue: &$kind<Job>) -> (Child, ChildStderr) {
+                let mut command = child(role, queue);
+                command.stderr(Stdio::piped());
                 let mut child = command.spawn().unwrap();
                 let mut diary = child.stderr.take().unwrap();
                 // It says that it begins.
@@ -97,6 +107,9 @@ macro_rules! killed_workers {
                     return;
                 };
                 let queue = $kind::<Job>::from_parent("JOBS").unwrap();
+                if role == "poison" {
+                    return work_until_killed(&queue);
+                }
                 let out = stderr();
                 write(&out, (Did::Begun, 0, 0));
                 if role == "holds" {
@@ -131,6 +144,40 @@ macro_rules! killed_workers {
                         }
                     }
                 }
+            }
+
+            /// A worker as the recipe for dead letters has it, but that one job kills it.
+            fn work_until_killed(jobs: &$kind<Job>) {
+                let dead = $kind::<Job>::from_parent("DEAD").unwrap();
+                for delivery in jobs.deliveries().map(Result::unwrap) {
+                    if delivery.attempt() > ATTEMPTS {
+                        dead.push((*delivery).clone()).unwrap();
+                    } else if delivery.0 == POISON {
+                        std::process::abort();
+                    }
+                    delivery.ack().unwrap();
+                }
+            }
+
+            /// It costs as many workers as it has attempts, and not the queue.
+            #[test]
+            fn a_job_that_kills_its_workers_is_set_aside() {
+                let (jobs, dead) = ($kind::bounded(CAPACITY), $kind::<Job>::unbounded());
+                (0..CAPACITY as u64).for_each(|number| jobs.push(job(number)).unwrap());
+                jobs.close();
+                let mut killed = 0;
+                loop {
+                    let mut command = child("poison", &jobs);
+                    dead.share_with(&mut command, "DEAD").unwrap();
+                    if command.status().unwrap().success() {
+                        break;
+                    }
+                    killed += 1;
+                    assert!(killed <= ATTEMPTS, "it is not set aside");
+                }
+                assert_eq!(killed, ATTEMPTS);
+                assert_eq!(dead.try_pop().unwrap(), job(POISON));
+                assert!(dead.is_empty() && jobs.join_timeout(Duration::ZERO));
             }
 
             /// Each job is done, settled once, and nothing is left.
