@@ -5,6 +5,7 @@ mod channels;
 mod family;
 mod heap;
 mod item;
+mod jobs;
 mod machine;
 mod processes;
 mod report;
@@ -52,6 +53,13 @@ enum What {
     /// Counts what push and pop cost beside the peers' in instructions, atomic operations and
     /// system calls.
     Cost,
+    /// Places our deliveries beside systems that people use for jobs; `--features job-peers` has
+    /// those.
+    Jobs {
+        /// Be the worker of this kind of ours.
+        #[arg(long, hide = true)]
+        worker: Option<String>,
+    },
     /// One sample: what the harness runs in a child of its own.
     #[command(hide = true)]
     Sample { sample: String },
@@ -108,6 +116,7 @@ fn main() -> ExitCode {
         ),
         What::Show { file, svg } => return finish(show(&file, svg)),
         What::Cost => return finish(cost().map(|table| print!("{}", table.markdown()))),
+        What::Jobs { worker } => return finish(jobs::run(worker.as_deref())),
         What::Sample { sample } => return perform(&sample),
         What::Worker { worker } => return processes::work(&worker),
     };

@@ -4,6 +4,7 @@ mod chart;
 mod stats;
 mod table;
 
+pub(crate) use stats::short;
 pub(crate) use table::label;
 
 use crate::machine;
