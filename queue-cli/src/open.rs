@@ -129,7 +129,7 @@ fn shared(url: &str) -> Result<Address, End> {
     let nameless = matches!(address.scheme(), "pipe" | "shm") && address.name().is_none();
     if nameless || matches!(address.scheme(), "thread" | "lockfree" | "async" | "ipc") {
         let message = format!(
-            "no other program can open {address}: take a queue with a name, such as pipe://jobs"
+            "no other program can open \"{address}\": take a queue with a name, such as pipe://jobs"
         );
         return Err(End::Usage(message));
     }

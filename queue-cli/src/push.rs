@@ -67,14 +67,10 @@ fn push(to: &Opened, item: String, timeout: Option<Duration>, before: u64) -> Re
         Some(timeout) => to.queue.push_timeout(item, timeout),
         None => to.queue.push(item).map_err(PushTimeoutError::from),
     };
-    let reason = match pushed {
-        Ok(()) => return Ok(()),
-        Err(PushTimeoutError::Timeout(_)) => {
-            let text = format!("the queue is still full; pushed: {before}");
-            return Err(End::NoMore(Some(text)));
-        }
-        Err(PushTimeoutError::Closed(_)) => "the queue is closed".to_string(),
-        Err(PushTimeoutError::Failed(_, failure)) => format!("{failure:#}"),
-    };
-    Err(End::Failed(format!("{reason}; pushed: {before}")))
+    let no_more = |why| End::NoMore(Some(format!("{why}; pushed: {before}")));
+    pushed.map_err(|error| match error {
+        PushTimeoutError::Timeout(_) => no_more("the queue is still full"),
+        PushTimeoutError::Closed(_) => no_more("the queue is closed"),
+        PushTimeoutError::Failed(_, why) => End::Failed(format!("{why:#}; pushed: {before}")),
+    })
 }

@@ -71,8 +71,9 @@ impl Work {
             Some(url) => Some(Opened::existing(url, Some(Side::Producers), self.patience)?),
             None => None,
         };
+        let unread = Arc::default();
         let jobs = match &*self.url {
-            "-" => Opened::own(standard_input()),
+            "-" => Opened::own(standard_input(&unread)),
             url => Opened::made_if_missing(url, Side::Consumers, self.patience)?,
         };
         let worker = Arc::new(Worker {
@@ -91,6 +92,7 @@ impl Work {
             },
             done: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            unread,
             failed: Mutex::default(),
         });
         // Weak: it leaves the queue in order when the work has ended.
@@ -105,18 +107,22 @@ impl Work {
     }
 }
 
-/// A queue of this process, of the lines of standard input.
-fn standard_input() -> Lines {
+/// A queue of this process, of the lines of standard input; those that are `unread` are counted.
+fn standard_input(unread: &Arc<AtomicU64>) -> Lines {
     let queue = Lines::new(ThreadQueue::bounded(1024));
-    let lines = queue.clone();
+    let (lines, unread) = (queue.clone(), unread.clone());
     thread::spawn(move || {
         for line in Input::stdin() {
             match line.map(|line| lines.push(line)) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(end) => drop(end.tell()),
+                Err(end) => {
+                    unread.fetch_add(1, Ordering::Relaxed);
+                    end.tell();
+                }
             }
         }
+        // Pairs with the pop that sees the end: `unread` is final then.
         lines.close();
     });
     queue
@@ -135,6 +141,8 @@ struct Worker {
     told: Told,
     done: AtomicU64,
     given_up: AtomicU64,
+    /// Lines of standard input that are no jobs.
+    unread: Arc<AtomicU64>,
     /// What ended the work.
     failed: Mutex<Option<End>>,
 }
@@ -166,6 +174,10 @@ impl Worker {
         let [done, given_up] = [&self.done, &self.given_up].map(|n| n.load(Ordering::Relaxed));
         for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
             lost_with_us(queue)?;
+        }
+        match self.unread.load(Ordering::Relaxed) {
+            0 => {}
+            unread => return Err(End::Failed(format!("lines that are no jobs: {unread}"))),
         }
         match given_up {
             0 => {}

@@ -16,6 +16,7 @@ fn work(jobs: &Consumer<ThreadQueue<String>>, dead: &ThreadQueue<String>) -> Res
                 println!("{number} squared is {}", number * number);
                 job.ack()?;
             }
+            // Threads die together, so it is enough to look when it has failed.
             Err(_) if job.attempt() == 3 => dead.push(job.take()?).expect("nobody closes it"),
             Err(_) => job.nack()?, // to the front again; so it is if the worker panics
         }

@@ -68,7 +68,7 @@ fn a_full_queue_and_a_closed_one_are_told_apart() {
         stage.queue(&["close", url], "").wrote("");
         stage
             .queue(&["push", url, "c"], "")
-            .failed(1, &["closed", "pushed: 0"]);
+            .failed(3, &["closed", "pushed: 0"]);
         let rest = stage.queue(&["pop", url, "-n", "9"], "");
         assert_eq!((rest.status, &*rest.out), (3, "a\nb\n"));
         let ended = serve.end();
@@ -102,7 +102,7 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     stage.queue(&["push", url, "a", "b"], "").wrote("");
     serve.signal(Signal::INT);
     assert!(serve.says().contains("drops it): 2"));
-    stage.queue(&["push", url, "c"], "").failed(1, &["closed"]);
+    stage.queue(&["push", url, "c"], "").failed(3, &["closed"]);
     stage.queue(&["pop", url, "--follow"], "").wrote("a\nb\n");
     assert_eq!(serve.end().status, 0);
 

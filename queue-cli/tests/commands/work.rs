@@ -35,6 +35,16 @@ fn the_job_is_a_word_or_a_line_of_input() {
 }
 
 #[test]
+fn a_line_that_is_no_text_is_no_success() {
+    let stage = Stage::new();
+    let ended = stage.shell(r"printf 'one\n\377\ntwo\n' | queue work - -- cat");
+    assert_eq!((ended.status, &*ended.out), (1, "one\ntwo\n"));
+    assert!(ended.err.contains("line 2 is not UTF-8"), "{ended:?}");
+    assert!(ended.err.contains("lines that are no jobs: 1"), "{ended:?}");
+    stage.is_empty();
+}
+
+#[test]
 fn so_many_commands_run_at_once() {
     let stage = Stage::new();
     // Each waits until there are four: the last makes it a success.

@@ -25,13 +25,13 @@ use std::time::{Duration, Instant};
 ///             Err(PopError::Closed) => return Ok(()),
 ///             Err(PopError::Failed(why)) => return Err(why),
 ///         };
-///         match job.parse::<u32>() {
-///             Ok(_) => job.ack()?,               // done: it leaves the queue for good
-///             Err(_) if job.attempt() >= 3 => {  // deaths count too
-///                 dead.push((*job).clone()).ok(); // set aside
-///                 job.ack()?;
-///             }
-///             Err(_) => job.nack()?,             // failed: back to the front, attempt + 1
+///         if job.attempt() > 3 {              // looked at first, for deaths count too
+///             dead.push((*job).clone()).ok(); // set aside
+///             job.ack()?;
+///         } else if job.parse::<u32>().is_ok() {
+///             job.ack()?;                     // done: it leaves the queue for good
+///         } else {
+///             job.nack()?;                    // failed: back to the front, attempt + 1
 ///         }
 ///     }
 /// }

@@ -2,7 +2,7 @@
 
 use super::{Jobs, child};
 use crate::tools::*;
-use queue_process::{Handover, PopError, Queue, TryPopError};
+use queue_process::{Handover, PopError, PushError, Queue, TryPopError};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -63,6 +63,23 @@ fn the_last_producer() -> Duration {
     assert!(left.iter().copied().eq((1000..).take(left.len())));
     assert_eq!(todo.try_pop(), Err(TryPopError::Closed));
     noticed
+}
+
+/// However often it pushed before: not after so many pushes, but after a while.
+#[test]
+fn the_last_consumer_is_killed_between_pushes() {
+    for burst in [0, 3, 17, 100] {
+        let (jobs, todo) = Jobs::unbounded().into_ends();
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        todo.share_with(&mut command, "JOBS").unwrap();
+        let mut child = command.spawn().unwrap();
+        drop((todo, command));
+        (0..burst).for_each(|n| jobs.push(n).unwrap());
+        kill(&mut child);
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(jobs.push(7), Err(PushError::Closed(7)), "after {burst}");
+    }
 }
 
 fn pop_two_and_wait() {

@@ -15,7 +15,7 @@ use std::env;
 use std::process::Command;
 
 macro_rules! suite {
-    ($module:ident, $kind:ident) => {
+    ($module:ident, $kind:ident, $other:ident) => {
         #[path = "."]
         mod $module {
             use super::*;
@@ -28,6 +28,7 @@ macro_rules! suite {
 
             type Kind<T, C = Postcard> = $kind<T, C>;
             type Jobs = Kind<u64>;
+            type OtherKind = $other<u64>;
 
             /// A child that is to do `role`, not yet started.
             fn child(role: &str) -> Command {
@@ -55,8 +56,8 @@ macro_rules! suite {
     };
 }
 
-suite!(pipe, PipeQueue);
-suite!(shm, ShmQueue);
+suite!(pipe, PipeQueue, ShmQueue);
+suite!(shm, ShmQueue, PipeQueue);
 
 /// Not a test: a process that the tests start.
 #[test]

@@ -1,6 +1,6 @@
 //! Queues with a name: opened by strangers, never by another user, and gone with their creator.
 
-use super::{Jobs, Kind, child, name};
+use super::{Jobs, Kind, OtherKind, child, name};
 use crate::tools::*;
 use queue_process::{Capacity, FailureKind, Queue};
 use std::env;
@@ -31,6 +31,8 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     assert_eq!(jobs.pop(), Ok(11));
     let strange = Kind::<String>::open_named(name).unwrap_err();
     assert_eq!(strange.kind(), FailureKind::Mismatch);
+    let strange = OtherKind::open_named(name).unwrap_err();
+    assert_eq!(strange.kind(), FailureKind::Mismatch, "{strange}");
 
     // The last handle of the creator takes the name with it.
     let opened = Jobs::open_named(name).unwrap();

@@ -1,7 +1,7 @@
 //! What is refused, at once and without loss: other types, altered environments, and a process
 //! that may open no more files.
 
-use super::{Jobs, Kind, child, name};
+use super::{Jobs, Kind, OtherKind, child, name};
 use crate::tools::*;
 use queue_process::{Capacity, FailureKind, Queue};
 use std::process::Command;
@@ -23,6 +23,8 @@ fn strange() {
     assert_eq!(signed.unwrap_err(), FailureKind::Mismatch);
     let raw = Kind::<Vec<u8>, queue_process::codec::Raw>::from_parent("JOBS");
     assert_eq!(raw.map_err(kind).unwrap_err(), FailureKind::Mismatch);
+    let other = OtherKind::from_parent("JOBS").map_err(kind);
+    assert_eq!(other.unwrap_err(), FailureKind::Mismatch);
     let jobs = Jobs::from_parent("JOBS").unwrap();
     let again = Jobs::from_parent("JOBS").map_err(kind);
     assert_eq!(again.unwrap_err(), FailureKind::Denied);

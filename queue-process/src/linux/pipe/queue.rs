@@ -23,8 +23,8 @@ use crate::linux::queue::options::LinuxOptions;
 /// pushed stays. A lock that it held is taken over within a few milliseconds by the next process that
 /// needs it. When the last process of a side dies, the queue closes. Waiters are told within a tenth
 /// of a second. A process that does not wait learns of it when it pushes, tries, or calls
-/// `is_closed`. It checks at most every 32 ms, and at every sixteenth of many quick pushes; until
-/// then a push succeeds. A process that does none of this checks nothing.
+/// `is_closed`, if it has not checked for 32 ms; until then a push succeeds. A process that does none of
+/// this checks nothing.
 ///
 /// An item that is lent ([`receive`](queue_core::work::WorkQueue::receive)) to a process that dies is in
 /// front of the queue again: within a tenth of a second while anybody waits, and otherwise with the

@@ -32,18 +32,22 @@ impl<S: Storage> Shared<S> {
         self.engine.close_within(tries);
     }
 
-    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who try
-    /// again and again instead of waiting. Whether it was time.
-    pub(crate) fn check_peers_if_due(&self) -> bool {
+    /// [`check_peers`](Self::check_peers), at most twice per [`RECHECK_INTERVAL`]: for those who push
+    /// or try again and again instead of waiting.
+    #[inline]
+    pub(crate) fn check_peers_if_due(&self) {
         let now = self.engine.platform().now();
         // Relaxed: if two threads look, no harm is done.
         let last = self.last_check.load(Ordering::Relaxed);
-        let due = now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2;
-        if due {
-            self.last_check.store(now, Ordering::Relaxed);
-            self.check_peers(Tries::Endless);
+        if now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2 {
+            self.check_peers_now(now);
         }
-        due
+    }
+
+    #[cold]
+    fn check_peers_now(&self, now: u32) {
+        self.last_check.store(now, Ordering::Relaxed);
+        self.check_peers(Tries::Endless);
     }
 
     /// Whether it is closed, or should be.

@@ -54,7 +54,7 @@ impl<S: Storage + 'static> JoinTarget for Arc<Shared<S>> {
     fn join(&self, deadline: Deadline) -> bool {
         let awake = |is_time| match is_time {
             true => self.check_peers(Tries::Endless),
-            false => drop(self.check_peers_if_due()),
+            false => self.check_peers_if_due(),
         };
         self.engine.join(|| deadline.remaining(), awake)
     }

@@ -56,7 +56,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
         self.check_half(Side::Consumers)
             .map_err(TryPopError::Failed)?;
         // Those that died may have had what is older.
-        self.check_peers_sometimes();
+        self.shared.check_peers_if_due();
         if let Some(lent) = self.lend_deferred() {
             return lent;
         }

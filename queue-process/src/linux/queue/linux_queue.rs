@@ -221,7 +221,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         }
         self.check_half(Side::Producers)
             .map_err(|failure| TryPushError::Failed((), failure))?;
-        self.check_peers_sometimes();
+        self.shared.check_peers_if_due();
         let mut batch = take_buffer();
         let pushed = match self.encode_batch(items, &mut batch) {
             Ok(()) => self.shared.engine.push_many(&batch),
@@ -299,28 +299,6 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
     }
 
-    /// Who pushes always finds a slot in a queue that is large enough, and so would never
-    /// learn that all consumers were killed: it looks at some of its pushes.
-    #[inline]
-    pub(super) fn check_peers_sometimes(&self) {
-        match PUSHES_UNTIL_CHECK.get() {
-            0 => self.check_peers_and_back_off(),
-            left => PUSHES_UNTIL_CHECK.set(left - 1),
-        }
-    }
-
-    /// As long as it is time for that, at the next push too: who pushes seldom looks every
-    /// time, and who pushes to several queues in turn does not look at the same one always.
-    #[cold]
-    fn check_peers_and_back_off(&self) {
-        let next = match self.shared.check_peers_if_due() {
-            true => 0,
-            false => (2 * PUSHES_SKIPPED.get() + 1).min(15),
-        };
-        PUSHES_SKIPPED.set(next);
-        PUSHES_UNTIL_CHECK.set(next);
-    }
-
     /// Calls `push` with the bytes of `item`.
     #[inline]
     fn with_bytes<R>(
@@ -329,7 +307,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         push: impl FnOnce(&[u8]) -> Result<R, TryError>,
     ) -> Result<R, TryError> {
         self.check_half(Side::Producers)?;
-        self.check_peers_sometimes();
+        // Who finds a slot each time would never learn that all consumers were killed.
+        self.shared.check_peers_if_due();
         let mut buffer = take_buffer();
         let pushed = C::with_bytes(item, &mut buffer, |bytes| {
             self.shared.check_size(bytes.len())?;
@@ -436,13 +415,6 @@ fn too_large(len: usize, limit: u32) -> Failure {
     Failure::new(FailureKind::TooLarge, message)
 }
 
-thread_local! {
-    /// How many more pushes of this thread come before it checks the peers, of whatever queue.
-    static PUSHES_UNTIL_CHECK: Cell<u8> = const { Cell::new(0) };
-    /// How many it let pass last.
-    static PUSHES_SKIPPED: Cell<u8> = const { Cell::new(0) };
-}
-
 /// How many bytes of a batch are pushed in one go.
 const MAX_PUSH_BYTES: usize = 256 << 10;
 
@@ -508,22 +480,5 @@ fn new_buffer<B: Buffer>() -> Box<B> {
 pub(super) fn recycle<B: Buffer>(mut buffer: Box<B>) {
     if buffer.clear() <= MAX_RETAINED_BYTES {
         let _ = B::CACHE.try_with(|cache| cache.set(Some(buffer)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ShmQueue;
-    use queue_core::Queue;
-
-    #[test]
-    fn who_looks_in_vain_looks_half_as_often() {
-        let queue = ShmQueue::<u8>::bounded(1 << 20);
-        let pushed = (0..1 << 20).map(|_| queue.try_push(0).map(|()| PUSHES_SKIPPED.get()));
-        // It begins anew when it is time.
-        let passed = pushed.map(|passed| passed.unwrap());
-        let mut steps = passed.inspect(|passed| assert!([0, 1, 3, 7, 15].contains(passed)));
-        assert!(steps.any(|passed| passed == 15));
     }
 }

@@ -143,10 +143,10 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         half: Option<Side>,
         register: impl FnOnce(&Mapping) -> Result<LinuxMembership, Failure>,
     ) -> Result<Self, Failure> {
-        if fds.len() != 3 + S::DESCRIPTORS {
-            return Err(corrupt(
-                "not as many descriptors as a queue of this kind has",
-            ));
+        const FEW: &str = "not as many descriptors as a queue of this kind has";
+        let count = fds.len();
+        if count < 3 {
+            return Err(corrupt(FEW));
         }
         let mut fds = fds.into_iter();
         let mut next = || fds.next().expect("counted above");
@@ -157,7 +157,11 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             return Err(corrupt("too small to be a queue"));
         }
         let format = &Header::of(&mapping).format;
+        // Before all else that depends on the kind: this names both.
         let limits = format.read(S::KIND, &Types::of::<T, C>())?;
+        if count != 3 + S::DESCRIPTORS {
+            return Err(corrupt(FEW));
+        }
         let leases = lease_layout::<S>(&limits)?;
         if (leases.mapped() as u64).saturating_add(leases.beyond()) > len {
             return Err(corrupt("the queue is smaller than it says"));

@@ -58,7 +58,7 @@ impl Verb {
     /// So many of them, but `never` this one.
     pub(super) fn some(random: &mut Rng, count: usize, never: Self) -> Vec<Self> {
         let all = Self::ALL.into_iter().filter(|verb| *verb != never);
-        random.choose_multiple(all, count)
+        random.choose_multiple(all, count.min(Self::ALL.len()))
     }
 
     /// Whether an item is lent for it, or by it.
