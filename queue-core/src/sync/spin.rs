@@ -56,10 +56,12 @@ pub fn until(deadline: Deadline, ready: impl Fn() -> bool) -> bool {
 }
 
 /// How many items, or slots, of a queue of `capacity` are worth waiting for: the target of
-/// [`until_some`].
+/// [`until_some`]. At most half of them, so that the other side goes on meanwhile.
 #[must_use]
 pub fn batch_target(capacity: Option<usize>) -> usize {
-    capacity.map_or(256, |capacity| (capacity / 4).clamp(64, 256))
+    capacity.map_or(256, |capacity| {
+        (capacity / 4).clamp(64, 256).min((capacity / 2).max(1))
+    })
 }
 
 /// As [`until`], for a caller that can tell how much there is. Returns true when `hint` is not
@@ -191,4 +193,22 @@ impl AdaptiveSpin {
 #[cfg(not(loom))]
 fn pause(times: u32) {
     (0..times).for_each(|_| std::hint::spin_loop());
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_leaves_half_of_the_queue_to_the_other_side() {
+        let targets = [1, 2, 64, 1024, 1 << 20].map(|capacity| batch_target(Some(capacity)));
+        assert_eq!(targets, [1, 1, 32, 256, 256]);
+        assert_eq!(batch_target(None), 256);
+    }
+
+    #[test]
+    fn who_waits_for_a_batch_that_never_comes_goes_on_with_one() {
+        assert!(until_some(Deadline::NEVER, 256, || 1));
+        assert!(!until_some(Deadline::AT_ONCE, 1, || 1));
+    }
 }
