@@ -47,10 +47,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, part: Part) {
-        for (word, count) in part.words {
+    fn add_words(&mut self, words: impl IntoIterator<Item = (String, u64)>) {
+        for (word, count) in words {
             *self.words.entry(word).or_default() += count;
         }
+    }
+
+    fn add(&mut self, part: Part) {
+        self.add_words(part.words);
         match part.end {
             Some(End::Text) => self.text += 1,
             Some(End::NotText) => self.not_text += 1,
@@ -60,9 +64,7 @@ impl Tally {
     }
 
     fn merge(&mut self, other: Self) {
-        for (word, count) in other.words {
-            *self.words.entry(word).or_default() += count;
-        }
+        self.add_words(other.words);
         self.text += other.text;
         self.not_text += other.not_text;
         self.unreadable += other.unreadable;

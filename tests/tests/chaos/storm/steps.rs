@@ -234,10 +234,12 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
     let mine = left.iter().filter(|&&number| number != THEIRS).count();
     let theirs = (left.len() - mine) as u64;
     let popped = 4 - mine as u64;
-    // While the first is lent to a dead one that nobody has noticed, the second is the oldest.
-    let oldest = if lends { 2 } else { popped };
-    let gone = |number: &u64| !left.contains(number);
-    let in_order = left.is_sorted() && (1..=4).filter(gone).all(|number| number <= oldest);
+    // While the first is lent to a dead one that nobody has noticed, the second is the oldest for
+    // another.
+    let oldest = if lends && deaths.len() > 1 { 2 } else { popped };
+    let gone: Vec<_> = (1..=4).filter(|number| !left.contains(number)).collect();
+    let are_oldest = gone.len() as u64 == popped && gone.iter().all(|&number| number <= oldest);
+    let in_order = left.is_sorted() && are_oldest;
     if !pushes.contains(&theirs) || !pops.contains(&popped) || !in_order {
         return Err(format!("left is {left:?}"));
     }
