@@ -86,7 +86,10 @@ impl Options {
                 "--again" => options.again = true,
                 "--unchecked" => options.unchecked = true,
                 "--table" => options.table = true,
-                _ => return Err(format!("unexpected argument {argument:?}")),
+                other => match other.strip_prefix("-j") {
+                    Some(jobs) => options.jobs = number::<usize>(jobs)?.max(1),
+                    None => return Err(format!("unexpected argument {argument:?}")),
+                },
             }
         }
         let chosen = options.sample.is_some() || options.all || !options.only.is_empty();
@@ -149,6 +152,7 @@ mod tests {
         assert_eq!(options.results(), "7.tsv");
         assert_eq!(read("--only x").unwrap().unwrap().results(), "all.tsv");
         assert_eq!(read("--help"), Ok(None));
+        assert_eq!(read("--all -j2").unwrap().unwrap().jobs, 2);
         for wrong in [
             "",
             "--sample",
@@ -156,6 +160,7 @@ mod tests {
             "--new",
             "--all --sample 3",
             "-j 2",
+            "--all -jx",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

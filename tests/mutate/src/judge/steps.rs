@@ -93,13 +93,14 @@ impl Step {
     }
 }
 
-/// `command` with a limit on memory: a queue that is never full takes all there is.
+/// `command` with a limit on memory: a queue that is never full takes all there is. The limit is on
+/// memory of its own: a shared one reserves more addresses than it ever fills.
 fn limited(command: &Command) -> Command {
-    const KIBIBYTES: u64 = 16 << 20;
+    const KIBIBYTES: u64 = 10 << 20;
     let mut shell = Command::new("sh");
     shell
         .arg("-c")
-        .arg(format!("ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\""))
+        .arg(format!("ulimit -d {KIBIBYTES}; exec \"$0\" \"$@\""))
         .arg(command.get_program())
         .args(command.get_args());
     if let Some(directory) = command.get_current_dir() {
