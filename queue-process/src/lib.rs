@@ -81,7 +81,7 @@
 //! |---|---|---|
 //! | [`PipeQueue`] | its participants, who all belong to one user | make operations of others fail or wait, lose or forge items; not crash them, nor read other memory |
 //! | [`ShmQueue`] | the same | the same |
-//! | [`IpcQueue`] | its host | send the host nonsense, which is refused; take items |
+//! | [`IpcQueue`] | its participants | the same, and exhaust the host's memory |
 //!
 //! # When an item's own code panics
 //!
@@ -157,6 +157,12 @@ mod deferred;
 mod handover;
 #[cfg(not(loom))] // Its guests' threads are beyond a model.
 mod ipc;
+#[cfg(loom)]
+pub mod ipc {
+    //! What of it can be modelled.
+
+    pub mod words;
+}
 #[cfg(target_os = "linux")]
 #[allow(private_bounds, private_interfaces)] // The two storages are all there are.
 mod linux;

@@ -8,6 +8,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "queue-thread/src/lock_free/ring.rs",
     "queue-thread/src/lock_free/chain.rs",
     "queue-thread/src/lock_free/owner.rs",
+    "queue-process/src/ipc/page.rs",
     "queue-process/src/sys/",
     // Never published: it measures memory and processor time.
     "bench/src/",

@@ -3,8 +3,10 @@
 use super::IpcQueue;
 use super::guest::Guest;
 use super::hosted::Refusal;
+use super::page::Page;
 use super::service::Names;
 use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
+use super::words::{Pushes, Shelf};
 use crate::codec::Postcard;
 use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
@@ -51,6 +53,8 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
         word: usize::BITS,
         capacity: Some(3),
         role: Role::Whole,
+        pushes: Page::<Pushes>::new().unwrap().memory(),
+        shelf: Page::<Shelf>::new().unwrap().memory(),
         requests,
         replies,
         calls,
@@ -61,6 +65,11 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
         caller,
         asked,
     }
+}
+
+/// Items that are popped.
+fn items<'a>(all: &[&'a [u8]]) -> Reply<'a> {
+    Reply::Popped(all.iter().map(|item| Bytes(item)).collect())
 }
 
 /// What `ask` gets from a host that always gives `reply`.
@@ -144,8 +153,7 @@ fn an_answer_to_a_pop() {
         })
         .map(|()| popped)
     };
-    let lent = Reply::Lent(vec![Bytes(b"a"), Bytes(b"bc")]);
-    assert_eq!(pop(lent).unwrap(), b"abc");
+    assert_eq!(pop(items(&[b"a", b"bc"])).unwrap(), b"abc");
     assert_eq!(kind(pop(Reply::Empty)), None);
     assert_eq!(kind(pop(Reply::Closed)), CLOSED);
     assert_eq!(kind(pop(Reply::Full)), CORRUPT);
@@ -212,16 +220,16 @@ fn items_that_are_none_are_failures() {
         Err(TryPopError::Failed(failure)) => failure.kind(),
         other => panic!("{other:?}"),
     };
-    let nothing = Reply::Lent(vec![]);
+    let nothing = items(&[]);
     let pop = |reply, into: &mut Vec<u8>| told_queue(reply, |queue| queue.try_pop_many(into, 9));
     let one = |queue: &Queued| queue.try_pop().map(|_| 0);
     assert_eq!(failed(told_queue(&nothing, one)), FailureKind::Corrupt);
     assert_eq!(failed(pop(&nothing, &mut vec![])), FailureKind::Corrupt);
-    let bad = Reply::Lent(vec![Bytes(b"")]);
+    let bad = items(&[b""]);
     assert_eq!(failed(told_queue(&bad, one)), FailureKind::Codec);
     assert_eq!(failed(pop(&bad, &mut vec![1])), FailureKind::Codec);
     let mut popped = vec![6];
-    let some = Reply::Lent(vec![Bytes(b"\x07"), Bytes(b""), Bytes(b"\x08")]);
+    let some = items(&[b"\x07", b"", b"\x08"]);
     assert_eq!(pop(&some, &mut popped), Ok(2));
     assert_eq!(popped, [6, 7, 8]);
 }

@@ -1,9 +1,12 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::hosted::{Filling, Refusal};
+use super::hosted::Refusal;
+use super::page::Page;
+use super::state::Filling;
 use super::wire::{
     self, Bytes, Call, Ending, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
 };
+use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
@@ -15,7 +18,7 @@ use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::{fmt, thread};
 #[cfg(target_os = "linux")]
@@ -33,6 +36,9 @@ pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
 /// A line to the host, and who waits in this process.
 pub(super) struct Guest {
     line: Mutex<Line>,
+    pushes: Page<Pushes>,
+    shelf: Page<Shelf>,
+    requests: Requests,
     ears: Arc<Ears>,
     capacity: Option<usize>,
     role: Role,
@@ -40,9 +46,13 @@ pub(super) struct Guest {
     pub(super) owed: Deferred,
 }
 
+/// Where requests go, each whole before the next. Who pushes by words has it, and sends what needs no
+/// answer.
+type Requests = Arc<Mutex<IpcBytesSender>>;
+
 /// The guest's ends of the channels.
 struct Line {
-    requests: IpcBytesSender,
+    requests: Requests,
     replies: IpcBytesReceiver,
     handed: IpcReceiver<Handed>,
     buffer: Vec<u8>,
@@ -155,6 +165,8 @@ impl Guest {
             calls,
             handed,
             role,
+            pushes,
+            shelf,
             ..
         } = ticket;
         if version != VERSION {
@@ -179,7 +191,16 @@ impl Guest {
             }
             Ok(capacity) => capacity,
         };
+        let (Some(pushes), Some(shelf)) = (Page::<Pushes>::of(pushes), Page::of(shelf)) else {
+            let message = "the queue's host shares less memory than it should";
+            return Err(Failure::new(FailureKind::Corrupt, message));
+        };
+        pushes.greet();
+        let requests = Arc::new(Mutex::new(requests));
         let guest = Arc::new(Self {
+            pushes,
+            shelf,
+            requests: Arc::clone(&requests),
             line: Mutex::new(Line {
                 requests,
                 replies,
@@ -220,7 +241,11 @@ impl Guest {
 
     /// Pushes of `items`, at least one, as many as find a place: how many.
     pub(super) fn push<'a>(&self, items: impl Iterator<Item = &'a [u8]>) -> Result<usize, Refusal> {
-        let items = items.map(Bytes).collect();
+        let items: Vec<_> = items.collect();
+        if self.push_ahead(&items)? {
+            return Ok(items.len());
+        }
+        let items = items.into_iter().map(Bytes).collect();
         let watch = self.watch(Side::Producers);
         let request = Request::Push { items, watch };
         self.converse(|line| match line.ask(&request)?.read()? {
@@ -230,31 +255,84 @@ impl Guest {
         })
     }
 
+    /// Pushes `items` by words, if slots are granted for all of them and there is room: whether it did.
+    fn push_ahead(&self, items: &[&[u8]]) -> Result<bool, Refusal> {
+        if self.is_gone() {
+            return Err(Refusal::Closed);
+        } else if items.iter().any(|item| item.len() > LARGEST) {
+            return Ok(false);
+        }
+        // As long as one holds it nobody else writes.
+        let requests = lock(&self.requests);
+        match self.pushes.push(items, &self.shelf) {
+            Pushed::Done => {}
+            Pushed::TooFew => return Ok(false),
+            Pushed::Closed => return Err(Refusal::Closed),
+        }
+        if self.pushes.must_tell() {
+            tell(&requests);
+        }
+        Ok(true)
+    }
+
     /// Pops up to `max` items: what `take` makes of their bytes, once they are this process's.
     pub(super) fn pop<R>(
         &self,
         max: usize,
         take: impl FnOnce(&mut Items<'_>) -> R,
     ) -> Result<R, Refusal> {
+        if self.is_gone() {
+            return Err(Refusal::Closed);
+        }
+        // While others push this might go on and on: no more than ever are inside at once.
+        let max = self.capacity.map_or(max, |capacity| max.min(capacity));
+        let mut popped = Vec::new();
+        let answer = loop {
+            let taken = self.shelf.pop(max - popped.len());
+            if !taken.is_empty() && self.shelf.must_tell() {
+                tell(&lock(&self.requests));
+            }
+            match popped.is_empty() {
+                true => popped = taken,
+                false => popped.extend(taken),
+            }
+            if popped.len() == max {
+                break None;
+            }
+            match self.ask_for_items(max - popped.len()) {
+                Ok(None) => {}
+                Ok(Some(answer)) => break Some(answer),
+                Err(refusal) if popped.is_empty() => return Err(refusal),
+                Err(_) => break None,
+            }
+        };
+        let rest = match answer.as_ref().map(Message::read).transpose()? {
+            Some(Reply::Popped(items)) => items,
+            _ => Vec::new(),
+        };
+        let popped = popped.iter().map(|item| &item[..]);
+        Ok(take(&mut popped.chain(rest.iter().map(|item| item.0))))
+    }
+
+    /// Asks for up to `max` items: the answer with them, or none if there are some on the shelf.
+    fn ask_for_items(&self, max: usize) -> Result<Option<Message>, Refusal> {
         let watch = self.watch(Side::Consumers);
-        let max = max as u64;
-        let request = Request::Pop { max, watch };
-        let reply = self.converse(|line| {
+        let request = Request::Pop {
+            max: max as u64,
+            watch,
+        };
+        self.converse(|line| {
+            if self.shelf.has_items() {
+                return Ok(None); // Another thread has asked meanwhile.
+            }
             let reply = line.ask(&request)?;
             match reply.read()? {
-                Reply::Lent(_) => {
-                    // Only with the answer to this are they out of the queue for all.
-                    line.ask(&Request::Taken)?;
-                    Ok(reply)
-                }
+                Reply::Shelved => Ok(None),
+                Reply::Popped(_) => Ok(Some(reply)),
                 Reply::Empty => Err(Refusal::Wait),
                 other => Err(unexpected(other)),
             }
-        })?;
-        match reply.read()? {
-            Reply::Lent(items) => Ok(take(&mut items.iter().map(|item| item.0))),
-            other => Err(unexpected(other)),
-        }
+        })
     }
 
     /// What came for `side` since the last call; after nothing the host will call again.
@@ -474,10 +552,21 @@ impl Line {
         // A task that asks again and again keeps others waiting much longer than one whose
         // queue is in its process.
         coop::spend(usize::MAX);
-        wire::send(&self.requests, request, &mut self.buffer)?;
+        wire::send(&lock(&self.requests), request, &mut self.buffer)?;
         self.buffer.shrink_to(wire::KEPT);
         wire::receive(&self.replies)
     }
+}
+
+fn lock(requests: &Mutex<IpcBytesSender>) -> MutexGuard<'_, IpcBytesSender> {
+    // A sender alone, which no panic leaves half changed.
+    requests.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the host look what this process has taken or pushed.
+fn tell(requests: &IpcBytesSender) {
+    // One that is gone needs not to know.
+    let _ = wire::send(requests, &Request::Look, &mut Vec::new());
 }
 
 /// What an answer that is no success comes to.

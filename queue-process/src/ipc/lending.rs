@@ -4,7 +4,8 @@
 //! settled: with the guest's line, however that ended, they go back.
 
 use super::guest::Joining;
-use super::hosted::{Loan, Refusal, Who};
+use super::hosted::Refusal;
+use super::state::{Bytes, Who};
 use super::wire::Ending;
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
@@ -25,7 +26,7 @@ pub struct Lease(From);
 #[derive(Debug)]
 enum From {
     /// From the deque of this process.
-    Here(Vec<u8>, work::Lease),
+    Here(Bytes, work::Lease),
     /// From the host, by this number.
     Elsewhere { delivery: u64, attempt: u32 },
     /// From what this process has in its hands.
@@ -82,8 +83,9 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// The item of a lease, whose bytes these are unless the lease has them.
     fn decode(&self, bytes: &[u8], lease: Lease) -> Result<(T, Lease), TryPopError> {
         let mut undecoded = Undecoded(self, Some(lease));
-        let bytes = match &undecoded.1 {
-            Some(Lease(From::Here(bytes, _) | From::Deferred(bytes))) => bytes,
+        let bytes: &[u8] = match &undecoded.1 {
+            Some(Lease(From::Here(bytes, _))) => bytes,
+            Some(Lease(From::Deferred(bytes))) => bytes,
             _ => bytes,
         };
         match C::decode(bytes) {
@@ -97,11 +99,8 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let ended = match (lease.0, self.reach()?) {
             (From::Here(bytes, lease), Place::Here(host)) => {
                 match how {
-                    Ending::Done => host.hosted.settle(1, Loan::Delivery),
-                    Ending::Back { counted } => {
-                        let lent = vec![(bytes, lease)];
-                        host.hosted.take_back(lent, Loan::Delivery, counted);
-                    }
+                    Ending::Done => host.hosted.settle(),
+                    Ending::Back { counted } => host.hosted.give_back([(bytes, lease)], counted),
                 }
                 Ok(())
             }
@@ -143,8 +142,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
         }
         match &self.place {
             Place::Here(host) => {
-                let lent = host.hosted.take(Who::Host, 1, Some(Loan::Delivery));
-                let (bytes, lease) = lent?.pop().expect("one was asked for");
+                let (bytes, lease) = host.hosted.deliver(Who::Host)?;
                 self.decode(&[], Lease(From::Here(bytes, lease)))
             }
             Place::Elsewhere(guest) => guest.receive(|bytes, delivery, attempt| {

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod answers;
+#[cfg(test)]
+mod copied;
 mod guest;
 mod hosted;
 #[cfg(target_os = "linux")]
@@ -11,12 +13,17 @@ mod lending;
 mod message;
 #[cfg(any(test, not(target_os = "linux")))]
 mod one_shot;
+#[allow(unsafe_code)] // It argues for itself.
+mod page;
 mod queue;
 #[cfg(test)]
 mod rules;
 mod service;
+mod state;
 mod streams;
 mod wire;
+#[allow(unreachable_pub)] // Models use it.
+mod words;
 
 use crate::codec::{Codec, Postcard};
 use crate::deferred::Deferred;
@@ -40,8 +47,8 @@ use wire::{Role, Ticket};
 ///
 /// On a system other than Linux, or where messages of `ipc-channel` go to and fro
 /// already. It is there wherever `ipc-channel` is (built for macOS, Windows and FreeBSD, but
-/// so far run on Linux alone). On Linux `PipeQueue` moves small items some thirty times as fast, and
-/// `ShmQueue` several hundred times, and both outlive the process that created them.
+/// so far run on Linux alone). On Linux take `ShmQueue` or `PipeQueue`: they outlive the process that
+/// created them, and have names.
 ///
 /// ```
 /// use queue_process::IpcQueue;
@@ -72,38 +79,38 @@ use wire::{Role, Ticket};
 /// * **Deliveries outlive their worker** ([`receive`](queue_core::work::WorkQueue::receive)). The host keeps
 ///   what is in flight. If a guest ends that holds some, they are in front again at once, with the
 ///   next attempt. Nobody can settle what was given to another since.
-/// * **A guest's death loses nothing that it was not given.** An item that is on its way
-///   to a guest keeps its place in the count until the guest has confirmed it, and before
-///   the guest's `pop` returns it has. If the guest dies earlier, its items come back to
-///   the front, in their order: nothing is lost, delivered twice, or beyond the capacity,
-///   but consumers that popped in the few microseconds between got later items before them.
-///   Meanwhile a closed queue that is empty otherwise answers `Empty`, not yet `Closed`.
+/// * **A guest's death loses nothing that it was not given.** A guest that is killed in a `pop` takes
+///   one item or batch with it at most. What it had pushed is in the queue.
 /// * **Ends.** A process that has a handle counts as a producer and a consumer, until it
 ///   calls [`into_ends`](queue_core::Queue::into_ends): from then on as what ends it has.
 ///   A handle on its way in a message counts too, and a child that was given one counts from
 ///   its `spawn` (elsewhere than on Linux from [`share_with`](Self::share_with) on, for a minute, or
 ///   until it ends). When the last one of a side has gone, however it went, the queue closes.
-/// * **A `try_` verb of a guest asks the host**, so it takes as long as the host's system needs
-///   to run a thread, also inside a future: tens of microseconds. It waits for nobody else. So
-///   while the host is stopped (`SIGSTOP`, a debugger) its guests' verbs wait, also those with
-///   a time limit.
+/// * **A `try_` verb of a guest may ask the host**: a push if it has no slots left that were granted
+///   ahead, a pop if it finds nothing. That takes as long as the host's system needs to run a thread,
+///   also inside a future: tens of microseconds. It waits for nobody else. So while the host is
+///   stopped (`SIGSTOP`, a debugger) verbs of its guests wait, also those with a time limit.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
 /// * **Signals disturb nothing**, whatever handlers there are.
 ///
 /// # Cost
 ///
-/// In the host an operation costs an allocation and a lock, some 0.2 µs. A guest's push
-/// is one exchange of messages with the host (16 µs on a busy machine of two processors),
-/// its pop two (22 µs); a batch costs little more than one item, so that it moves one to
-/// three million numbers a second; a sleeping guest adds one message that wakes it. An
-/// item may be as large as memory allows. The host runs one (sleeping) thread for each
-/// guest, a guest one in all.
+/// In the host an operation costs an allocation and a lock, some 0.2 µs. Host and guests share memory
+/// of `ipc-channel`: a guest that was granted slots writes what it pushes there, and items are put
+/// there for all guests that pop. While there is work on both sides, an item costs no message, and
+/// some millions pass in a second. A message (and its answer, 16 µs on a busy machine of two
+/// processors) is needed when a guest has used up its slots or finds no item, to wake who sleeps, and
+/// for each item of more than 16 KiB, each delivery and its settlement. Where `ipc-channel` copies memory
+/// that it sends (macOS), each push and each pop is one exchange of messages. An item may be as large
+/// as memory allows. The host runs one (sleeping) thread for each guest, and shares 64 KiB and a
+/// descriptor with each, and with all of them; a guest runs one thread in all.
 ///
 /// # Trust
 ///
 /// As with `ipc-channel` itself, whoever was handed the queue is trusted not to attack it:
-/// a guest that sends nonsense is dropped, and one that claims a huge message may exhaust memory.
+/// a guest that sends nonsense is dropped, but one that writes to the shared memory can lose or forge
+/// items, and one that claims a huge message may exhaust memory. None can crash another process.
 /// Nobody can take part who was not handed a handle; what a child was given is taken once, and
 /// elsewhere than on Linux by any process of the same user. Opening with another item type, codec
 /// or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch); types are

@@ -1,7 +1,8 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
 use super::guest::Items;
-use super::hosted::{Filling, Refusal, Who};
+use super::hosted::Refusal;
+use super::state::{Filling, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
@@ -85,7 +86,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         let failure = match popped {
             Some(Ok(item)) => return Ok(item),
             Some(Err(failure)) => failure.with_item_consumed(),
-            None => nothing_lent(),
+            None => nothing_popped(),
         };
         Err(TryPopError::Failed(failure))
     }
@@ -118,7 +119,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             let mut items = items.peekable();
             match items.peek() {
                 Some(_) => owed.decode::<T, C>(items, into, before, wake),
-                None => Err(TryPopError::Failed(nothing_lent())),
+                None => Err(TryPopError::Failed(nothing_popped())),
             }
         });
         match popped {
@@ -175,8 +176,8 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             });
             match popped {
                 Ok(()) if left.len() > before => {}
-                // The last ones are on their way to a guest that pops them, and may come back.
-                Err(TryPopError::Empty) if self.state().len > 0 => match listener.take() {
+                // A push is on its way that began before.
+                Err(TryPopError::Empty) if self.state().in_flight == 0 => match listener.take() {
                     None => listener = Some(self.listen(Side::Consumers)),
                     Some(listener) => {
                         listener.wait(Deadline::after(Duration::from_millis(10)));
@@ -198,7 +199,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         C::encode(item, &mut bytes)?;
         match &self.place {
             Place::Here(host) => {
-                host.hosted.push(Who::Host, iter::once(bytes))?;
+                host.hosted.push(Who::Host, iter::once(bytes.into()))?;
             }
             Place::Elsewhere(guest) => {
                 guest.push(iter::once(&bytes[..]))?;
@@ -237,7 +238,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let pieces = starts.zip(&ends).map(|(start, &end)| &bytes[start..end]);
         match &self.place {
             Place::Here(host) => {
-                let pieces: Vec<_> = pieces.map(<[u8]>::to_vec).collect();
+                let pieces: Vec<_> = pieces.map(Into::into).collect();
                 host.hosted.push(Who::Host, pieces.into_iter())
             }
             Place::Elsewhere(guest) => guest.push(pieces),
@@ -261,8 +262,8 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let popped = match &self.place {
             Place::Here(host) => host
                 .hosted
-                .take(Who::Host, max, None)
-                .map(|items| take(&mut items.iter().map(|(item, _)| &item[..]))),
+                .pop(max)
+                .map(|items| take(&mut items.iter().map(|item| &item[..]))),
             Place::Elsewhere(guest) => guest.pop(max, take),
         };
         popped.map_err(TryPopError::from)
@@ -300,11 +301,11 @@ impl From<Refusal> for TryPopError {
     }
 }
 
-/// The failure of a lending of no items.
+/// The failure of a pop of no items.
 #[cold]
-fn nothing_lent() -> Failure {
+fn nothing_popped() -> Failure {
     Failure::new(
         FailureKind::Corrupt,
-        "the host lent nothing and called it items",
+        "the host gave nothing and called it items",
     )
 }

@@ -1,7 +1,10 @@
 //! The rules of a [`Hosted`] queue, by itself: what it takes and gives, whom it calls when.
 
-use super::hosted::{Hosted, Lent, Loan, Refusal, Who};
-use super::wire::{self, BATCH_BYTES, Call, Gone, Message, Role};
+use super::hosted::{Hosted, Offer, Refusal};
+use super::page::Page;
+use super::state::{Bytes, Who};
+use super::wire::{self, BATCH_BYTES, Call, Gone, Message, Role, Watch};
+use super::words::{Pushed, Pushes, Shelf};
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
@@ -17,18 +20,20 @@ fn hosted(capacity: usize) -> Hosted {
 
 /// Pushes so many items: how many went in.
 fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, Refusal> {
-    hosted.push(who, vec![vec![7]; count].into_iter())
+    hosted.push(who, vec![Bytes::from([7]); count].into_iter())
 }
 
-/// Pops so many: how many came out.
-fn pop(hosted: &Hosted, who: Who, max: usize) -> Result<usize, Refusal> {
-    lend(hosted, who, max).map(|items| items.len())
+/// Pops so many for the host: how many came out.
+fn pop(hosted: &Hosted, max: usize) -> Result<usize, Refusal> {
+    hosted.pop(max).map(|items| items.len())
 }
 
-/// What is popped: by a guest, on loan.
-fn lend(hosted: &Hosted, who: Who, max: usize) -> Result<Vec<Lent>, Refusal> {
-    let loan = matches!(who, Who::Guest(..)).then_some(Loan::Pop);
-    hosted.take(who, max, loan)
+/// The same for a guest that shares no memory.
+fn fetch(hosted: &Hosted, guest: u64, watch: Watch, max: usize) -> Result<usize, Refusal> {
+    match hosted.offer(guest, watch, max)? {
+        Offer::Items(items) => Ok(items.len()),
+        Offer::Shelved => panic!("it shares none"),
+    }
 }
 
 /// How many items are inside, and whether the queue is closed.
@@ -40,7 +45,7 @@ fn state(hosted: &Hosted) -> (usize, bool) {
 /// A guest of the queue: its number, and where it is called.
 fn guest(hosted: &Hosted) -> (u64, IpcBytesReceiver) {
     let (caller, calls) = bytes_channel().unwrap();
-    (hosted.enroll(caller), calls)
+    (hosted.enroll(Page::new().unwrap(), caller), calls)
 }
 
 /// The calls since the last time: for whom, and how much came. The end is for nobody.
@@ -64,8 +69,7 @@ fn came(side: Side, count: u64) -> Vec<(Option<Side>, u64)> {
 fn it_takes_what_finds_a_place_and_gives_what_is_there() {
     let queue = hosted(3);
     assert_eq!((queue.capacity(), state(&queue)), (Some(3), (0, false)));
-    assert_eq!(pop(&queue, Who::Host, 1), WAIT);
-    assert_eq!(pop(&queue, Who::Host, 0), Ok(0));
+    assert_eq!(pop(&queue, 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
     assert_eq!((queue.refuses(), state(&queue)), (None, (2, false)));
     assert_eq!(push(&queue, Who::Host, 0), Ok(0));
@@ -73,12 +77,12 @@ fn it_takes_what_finds_a_place_and_gives_what_is_there() {
     assert_eq!(queue.refuses(), Some(Refusal::Wait));
     assert_eq!(push(&queue, Who::Host, 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 0), WAIT);
-    assert_eq!(pop(&queue, Who::Host, 2), Ok(2));
+    assert_eq!(pop(&queue, 2), Ok(2));
     assert!(queue.close() && !queue.close());
     assert_eq!(queue.refuses(), Some(Refusal::Closed));
     assert_eq!(push(&queue, Who::Host, 1), CLOSED);
-    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
-    assert_eq!(pop(&queue, Who::Host, 9), CLOSED);
+    assert_eq!(pop(&queue, 9), Ok(1));
+    assert_eq!(pop(&queue, 9), CLOSED);
     assert_eq!(state(&queue), (0, true));
 }
 
@@ -86,49 +90,10 @@ fn it_takes_what_finds_a_place_and_gives_what_is_there() {
 fn it_gives_no_more_bytes_at_once_than_a_message_carries_but_one_item() {
     let queue = hosted(9);
     let sizes = [BATCH_BYTES / 2, BATCH_BYTES / 2, 1, BATCH_BYTES + 1, 1];
-    let items: Vec<_> = sizes.map(|size| vec![0; size]).into();
+    let items: Vec<_> = sizes.map(|size| Bytes::from(vec![0; size])).into();
     assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(5));
-    let popped = [(); 4].map(|()| pop(&queue, Who::Host, 9).unwrap());
+    let popped = [(); 4].map(|()| pop(&queue, 9).unwrap());
     assert_eq!(popped, [2, 1, 1, 1]);
-}
-
-#[test]
-fn what_is_lent_keeps_its_place_until_it_has_arrived() {
-    let queue = hosted(3);
-    let (number, _calls) = guest(&queue);
-    let guest = Who::Guest(number, None);
-    assert_eq!(push(&queue, Who::Host, 3), Ok(3));
-    let mut lent = lend(&queue, guest, 2).unwrap();
-    let both = || [Side::Producers, Side::Consumers].map(|side| queue.ready_hint(side));
-    assert_eq!((state(&queue).0, both()), (3, [0, 1]));
-    assert_eq!(push(&queue, Who::Host, 1), WAIT);
-    queue.settle(1, Loan::Pop);
-    assert_eq!((state(&queue).0, both()), (2, [1, 1]));
-    queue.close();
-    assert_eq!(both(), [usize::MAX, 1]);
-    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
-    assert_eq!(both(), [usize::MAX, 0]);
-    assert_eq!(pop(&queue, Who::Host, 9), WAIT, "it may come back");
-    queue.take_back(vec![lent.remove(1)], Loan::Pop, false);
-    assert_eq!((state(&queue).0, both()), (1, [usize::MAX, 1]));
-    assert_eq!(pop(&queue, Who::Host, 9), Ok(1));
-    assert_eq!(both(), [usize::MAX, usize::MAX]);
-    let unbounded = Hosted::new(Capacity::Unbounded);
-    assert_eq!(unbounded.ready_hint(Side::Producers), usize::MAX);
-}
-
-#[test]
-fn what_comes_back_is_in_order() {
-    let queue = hosted(3);
-    let items = (0..3).map(|n| vec![n]).collect::<Vec<_>>();
-    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(3));
-    let guest = Who::Guest(0, None);
-    let first = lend(&queue, guest, 1).unwrap();
-    let second = lend(&queue, guest, 1).unwrap();
-    queue.take_back(second, Loan::Pop, false);
-    queue.take_back(first, Loan::Pop, false);
-    let popped = lend(&queue, Who::Host, 9).unwrap();
-    assert!(popped.iter().map(|(item, _)| item[0]).eq(0..3));
 }
 
 #[test]
@@ -136,25 +101,25 @@ fn what_is_in_flight_takes_a_place_and_counts_apart() {
     let queue = hosted(2);
     let (number, to) = guest(&queue);
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
-    let deliver = || queue.take(Who::Guest(number, None), 1, Some(Loan::Delivery));
+    let deliver = || queue.deliver(Who::Guest(number, None));
     let counts = || (queue.state().len, queue.state().in_flight);
     let (first, second) = (deliver().unwrap(), deliver().unwrap());
     assert_eq!(counts(), (0, 2));
     assert_eq!(push(&queue, Who::Host, 1), WAIT);
-    queue.take_back(second, Loan::Delivery, true);
-    queue.take_back(first, Loan::Delivery, false);
+    queue.give_back([second], true);
+    queue.give_back([first], false);
     assert_eq!(counts(), (2, 0));
     assert_eq!(push(&queue, Who::Host, 1), WAIT);
-    let attempts = [(); 2].map(|()| deliver().unwrap()[0].1.attempt());
+    let attempts = [(); 2].map(|()| deliver().unwrap().1.attempt());
     assert_eq!(attempts, [1, 2], "the older first");
     queue.close();
-    assert_eq!(pop(&queue, Who::Host, 1), WAIT, "it may come back");
+    assert_eq!(pop(&queue, 1), WAIT, "it may come back");
     assert_eq!(calls(&to), [END]);
-    queue.settle(1, Loan::Delivery);
+    queue.settle();
     assert!(to.try_recv().is_err(), "one is in flight");
-    queue.settle(1, Loan::Delivery);
+    queue.settle();
     assert_eq!(calls(&to), [END]);
-    assert_eq!(pop(&queue, Who::Host, 1), CLOSED);
+    assert_eq!(pop(&queue, 1), CLOSED);
 }
 
 #[test]
@@ -162,7 +127,7 @@ fn who_joins_is_called_when_the_queue_is_idle() {
     let queue = hosted(2);
     let (number, to) = guest(&queue);
     let fill = || assert_eq!(push(&queue, Who::Host, 1), Ok(1));
-    let empty = || assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    let empty = || assert_eq!(pop(&queue, 1), Ok(1));
     fill();
     assert_eq!(queue.join_state(number, 0).moments, 0);
     empty();
@@ -177,9 +142,9 @@ fn who_joins_is_called_when_the_queue_is_idle() {
     }
     fill();
     assert_eq!(queue.join_state(number, 1).moments, 4);
-    let lent = lend(&queue, Who::Guest(number, None), 1).unwrap();
-    assert!(to.try_recv().is_err(), "it is on its way");
-    queue.take_back(lent, Loan::Pop, false);
+    let delivery = queue.deliver(Who::Host).unwrap();
+    assert!(to.try_recv().is_err(), "it is in flight");
+    queue.give_back([delivery], true);
     empty();
     assert!(to.try_recv().is_ok());
 }
@@ -205,12 +170,12 @@ fn who_wants_to_be_called_is_called_once() {
     let (another, to_another) = guest(&queue);
     assert_ne!(number, another);
     // It does not want to be.
-    assert_eq!(pop(&queue, Who::Guest(number, None), 1), WAIT);
+    assert_eq!(fetch(&queue, number, None, 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 1), Ok(1));
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), Ok(1));
     assert_eq!((calls(&to), calls(&to_another)), (vec![], vec![]));
     // It does.
-    assert_eq!(pop(&queue, Who::Guest(number, Some(0)), 1), WAIT);
+    assert_eq!(fetch(&queue, number, Some(0), 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 0), Ok(0));
     assert_eq!(calls(&to), [], "nothing has come");
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
@@ -225,13 +190,14 @@ fn who_wants_to_be_called_is_called_once() {
     assert_eq!(push(&queue, Who::Host, 1), Ok(1));
     assert_eq!(calls(&to), came(Side::Consumers, 1));
     // A pop that takes the last one leaves others there who want more.
-    assert_eq!(pop(&queue, Who::Guest(number, Some(2)), 3), Ok(3));
-    queue.settle(3, Loan::Pop);
+    assert_eq!(fetch(&queue, number, Some(2), 3), Ok(3));
     assert_eq!(push(&queue, Who::Host, 1), Ok(1));
     assert_eq!(calls(&to), [], "there was one left");
-    let lent = lend(&queue, Who::Guest(number, Some(2)), 2).unwrap();
-    queue.take_back(lent, Loan::Pop, false);
-    assert_eq!(calls(&to), came(Side::Consumers, 2));
+    let deliveries = [(); 2].map(|()| queue.deliver(Who::Host).unwrap());
+    assert_eq!(fetch(&queue, number, Some(2), 2), WAIT);
+    queue.give_back(deliveries, false);
+    assert_eq!(calls(&to), came(Side::Consumers, 1));
+    assert_eq!(queue.watch(number, Side::Consumers, 3), 1, "both came");
     queue.dismiss(number);
     assert!(to.recv().is_err(), "nobody calls there any more");
 }
@@ -241,16 +207,14 @@ fn who_wants_a_place_is_called_when_one_is_free() {
     let queue = hosted(2);
     let (number, to) = guest(&queue);
     assert_eq!(push(&queue, Who::Guest(number, Some(0)), 1), Ok(1));
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), Ok(1));
     assert_eq!(calls(&to), [], "it found one, and there was another");
     assert_eq!(push(&queue, Who::Guest(number, Some(0)), 2), Ok(2));
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), Ok(1));
     assert_eq!(calls(&to), came(Side::Producers, 1), "it filled the queue");
     assert_eq!(push(&queue, Who::Guest(number, Some(1)), 1), Ok(1));
     assert_eq!(push(&queue, Who::Guest(number, Some(1)), 1), WAIT);
-    assert_eq!(pop(&queue, Who::Guest(number, None), 2), Ok(2));
-    assert_eq!(calls(&to), [], "they are on their way still");
-    queue.settle(2, Loan::Pop);
+    assert_eq!(fetch(&queue, number, None, 2), Ok(2));
     assert_eq!(calls(&to), came(Side::Producers, 2));
 }
 
@@ -260,20 +224,21 @@ fn all_are_called_at_the_end() {
     let guests = [(); 2].map(|()| guest(&queue));
     let told = || guests.each_ref().map(|(_, to)| calls(to));
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
-    assert_eq!(pop(&queue, Who::Guest(guests[0].0, None), 1), Ok(1));
+    let delivery = queue.deliver(Who::Host).unwrap();
+    drop(delivery);
     assert_eq!(told(), [vec![], vec![]]);
     queue.close();
     assert_eq!(told(), [vec![END], vec![END]]);
     queue.close();
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
-    assert_eq!(told(), [vec![], vec![]], "one is on its way still");
-    queue.settle(1, Loan::Pop);
+    assert_eq!(pop(&queue, 1), Ok(1));
+    assert_eq!(told(), [vec![], vec![]], "one is in flight still");
+    queue.settle();
     assert_eq!(told(), [vec![END], vec![END]], "drained");
     let queue = hosted(2);
     let (_, to) = guest(&queue);
     assert_eq!(push(&queue, Who::Host, 1), Ok(1));
     queue.close();
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), Ok(1));
     assert_eq!(calls(&to), [END, END]);
 }
 
@@ -293,9 +258,205 @@ fn as_many_of_the_host_wake_as_came() {
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
     assert!(woken(first, 20_000) && woken(second, 20_000));
     assert!(!woken(third, 20), "a third has not come");
-    assert_eq!(pop(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), Ok(1));
     assert!(woken(producer, 20_000));
     let both = [waits(Side::Consumers), waits(Side::Producers)];
     queue.close();
     assert!(both.into_iter().all(|listener| woken(listener, 20_000)));
+}
+
+/// A guest that shares memory: its number, what it pushes by, and where it is called.
+fn sharing(hosted: &Hosted) -> (u64, Page<Pushes>, IpcBytesReceiver) {
+    let (caller, calls) = bytes_channel().unwrap();
+    let pushes = Page::<Pushes>::new().unwrap();
+    let theirs = Page::<Pushes>::of(pushes.memory()).unwrap();
+    theirs.greet();
+    (hosted.enroll(pushes, caller), theirs, calls)
+}
+
+fn shelf(hosted: &Hosted) -> Page<Shelf> {
+    Page::of(hosted.shelf().unwrap()).unwrap()
+}
+
+/// All that the host can pop.
+fn popped(hosted: &Hosted) -> Vec<u8> {
+    let popped = hosted.pop(99).unwrap_or_default();
+    popped.iter().map(|item| item[0]).collect()
+}
+
+#[test]
+fn a_guest_that_pushes_is_granted_slots_which_are_taken_back_if_others_need_them() {
+    let queue = hosted(9);
+    let (number, theirs, _calls) = sharing(&queue);
+    let shelf = shelf(&queue);
+    let push_ahead = |item| theirs.push(&[&[item]], &shelf);
+    assert_eq!(push_ahead(1), Pushed::TooFew);
+    assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
+    // Half of the eight that are left.
+    assert_eq!(
+        (1..=5)
+            .map(push_ahead)
+            .filter(|pushed| *pushed == Pushed::Done)
+            .count(),
+        4
+    );
+    assert_eq!(queue.ready_hint(Side::Producers), 4);
+    assert_eq!((state(&queue).0, queue.ready_hint(Side::Consumers)), (5, 5));
+    // It is granted half of the four that are left, and one of them is lost to it.
+    assert_eq!(push(&queue, Who::Host, 3), Ok(3));
+    assert_eq!(push(&queue, Who::Host, 9), Ok(1));
+    assert_eq!(push_ahead(6), Pushed::TooFew);
+    assert_eq!(push(&queue, Who::Host, 1), WAIT);
+    assert_eq!(popped(&queue), [7, 1, 2, 3, 4, 7, 7, 7, 7]);
+}
+
+#[test]
+fn pushes_stay_in_their_order_whoever_makes_them() {
+    let queue = hosted(99);
+    let guests = [(); 2].map(|()| sharing(&queue));
+    let shelf = shelf(&queue);
+    for (number, ..) in &guests {
+        assert_eq!(push(&queue, Who::Guest(*number, None), 1), Ok(1));
+    }
+    assert_eq!(popped(&queue), [7, 7]);
+    for (item, guest) in [(1, 0), (2, 1), (3, 0)] {
+        assert_eq!(guests[guest].1.push(&[&[item]], &shelf), Pushed::Done);
+    }
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(guests[1].1.push(&[&[4]], &shelf), Pushed::Done);
+    assert_eq!(push(&queue, Who::Guest(guests[0].0, None), 1), Ok(1));
+    assert_eq!(popped(&queue), [1, 2, 3, 7, 4, 7]);
+}
+
+#[test]
+fn what_a_dead_guest_had_pushed_stays_and_its_slots_are_free() {
+    let queue = hosted(5);
+    let (number, theirs, _calls) = sharing(&queue);
+    let shelf = shelf(&queue);
+    assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
+    assert_eq!(theirs.push(&[&[1]], &shelf), Pushed::Done);
+    assert_eq!(theirs.take_slots(1), Pushed::Done, "and it is killed");
+    queue.dismiss(number);
+    assert_eq!(push(&queue, Who::Host, 9), Ok(3));
+    assert_eq!(popped(&queue), [7, 1, 7, 7, 7]);
+}
+
+#[test]
+fn the_end_comes_after_what_is_on_its_way() {
+    let queue = hosted(5);
+    let (number, theirs, _calls) = sharing(&queue);
+    let (_, to) = guest(&queue);
+    assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
+    assert_eq!(theirs.take_slots(1), Pushed::Done);
+    queue.close();
+    assert_eq!(theirs.push(&[&[1]], &shelf(&queue)), Pushed::Closed);
+    assert_eq!(pop(&queue, 1), Ok(1));
+    assert_eq!(pop(&queue, 1), WAIT);
+    assert_eq!(queue.ready_hint(Side::Consumers), 0);
+    assert_eq!(calls(&to), [END]);
+    queue.dismiss(number);
+    assert_eq!(calls(&to), [END]);
+    assert_eq!(pop(&queue, 1), CLOSED);
+    let (_, theirs, _calls) = sharing(&queue);
+    assert_eq!(
+        theirs.push(&[&[1]], &shelf(&queue)),
+        Pushed::Closed,
+        "who comes late"
+    );
+}
+
+#[test]
+fn a_guest_tells_what_it_pushes_if_a_consumer_waits() {
+    let queue = hosted(9);
+    let (number, theirs, _calls) = sharing(&queue);
+    let (waiting, to) = guest(&queue);
+    let shelf = shelf(&queue);
+    let push_ahead = || assert_eq!(theirs.push(&[&[1]], &shelf), Pushed::Done);
+    assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
+    push_ahead();
+    assert!(!theirs.must_tell(), "nobody waits");
+    assert_eq!(popped(&queue), [7, 1]);
+    for heard in 0..3 {
+        assert_eq!(fetch(&queue, waiting, Some(heard), 1), WAIT);
+        push_ahead();
+        assert!(theirs.must_tell() && !theirs.must_tell());
+        assert_eq!(calls(&to), []);
+        queue.look(number);
+        assert_eq!(calls(&to), came(Side::Consumers, 1));
+        assert_eq!(popped(&queue), [1]);
+    }
+    // So it does for who waits in the host.
+    let listener = queue.event(Side::Consumers).listen();
+    assert_eq!(pop(&queue, 1), WAIT);
+    push_ahead();
+    assert!(theirs.must_tell());
+    queue.look(number);
+    assert!(listener.wait(Deadline::after(Duration::from_secs(20))));
+}
+
+#[test]
+fn a_guest_tells_what_it_takes_if_somebody_waits_for_that() {
+    let queue = hosted(2);
+    let (number, ..) = sharing(&queue);
+    let (waiting, to) = guest(&queue);
+    let shelf = shelf(&queue);
+    let fill = |count| {
+        assert_eq!(push(&queue, Who::Host, count), Ok(count));
+        assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+    };
+    fill(2);
+    assert_eq!(shelf.pop(1).len(), 1);
+    assert!(!shelf.must_tell(), "nobody waits");
+    fill(1);
+    // A producer; and it is the same if who was to tell is killed before.
+    for (heard, tells) in [(0, true), (1, false)] {
+        assert_eq!(push(&queue, Who::Guest(waiting, Some(heard)), 1), WAIT);
+        assert_eq!(shelf.pop(1).len(), 1);
+        assert!(shelf.must_tell());
+        assert_eq!(calls(&to), []);
+        match tells {
+            true => queue.look(number),
+            false => queue.dismiss(sharing(&queue).0),
+        }
+        assert_eq!(calls(&to), came(Side::Producers, 1));
+        assert!(!shelf.must_tell());
+        fill(1);
+    }
+    // Who joins, there and here.
+    let listener = queue.idle.listen();
+    assert_eq!(queue.join_state(waiting, 0).len, 2);
+    assert_eq!(shelf.pop(2).len(), 2);
+    assert!(shelf.must_tell());
+    queue.look(number);
+    assert!(listener.wait(Deadline::after(Duration::from_secs(20))));
+    let call = wire::receive(&to).unwrap();
+    assert!(matches!(call.read().unwrap(), Call::Idle(_)));
+    // Who waits for the end.
+    fill(1);
+    queue.close();
+    assert_eq!(calls(&to), [END]);
+    assert_eq!(shelf.pop(1).len(), 1);
+    assert!(shelf.must_tell());
+    queue.look(number);
+    assert_eq!(calls(&to), [END]);
+}
+
+#[test]
+fn what_comes_back_is_before_what_is_on_the_shelf() {
+    let queue = hosted(9);
+    let (number, ..) = sharing(&queue);
+    let shelf = shelf(&queue);
+    let items = (1..=4).map(|n| Bytes::from([n])).collect::<Vec<_>>();
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
+    let delivery = queue.deliver(Who::Host).unwrap();
+    assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+    assert_eq!(shelf.pop(1), [[2]]);
+    queue.give_back([delivery], true);
+    assert!(shelf.pop(1).is_empty());
+    // Taken off the shelf by the host, one by one.
+    assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+    assert_eq!(shelf.pop(1), [[1]]);
+    assert_eq!(queue.deliver(Who::Host).unwrap().0[0], 3);
+    assert_eq!(shelf.pop(9), [[4]]);
+    assert_eq!(state(&queue).0, 0);
 }

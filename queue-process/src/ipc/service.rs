@@ -1,9 +1,12 @@
 //! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
 
-use super::hosted::{Hosted, Lent, Loan, Refusal, Who};
+use super::hosted::{Hosted, Offer, Refusal};
+use super::page::Page;
+use super::state::{Lent, Who};
 use super::wire::{
     self, Bytes, Ending, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION,
 };
+use super::words::Pushes;
 use crate::unwind::catch_panic;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
 use queue_core::{Failure, FailureKind, Side};
@@ -33,8 +36,12 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
     let (to_guest, replies) = ipc::bytes_channel().map_err(cannot)?;
     let (caller, calls) = ipc::bytes_channel().map_err(cannot)?;
     let (hands, handed) = ipc::channel().map_err(cannot)?;
+    let shelf = hosted.shelf()?;
+    let pushes = Page::<Pushes>::new()?;
+    let memory = pushes.memory();
+    let guest = hosted.enroll(pushes, caller);
     let service = Service {
-        guest: hosted.enroll(caller),
+        guest,
         present: role.sides().fold([false; 2], |mut present, side| {
             present[side as usize] = true;
             present
@@ -45,7 +52,6 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         requests: from_guest,
         replies: to_guest,
         hands,
-        lent: Vec::new(),
         deliveries: BTreeMap::new(),
         delivered: 0,
     };
@@ -63,6 +69,8 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         word: usize::BITS,
         capacity: hosted.capacity().map(|n| n as u64),
         role,
+        pushes: memory,
+        shelf,
         requests,
         replies,
         calls,
@@ -109,8 +117,6 @@ struct Service {
     requests: IpcBytesReceiver,
     replies: IpcBytesSender,
     hands: IpcSender<Handed>,
-    /// What the guest was sent and has not confirmed.
-    lent: Vec<Lent>,
     /// What the guest has not settled. A number never comes again on this line, and means nothing
     /// on another: so nobody settles what is another's by now.
     deliveries: BTreeMap<u64, Lent>,
@@ -133,40 +139,37 @@ impl Service {
     }
 
     fn answer(&mut self, request: Request<'_>, buffer: &mut Vec<u8>) -> Result<(), Gone> {
-        if !matches!(request, Request::Taken) {
-            self.take_back();
-        }
+        // What a reply refers to.
+        let popped;
         let reply = match request {
             Request::Push { .. } if !self.role.allows(Side::Producers) => Reply::Denied,
             Request::Pop { .. } | Request::Receive { .. } if !self.role.allows(Side::Consumers) => {
                 Reply::Denied
             }
             Request::Push { items, watch } => {
-                let items: Vec<_> = items.iter().map(|item| item.0.to_vec()).collect();
                 let who = Who::Guest(self.guest, watch);
-                match self.hosted.push(who, items.into_iter()) {
+                match (self.hosted).push(who, items.iter().map(|item| item.0.into())) {
                     Ok(count) => Reply::Pushed(count as u64),
                     Err(refusal) => refused(refusal, Reply::Full),
                 }
             }
             Request::Pop { max, watch } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
-                let who = Who::Guest(self.guest, watch);
-                match self.hosted.take(who, max, Some(Loan::Pop)) {
-                    Ok(items) => {
-                        self.lent = items;
-                        Reply::Lent(self.lent.iter().map(|(item, _)| Bytes(item)).collect())
+                match self.hosted.offer(self.guest, watch, max) {
+                    Ok(Offer::Shelved) => Reply::Shelved,
+                    Ok(Offer::Items(items)) => {
+                        popped = items;
+                        Reply::Popped(popped.iter().map(|item| Bytes(item)).collect())
                     }
                     Err(refusal) => refused(refusal, Reply::Empty),
                 }
             }
             Request::Receive { watch } => {
                 let who = Who::Guest(self.guest, watch);
-                match self.hosted.take(who, 1, Some(Loan::Delivery)) {
-                    Ok(mut lent) => {
+                match self.hosted.deliver(who) {
+                    Ok(lent) => {
                         self.delivered += 1;
                         let delivery = self.delivered;
-                        let lent = lent.pop().expect("one was asked for");
                         let (item, lease) = self.deliveries.entry(delivery).or_insert(lent);
                         Reply::Delivered {
                             delivery,
@@ -182,17 +185,14 @@ impl Service {
                     return Err(Gone);
                 };
                 match how {
-                    Ending::Done => self.hosted.settle(1, Loan::Delivery),
-                    Ending::Back { counted } => {
-                        (self.hosted).take_back(vec![lent], Loan::Delivery, counted);
-                    }
+                    Ending::Done => self.hosted.settle(),
+                    Ending::Back { counted } => self.hosted.give_back([lent], counted),
                 }
                 Reply::Done
             }
-            Request::Taken => {
-                let taken = std::mem::take(&mut self.lent);
-                self.hosted.settle(taken.len(), Loan::Pop);
-                Reply::Done
+            Request::Look => {
+                self.hosted.look(self.guest);
+                return Ok(());
             }
             Request::Watch { side, heard } => {
                 Reply::Came(self.hosted.watch(self.guest, side, heard))
@@ -248,14 +248,6 @@ impl Service {
             self.hosted.leave(side);
         }
     }
-
-    /// Lent items that the guest did not confirm were never its.
-    fn take_back(&mut self) {
-        if !self.lent.is_empty() {
-            let lent = std::mem::take(&mut self.lent);
-            self.hosted.take_back(lent, Loan::Pop, false);
-        }
-    }
 }
 
 /// The answer to a request that came to nothing: `wait` if it may be tried again.
@@ -269,10 +261,8 @@ fn refused(refusal: Refusal, wait: Reply<'static>) -> Reply<'static> {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.take_back();
         let deliveries = std::mem::take(&mut self.deliveries);
-        let deliveries: Vec<_> = deliveries.into_values().collect();
-        self.hosted.take_back(deliveries, Loan::Delivery, true);
+        self.hosted.give_back(deliveries.into_values(), true);
         self.hosted.dismiss(self.guest);
         self.on_last_endpoint(Side::Producers);
         self.on_last_endpoint(Side::Consumers);
@@ -285,8 +275,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use queue_core::Capacity;
-    use queue_core::event::Listen;
-    use queue_core::sync::Deadline;
     use std::time::{Duration, Instant};
 
     const NAMES: Names = Names {
@@ -299,12 +287,7 @@ mod tests {
     }
 
     fn push(hosted: &Hosted, item: u8) -> Result<usize, Refusal> {
-        hosted.push(Who::Host, std::iter::once(vec![item]))
-    }
-
-    fn pop(hosted: &Hosted) -> Result<usize, Refusal> {
-        let taken = hosted.take(Who::Host, 1, None);
-        taken.map(|taken| taken.len())
+        hosted.push(Who::Host, std::iter::once([item].into()))
     }
 
     /// How many items are inside, and whether the queue is closed.
@@ -316,8 +299,8 @@ mod tests {
     /// All that can be popped.
     fn drain(hosted: &Hosted) -> Vec<u8> {
         let mut drained = Vec::new();
-        while let Ok(items) = hosted.take(Who::Host, 9, None) {
-            drained.extend(items.into_iter().flat_map(|(item, _)| item));
+        while let Ok(items) = hosted.pop(9) {
+            drained.extend(items.iter().flat_map(|item| item.to_vec()));
         }
         drained
     }
@@ -328,69 +311,12 @@ mod tests {
         read(reply.read().unwrap())
     }
 
-    fn borrow(ticket: &Ticket, max: u64) -> Vec<u8> {
-        ask(
-            ticket,
-            &Request::Pop { max, watch: None },
-            |reply| match reply {
-                Reply::Lent(items) => items.iter().flat_map(|item| item.0.to_vec()).collect(),
-                other => panic!("{other:?}"),
-            },
-        )
-    }
-
     fn soon(mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + Duration::from_secs(10);
         while !holds() {
             assert!(Instant::now() < end, "in vain");
             thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    #[test]
-    fn what_a_dead_guest_did_not_confirm_comes_back_to_the_front() {
-        let hosted = host(4);
-        (0..4).for_each(|item| assert!(push(&hosted, item).is_ok()));
-        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
-        assert_eq!(borrow(&ticket, 2), [0, 1]);
-        // Meanwhile they keep their places, and the end does not come.
-        assert_eq!(push(&hosted, 9), Err(Refusal::Wait));
-        hosted.close();
-        assert_eq!(state(&hosted), (4, true));
-        assert_eq!(drain(&hosted), [2, 3]);
-        assert_eq!(pop(&hosted), Err(Refusal::Wait));
-        drop(ticket);
-        soon(|| hosted.ready_hint(Side::Consumers) > 0);
-        assert_eq!(drain(&hosted), [0, 1]);
-        assert_eq!(pop(&hosted), Err(Refusal::Closed));
-    }
-
-    #[test]
-    fn what_a_guest_confirmed_is_gone() {
-        let hosted = host(2);
-        (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
-        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
-        assert_eq!(borrow(&ticket, 1), [0]);
-        ask(&ticket, &Request::Taken, |reply| {
-            assert!(matches!(reply, Reply::Done))
-        });
-        assert_eq!(state(&hosted), (1, false));
-        drop(ticket);
-        assert_eq!(drain(&hosted), [1]);
-    }
-
-    #[test]
-    fn who_waited_for_what_was_lent_learns_that_it_is_gone() {
-        let hosted = host(2);
-        assert!(push(&hosted, 1).is_ok());
-        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
-        assert_eq!(borrow(&ticket, 1), [1]);
-        hosted.close();
-        let waiting = hosted.event(Side::Consumers).listen();
-        assert_eq!(pop(&hosted), Err(Refusal::Wait));
-        ask(&ticket, &Request::Taken, |_| {});
-        assert!(waiting.wait(Deadline::after(Duration::from_secs(30))));
-        assert_eq!(pop(&hosted), Err(Refusal::Closed));
     }
 
     /// Waits for the host's next call: how many items have come.

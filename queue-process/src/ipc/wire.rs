@@ -1,28 +1,32 @@
 //! What a host and its guests say to each other.
 //!
 //! A guest asks, the host answers, one exchange at a time on a line. A third channel
-//! carries the host's calls ("it is worth trying again"), for who sleeps.
+//! carries the host's calls ("it is worth trying again"), for who sleeps. What needs no message
+//! goes by [words](super::words).
 
-use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory};
 use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
 /// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of
 /// which the sender keeps both ends: whoever waits there never learns of the other one's death. Our
 /// own pieces go over the channel itself, and each goes whole or not at all.
 const PIECE: usize = match cfg!(any(target_os = "linux", target_os = "macos", windows)) {
-    true => 1 << 15,
+    true => 1 << 17,
     false => 1 << 12,
 };
 
 /// A buffer larger than this is not kept for the next message.
 pub(super) const KEPT: usize = 1 << 16;
+
+/// No more memory is taken ahead for a message that comes in pieces.
+const RESERVED: usize = 1 << 22;
 
 /// A message begins with its length, so many bytes.
 const HEADER: usize = 8;
@@ -74,13 +78,11 @@ pub(super) enum Request<'a> {
         items: Vec<Bytes<'a>>,
         watch: Watch,
     },
-    /// Lend up to so many of the oldest items.
+    /// Pop up to so many of the oldest items.
     Pop {
         max: u64,
         watch: Watch,
     },
-    /// The items just lent have arrived: they are the guest's now.
-    Taken,
     /// Deliver the oldest item.
     Receive {
         watch: Watch,
@@ -90,6 +92,8 @@ pub(super) enum Request<'a> {
         delivery: u64,
         how: Ending,
     },
+    /// Items were taken or pushed by words, and the host wanted to be told. There is no answer.
+    Look,
     /// A call for this side was heard, and somebody still sleeps.
     Watch {
         #[serde(with = "SideName")]
@@ -129,9 +133,11 @@ pub(super) type Watch = Option<u64>;
 pub(super) enum Reply<'a> {
     /// So many went in.
     Pushed(u64),
-    /// These are lent until the guest says `Taken`.
+    /// These came out.
     #[serde(borrow)]
-    Lent(Vec<Bytes<'a>>),
+    Popped(Vec<Bytes<'a>>),
+    /// There are some on the shelf.
+    Shelved,
     /// This is the guest's until it settles it, by its number.
     Delivered {
         delivery: u64,
@@ -200,6 +206,8 @@ pub(super) struct Ticket {
     pub(super) word: u32,
     pub(super) capacity: Option<u64>,
     pub(super) role: Role,
+    pub(super) pushes: IpcSharedMemory,
+    pub(super) shelf: IpcSharedMemory,
     pub(super) requests: IpcBytesSender,
     pub(super) replies: IpcBytesReceiver,
     pub(super) calls: IpcBytesReceiver,
@@ -266,13 +274,18 @@ pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Message, Gone> {
     whole(|| undisturbed(|| channel.recv()).map_err(|_| Gone))
 }
 
-/// The message whose pieces are to be had from `next`. No more memory is taken than has come.
+/// The message whose pieces are to be had from `next`.
 pub(super) fn whole<E: From<Gone>>(
     mut next: impl FnMut() -> Result<Vec<u8>, E>,
 ) -> Result<Message, E> {
     let mut bytes = next()?;
     let header = bytes.first_chunk::<HEADER>().ok_or(Gone)?;
     let len = u64::from_le_bytes(*header);
+    // One that is forged may say any length.
+    let left = usize::try_from(len)
+        .unwrap_or(0)
+        .saturating_sub(bytes.len());
+    bytes.reserve_exact(left.min(RESERVED));
     while (bytes.len() as u64) < len {
         bytes.extend(next()?);
     }
@@ -394,7 +407,7 @@ mod tests {
                     },
                     &mut bytes,
                 ),
-                2 => encode(&Reply::Lent(items), &mut bytes),
+                2 => encode(&Reply::Popped(items), &mut bytes),
                 3 => encode(&Reply::Pushed(number), &mut bytes),
                 4 => encode(&Reply::Failed(number.to_string()), &mut bytes),
                 _ => bytes.extend([[0; HEADER], number.to_ne_bytes()].concat()),

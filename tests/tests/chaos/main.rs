@@ -15,9 +15,7 @@
 //! A seed fixes who does what and who is killed when; the system's scheduler does the rest.
 //!
 //! Time limits are 100 ms and four times what the machine itself kept a thread waiting
-//! meanwhile. `IpcQueue` is not judged by order and by "empty": in that kind an item on
-//! its way to a consumer that dies comes back, and those who popped in that moment got
-//! later ones.
+//! meanwhile.
 
 #[cfg(target_os = "linux")]
 mod storm;

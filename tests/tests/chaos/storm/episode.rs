@@ -114,7 +114,7 @@ pub(crate) fn run<K: Kind>(seed: u64, kills: u64, directory: &Path) -> Result<Ta
             crew.wait_for(Role::Producer)?;
         }
     }
-    let mut tally = judge::<K>(bound, &crew.notes, &end.history, end.closed)?;
+    let mut tally = judge(bound, &crew.notes, &end.history, end.closed)?;
     tally.kills = killed;
     tally.stall = stall(&crew.notes, begun, over);
     tally.noise = noise.stop();

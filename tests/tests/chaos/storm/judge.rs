@@ -1,9 +1,8 @@
 //! [`judge`]: whether a queue may have done what was noted, and how long it took.
 
-use super::kind::Kind;
 use super::log::Noted;
 use queue_core::Capacity;
-use queue_core::contract::history::{History, NEVER, OpKind, Operation, Violation};
+use queue_core::contract::history::{History, NEVER, OpKind, Operation};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -66,7 +65,7 @@ impl fmt::Display for Tally {
 
 /// Puts all notes together, those of the workers and those of the parent, and checks that a
 /// FIFO queue could have done this; one whose last of a side was gone at `closed`.
-pub(super) fn judge<K: Kind>(
+pub(super) fn judge(
     bound: Capacity,
     notes: &[Noted],
     parent: &[Operation],
@@ -111,12 +110,8 @@ pub(super) fn judge<K: Kind>(
         .count() as u64;
     let cut = history.operations().iter();
     tally.cut_pops = cut.filter(|o| o.kind == OpKind::PopCut).count() as u64;
-    for violation in history.violations() {
-        let allowed =
-            K::GIVES_BACK && matches!(violation, Violation::Order { .. } | Violation::Empty(_));
-        if !allowed {
-            return Err(format!("{violation} ({violation:?})"));
-        }
+    if let Some(violation) = history.violations().first() {
+        return Err(format!("{violation} ({violation:?})"));
     }
     tally.lost = lost(history.operations());
     Ok(tally)

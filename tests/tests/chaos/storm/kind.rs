@@ -90,10 +90,6 @@ impl Item {
 pub(crate) trait Kind: WorkQueue<Item = Item> + WithCapacity + Clone + 'static {
     const NAME: &'static str;
 
-    /// Whether an item that a killed consumer was about to get may come out later than
-    /// items that went in after it: in that kind it comes back.
-    const GIVES_BACK: bool = false;
-
     /// Whether items may be large.
     const LARGE: bool = false;
 
@@ -153,4 +149,4 @@ macro_rules! kind {
 
 kind!(ShmQueue, "shm");
 kind!(PipeQueue, "pipe");
-kind!(IpcQueue, "ipc", GIVES_BACK, LARGE);
+kind!(IpcQueue, "ipc", LARGE);
