@@ -112,6 +112,18 @@ pub(crate) trait Kind: WorkQueue<Item = Item> + WithCapacity + Clone + 'static {
 
     /// Shares the whole queue with a worker.
     fn share(&self, command: &mut std::process::Command);
+
+    /// Waits until the queue knows of the deaths so far, where a thread of this process is told of them.
+    fn know_of_deaths() {
+        let tasks = || std::fs::read_dir("/proc/self/task").expect("threads");
+        let serves = |task: std::io::Result<std::fs::DirEntry>| {
+            let name = std::fs::read_to_string(task.expect("a thread").path().join("comm"));
+            name.is_ok_and(|name| name.trim() == "queue-host")
+        };
+        while tasks().any(serves) {
+            std::thread::sleep(std::time::Duration::from_micros(100));
+        }
+    }
 }
 
 macro_rules! kind {

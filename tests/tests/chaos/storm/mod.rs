@@ -57,7 +57,8 @@ pub(crate) fn main() -> ExitCode {
     if let Some((kind, verb)) = steps::order() {
         match kind.as_str() {
             <ShmQueue<Item> as Kind>::NAME => steps::victim::<ShmQueue<Item>>(&verb),
-            _ => steps::victim::<PipeQueue<Item>>(&verb),
+            <PipeQueue<Item> as Kind>::NAME => steps::victim::<PipeQueue<Item>>(&verb),
+            _ => steps::victim::<IpcQueue<Item>>(&verb),
         }
         return ExitCode::SUCCESS;
     }
@@ -71,7 +72,8 @@ pub(crate) fn main() -> ExitCode {
         & storm::<PipeQueue<Item>>(&arguments, &directory)
         & storm::<IpcQueue<Item>>(&arguments, &directory)
         & step::<ShmQueue<Item>>(&arguments)
-        & step::<PipeQueue<Item>>(&arguments);
+        & step::<PipeQueue<Item>>(&arguments)
+        & step::<IpcQueue<Item>>(&arguments);
     fs::remove_dir_all(&directory).expect("nobody else is in there");
     if good {
         ExitCode::SUCCESS

@@ -30,8 +30,10 @@ pub(super) enum Verb {
 }
 
 const STEP: &str = "CHAOS_STEP";
-/// The number that the victims push.
+/// The number that the victims push, so many times: an `IpcQueue`'s guest pushes first by a message, and
+/// then by memory that it shares with the host.
 const THEIRS: u64 = 1000;
+const PUSHES: u64 = 2;
 /// The number of the first that is pushed after the deaths.
 const PROBE: u64 = 2000;
 const CAPACITY: usize = 8;
@@ -106,7 +108,7 @@ pub(super) fn victim<K: Kind>(verb: &str) {
         (Verb::Nack, Some(delivery)) => drop(delivery.nack()),
         (Verb::Release, Some(delivery)) => drop(delivery.release()),
         (Verb::Receive, _) => held = queue.try_receive().ok(),
-        (Verb::Push, _) => drop(queue.try_push(item)),
+        (Verb::Push, _) => (0..PUSHES).for_each(|_| drop(queue.try_push(item.clone()))),
         (Verb::Pop, _) => drop(queue.try_pop()),
         _ => drop(queue.close()),
     }
@@ -187,14 +189,15 @@ fn episode<K: Kind>(deaths: &[(Verb, u64)], steps: &mut Steps) -> Result<u64, St
         let (count, over) = victim.kill_after(after).map_err(|e| e.to_string())?;
         did.push((count, over));
         steps.deaths += u64::from(!over);
-        let may = match verb {
-            Verb::Push => &mut pushes,
-            Verb::Pop | Verb::Ack | Verb::Take => &mut pops,
+        K::know_of_deaths();
+        let (may, most) = match verb {
+            Verb::Push => (&mut pushes, PUSHES),
+            Verb::Pop | Verb::Ack | Verb::Take => (&mut pops, 1),
             // It is back afterwards.
             _ => continue,
         };
         // What was over must show; what was cut may.
-        *may = *may.start() + u64::from(over)..=*may.end() + 1;
+        *may = *may.start() + most * u64::from(over)..=*may.end() + most;
     }
     let lends = deaths.iter().any(|(verb, _)| verb.lends());
     if lends {
