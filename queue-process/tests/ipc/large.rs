@@ -166,3 +166,39 @@ fn a_host_that_dies_with_a_large_item_is_missed_at_once() {
         }
     }
 }
+
+/// Small items go by shared memory, for which a guest tells the host when somebody waits; large ones
+/// by messages in pieces. What several threads of one guest tell does not come between these pieces.
+#[test]
+fn threads_of_a_guest_push_large_and_small() {
+    let host = Large::try_with_capacity(Capacity::bounded(64)).unwrap();
+    let (sender, receiver) = ipc::channel().unwrap();
+    sender.send(host.clone()).unwrap();
+    let guest: Large = receiver.recv().unwrap();
+    let item = |thread: usize, n: usize| vec![thread as u8; [9, 300_000][n % 2 * (thread % 2)] + n];
+    const COUNT: usize = 60;
+    let pop = |queue: &Large| -> Vec<_> { (0..2 * COUNT).map(|_| queue.pop().unwrap()).collect() };
+    let popped = thread::scope(|scope| {
+        for thread in 0..4 {
+            let guest = &guest;
+            scope.spawn(move || {
+                for n in 0..COUNT {
+                    // So that who pops sleeps now and then, and is to be told.
+                    thread::sleep(Duration::from_micros(100));
+                    guest.push(item(thread, n)).unwrap();
+                }
+            });
+        }
+        let here = scope.spawn(|| pop(&host));
+        let there = scope.spawn(|| pop(&guest));
+        [here, there].map(|popped| popped.join().unwrap()).concat()
+    });
+    for thread in 0..4 {
+        let mut expected: Vec<_> = (0..COUNT).map(|n| item(thread, n)).collect();
+        let of = |popped: &&Vec<u8>| popped[0] == thread as u8;
+        let mut got: Vec<_> = popped.iter().filter(of).cloned().collect();
+        (got.sort(), expected.sort());
+        assert!(got == expected, "{thread}");
+    }
+    assert!(host.is_empty());
+}
