@@ -81,7 +81,7 @@
 //! |---|---|---|
 //! | [`PipeQueue`] | its participants, who all belong to one user | make operations of others fail or wait, lose or forge items; not crash them, nor read other memory |
 //! | [`ShmQueue`] | the same | the same |
-//! | [`IpcQueue`] | its participants | the same, and exhaust the host's memory |
+//! | [`IpcQueue`] | the same | the same, and crash the others |
 //!
 //! # When an item's own code panics
 //!

@@ -110,7 +110,7 @@ use wire::{Role, Ticket};
 ///
 /// As with `ipc-channel` itself, whoever was handed the queue is trusted not to attack it:
 /// a guest that sends nonsense is dropped, but one that writes to the shared memory can lose or forge
-/// items, and one that claims a huge message may exhaust memory. None can crash another process.
+/// items, one that cuts it short ends the others, and one that claims a huge message may exhaust memory.
 /// Nobody can take part who was not handed a handle; what a child was given is taken once, and
 /// elsewhere than on Linux by any process of the same user. Opening with another item type, codec
 /// or version is a `Failure` of kind [`Mismatch`](queue_core::FailureKind::Mismatch); types are

@@ -93,12 +93,12 @@ impl Ring {
         at
     }
 
-    /// Reads the record at a place, at most so many words, into `bytes`: its first word and where it
-    /// ends, unless it makes no sense.
-    fn read(&self, at: u64, most: u64, bytes: &mut Vec<u8>) -> Option<(u64, u64)> {
+    /// Reads the record at a place, the first of so many words, into `bytes`: its first word and where
+    /// it ends, unless it makes no sense.
+    fn read(&self, at: u64, words: u64, bytes: &mut Vec<u8>) -> Option<(u64, u64)> {
         let word = |at: u64| self.0[at as usize % RING].load(Ordering::Relaxed);
         let len = usize::try_from(word(at.wrapping_add(1))).ok()?;
-        if len > RING * size_of::<u64>() || words_of(len) > most.min(RING as u64) {
+        if words > RING as u64 || len > RING * size_of::<u64>() || words_of(len) > words {
             return None;
         }
         let end = at.wrapping_add(words_of(len));
@@ -558,15 +558,23 @@ mod tests {
 
     #[test]
     fn nonsense_is_skipped() {
-        for (len, written) in [(1 << 40, 9), (8, 2), (0, 1), (u64::MAX, u64::MAX)] {
+        let too_many = RING as u64 + 1;
+        for (len, written) in [
+            (1 << 40, 9),
+            (8, 2),
+            (0, 1),
+            (0, too_many),
+            (0, u64::MAX),
+            (u64::MAX, 9),
+        ] {
             let (pushes, shelf) = (Pushes::new(), Shelf::new());
             pushes.ring.0[1].store(len, Ordering::Relaxed);
             pushes.written.store(written, Ordering::Relaxed);
             assert_eq!(read(&pushes, u64::MAX), []);
             assert!(!has_written(&pushes));
             shelf.ring.0[1].store(len, Ordering::Relaxed);
-            shelf.items.store(written & 0xFFFF, Ordering::Relaxed);
-            assert!(shelf.pop(3).is_empty());
+            shelf.items.store(written as u32 as u64, Ordering::Relaxed);
+            assert!(shelf.pop(usize::MAX).is_empty());
         }
     }
 }
