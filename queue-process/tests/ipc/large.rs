@@ -197,7 +197,8 @@ fn threads_of_a_guest_push_large_and_small() {
         let mut expected: Vec<_> = (0..COUNT).map(|n| item(thread, n)).collect();
         let of = |popped: &&Vec<u8>| popped[0] == thread as u8;
         let mut got: Vec<_> = popped.iter().filter(of).cloned().collect();
-        (got.sort(), expected.sort());
+        got.sort();
+        expected.sort();
         assert!(got == expected, "{thread}");
     }
     assert!(host.is_empty());
