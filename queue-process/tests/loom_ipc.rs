@@ -48,6 +48,74 @@ fn an_item_is_taken_or_taken_back() {
     });
 }
 
+/// What is just put on the shelf is taken whole, or not yet.
+/// Catches: a change of the shelf that does not order what is on it, a look at it that is not ordered.
+#[test]
+fn what_is_put_is_taken_whole() {
+    check("what_is_put_is_taken_whole", None, || {
+        let shelf = Arc::new(Shelf::new());
+        let other = shelf.clone();
+        let guest = thread::spawn(move || [(); 2].map(|()| numbers(other.pop(1))).concat());
+        for n in 1..=2 {
+            shelf.put(&[n]).unwrap();
+        }
+        let mut got = guest.join().unwrap();
+        got.extend(numbers(shelf.pop(9)));
+        assert_eq!(got, [1, 2]);
+    });
+}
+
+/// The same while another one takes: who comes too late looks again, at what was put meanwhile.
+/// Catches: a second look that is not ordered.
+#[test]
+fn what_is_put_meanwhile_is_taken_whole() {
+    check("what_is_put_meanwhile_is_taken_whole", Some(3), || {
+        let shelf = Arc::new(Shelf::new());
+        shelf.put(&[1]).unwrap();
+        let guests = [(); 2].map(|()| {
+            let shelf = shelf.clone();
+            thread::spawn(move || numbers(shelf.pop(1)))
+        });
+        shelf.put(&[2]).unwrap();
+        let mut got: Vec<_> = guests.map(|guest| guest.join().unwrap()).concat();
+        got.extend(numbers(shelf.pop(9)));
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
+
+/// Who finds that an item is gone sees what its taker did before.
+/// Catches: a change of the shelf that does not order it, a look at it that is not ordered.
+#[test]
+fn who_finds_a_place_free_sees_what_its_taker_did() {
+    for clears in [false, true] {
+        let name = "who_finds_a_place_free_sees_what_its_taker_did";
+        check(&format!("{name}_{clears}"), None, move || {
+            let shared = Arc::new((Shelf::new(), AtomicBool::new(false)));
+            let end = shared.0.put(&[1]).unwrap();
+            let theirs = shared.clone();
+            let guest = thread::spawn(move || {
+                theirs.1.store(true, Ordering::Relaxed);
+                theirs.0.pop(1).len()
+            });
+            let host = thread::spawn(move || {
+                let (shelf, done) = &*shared;
+                // Loom has the first look come before the taker.
+                shelf.has_items();
+                let start = match clears {
+                    true => shelf.clear(),
+                    false => shelf.start(),
+                };
+                if start == end {
+                    assert!(done.load(Ordering::Relaxed));
+                }
+            });
+            guest.join().unwrap();
+            host.join().unwrap();
+        });
+    }
+}
+
 /// The host takes an item off the shelf as guests do.
 /// Catches: a place that is not compared.
 #[test]

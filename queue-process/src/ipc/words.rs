@@ -296,7 +296,7 @@ impl Shelf {
                 return items;
             }
             // Release: who finds a slot free sees what its taker did before, and this has read.
-            let (release, acquire) = (Ordering::AcqRel, Ordering::Acquire);
+            let (release, acquire) = (Ordering::Release, Ordering::Acquire);
             match (self.items).compare_exchange(word, rest.word(), release, acquire) {
                 Ok(_) if !items.is_empty() => return items,
                 Ok(_) => word = rest.word(),
@@ -343,6 +343,7 @@ impl Shelf {
 
     /// The place before the first item.
     pub fn start(&self) -> u32 {
+        // Acquire: who finds a slot free sees what its taker did before.
         Range::of(self.items.load(Ordering::Acquire)).start
     }
 
@@ -352,10 +353,9 @@ impl Shelf {
             let Range { start, end } = Range::of(word);
             (start == from).then_some(Range { start: to, end }.word())
         };
-        let order = Ordering::AcqRel;
-        (self.items)
-            .fetch_update(order, Ordering::Acquire, taken)
-            .is_ok()
+        // Relaxed: the host has the item, and the place is its own.
+        let order = Ordering::Relaxed;
+        self.items.fetch_update(order, order, taken).is_ok()
     }
 
     /// Takes all items off: the place before the first.
@@ -364,7 +364,9 @@ impl Shelf {
             let Range { end, .. } = Range::of(word);
             Some(Range { start: end, end }.word())
         };
-        let before = (self.items).fetch_update(Ordering::AcqRel, Ordering::Acquire, none);
+        // Acquire: as for `start`. It cannot fail.
+        let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+        let before = self.items.fetch_update(acquire, relaxed, none);
         Range::of(before.unwrap_or_default()).start
     }
 
