@@ -83,6 +83,10 @@ impl Hosted {
     /// # Errors
     /// `Io` if the system has no memory.
     pub(super) fn shelf(&self) -> Result<IpcSharedMemory, Failure> {
+        let known = self.with(|state| state.shelf.as_ref().map(Page::memory));
+        if let Some(shelf) = known {
+            return Ok(shelf);
+        }
         let new = Page::new()?;
         Ok(self.with(|state| state.shelf.get_or_insert(new).memory()))
     }
@@ -227,11 +231,12 @@ impl Hosted {
         self.with(|state| {
             // What is on the shelf may be younger.
             state.clear_shelf();
+            let before = state.in_flight;
             for (item, lease) in items {
                 state.in_flight -= 1;
                 state.returned.insert(lease, item, counted);
-                state.comes(1, Side::Consumers);
             }
+            state.comes(before - state.in_flight, Side::Consumers);
         });
     }
 

@@ -299,6 +299,7 @@ impl State {
         }
         let guests = self.guests.iter();
         let pushed = words::collect(guests.map(|(number, guest)| (*number, &*guest.pushes)));
+        let before = self.items.len();
         for (number, item) in pushed {
             let Some(guest) = self
                 .guests
@@ -313,8 +314,8 @@ impl State {
                 self.pushed.push(number);
             }
             self.items.push_back(item.into());
-            self.comes(1, Side::Consumers);
         }
+        self.comes(self.items.len() - before, Side::Consumers);
     }
 
     /// Whether a guest wants to be called for what those of `side` wait for.
