@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 /// Runs `future` to completion, sleeping while it is pending.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
@@ -48,8 +49,28 @@ impl<'a, R> PolledFuture<'a, R> {
         }
     }
 
-    /// Polls once. The wakers of earlier polls no longer count.
+    /// Polls once; where an [answer](super::set_answer_time) takes time, until it is ready or rests.
+    /// The wakers of earlier polls no longer count.
     pub(super) fn poll(&mut self) -> Option<R> {
+        loop {
+            let polled = self.poll_once();
+            let time = super::answer_time();
+            if polled.is_some() || time.is_zero() || !self.is_woken_within(time) {
+                return polled;
+            }
+        }
+    }
+
+    /// Whether a wake comes in this time.
+    fn is_woken_within(&self, time: Duration) -> bool {
+        let counter = &self.counter;
+        let wakes = counter.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = (counter.changed).wait_timeout_while(wakes, time, |wakes| *wakes == 0);
+        *wait.unwrap_or_else(PoisonError::into_inner).0 > 0
+    }
+
+    /// Polls once, whatever comes of it.
+    pub(super) fn poll_once(&mut self) -> Option<R> {
         self.counter = Arc::default();
         let waker = Waker::from(self.counter.clone());
         match self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -70,16 +91,7 @@ impl<'a, R> PolledFuture<'a, R> {
     /// Polls only when woken, until the future is ready. Fails if no wake comes.
     pub(super) fn finish(mut self, what: &str) -> R {
         loop {
-            let wakes = self
-                .counter
-                .wakes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let wait =
-                self.counter
-                    .changed
-                    .wait_timeout_while(wakes, step_timeout() / 3, |wakes| *wakes == 0);
-            let woken = *wait.unwrap_or_else(PoisonError::into_inner).0 > 0;
+            let woken = self.is_woken_within(step_timeout() / 3);
             assert!(woken, "{what} was not woken");
             if let Some(result) = self.poll() {
                 return result;

@@ -94,7 +94,7 @@ pub use item::{DropProbe, Item};
 pub use run_clause::run_clause;
 pub use stress::StressRun;
 pub use subject::{Of, Subject};
-pub use watchdog::{set_step_timeout, step_timeout};
+pub use watchdog::{answer_time, set_answer_time, set_step_timeout, step_timeout};
 pub use work::*;
 
 /// Writes the names of clauses.

@@ -4,7 +4,7 @@ use super::Item;
 use super::executor::PolledFuture;
 use super::history::{History, OpKind, Recorder};
 use super::verbs::{Pop, Push};
-use super::watchdog::{Watchdog, Worker, run};
+use super::watchdog::{Watchdog, Worker, answer_time, run};
 use crate::Queue;
 use std::collections::VecDeque;
 use std::thread::{sleep, yield_now};
@@ -91,6 +91,18 @@ impl StressRun {
         T: Item,
         Q: Queue<Item = T> + Clone + 'static,
     {
+        let crowd = Self {
+            each: super::watchdog::crowd(self.each),
+            ..self
+        };
+        crowd.run_whole(watchdog, queue)
+    }
+
+    fn run_whole<T, Q>(self, watchdog: &Watchdog, queue: &Q) -> History
+    where
+        T: Item,
+        Q: Queue<Item = T> + Clone + 'static,
+    {
         let epoch = Instant::now();
         let producers: Vec<Worker<Recorder>> = (0..self.producers)
             .map(|id| {
@@ -171,10 +183,14 @@ impl StressRun {
             if self.cancel && rng.below(3) == 0 {
                 let start = recorder.now();
                 let mut push = PolledFuture::new(queue.push_async(T::new(next)));
-                let done = push.poll();
+                let done = push.poll_once();
                 drop(push);
                 match done {
-                    None => recorder.ended(start, OpKind::PushCut(next)),
+                    None if answer_time().is_zero() => {
+                        recorder.ended(start, OpKind::PushCut(next));
+                    }
+                    // It may be on its way still.
+                    None => recorder.cut(start, OpKind::PushCut(next)),
                     Some(Ok(())) => recorder.ended(start, OpKind::Pushed(next)),
                     Some(Err(_)) => recorder.ended(start, OpKind::PushClosed(next)),
                 }
@@ -222,7 +238,7 @@ impl StressRun {
             if self.cancel && rng.below(3) == 0 {
                 let mut pop = PolledFuture::new(queue.pop_async());
                 let start = recorder.now();
-                let Some(done) = pop.poll() else {
+                let Some(done) = pop.poll_once() else {
                     if rng.below(2) == 0 {
                         yield_now();
                     }

@@ -39,10 +39,44 @@ pub fn set_step_timeout(timeout: Duration) {
     STEP_TIMEOUT_MS.store(timeout.as_millis() as u64, Ordering::Relaxed);
 }
 
+static ANSWER_TIME_MS: AtomicU64 = AtomicU64::new(0);
+
+/// How long a queue may take to learn what its server says: zero, unless it was
+/// [set](set_answer_time).
+pub fn answer_time() -> Duration {
+    Duration::from_millis(ANSWER_TIME_MS.load(Ordering::Relaxed))
+}
+
+/// Tells the suite that the queues of this process are at a server beyond a network, which takes up
+/// to `time` to answer, and makes it patient in three things:
+///
+/// * "A future that was polled once" is polled until it rests: until no wake has come for that time.
+/// * Crowds push a twelfth of the items, for each of them takes as long as hundreds elsewhere.
+/// * A push of a crowd that was dropped is still on its way, for all that its history says.
+///
+/// ```
+/// use queue_core::contract::{answer_time, set_answer_time};
+/// use std::time::Duration;
+/// assert_eq!(answer_time(), Duration::ZERO);
+/// set_answer_time(Duration::from_millis(20));
+/// assert_eq!(answer_time(), Duration::from_millis(20));
+/// ```
+pub fn set_answer_time(time: Duration) {
+    ANSWER_TIME_MS.store(time.as_millis() as u64, Ordering::Relaxed);
+}
+
+/// As many of `count` items as a crowd pushes where a server has to answer for each.
+pub(super) fn crowd(count: u64) -> u64 {
+    match answer_time().is_zero() {
+        true => count,
+        false => (count / 12).max(10),
+    }
+}
+
 /// Sleeps long enough for a thread that was just started to go to sleep in the queue. Too short a
 /// time makes a check weaker, never wrong.
 pub(super) fn settle() {
-    sleep(Duration::from_millis(15));
+    sleep(Duration::from_millis(15).max(answer_time()));
 }
 
 /// The payload of a panic that follows from one that was reported already.

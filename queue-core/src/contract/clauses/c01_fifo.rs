@@ -33,14 +33,15 @@ pub fn c1_fifo<S: Subject>() {
         }
         watchdog.step("in and out of an unbounded queue");
         let queue = unbounded::<S>();
-        for number in 0..1000 {
+        let many = crowd(1000);
+        for number in 0..many {
             queue
                 .push(item::<S>(number))
                 .expect("an open queue without a bound");
         }
         let out = drain(&queue);
         assert!(
-            out.into_iter().eq(0..1000),
+            out.into_iter().eq(0..many),
             "items came out in another order"
         );
         for capacity in [Some(1), Some(3), Some(64), None] {

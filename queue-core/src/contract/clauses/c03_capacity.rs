@@ -10,7 +10,8 @@ use super::*;
 /// If the clause does not hold.
 pub fn c3_capacity<S: Subject>() {
     run(Clause::C3, |watchdog| {
-        for capacity in [1, 2, 3, 4, 5, 7, 8, 63, 64, 100, 1000] {
+        let largest = crowd(1000) as usize;
+        for capacity in [1, 2, 3, 4, 5, 7, 8, 63, 64, 100, largest] {
             watchdog.step(format!("capacity {capacity}"));
             let queue = bounded::<S>(capacity);
             assert_eq!(queue.capacity(), Some(capacity), "capacity()");
@@ -38,7 +39,7 @@ pub fn c3_capacity<S: Subject>() {
                 .map(|id| {
                     let queue = queue.clone();
                     watchdog.spawn(move || {
-                        let numbers = id * 1000..id * 1000 + 200;
+                        let numbers = id * 1000..id * 1000 + crowd(200);
                         let push = |&number: &u64| queue.try_push(item::<S>(number)).is_ok();
                         numbers.filter(push).count()
                     })
@@ -50,7 +51,7 @@ pub fn c3_capacity<S: Subject>() {
         watchdog.step("unbounded");
         let queue = unbounded::<S>();
         assert_eq!(queue.capacity(), None, "capacity()");
-        for number in 0..5000 {
+        for number in 0..crowd(5000) {
             let pushed = queue.try_push(item::<S>(number));
             assert!(pushed.is_ok(), "item {number}: {pushed:?}");
             assert!(!queue.is_full(), "is_full() of a queue without a bound");

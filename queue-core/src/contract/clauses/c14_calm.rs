@@ -54,6 +54,20 @@ pub fn c14_calm<S: Subject>() {
             .collect();
         // Each was given its millisecond.
         std::thread::sleep(Duration::from_millis(50));
+        if !answer_time().is_zero() {
+            // And those of a server their answers.
+            for _ in 0..20 {
+                std::thread::sleep(answer_time() * 5);
+                let rested = pop.wakes() + push.wakes() == 0;
+                assert!(
+                    pop.poll().is_none() && push.poll().is_none(),
+                    "nothing came yet"
+                );
+                if rested {
+                    break;
+                }
+            }
+        }
         let mut restless = Ok(());
         for _ in 0..TIMES {
             watchdog.step("every waiting verb");

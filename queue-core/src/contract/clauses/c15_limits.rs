@@ -95,7 +95,7 @@ pub(super) fn beside_threads<S: Subject>(watchdog: &Watchdog) {
         watchdog.spawn(move || while queue.push(item::<S>(number)).is_ok() {})
     });
     let mut into = Vec::new();
-    for _ in 0..2000 {
+    for _ in 0..crowd(2000) {
         into.clear();
         if let Ok(popped) = queue.try_pop_many(&mut into, usize::MAX) {
             assert_eq!(popped, into.len(), "popped, and appended");

@@ -40,7 +40,7 @@ use super::item::DropCounter;
 use super::stress::StressRun;
 use super::subject::{bounded, full, item, unbounded};
 use super::verbs::{LONG, Pop, Push, Refusal, send};
-use super::watchdog::{Watchdog, run, settle};
+use super::watchdog::{Watchdog, answer_time, crowd, run, settle};
 use super::{Clause, DropProbe, Item, Subject};
 use crate::{PopError, PopTimeoutError, PushError, PushTimeoutError, Queue};
 use std::collections::VecDeque;

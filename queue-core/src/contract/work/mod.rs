@@ -10,7 +10,7 @@ mod w6_join;
 
 pub use w1_settled_once::w1_settled_once;
 pub use w2_comes_back::w2_comes_back;
-pub use w3_keeps_its_slot::w3_keeps_its_slot;
+pub use w3_keeps_its_slot::{w3_keeps_its_slot, w3_keeps_its_slot_unordered};
 pub use w4_attempts::w4_attempts;
 pub use w5_close::w5_close;
 pub use w6_join::w6_join;

@@ -7,13 +7,28 @@ use super::*;
 /// # Panics
 /// If the clause does not hold.
 pub fn w3_keeps_its_slot<S: Subject<Queue: Lend>>() {
-    run(WorkClause::W3, |watchdog| {
+    keeps_its_slot::<S>(true);
+}
+
+/// [`w3_keeps_its_slot`] without the order among those that come back: a server may keep them in
+/// the order in which they were given back. They are given back here the oldest first.
+///
+/// # Panics
+/// If the clause does not hold.
+pub fn w3_keeps_its_slot_unordered<S: Subject<Queue: Lend>>() {
+    keeps_its_slot::<S>(false);
+}
+
+fn keeps_its_slot<S: Subject<Queue: Lend>>(ordered: bool) {
+    run(WorkClause::W3, move |watchdog| {
         for n in [1, 2, 5] {
             watchdog.step(format!("a queue of {n}"));
-            counts::<S>(n);
+            counts::<S>(n, ordered);
         }
-        watchdog.step("the order of what comes back");
-        order::<S>();
+        if ordered {
+            watchdog.step("the order of what comes back");
+            order::<S>();
+        }
         for take in [false, true] {
             for future in [false, true] {
                 watchdog.step(format!("take: {take}, wakes a push, a future: {future}"));
@@ -25,7 +40,7 @@ pub fn w3_keeps_its_slot<S: Subject<Queue: Lend>>() {
     });
 }
 
-fn counts<S: Subject<Queue: Lend>>(n: usize) {
+fn counts<S: Subject<Queue: Lend>>(n: usize, ordered: bool) {
     let queue = full::<S>(n);
     let is_full = |queue: &S::Queue| {
         let pushed = queue.try_push(item::<S>(99));
@@ -50,7 +65,10 @@ fn counts<S: Subject<Queue: Lend>>(n: usize) {
             "a slot was freed"
         );
         is_full(&queue);
-        held.into_iter().rev().for_each(drop);
+        match ordered {
+            true => held.into_iter().rev().for_each(drop),
+            false => held.into_iter().for_each(drop),
+        }
         assert_eq!((queue.len(), queue.in_flight()), (n, 0), "counted");
         is_full(&queue);
         // The first again: it is done, and makes room for the next.
