@@ -40,7 +40,8 @@
 //!
 //! # Features
 //!
-//! `thread`, `async` and `process`, all on by default, bring in the kinds of those names. `tokio`:
+//! `thread`, `async` and `process`, all on by default, bring in the kinds of those names, and `nats`
+//! the kind between machines, which needs Rust 1.89. `tokio`:
 //! futures spend tokio's cooperative budget, and let a task's neighbours run.
 
 #![forbid(unsafe_code)]
@@ -49,8 +50,15 @@
 mod address;
 #[cfg(any(feature = "thread", feature = "async"))]
 mod local;
-#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
+#[cfg(any(
+    feature = "thread",
+    feature = "async",
+    feature = "process",
+    feature = "nats"
+))]
 mod mode;
+#[cfg(feature = "nats")]
+mod nats;
 mod open;
 #[cfg(feature = "process")]
 mod process;
@@ -68,6 +76,8 @@ pub use queue_core::{
     PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError,
     WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
 };
+#[cfg(feature = "nats")]
+pub use queue_nats::{NatsConnection, NatsOptions, NatsQueue};
 #[cfg(feature = "process")]
 pub use queue_process::{Codec, Handover, IpcQueue, Postcard, Raw};
 #[cfg(all(feature = "process", target_os = "linux"))]

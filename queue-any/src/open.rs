@@ -75,6 +75,8 @@ fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
         "thread" | "async" => crate::local::open(address),
         #[cfg(feature = "process")]
         "process" => crate::process::open(address),
+        #[cfg(feature = "nats")]
+        "nats" => crate::nats::open(address),
         _ => unreachable!("its feature is on"),
     }
 }

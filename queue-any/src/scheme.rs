@@ -30,6 +30,11 @@ const PROCESS: Feature = Feature {
     name: "process",
     is_on: cfg!(feature = "process"),
 };
+const NATS: Feature = Feature {
+    name: "nats",
+    is_on: cfg!(feature = "nats"),
+};
+const NATS_PARAMETERS: &[&str] = &["capacity", "replicas", "ack_wait", "creds", "mode"];
 
 /// One scheme.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +57,8 @@ pub(crate) const SCHEMES: &[Scheme] = &[
     Scheme::new("shm", PROCESS, Name::Optional, &["capacity", "mode"]),
     Scheme::new("ipc", PROCESS, Name::None, &["capacity"]),
     Scheme::new("inherit", PROCESS, Name::Required, &[]),
+    Scheme::new("nats", NATS, Name::Required, NATS_PARAMETERS),
+    Scheme::new("nats+tls", NATS, Name::Required, NATS_PARAMETERS),
 ];
 
 impl Scheme {

@@ -205,3 +205,36 @@ fn who_watches_a_queue_between_processes_is_told_who_takes_part_and_what_passed(
     }
     assert_eq!(open::<u32>("thread:").unwrap().stats().pushed, None);
 }
+
+#[cfg(not(feature = "nats"))]
+#[test]
+fn a_scheme_whose_feature_is_off_names_it() {
+    let failure = queue_any::open::<u32>("nats://localhost:4222/jobs").unwrap_err();
+    assert!(failure.to_string().contains("feature `nats`"), "{failure}");
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn an_address_of_another_machine() {
+    for (url, word) in [
+        ("nats://localhost:4222", "a server and a name"),
+        (
+            "nats://localhost:4222/jobs?replicas=none",
+            "number of servers",
+        ),
+        ("nats://localhost:4222/jobs?ack_wait=30", "no duration"),
+        ("nats://localhost:4222/jobs?credits=1", "`creds`"),
+        (
+            "nats://me:hushhush@127.0.0.1:1/jobs?capacity=4",
+            "nats://127.0.0.1:1",
+        ),
+        (
+            "nats+tls://me:hushhush@127.0.0.1:1/jobs",
+            "nats+tls://127.0.0.1:1",
+        ),
+    ] {
+        let failure = queue_any::open::<u32>(url).unwrap_err();
+        let told = format!("{failure:#} {failure:?}");
+        assert!(told.contains(word) && !told.contains("hushhush"), "{told}");
+    }
+}

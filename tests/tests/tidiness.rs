@@ -259,6 +259,7 @@ fn the_arrows_point_to_the_core_alone() {
         "queue-thread",
         "queue-async",
         "queue-process",
+        "queue-nats",
     ];
     let mut faults = Vec::new();
     for package in published {
@@ -268,7 +269,8 @@ fn the_arrows_point_to_the_core_alone() {
         for line in own {
             for sibling in published {
                 // Between processes and machines items are bytes.
-                let is_codec = sibling == "queue-codec" && package == "queue-process";
+                let is_codec =
+                    sibling == "queue-codec" && ["queue-process", "queue-nats"].contains(&package);
                 let allowed = sibling == "queue-core" || sibling == package || is_codec;
                 if line.starts_with(sibling) && !allowed {
                     faults.push(format!("{manifest}: depends on its sibling {sibling}"));
@@ -288,6 +290,7 @@ fn every_member_inherits_the_shared_settings() {
         "queue-async",
         "queue-codec",
         "queue-process",
+        "queue-nats",
         "queue-any",
         "queue-cli",
         "tests",

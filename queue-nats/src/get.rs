@@ -1,0 +1,538 @@
+//! Getting items: what is there, and what comes.
+//!
+//! Who waits for an item waits in this process, for one in [`Supply::spare`]. Tasks of the connection
+//! ask the server for as many as there are waiters, and put there what comes. A question is never
+//! taken back: the server may have answered it already, and an item that nobody listens for is lost
+//! until its ack_wait is over. It ends by itself soon; what comes when nobody waits any more goes
+//! back.
+
+use crate::connection::before;
+use crate::lease::Delivered;
+use crate::put::WINDOW;
+use crate::question::{Come, LATE, Question};
+use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
+use crate::stream::CONSUMER;
+use crate::watch::Who;
+use async_nats::Message;
+use bytes::Bytes;
+use queue_core::Failure;
+use queue_core::sync::Deadline;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A question for the next item ends by itself after this.
+const EXPIRES: Duration = Duration::from_secs(5);
+/// Who waits for an item that is there looks so often whether it still is.
+const BRIEF: Duration = Duration::from_millis(10);
+/// What has come for nobody is kept so long.
+const KEPT: Duration = Duration::from_millis(250);
+/// A server says within this that no item waits.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// And so often for one that may be on its way here, or to another process.
+const STRAYS: u32 = 3;
+
+/// Why there is no item.
+#[derive(Debug)]
+pub(crate) enum NotGot {
+    Empty,
+    Closed,
+    Failed(Failure),
+}
+
+/// Items on their way to those who wait.
+#[derive(Default)]
+pub(crate) struct Supply {
+    /// How many are waited for.
+    waiting: usize,
+    /// How many items the server is asked for.
+    asked: usize,
+    /// By so many questions.
+    questions: usize,
+    /// Those that came, the first in front.
+    spare: VecDeque<Delivered>,
+    /// Why none can come.
+    refused: Option<Failure>,
+}
+
+/// Somebody who waits for an item, until it is dropped.
+struct Getter {
+    shared: Arc<Shared>,
+    /// For how many.
+    items: usize,
+}
+
+impl Getter {
+    /// Waits for so many more.
+    fn add(&mut self, items: usize) {
+        self.items += items;
+        lock(&self.shared.supply).waiting += items;
+    }
+
+    /// It has one that came otherwise.
+    fn has_one(&mut self) {
+        if self.items > 0 {
+            self.items -= 1;
+            lock(&self.shared.supply).waiting -= 1;
+        }
+    }
+
+    /// Takes an item that has come.
+    fn take(&mut self) -> Option<Delivered> {
+        let mut supply = lock(&self.shared.supply);
+        let delivered = supply.spare.pop_front();
+        if delivered.is_some() && self.items > 0 {
+            self.items -= 1;
+            supply.waiting -= 1;
+        }
+        delivered
+    }
+
+    /// Waits for an item in this process.
+    async fn next(&mut self, deadline: Deadline) -> Result<Option<Delivered>, Failure> {
+        let shared = self.shared.clone();
+        loop {
+            let listener = shared.items.listen();
+            if let Some(why) = lock(&shared.supply).refused.clone() {
+                return Err(why);
+            }
+            if let Some(delivered) = self.take() {
+                return Ok(Some(delivered));
+            }
+            if before(deadline, listener).await.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl Drop for Getter {
+    fn drop(&mut self) {
+        let mut supply = lock(&self.shared.supply);
+        supply.waiting -= self.items;
+        let left = supply.waiting == 0 && !supply.spare.is_empty();
+        drop(supply);
+        if left {
+            self.shared.give_back_soon();
+        }
+        // What it has taken may have been asked for by somebody else.
+        self.shared.ask_for_more();
+    }
+}
+
+impl Shared {
+    /// Gets the item that is next, if one waits.
+    pub(crate) async fn try_get(self: &Arc<Self>) -> Result<Delivered, NotGot> {
+        // First of all: what comes from here on does not go back, behind what is younger.
+        let mut here = self.getter();
+        self.try_get_as(&mut here).await
+    }
+
+    async fn try_get_as(self: &Arc<Self>, here: &mut Getter) -> Result<Delivered, NotGot> {
+        if let Some(delivered) = self.get_at_once(here).await? {
+            return Ok(delivered);
+        }
+        let deadline = Deadline::after(self.timeout);
+        let mut asks = false;
+        let mut strays = 0;
+        loop {
+            let changes = self.undone().await;
+            if let Some(delivered) = here.take() {
+                return Ok(delivered);
+            }
+            let counts = self.all_counts().await.map_err(NotGot::Failed)?;
+            let (asked, for_nobody) = self.asked();
+            // An item that is on its way: to this process, for the server has answered a question
+            // of it; or to whomever.
+            let may_come = counts.unacked > self.leases.len() && strays < STRAYS;
+            let comes = (asks || for_nobody) && (asked > counts.asked || may_come);
+            if counts.waiting > 0 || comes {
+                strays += u32::from(counts.waiting == 0);
+                asks = true;
+                self.ask_for_more();
+                let spare = here.next(Deadline::after(BRIEF)).await;
+                if let Some(delivered) = spare.map_err(NotGot::Failed)? {
+                    return Ok(delivered);
+                }
+            } else if counts.messages > 0
+                && self.is_known_closed()
+                && self.pops(asked > counts.asked)
+            {
+                // What a pop of this process is taking out is as good as gone: nothing may be left.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            } else if !self.has_changed(changes) && self.spare() == 0 {
+                return Err(match counts.messages {
+                    0 if self.is_known_closed() => NotGot::Closed,
+                    _ => NotGot::Empty,
+                });
+            }
+            if deadline.has_passed() {
+                return Err(NotGot::Failed(self.link.unavailable()));
+            }
+        }
+    }
+
+    /// Gets an item that has come, or that the server has at hand. That there is none says nothing:
+    /// the server announces an item to its consumer a little after it has taken it.
+    async fn get_at_once(self: &Arc<Self>, here: &mut Getter) -> Result<Option<Delivered>, NotGot> {
+        self.undone().await;
+        if let Some(delivered) = here.take() {
+            return Ok(Some(delivered));
+        }
+        // What waits is for those who have asked before.
+        if self.asked().0 > 0 {
+            return Ok(None);
+        }
+        // Again: what came between the two looks is older than what would be asked for now.
+        if let Some(delivered) = here.take() {
+            return Ok(Some(delivered));
+        }
+        match self.ask_at_once().await {
+            Come::Item(message) => {
+                let delivered = self.delivered(message).await;
+                if delivered.is_some() {
+                    here.has_one();
+                }
+                Ok(delivered)
+            }
+            Come::Denied => {
+                let denied = self.link.denied(&self.next_subject());
+                Err(NotGot::Failed(denied))
+            }
+            Come::Silence => Err(NotGot::Failed(self.link.unavailable())),
+            Come::Over | Come::Nobody => Ok(None),
+        }
+    }
+
+    /// Asks for an item that waits. If it is dropped in the midst, the item goes back.
+    fn ask_at_once(self: &Arc<Self>) -> Whole<Come> {
+        let shared = self.clone();
+        let work = async move {
+            let Some(mut question) = shared.question(1, None).await else {
+                return Come::Silence;
+            };
+            match before(Deadline::after(AT_ONCE), question.next()).await {
+                Some(come) => come,
+                // Another consumer took what this was to get, and the server keeps the question.
+                None => {
+                    let mut supply = lock(&shared.supply);
+                    supply.asked += 1;
+                    supply.questions += 1;
+                    drop(supply);
+                    let keeper = shared.clone();
+                    let kept = async move { keeper.supply_some(1, Some(question)).await };
+                    shared.link.spawn(kept);
+                    Come::Over
+                }
+            }
+        };
+        Whole::new(self, work, |shared, come| {
+            Box::pin(async move {
+                let Come::Item(message) = come else { return };
+                let delivered = Delivered::new(&shared, message).await;
+                if let Some(delivered) = delivered {
+                    let _ = delivered.back(false).await;
+                }
+            })
+        })
+    }
+
+    /// The delivery of a message. If it is dropped in the midst it goes back.
+    fn delivered(self: &Arc<Self>, message: Message) -> Whole<Option<Delivered>> {
+        let shared = self.clone();
+        let work = async move { Delivered::new(&shared, message).await };
+        Whole::new(self, work, |_, delivered| {
+            Box::pin(async move {
+                if let Some(delivered) = delivered {
+                    let _ = delivered.back(false).await;
+                }
+            })
+        })
+    }
+
+    /// Whether an item is on its way out of the queue, or may be.
+    fn pops(&self, comes: bool) -> bool {
+        comes || self.spare() > 0 || self.popping.load(Ordering::SeqCst) > 0
+    }
+
+    /// How many questions this process has at the server; and whether one of them is for
+    /// somebody who has gone, or for the getter that asks this.
+    fn asked(&self) -> (usize, bool) {
+        let supply = lock(&self.supply);
+        (supply.questions, supply.asked >= supply.waiting.max(1))
+    }
+
+    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first,
+    /// or there is something in the stash.
+    pub(crate) async fn get(
+        self: &Arc<Self>,
+        deadline: Deadline,
+    ) -> Result<Option<Delivered>, NotGot> {
+        let mut here = self.getter();
+        let tried = match deadline == Deadline::NEVER {
+            true => self.get_at_once(&mut here).await,
+            false => self.try_get_as(&mut here).await.map(Some),
+        };
+        match tried {
+            Ok(Some(delivered)) => return Ok(Some(delivered)),
+            Ok(None) | Err(NotGot::Empty) => {}
+            Err(NotGot::Failed(why)) if self.is_passing(&why) => {
+                if !self.link.try_again(deadline).await {
+                    return Err(NotGot::Failed(why));
+                }
+            }
+            Err(other) => return Err(other),
+        }
+        let _watch = self.watch_for(Who::Pop);
+        self.ask_for_more();
+        loop {
+            if self.is_known_closed() {
+                match self.info().await {
+                    Ok(info) if info.messages() == 0 => return Err(NotGot::Closed),
+                    Ok(_) => {}
+                    Err(why) if self.is_passing(&why) => {
+                        if !self.link.try_again(deadline).await {
+                            return Err(NotGot::Failed(why));
+                        }
+                    }
+                    Err(why) => return Err(NotGot::Failed(why)),
+                }
+            }
+            let closed = self.is_known_closed();
+            // Registered before the looks: what they miss wakes this listener.
+            let listener = self.items.listen();
+            if let Some(why) = lock(&self.supply).refused.clone() {
+                return Err(NotGot::Failed(why));
+            }
+            if let Some(delivered) = here.take() {
+                return Ok(Some(delivered));
+            }
+            if self.has_stashed() {
+                return Ok(None);
+            }
+            if closed != self.is_known_closed() {
+                continue;
+            }
+            if before(deadline, listener).await.is_none() {
+                return match self.link.is_connected() {
+                    true => Ok(None),
+                    false => Err(NotGot::Failed(self.link.unavailable())),
+                };
+            }
+        }
+    }
+
+    fn is_passing(&self, why: &Failure) -> bool {
+        why.kind() == queue_core::FailureKind::Unavailable
+    }
+
+    /// Somebody who waits from now on: what comes from now on does not go back.
+    fn getter(self: &Arc<Self>) -> Getter {
+        let mut supply = lock(&self.supply);
+        supply.waiting += 1;
+        supply.refused = None;
+        drop(supply);
+        let shared = self.clone();
+        Getter { shared, items: 1 }
+    }
+
+    /// How many items have come that nobody has taken yet.
+    pub(crate) fn spare(&self) -> usize {
+        lock(&self.supply).spare.len()
+    }
+
+    /// Asks the server for all that is waited for and neither asked for nor here. One question at a
+    /// time: the server would share the items out among several, and they would come out of order.
+    fn ask_for_more(self: &Arc<Self>) {
+        let mut supply = lock(&self.supply);
+        if supply.questions > 0 {
+            return;
+        }
+        let here = supply.asked + supply.spare.len();
+        let missing = supply.waiting.saturating_sub(here).min(WINDOW);
+        if missing > 0 {
+            supply.asked += missing;
+            supply.questions += 1;
+            let shared = self.clone();
+            (self.link).spawn(async move { shared.supply_some(missing, None).await });
+        }
+    }
+
+    /// Asks until so many items have come, or nobody waits for them.
+    async fn supply_some(self: Arc<Self>, mut items: usize, mut asked: Option<Question>) {
+        while items > 0 {
+            let question = match asked.take() {
+                Some(question) => Some(question),
+                None => self.question(items, Some(EXPIRES)).await,
+            };
+            let mut why = None;
+            if let Some(mut question) = question {
+                while items > 0 {
+                    match self.answer(&mut question).await {
+                        Come::Item(message) => {
+                            if let Some(delivered) = Delivered::new(&self, message).await {
+                                self.supply_it(delivered);
+                                items -= 1;
+                            }
+                        }
+                        Come::Over | Come::Silence => break,
+                        Come::Denied => {
+                            why = Some(self.link.denied(&self.next_subject()));
+                            break;
+                        }
+                        Come::Nobody => {
+                            why = self.info().await.err().filter(|why| !self.is_passing(why));
+                            break;
+                        }
+                    }
+                }
+            }
+            items = self.asks_again(items, why);
+            if items > 0 && !self.link.is_connected() {
+                self.link.try_again(Deadline::NEVER).await;
+            }
+        }
+        lock(&self.supply).questions -= 1;
+        self.ask_for_more();
+    }
+
+    /// What comes for a question; nothing, if the server has forgotten it.
+    async fn answer(self: &Arc<Self>, question: &mut Question) -> Come {
+        if question.patience.is_some() {
+            return question.next().await;
+        }
+        loop {
+            let come = before(Deadline::after(LATE), question.next()).await;
+            if let Some(come) = come {
+                return come;
+            }
+            match self.all_counts().await {
+                Ok(counts) if counts.asked > 0 => {}
+                _ => return Come::Over,
+            }
+        }
+    }
+
+    /// How many of so many items that did not come are to be asked for again; none if none can come.
+    fn asks_again(&self, items: usize, why: Option<Failure>) -> usize {
+        let mut supply = lock(&self.supply);
+        supply.asked -= items;
+        if why.is_some() {
+            supply.refused = why;
+            drop(supply);
+            self.items.notify_all();
+            return 0;
+        }
+        let here = supply.asked + supply.spare.len();
+        let again = supply.waiting.saturating_sub(here).min(items);
+        supply.asked += again;
+        again
+    }
+
+    fn supply_it(self: &Arc<Self>, delivered: Delivered) {
+        let mut supply = lock(&self.supply);
+        supply.asked -= 1;
+        // The oldest first, whichever question it came for.
+        let behind = |other: &Delivered| other.number() < delivered.number();
+        let at = supply.spare.partition_point(behind);
+        supply.spare.insert(at, delivered);
+        let nobody = supply.waiting == 0;
+        drop(supply);
+        self.items.notify();
+        if nobody {
+            self.give_back_soon();
+        }
+    }
+
+    /// Gives back what has come, unless somebody comes for it within a moment: whoever does gets it
+    /// before what is younger.
+    fn give_back_soon(self: &Arc<Self>) {
+        let shared = self.clone();
+        self.link.spawn(async move {
+            tokio::time::sleep(KEPT).await;
+            let mut supply = lock(&shared.supply);
+            if supply.waiting == 0 && !supply.spare.is_empty() {
+                let spare = std::mem::take(&mut supply.spare);
+                // Under the lock: who sees it gone from here waits for its return.
+                shared.clear_up(async move {
+                    for delivered in spare {
+                        let _ = delivered.back(false).await;
+                    }
+                });
+            }
+        });
+    }
+
+    pub(crate) fn next_subject(&self) -> String {
+        format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.names.stream)
+    }
+
+    /// Gets up to `most` items, as many as wait, in order: at least one.
+    async fn try_get_many(self: &Arc<Self>, most: usize) -> Result<VecDeque<Delivered>, NotGot> {
+        let mut here = self.getter();
+        let mut all = VecDeque::from([self.try_get_as(&mut here).await?]);
+        let all_but_one = most.saturating_sub(1);
+        if all_but_one == 0 {
+            return Ok(all);
+        }
+        let Ok(counts) = self.all_counts().await else {
+            return Ok(all);
+        };
+        // Others have asked for some of them.
+        let asked = lock(&self.supply).asked;
+        let most = (counts.waiting + self.spare()).saturating_sub(asked);
+        let most = most.min(all_but_one).min(WINDOW);
+        if most == 0 {
+            return Ok(all);
+        }
+        here.add(most);
+        self.ask_for_more();
+        while all.len() <= most {
+            match here.next(Deadline::after(BRIEF)).await {
+                Ok(Some(delivered)) => all.push_back(delivered),
+                Err(_) => break,
+                Ok(None) => match self.all_counts().await {
+                    Ok(counts) if counts.waiting > 0 || self.asked().0 > counts.asked => {}
+                    _ if self.spare() > 0 => {}
+                    // Others have taken the rest.
+                    _ => break,
+                },
+            }
+        }
+        Ok(all)
+    }
+
+    /// Takes up to `max` items out for good, as many as wait. If it is dropped in the midst those
+    /// that are out are kept for the next pop.
+    pub(crate) async fn take_many(self: &Arc<Self>, max: usize) -> Result<VecDeque<Bytes>, NotGot> {
+        let all = self.try_get_many(max).await?;
+        let shared = self.clone();
+        let work = async move {
+            let _popping = shared.popping();
+            let acks = all
+                .into_iter()
+                .map(|one| one.done(|_, _| Box::pin(async {})));
+            let mut out = VecDeque::new();
+            let mut why = None;
+            for done in join_all(acks.collect()).await {
+                match done.acked {
+                    Err(failure) if !done.is_out => why = Some(failure),
+                    // Who does not know whether it is out keeps it.
+                    Ok(()) | Err(_) => out.push_back(done.payload),
+                }
+            }
+            match why {
+                Some(failure) if out.is_empty() => Err(NotGot::Failed(failure)),
+                _ => Ok(out),
+            }
+        };
+        Whole::new(self, work, |shared, taken| -> BoxFuture<()> {
+            if let Ok(items) = taken {
+                shared.stash_first(items);
+            }
+            Box::pin(async {})
+        })
+        .await
+    }
+}

@@ -1,0 +1,370 @@
+//! Items that were delivered to this process and are not settled.
+
+use crate::connection::Answer;
+use crate::failure::{self, ApiError};
+use crate::shared::{BoxFuture, Shared, Whole, lock};
+use crate::stream::ask;
+use async_nats::{HeaderMap, Message};
+use bytes::Bytes;
+use queue_core::sync::Deadline;
+use queue_core::{Failure, FailureKind};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// The leases of this process, which one task extends.
+#[derive(Default)]
+pub(crate) struct Leases(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    /// By its subject for acks, which no other delivery has: since when the server is known to wait.
+    leases: HashMap<String, Instant>,
+    is_extended: bool,
+}
+
+impl Leases {
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).leases.len()
+    }
+}
+
+/// An item that was delivered, as bytes. Dropped, it goes back, and the delivery does not count.
+pub(crate) struct Delivered {
+    shared: Arc<Shared>,
+    /// In the stream.
+    number: u64,
+    /// How often the server delivered it.
+    times: u32,
+    /// How many of these do not count.
+    released: u32,
+    reply: String,
+    pub(crate) payload: Bytes,
+    is_settled: bool,
+}
+
+/// The [`Lease`](queue_core::work::Lend::Lease) of a [`NatsQueue`](crate::NatsQueue).
+pub struct NatsLease(pub(crate) Delivered);
+
+/// An item, and whether it is done.
+pub(crate) struct Done {
+    pub(crate) payload: Bytes,
+    pub(crate) acked: Result<(), Failure>,
+    /// It is out of the queue, or may be: it would be lost if nobody took it.
+    pub(crate) is_out: bool,
+}
+
+/// Why an item was not settled, and whether it may be all the same.
+struct NotSettled {
+    why: Failure,
+    unsure: bool,
+}
+
+impl fmt::Debug for NatsLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsLease")
+            .field("attempt", &self.0.attempt())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Delivered {
+    /// Of a message that came from the consumer, if it is one.
+    pub(crate) async fn new(shared: &Arc<Shared>, message: Message) -> Option<Self> {
+        let reply = message.reply?.to_string();
+        let (times, number) = delivery_of(&reply)?;
+        shared.extend_lease(&reply);
+        let mut delivered = Self {
+            shared: shared.clone(),
+            number,
+            times,
+            released: 0,
+            reply,
+            payload: message.payload,
+            is_settled: false,
+        };
+        if times > 1 {
+            lock(&shared.returned).remove(&number);
+            delivered.released = shared.releases(number).await;
+        }
+        Some(delivered)
+    }
+
+    /// In the stream: the older an item, the smaller.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How often it was delivered, releases not counted.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.times.saturating_sub(self.released).max(1)
+    }
+
+    /// Whether the server may have given the item to somebody else meanwhile.
+    fn is_lost(&self) -> bool {
+        let held = lock(&self.shared.leases.0);
+        let since = held.leases.get(&self.reply);
+        since.is_none_or(|since| since.elapsed() >= self.shared.ack_wait)
+    }
+
+    /// Ends the lease in this process.
+    fn forget(&mut self) {
+        self.is_settled = true;
+        lock(&self.shared.leases.0).leases.remove(&self.reply);
+    }
+
+    /// The item is done; it is given back whatever comes of that. If it is dropped in the midst it
+    /// goes on, and `undo` gets what came of it.
+    pub(crate) fn done(mut self, undo: fn(Arc<Shared>, Done) -> BoxFuture<()>) -> Whole<Done> {
+        let shared = self.shared.clone();
+        let work = async move {
+            let acked = self.ask("+ACK").await;
+            self.forget();
+            let payload = std::mem::take(&mut self.payload);
+            if acked.is_ok() {
+                let shared = &self.shared;
+                if self.released > 0 {
+                    shared.forget_releases(self.number).await;
+                }
+                shared.tell("room").await;
+                shared.room.notify();
+                if shared.is_known_closed() {
+                    shared.tell("end").await;
+                }
+                shared.watch.look_if_needed();
+            }
+            Done {
+                payload,
+                is_out: acked.as_ref().is_ok() || acked.as_ref().is_err_and(|no| no.unsure),
+                acked: acked.map_err(|no| no.why),
+            }
+        };
+        Whole::new(&shared, work, undo)
+    }
+
+    /// The item goes back.
+    pub(crate) fn back(mut self, counted: bool) -> Whole<Result<(), Failure>> {
+        let shared = self.shared.clone();
+        let work = async move {
+            let back = self.give_back(counted).await;
+            self.forget();
+            back
+        };
+        Whole::new(&shared, work, |_, _| Box::pin(async {}))
+    }
+
+    async fn give_back(&self, counted: bool) -> Result<(), Failure> {
+        if !counted && !self.is_lost() {
+            (self.shared.note_release(self.number, self.released + 1)).await?;
+        }
+        lock(&self.shared.returned).insert(self.number);
+        let back = self.ask("-NAK").await;
+        if back.is_err() {
+            lock(&self.shared.returned).remove(&self.number);
+        }
+        self.shared.items.notify();
+        back.map_err(|no| no.why)
+    }
+
+    /// Settles it at the server, and waits until that says so.
+    async fn ask(&self, how: &'static str) -> Result<(), NotSettled> {
+        let shared = &self.shared;
+        let deadline = Deadline::after(shared.timeout);
+        let mut unsure = false;
+        loop {
+            if self.is_lost() {
+                let message = format!(
+                    "this process could not extend its hold on an item of {:?} for {:?} (ack_wait): \
+                     another worker may have it",
+                    shared.names.queue, shared.ack_wait
+                );
+                let why = Failure::new(FailureKind::PeerGone, message);
+                return Err(NotSettled { why, unsure: false });
+            }
+            let asked = shared
+                .link
+                .request(&self.reply, None, how.into(), shared.timeout);
+            match asked.await {
+                Answer::Reply(_) => return Ok(()),
+                Answer::Denied(why) => return Err(NotSettled { why, unsure: false }),
+                Answer::Silence => unsure = true,
+                // The consumer is between two leaders, or gone.
+                Answer::NoResponders | Answer::NotSent | Answer::TooLarge => {}
+            }
+            if !shared.link.try_again(deadline).await {
+                let mut why = shared.link.unavailable();
+                if unsure {
+                    let message = format!("{why}: the item may be settled or not");
+                    why = Failure::new(FailureKind::Ambiguous, message);
+                }
+                return Err(NotSettled { why, unsure });
+            }
+        }
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        if self.is_settled {
+            return;
+        }
+        self.is_settled = true;
+        let whole = Self {
+            shared: self.shared.clone(),
+            number: self.number,
+            times: self.times,
+            released: self.released,
+            reply: std::mem::take(&mut self.reply),
+            payload: Bytes::new(),
+            is_settled: false,
+        };
+        // Dropped at once, it goes on by itself.
+        drop(whole.back(false));
+    }
+}
+
+/// How often, and which one in the stream: what stands in the subject of an ack.
+fn delivery_of(reply: &str) -> Option<(u32, u64)> {
+    let parts: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+    // Newer servers name the domain and the account first.
+    let skip = match parts.len() {
+        7 => 2,
+        9.. => 4,
+        _ => return None,
+    };
+    Some((
+        parts.get(skip)?.parse().ok()?,
+        parts.get(skip + 1)?.parse().ok()?,
+    ))
+}
+
+impl Shared {
+    /// Extends this lease, as all of this process, for as long as there are any.
+    fn extend_lease(self: &Arc<Self>, reply: &str) {
+        let mut held = lock(&self.leases.0);
+        held.leases.insert(reply.to_owned(), Instant::now());
+        if std::mem::replace(&mut held.is_extended, true) {
+            return;
+        }
+        drop(held);
+        let (weak, link) = (Arc::downgrade(self), self.link.clone());
+        let period = (self.ack_wait / 3).max(Duration::from_millis(1));
+        self.link.spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                let Some(shared) = weak.upgrade() else { return };
+                let mut held = lock(&shared.leases.0);
+                if held.leases.is_empty() {
+                    held.is_extended = false;
+                    return;
+                }
+                let leases: Vec<_> = held.leases.keys().cloned().collect();
+                drop(held);
+                for reply in leases {
+                    let shared = shared.clone();
+                    // Each by itself: one that gets no answer holds up no other.
+                    link.spawn(async move {
+                        let asked = Instant::now();
+                        let link = &shared.link;
+                        let answer = link.request(&reply, None, "+WPI".into(), period).await;
+                        if matches!(answer, Answer::Reply(_)) {
+                            let mut held = lock(&shared.leases.0);
+                            if let Some(since) = held.leases.get_mut(&reply) {
+                                *since = asked.max(*since);
+                            }
+                        }
+                    });
+                }
+            }
+        });
+    }
+}
+
+// What is remembered beside the items.
+impl Shared {
+    fn release_mark(&self, number: u64) -> String {
+        format!("{}.released.{number}", self.names.mark)
+    }
+
+    /// How many deliveries of an item were released.
+    async fn releases(&self, number: u64) -> u32 {
+        let mark = self.release_mark(number);
+        let subject = format!("$JS.API.DIRECT.GET.{}.{mark}", self.names.marks);
+        let answer = (self.link).request(&subject, None, Bytes::new(), self.timeout);
+        // Without an answer an attempt is counted that was none. A message without a payload says
+        // that there is no mark.
+        match answer.await {
+            Answer::Reply(message) => {
+                let count = std::str::from_utf8(&message.payload).ok();
+                count.and_then(|count| count.parse().ok()).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    async fn note_release(&self, number: u64, count: u32) -> Result<(), Failure> {
+        let (mark, count) = (self.release_mark(number), count.to_string());
+        self.put_mark(&mark, HeaderMap::new(), count)
+            .await
+            .map(drop)
+    }
+
+    async fn forget_releases(&self, number: u64) {
+        let subject = format!("STREAM.PURGE.{}", self.names.marks);
+        let question = json!({ "filter": self.release_mark(number) });
+        // It is one of so many that are kept, otherwise.
+        let _: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
+    }
+
+    /// Remembers that the queue is closed: whether nobody had done so.
+    pub(crate) async fn mark_closed(&self) -> Result<bool, Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
+        // An answer that was lost must not make another of it.
+        let closer = self.new_put();
+        headers.insert("Nats-Msg-Id", closer.as_str());
+        let mark = format!("{}.closed", self.names.mark);
+        self.put_mark(&mark, headers, String::new()).await
+    }
+
+    /// Puts a mark: false if there is one and there must not be.
+    async fn put_mark(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        mark: String,
+    ) -> Result<bool, Failure> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Put {
+            error: Option<ApiError>,
+        }
+        let deadline = Deadline::after(self.timeout);
+        let mark = Bytes::from(mark);
+        loop {
+            let (headers, mark) = (Some(headers.clone()), mark.clone());
+            let asked = (self.link).request(subject, headers, mark, self.timeout);
+            match asked.await {
+                Answer::Reply(message) => {
+                    let put: Put = serde_json::from_slice(&message.payload).unwrap_or_default();
+                    return match put.error {
+                        None => Ok(true),
+                        Some(error) if error.err_code == failure::WRONG_LAST_SEQUENCE => Ok(false),
+                        Some(error) => Err(error.failure("remember something about the queue")),
+                    };
+                }
+                Answer::Denied(failure) => return Err(failure),
+                Answer::NoResponders => {
+                    self.info().await?;
+                }
+                Answer::Silence | Answer::NotSent | Answer::TooLarge => {}
+            }
+            if !self.link.try_again(deadline).await {
+                return Err(self.link.unavailable());
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A FIFO queue between machines, over a NATS JetStream stream.
+//!
+//! ```no_run
+//! use queue_nats::{Capacity, NatsOptions, NatsQueue, Queue};
+//!
+//! let options = NatsOptions::new("nats://localhost:4222").capacity(Capacity::bounded(100));
+//! let jobs = NatsQueue::<String>::open("jobs", &options)?;
+//! jobs.push("sweep".to_string())?;
+//! assert_eq!(jobs.pop()?, "sweep");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A queue is a stream with the retention of a work queue, which discards what is new when it has as many
+//! messages as the capacity says, and one consumer, which all who pop share. Its items are on the
+//! server's disk. The README says what is promised, what fails how, and which rights a user needs.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+mod connection;
+mod failure;
+mod get;
+mod halves;
+mod lease;
+mod nats_queue;
+mod options;
+mod put;
+mod question;
+mod queue;
+mod shared;
+mod stream;
+mod watch;
+mod work;
+
+/// How items become bytes, and bytes items: what the crate `queue-codec` has.
+pub mod codec {
+    pub use queue_codec::{Codec, Postcard, Raw};
+}
+
+pub use codec::{Codec, Postcard, Raw};
+pub use connection::NatsConnection;
+pub use lease::NatsLease;
+pub use nats_queue::NatsQueue;
+pub use options::{Mode, NatsOptions};
+pub use queue::NatsListener;
+pub use work::NatsIdleListener;
+
+pub use queue_core::{
+    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
+    PushTimeoutError, Queue, ResultStream, Select, Side, TryPopError, TryPushError, WithCapacity,
+    WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
+};

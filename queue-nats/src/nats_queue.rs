@@ -1,0 +1,151 @@
+//! [`NatsQueue`]: opening one.
+
+use crate::connection::{Link, NatsConnection};
+use crate::options::{Mode, NatsOptions};
+use crate::shared::{Shared, lock};
+use crate::stream::{self, Names, Opening};
+use queue_codec::{Codec, Postcard};
+use queue_core::{Capacity, Failure, WithCapacity};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, Weak};
+
+/// A queue between machines: its items are in a stream of a NATS server.
+#[doc(alias("jetstream", "broker"))]
+pub struct NatsQueue<T, C = Postcard> {
+    pub(crate) shared: Arc<Shared>,
+    types: PhantomData<fn(T) -> C>,
+}
+
+impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
+    /// Opens, or creates, the queue of this name, over a connection of its own.
+    ///
+    /// # Errors
+    /// As [`NatsConnection::connect`] and [`NatsConnection::queue`].
+    pub fn open(name: &str, options: &NatsOptions) -> Result<Self, Failure> {
+        NatsConnection::connect(options)?.queue(name, options)
+    }
+
+    /// As [`close`](queue_core::Queue::close), and says why if it cannot.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server does not answer, `Denied` if this user may not do that.
+    pub fn try_close(&self) -> Result<bool, Failure> {
+        self.shared.link.block_on(async {
+            self.shared.undone().await;
+            self.shared.close().await
+        })
+    }
+
+    /// Removes the queue from the server, with all that is in it.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server does not answer, `Denied` if this user may not do that.
+    pub fn delete(self) -> Result<(), Failure> {
+        let shared = &self.shared;
+        let deleted = stream::delete(&shared.link, &shared.names, shared.timeout);
+        let deleted = shared.link.block_on(deleted);
+        deleted.map_err(|refusal| shared.refused(refusal))
+    }
+
+    fn open_on(
+        link: &Arc<Link>,
+        name: &str,
+        options: &NatsOptions,
+        is_temporary: bool,
+    ) -> Result<Self, Failure> {
+        let names = Names::new(name)?;
+        let opening = Opening {
+            link,
+            names: &names,
+            options,
+            item: C::item_name(),
+            codec: C::NAME,
+        };
+        let opened = link.block_on(opening.open())?;
+        let shared = Shared::new(link.clone(), names, &opened, options.timeout, is_temporary);
+        Ok(Self {
+            shared,
+            types: PhantomData,
+        })
+    }
+}
+
+impl NatsConnection {
+    /// Opens, or creates, the queue of this name. Of `options` it takes what a queue is like, not the
+    /// server.
+    ///
+    /// # Errors
+    /// `Mismatch` if there is another queue of this name: with other settings, items or codec;
+    /// `Denied` if this user may not do that; `Unsupported` if JetStream is off, or the server too
+    /// old for replicas; `PeerGone` if it is to be opened and is not there.
+    pub fn queue<T: Send, C: Codec<T>>(
+        &self,
+        name: &str,
+        options: &NatsOptions,
+    ) -> Result<NatsQueue<T, C>, Failure> {
+        NatsQueue::open_on(&self.0, name, options, false)
+    }
+}
+
+impl<T: Send> NatsQueue<T, Postcard>
+where
+    Postcard: Codec<T>,
+{
+    queue_core::constructors!();
+}
+
+/// The connections of the queues without a name, by address.
+static CONNECTIONS: Mutex<Vec<(String, Weak<Link>)>> = Mutex::new(Vec::new());
+
+/// A queue without a name of its own, at the server that the environment variable `NATS_URL` names,
+/// or at `nats://localhost:4222`. It goes with its last handle. All such queues of a process share
+/// one connection.
+impl<T: Send, C: Codec<T>> WithCapacity for NatsQueue<T, C> {
+    fn try_with_capacity(capacity: Capacity) -> Result<Self, Failure> {
+        let server = std::env::var("NATS_URL");
+        let server = server.unwrap_or_else(|_| "nats://localhost:4222".to_owned());
+        let options = NatsOptions::new(server.clone())
+            .capacity(capacity)
+            .mode(Mode::Create);
+        let mut connections = lock(&CONNECTIONS);
+        connections.retain(|(_, link)| link.strong_count() > 0);
+        let known = connections.iter().find(|(known, _)| *known == server);
+        let link = match known.and_then(|(_, link)| link.upgrade()) {
+            Some(link) => link,
+            None => {
+                let NatsConnection(link) = NatsConnection::connect(&options)?;
+                connections.push((server, Arc::downgrade(&link)));
+                link
+            }
+        };
+        drop(connections);
+        let name = format!("temporary-{:016x}", RandomState::new().hash_one(0));
+        Self::open_on(&link, &name, &options, true)
+    }
+}
+
+impl<T, C> Clone for NatsQueue<T, C> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            types: PhantomData,
+        }
+    }
+}
+
+/// As for every kind, a panic in an item's own code leaves the queue usable.
+impl<T, C> UnwindSafe for NatsQueue<T, C> {}
+impl<T, C> RefUnwindSafe for NatsQueue<T, C> {}
+
+impl<T, C> fmt::Debug for NatsQueue<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsQueue")
+            .field("name", &self.shared.names.queue)
+            .field("server", &self.shared.link.server)
+            .field("capacity", &self.shared.capacity)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! [`Question`]: asking the server for items, and what comes for it.
+
+use crate::shared::Shared;
+use crate::stream::nanos;
+use async_nats::{Message, StatusCode, Subscriber};
+use futures_core::Stream;
+use serde_json::json;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// A server that is there has answered so long after that.
+pub(crate) const LATE: Duration = Duration::from_secs(2);
+
+/// What came for a question.
+pub(crate) enum Come {
+    Item(Message),
+    /// It has ended without an item.
+    Over,
+    /// There is no consumer.
+    Nobody,
+    /// This user may not ask.
+    Denied,
+    /// The server does not answer.
+    Silence,
+}
+
+pub(crate) fn is_item(message: &Message) -> bool {
+    message.status.is_none() && message.reply.is_some()
+}
+
+impl Shared {
+    /// Asks for so many items; without a time, for those that wait.
+    pub(crate) async fn question(
+        self: &Arc<Self>,
+        batch: usize,
+        expires: Option<Duration>,
+    ) -> Option<Question> {
+        let link = &self.link;
+        let (state, since) = (link.state(), link.refusals());
+        if !link.is_connected() {
+            return None;
+        }
+        let inbox = link.client.new_inbox();
+        let items = link.client.subscribe(inbox.clone()).await.ok()?;
+        let question = match expires {
+            Some(expires) => json!({ "batch": batch, "expires": nanos(expires) }),
+            None => json!({ "batch": batch, "no_wait": true }),
+        };
+        let subject = self.next_subject();
+        let asked = (link.client)
+            .publish_with_reply(subject.clone(), inbox, question.to_string().into())
+            .await;
+        asked.is_ok().then_some(Question {
+            shared: self.clone(),
+            items,
+            subject,
+            state,
+            since,
+            patience: expires.map(|expires| expires + LATE),
+        })
+    }
+}
+
+/// A question for items that the server is asked.
+pub(crate) struct Question {
+    shared: Arc<Shared>,
+    items: Subscriber,
+    subject: String,
+    /// Of the connection, and how often the server had refused something, before it was asked.
+    state: tokio::sync::watch::Receiver<u64>,
+    since: u64,
+    /// None if it never ends by itself.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl Question {
+    pub(crate) async fn next(&mut self) -> Come {
+        let link = &self.shared.link;
+        let mut broken = pin!(self.state.changed());
+        let patience = self.patience;
+        let mut late = pin!(async move {
+            match patience {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut refused = pin!(link.refused_after(self.since, &self.subject));
+        poll_fn(|cx| {
+            if let Poll::Ready(message) = Pin::new(&mut self.items).poll_next(cx) {
+                return Poll::Ready(match message {
+                    None => Come::Silence,
+                    Some(message) if is_item(&message) => Come::Item(message),
+                    Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                        Come::Nobody
+                    }
+                    Some(_) => Come::Over,
+                });
+            }
+            if refused.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Come::Denied);
+            }
+            if broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Come::Silence);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

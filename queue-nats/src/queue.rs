@@ -1,0 +1,536 @@
+//! [`Queue`] for [`NatsQueue`].
+
+use crate::NatsQueue;
+use crate::get::NotGot;
+use crate::lease::Done;
+use crate::put::{NotPut, WINDOW, WINDOW_BYTES};
+use crate::shared::{BoxFuture, Shared};
+use crate::watch::{Waiting, Who};
+use bytes::Bytes;
+use queue_codec::Codec;
+use queue_core::event::{Listen, Listener};
+use queue_core::sync::Deadline;
+use queue_core::{
+    EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError,
+    PushTimeoutError, Queue, QueueId, Side, TryPopError, TryPushError,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A waiter of a [`NatsQueue`].
+pub struct NatsListener<'a, T>(Sort<'a, T>);
+
+enum Sort<'a, T> {
+    Event(Listener<'a>, #[allow(dead_code)] Waiting),
+    /// Of `poll_pop`: a pop that goes on from poll to poll.
+    Pop(Pin<Box<dyn Future<Output = Result<T, PopError>> + Send + 'a>>),
+}
+
+impl<T> fmt::Debug for NatsListener<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NatsListener(..)")
+    }
+}
+
+impl<T> Future for NatsListener<'_, T> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Sort::Event(listener, _) => Pin::new(listener).poll(cx),
+            Sort::Pop(_) => Poll::Ready(()),
+        }
+    }
+}
+
+impl<T> Listen for NatsListener<'_, T> {
+    fn wait(self, deadline: Deadline) -> bool {
+        match self.0 {
+            Sort::Event(listener, _waiting) => listener.wait(deadline),
+            Sort::Pop(_) => true,
+        }
+    }
+}
+
+impl<T: Send, C: Codec<T>> Kind for NatsQueue<T, C> {
+    type Item = T;
+    type Listener<'a>
+        = NatsListener<'a, T>
+    where
+        Self: 'a;
+
+    fn listen(&self, side: Side) -> NatsListener<'_, T> {
+        let shared = &self.shared;
+        // What the first look of the watch sees wakes this listener.
+        let (event, who) = match side {
+            Side::Consumers => (&shared.items, Who::Listen),
+            Side::Producers => (&shared.room, Who::Push),
+        };
+        let listener = event.listen();
+        NatsListener(Sort::Event(listener, shared.watch_for(who)))
+    }
+
+    fn endpoints(&self) -> &EndpointCounts {
+        &self.shared.ends
+    }
+
+    fn id(&self) -> QueueId {
+        self.shared.id()
+    }
+
+    /// Looking costs as much as trying.
+    fn ready_hint(&self, _: Side) -> usize {
+        0
+    }
+
+    fn on_first_endpoint(&self, side: Side) {
+        let shared = &self.shared;
+        shared.link.block_on(shared.hold_half(side));
+    }
+
+    /// Closes the queue, unless another process has a half of that side.
+    fn on_last_endpoint(&self, side: Side) {
+        let shared = &self.shared;
+        shared.link.block_on(async {
+            if shared.drop_half(side).await {
+                let _ = shared.close().await;
+            }
+        });
+    }
+}
+
+/// An item as bytes.
+fn encode<T, C: Codec<T>>(item: &T) -> Result<Bytes, Failure> {
+    let mut bytes = Vec::new();
+    C::encode(item, &mut bytes)?;
+    Ok(bytes.into())
+}
+
+/// Bytes as an item, which is gone if they are not one.
+pub(crate) fn decode<T, C: Codec<T>>(bytes: &Bytes) -> Result<T, Failure> {
+    C::decode(bytes).map_err(Failure::with_item_consumed)
+}
+
+/// As many of the first items as go into one window, as bytes; the first must have some.
+fn encode_window<T, C: Codec<T>>(items: &VecDeque<T>, most: usize) -> Result<Vec<Bytes>, Failure> {
+    let mut window: Vec<Bytes> = Vec::new();
+    let mut size = 0;
+    for item in items.iter().take(most.min(WINDOW)) {
+        match encode::<T, C>(item) {
+            Ok(bytes) => {
+                size += bytes.len();
+                if size > WINDOW_BYTES && !window.is_empty() {
+                    break;
+                }
+                window.push(bytes);
+            }
+            Err(failure) if window.is_empty() => return Err(failure),
+            // It is told when it is the first.
+            Err(_) => break,
+        }
+    }
+    Ok(window)
+}
+
+/// Items that are out of the queue, and go into the stash if nobody takes them.
+struct Out(Arc<Shared>, VecDeque<Bytes>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if !self.1.is_empty() {
+            self.0.stash_first(std::mem::take(&mut self.1));
+        }
+    }
+}
+
+fn stash_one(shared: Arc<Shared>, done: Done) -> BoxFuture<()> {
+    if done.is_out {
+        shared.stash_first([done.payload].into());
+    }
+    Box::pin(async {})
+}
+
+impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
+    async fn put_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        let bytes = match encode::<T, C>(&item) {
+            Ok(bytes) => bytes,
+            Err(failure) => return Err(PushTimeoutError::Failed(item, failure)),
+        };
+        match self.shared.put(bytes, deadline).await {
+            Ok(()) => Ok(()),
+            Err(NotPut::Full | NotPut::Timeout) => Err(PushTimeoutError::Timeout(item)),
+            Err(NotPut::Closed) => Err(PushTimeoutError::Closed(item)),
+            Err(NotPut::Failed(failure)) => Err(PushTimeoutError::Failed(item, failure)),
+        }
+    }
+
+    /// Puts what goes in at once. `items` has what did not go in, whenever it is dropped.
+    async fn put_some(
+        &self,
+        items: &mut VecDeque<T>,
+        deadline: Deadline,
+    ) -> Result<usize, TryPushError<()>> {
+        let failed = |failure| TryPushError::Failed((), failure);
+        let mut slots = match self.shared.capacity {
+            None => items.len(),
+            Some(capacity) => {
+                self.shared.undone().await;
+                let info = self.shared.info().await;
+                let info = match info {
+                    Ok(info) => info.messages(),
+                    // What waits waits by trying.
+                    Err(why) if why.kind() == FailureKind::Unavailable => capacity,
+                    Err(why) => return Err(failed(why)),
+                };
+                capacity.saturating_sub(info).max(1)
+            }
+        };
+        let mut pushed = 0;
+        while slots > 0 && !items.is_empty() {
+            let window = match encode_window::<T, C>(items, slots) {
+                Ok(window) => window,
+                Err(_) if pushed > 0 => break,
+                Err(failure) => return Err(failed(failure)),
+            };
+            let asked = window.len();
+            let (numbers, why) = self.shared.put_window(window, deadline).await;
+            items.drain(..numbers.len());
+            pushed += numbers.len();
+            slots -= numbers.len();
+            match why {
+                // Nobody knows whether the next one is in: that must be told now.
+                Some(NotPut::Failed(failure)) if failure.kind() == FailureKind::Ambiguous => {
+                    return Err(failed(failure));
+                }
+                Some(_) if pushed > 0 => break,
+                Some(NotPut::Full | NotPut::Timeout) => return Err(TryPushError::Full(())),
+                Some(NotPut::Closed) => return Err(TryPushError::Closed(())),
+                Some(NotPut::Failed(failure)) => return Err(failed(failure)),
+                // Another producer's item came in between.
+                None if numbers.len() < asked => {}
+                None => {}
+            }
+        }
+        Ok(pushed)
+    }
+
+    async fn put_all(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        while !items.is_empty() {
+            match self.put_some(items, Deadline::NEVER).await {
+                Ok(_) => continue,
+                Err(TryPushError::Full(())) => {}
+                Err(TryPushError::Failed((), why)) if why.kind() == FailureKind::Unavailable => {}
+                Err(TryPushError::Closed(())) => return Err(PushError::Closed(())),
+                Err(TryPushError::Failed((), why)) => return Err(PushError::Failed((), why)),
+            }
+            // The first one alone, once there is a slot and a server.
+            let Some(first) = items.front() else { break };
+            let failed = |failure| PushError::Failed((), failure);
+            let bytes = encode::<T, C>(first).map_err(failed)?;
+            match self.shared.put(bytes, Deadline::NEVER).await {
+                Ok(()) => drop(items.pop_front()),
+                Err(NotPut::Closed) => return Err(PushError::Closed(())),
+                Err(NotPut::Failed(failure)) => return Err(failed(failure)),
+                Err(NotPut::Full | NotPut::Timeout) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        loop {
+            if let Some(bytes) = self.shared.take_stashed() {
+                return decode::<T, C>(&bytes).map_err(PopTimeoutError::Failed);
+            }
+            match self.shared.get(deadline).await {
+                Ok(Some(delivered)) => {
+                    let popping = self.shared.popping();
+                    let done = delivered.done(stash_one).await;
+                    drop(popping);
+                    match done.acked {
+                        Err(why) if !done.is_out => {
+                            // It comes again.
+                            let passing = why.kind() == FailureKind::Unavailable;
+                            if !passing || !self.shared.link.try_again(deadline).await {
+                                return Err(PopTimeoutError::Failed(why));
+                            }
+                        }
+                        // Who does not know whether it is out takes it: better twice than never.
+                        Ok(()) | Err(_) => {
+                            let item = decode::<T, C>(&done.payload);
+                            return item.map_err(PopTimeoutError::Failed);
+                        }
+                    }
+                }
+                Ok(None) if self.shared.has_stashed() => {}
+                Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
+                Ok(None) => {}
+                Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
+                Err(NotGot::Closed) => return Err(PopTimeoutError::Closed),
+                Err(NotGot::Failed(failure)) => return Err(PopTimeoutError::Failed(failure)),
+            }
+        }
+    }
+
+    async fn try_get(&self) -> Result<T, TryPopError> {
+        self.shared.undone().await;
+        let bytes = match self.shared.take_stashed() {
+            Some(bytes) => bytes,
+            None => {
+                let delivered = self.shared.try_get().await.map_err(not_got)?;
+                let popping = self.shared.popping();
+                let done = delivered.done(stash_one).await;
+                drop(popping);
+                match done.acked {
+                    Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
+                    Ok(()) | Err(_) => done.payload,
+                }
+            }
+        };
+        decode::<T, C>(&bytes).map_err(TryPopError::Failed)
+    }
+
+    /// Takes what waits, up to `max`. `into` has what is out, whenever it is dropped.
+    async fn try_get_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        self.shared.undone().await;
+        let mut out = Out(self.shared.clone(), self.shared.take_all_stashed(max));
+        if out.1.is_empty() {
+            out.1 = self.shared.take_many(max).await.map_err(not_got)?;
+        }
+        let mut count = 0;
+        while let Some(bytes) = out.1.pop_front() {
+            match decode::<T, C>(&bytes) {
+                Ok(item) => into.push(item),
+                Err(failure) if count == 0 => return Err(TryPopError::Failed(failure)),
+                Err(_) => {
+                    // The next pop tells of it.
+                    out.1.push_front(bytes);
+                    return Ok(count);
+                }
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn get_many(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<usize, PopTimeoutError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        match self.try_get_many(into, max).await {
+            Ok(count) => return Ok(count),
+            Err(TryPopError::Closed) => return Err(PopTimeoutError::Closed),
+            Err(TryPopError::Failed(why)) if why.kind() != FailureKind::Unavailable => {
+                return Err(PopTimeoutError::Failed(why));
+            }
+            Err(TryPopError::Empty | TryPopError::Failed(_)) => {}
+        }
+        into.push(self.get_until(deadline).await?);
+        if max == 1 {
+            return Ok(1);
+        }
+        // A failure is told by the next pop.
+        let more = self.try_get_many(into, max - 1).await;
+        Ok(1 + more.unwrap_or(0))
+    }
+
+    /// What is inside, in order; what is damaged is skipped.
+    async fn take_rest(&self) -> Vec<T> {
+        let mut left = Vec::new();
+        loop {
+            match self.try_get_many(&mut left, usize::MAX).await {
+                Ok(_) => {}
+                Err(TryPopError::Failed(failure)) if failure.consumed_item() => {}
+                Err(_) => return left,
+            }
+        }
+    }
+}
+
+fn push_error<T>(error: PushTimeoutError<T>) -> PushError<T> {
+    match error {
+        PushTimeoutError::Closed(item) => PushError::Closed(item),
+        PushTimeoutError::Failed(item, failure) => PushError::Failed(item, failure),
+        PushTimeoutError::Timeout(_) => unreachable!("never has not come"),
+    }
+}
+
+pub(crate) fn pop_error(error: PopTimeoutError) -> PopError {
+    match error {
+        PopTimeoutError::Closed => PopError::Closed,
+        PopTimeoutError::Failed(failure) => PopError::Failed(failure),
+        PopTimeoutError::Timeout => unreachable!("never has not come"),
+    }
+}
+
+fn not_got(why: NotGot) -> TryPopError {
+    match why {
+        NotGot::Empty => TryPopError::Empty,
+        NotGot::Closed => TryPopError::Closed,
+        NotGot::Failed(failure) => TryPopError::Failed(failure),
+    }
+}
+
+impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
+    fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let bytes = match encode::<T, C>(&item) {
+            Ok(bytes) => bytes,
+            Err(failure) => return Err(TryPushError::Failed(item, failure)),
+        };
+        let shared = &self.shared;
+        match shared.link.block_on(shared.try_put(bytes)) {
+            Ok(()) => Ok(()),
+            Err(NotPut::Full | NotPut::Timeout) => Err(TryPushError::Full(item)),
+            Err(NotPut::Closed) => Err(TryPushError::Closed(item)),
+            Err(NotPut::Failed(failure)) => Err(TryPushError::Failed(item, failure)),
+        }
+    }
+
+    fn try_pop(&self) -> Result<T, TryPopError> {
+        self.shared.link.block_on(self.try_get())
+    }
+
+    /// Those that wait. None if the server does not answer.
+    fn len(&self) -> usize {
+        let shared = &self.shared;
+        let counts = shared.link.block_on(shared.counts());
+        counts.map_or(0, |(waiting, _)| waiting)
+    }
+
+    fn is_full(&self) -> bool {
+        let shared = &self.shared;
+        let Some(capacity) = shared.capacity else {
+            return false;
+        };
+        let info = shared.link.block_on(async {
+            shared.undone().await;
+            shared.info().await
+        });
+        info.is_ok_and(|info| info.messages() >= capacity)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.shared.capacity
+    }
+
+    /// False also if the server does not answer: [`try_close`](NatsQueue::try_close) tells.
+    fn close(&self) -> bool {
+        self.try_close().unwrap_or(false)
+    }
+
+    /// As the server says; what was known, if it does not answer.
+    fn is_closed(&self) -> bool {
+        let shared = &self.shared;
+        if !shared.is_known_closed() {
+            let _ = shared.link.block_on(shared.info());
+        }
+        shared.is_known_closed()
+    }
+
+    fn close_now(&self) -> Vec<T> {
+        self.close();
+        self.shared.link.block_on(self.take_rest())
+    }
+
+    fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
+        let pushed = self.put_until(item, deadline);
+        self.shared.link.block_on(pushed)
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        self.shared.link.block_on(self.get_until(deadline))
+    }
+
+    fn pop_many_until(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<usize, PopTimeoutError> {
+        let popped = self.get_many(into, max, deadline);
+        self.shared.link.block_on(popped)
+    }
+
+    fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let deadline = Deadline::after(self.shared.timeout);
+        let pushed = self.put_some(items, deadline);
+        self.shared.link.block_on(pushed)
+    }
+
+    fn push_many(&self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
+        self.shared.link.block_on(self.put_all(items))
+    }
+
+    fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let popped = self.try_get_many(into, max);
+        self.shared.link.block_on(popped)
+    }
+
+    /// # Cancel safety
+    /// If it is dropped while the item is on its way, the item is taken out of the queue again,
+    /// unless a consumer was faster.
+    fn push_async(&self, item: T) -> impl Future<Output = Result<(), PushError<T>>> + Send {
+        let pushed = self.put_until(item, Deadline::NEVER);
+        self.on_any_executor(async { pushed.await.map_err(push_error) })
+    }
+
+    fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
+        let popped = self.get_until(Deadline::NEVER);
+        self.on_any_executor(async { popped.await.map_err(pop_error) })
+    }
+
+    fn push_many_async(
+        &self,
+        items: &mut VecDeque<T>,
+    ) -> impl Future<Output = Result<(), PushError<()>>> + Send {
+        self.on_any_executor(self.put_all(items))
+    }
+
+    fn pop_many_async(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+    ) -> impl Future<Output = Result<usize, PopError>> + Send {
+        let popped = self.get_many(into, max, Deadline::NEVER);
+        self.on_any_executor(async { popped.await.map_err(pop_error) })
+    }
+
+    fn poll_pop<'a>(
+        &'a self,
+        listener: &mut Option<NatsListener<'a, T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, PopError>> {
+        if !matches!(listener, Some(NatsListener(Sort::Pop(_)))) {
+            *listener = Some(NatsListener(Sort::Pop(Box::pin(self.pop_async()))));
+        }
+        let Some(NatsListener(Sort::Pop(pop))) = listener else {
+            unreachable!("it was just made one");
+        };
+        let popped = pop.as_mut().poll(cx);
+        if popped.is_ready() {
+            *listener = None;
+        }
+        popped
+    }
+}
+
+impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
+    /// A verb as a future, on any executor.
+    pub(crate) async fn on_any_executor<R>(&self, verb: impl Future<Output = R>) -> R {
+        self.shared.link.enter(verb).await
+    }
+}

@@ -1,0 +1,411 @@
+//! [`Shared`]: what all handles of one opened queue have in common.
+
+use crate::connection::Link;
+use crate::get::Supply;
+use crate::lease::Leases;
+use crate::stream::{self, Names, Opened, Refusal, StreamInfo};
+use crate::watch::Watch;
+use bytes::Bytes;
+use queue_core::event::Event;
+use queue_core::work::Idle;
+use queue_core::{EndpointCounts, Failure, QueueId, Side};
+use std::collections::{HashSet, VecDeque};
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub(crate) type BoxFuture<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+/// An opened queue, without the type of its items.
+pub(crate) struct Shared {
+    pub(crate) link: Arc<Link>,
+    pub(crate) names: Names,
+    pub(crate) timeout: Duration,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) ack_wait: Duration,
+    id: QueueId,
+    pub(crate) ends: EndpointCounts,
+    /// Whether it is known to be closed; it is never open again.
+    closed: AtomicBool,
+    /// There is a free slot, or the queue is closed.
+    pub(crate) room: Event,
+    /// For those who wait without a pull: there is an item. For all: it is closed and drained.
+    pub(crate) items: Event,
+    pub(crate) idle: Idle,
+    pub(crate) watch: Watch,
+    pub(crate) leases: Leases,
+    pub(crate) supply: Mutex<Supply>,
+    /// How many pops have an item and are about to ack it.
+    pub(crate) popping: AtomicUsize,
+    /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
+    /// process take them.
+    stash: Mutex<VecDeque<Bytes>>,
+    /// The items that this process gave back, until they are delivered to it again.
+    pub(crate) returned: Mutex<HashSet<u64>>,
+    /// How many operations go on though their future was dropped: begun and ended.
+    unwanted: watch::Sender<(u64, u64)>,
+    /// What the puts of this process are told apart by.
+    run: u64,
+    puts: AtomicU64,
+    pub(crate) halves: [Mutex<Option<Half>>; 2],
+    /// Whether the queue goes with its last handle in this process.
+    is_temporary: bool,
+}
+
+/// How many items there are.
+pub(crate) struct Counts {
+    /// In the stream.
+    pub(crate) messages: usize,
+    /// Delivered and not acked, those included that came back.
+    pub(crate) unacked: usize,
+    /// How many items the server is asked for, by all processes.
+    pub(crate) asked: usize,
+    /// At the server.
+    pub(crate) waiting: usize,
+    /// On their way out of the queue, and taken by nobody yet.
+    spare: usize,
+    pub(crate) in_flight: usize,
+}
+
+/// What ends the task that answers for the halves of a side, and that task.
+type Half = (watch::Sender<()>, JoinHandle<()>);
+
+/// Locks; a panic elsewhere has left nothing half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        names: Names,
+        opened: &Opened,
+        timeout: Duration,
+        is_temporary: bool,
+    ) -> Arc<Self> {
+        let mut hasher = DefaultHasher::new();
+        opened.identity.hash(&mut hasher);
+        let high = hasher.finish();
+        0x51.hash(&mut hasher);
+        Arc::new(Self {
+            link,
+            names,
+            timeout,
+            capacity: opened.capacity,
+            ack_wait: opened.ack_wait,
+            id: QueueId::new(high, hasher.finish()),
+            ends: EndpointCounts::new(),
+            closed: AtomicBool::new(opened.closed),
+            room: Event::new(),
+            items: Event::new(),
+            idle: Idle::new(),
+            watch: Watch::default(),
+            leases: Leases::default(),
+            supply: Mutex::default(),
+            popping: AtomicUsize::new(0),
+            stash: Mutex::default(),
+            returned: Mutex::default(),
+            unwanted: watch::Sender::default(),
+            run: RandomState::new().hash_one(0),
+            puts: AtomicU64::new(0),
+            halves: [Mutex::default(), Mutex::default()],
+            is_temporary,
+        })
+    }
+
+    pub(crate) fn id(&self) -> QueueId {
+        self.id
+    }
+
+    /// An id that no other put has, of any process.
+    pub(crate) fn new_put(&self) -> String {
+        let number = self.puts.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}.{number:x}", self.run)
+    }
+
+    pub(crate) fn is_known_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn note_closed(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// What the stream is like now.
+    pub(crate) async fn info(&self) -> Result<StreamInfo, Failure> {
+        let info = stream::stream_info(&self.link, &self.names, self.timeout).await;
+        let info = info.map_err(|refusal| self.refused(refusal))?;
+        if info.is_closed(&self.names) {
+            self.note_closed();
+        }
+        Ok(info)
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) -> Failure {
+        refusal.failure(&format!("the queue {:?}", self.names.queue))
+    }
+
+    /// How many items wait and how many are in flight.
+    pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
+        self.undone().await;
+        let counts = self.all_counts().await?;
+        let stashed = lock(&self.stash).len();
+        let waiting = counts.waiting + counts.spare + stashed;
+        // What changes meanwhile is not counted twice.
+        let most = self.capacity.unwrap_or(usize::MAX);
+        Ok((waiting.min(most), counts.in_flight.min(most)))
+    }
+
+    pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
+        // Before: what this process takes or gives back meanwhile is not counted twice.
+        let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
+        let (returned, spare) = (known.len(), self.spare());
+        // At once, and the stream last: an item that leaves in between does not count as waiting.
+        let consumer = stream::consumer_info(&self.link, &self.names, self.timeout);
+        let (consumer, info) = both(consumer, self.info()).await;
+        let consumer = consumer.map_err(|refusal| self.refused(refusal))?;
+        let unacked = consumer.unacked();
+        let info = info?;
+        let messages = info.messages();
+        // Of those that this process gave back another one may have got hold.
+        let returned = returned.min(unacked);
+        if unacked == 0 {
+            let mut returned = lock(&self.returned);
+            for number in &known {
+                returned.remove(number);
+            }
+        }
+        // An item that was acked may still be counted as a message, for a moment. One that was
+        // withdrawn has a number and is no message.
+        let fresh = info.last().saturating_sub(consumer.delivered());
+        let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
+        Ok(Counts {
+            messages,
+            unacked,
+            asked: consumer.asked(),
+            waiting: (messages + returned)
+                .saturating_sub(unacked)
+                .min(fresh.saturating_add(returned))
+                .min(messages),
+            spare,
+            in_flight: unacked.saturating_sub(returned + spare),
+        })
+    }
+
+    /// Waits until what dropped futures left behind is cleared up, as far as it was begun: how much
+    /// was.
+    pub(crate) async fn undone(&self) -> u64 {
+        let mut unwanted = self.unwanted.subscribe();
+        let (begun, _) = *unwanted.borrow_and_update();
+        while unwanted.borrow_and_update().1 < begun {
+            if unwanted.changed().await.is_err() {
+                break;
+            }
+        }
+        begun
+    }
+
+    /// Whether more has begun to be cleared up since.
+    pub(crate) fn has_changed(&self, since: u64) -> bool {
+        self.unwanted.borrow().0 != since
+    }
+
+    /// Runs `task` to its end though nobody waits for it. Verbs that begin later see what it did.
+    pub(crate) fn clear_up(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        self.unwanted.send_modify(|(begun, _)| *begun += 1);
+        let shared = self.clone();
+        self.link.spawn(async move {
+            task.await;
+            shared.unwanted.send_modify(|(_, ended)| *ended += 1);
+        });
+    }
+
+    /// Counts a pop, until it is dropped.
+    pub(crate) fn popping(&self) -> Popping<'_> {
+        self.popping.fetch_add(1, Ordering::SeqCst);
+        Popping(&self.popping)
+    }
+
+    /// Keeps items whose pop was dropped, in front of those that were kept before.
+    pub(crate) fn stash_first(&self, items: VecDeque<Bytes>) {
+        let mut stash = lock(&self.stash);
+        for item in items.into_iter().rev() {
+            stash.push_front(item);
+        }
+        drop(stash);
+        self.items.notify_all();
+    }
+
+    pub(crate) fn take_all_stashed(&self, max: usize) -> VecDeque<Bytes> {
+        let mut stash = lock(&self.stash);
+        let count = stash.len().min(max);
+        stash.drain(..count).collect()
+    }
+
+    pub(crate) fn take_stashed(&self) -> Option<Bytes> {
+        lock(&self.stash).pop_front()
+    }
+
+    pub(crate) fn has_stashed(&self) -> bool {
+        !lock(&self.stash).is_empty()
+    }
+
+    /// Says on `.room` or `.end` that something has changed.
+    pub(crate) async fn tell(&self, what: &str) {
+        let subject = format!("{}.{what}", self.names.event);
+        // Who waits looks by itself, if this is lost.
+        let _ = self.link.client.publish(subject, Bytes::new()).await;
+    }
+
+    /// Closes the queue: whether this call did.
+    pub(crate) async fn close(&self) -> Result<bool, Failure> {
+        let first = self.mark_closed().await?;
+        let closed = stream::close(&self.link, &self.names, self.timeout).await;
+        closed.map_err(|refusal| self.refused(refusal))?;
+        self.note_closed();
+        self.tell("end").await;
+        self.room.notify_all();
+        self.items.notify_all();
+        self.watch.look();
+        Ok(first)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.is_temporary {
+            return;
+        }
+        let (link, names, timeout) = (self.link.clone(), self.names.clone(), self.timeout);
+        let (done, when_done) = std::sync::mpsc::channel();
+        let delete = async move {
+            let _ = stream::delete(&link, &names, timeout).await;
+            let _ = done.send(());
+        };
+        self.link.spawn(delete);
+        if !self.link.is_own_thread() {
+            // A program that ends now leaves nothing behind.
+            let _ = when_done.recv_timeout(self.timeout);
+        }
+    }
+}
+
+/// A pop that has an item.
+pub(crate) struct Popping<'a>(&'a AtomicUsize);
+
+impl Drop for Popping<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Work that goes on to its end if it is dropped; then its result is undone.
+pub(crate) struct Whole<R: Send + 'static> {
+    shared: Arc<Shared>,
+    work: Option<BoxFuture<R>>,
+    undo: fn(Arc<Shared>, R) -> BoxFuture<()>,
+}
+
+impl<R: Send + 'static> Whole<R> {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        work: impl Future<Output = R> + Send + 'static,
+        undo: fn(Arc<Shared>, R) -> BoxFuture<()>,
+    ) -> Self {
+        Self {
+            shared: shared.clone(),
+            work: Some(Box::pin(work)),
+            undo,
+        }
+    }
+}
+
+impl<R: Send + 'static> Future for Whole<R> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let work = self.work.as_mut().expect("it is polled until it is ready");
+        let polled = work.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<R: Send + 'static> Drop for Whole<R> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            let (shared, undo) = (self.shared.clone(), self.undo);
+            self.shared.clear_up(async move {
+                let result = work.await;
+                undo(shared, result).await;
+            });
+        }
+    }
+}
+
+/// Runs both at once; of what they do at first, `a` does first.
+async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut done_a, mut done_b) = (None, None);
+    poll_fn(|cx| {
+        if done_a.is_none() {
+            done_a = if_ready(a.as_mut().poll(cx));
+        }
+        if done_b.is_none() {
+            done_b = if_ready(b.as_mut().poll(cx));
+        }
+        match (done_a.take(), done_b.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (done_a, done_b) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn if_ready<R>(polled: Poll<R>) -> Option<R> {
+    match polled {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs all of them at once, and gives what they came to, in order.
+pub(crate) async fn join_all<F: Future + Unpin>(mut all: Vec<F>) -> Vec<F::Output> {
+    let mut outputs: Vec<_> = all.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for (future, output) in all.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match Pin::new(future).poll(cx) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        match pending {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// Which half of [`Shared::halves`] is that of `side`.
+pub(crate) fn half(side: Side) -> usize {
+    match side {
+        Side::Producers => 0,
+        Side::Consumers => 1,
+    }
+}

@@ -1,0 +1,132 @@
+//! [`Lend`] for [`NatsQueue`].
+
+use crate::NatsQueue;
+use crate::get::NotGot;
+use crate::lease::{Delivered, NatsLease};
+use crate::queue::{decode, pop_error};
+use crate::watch::{Waiting, Who};
+use queue_codec::Codec;
+use queue_core::event::Listen;
+use queue_core::sync::Deadline;
+use queue_core::work::{IdleListener, Lend, Settlement};
+use queue_core::{Failure, PopError, PopTimeoutError, TryPopError};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Who waits until all of a [`NatsQueue`] is done.
+pub struct NatsIdleListener<'a>(IdleListener<'a>, Waiting);
+
+impl fmt::Debug for NatsIdleListener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NatsIdleListener(..)")
+    }
+}
+
+impl Future for NatsIdleListener<'_> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl Listen for NatsIdleListener<'_> {
+    fn wait(self, deadline: Deadline) -> bool {
+        let Self(listener, _waiting) = self;
+        listener.wait(deadline)
+    }
+}
+
+impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
+    /// The item of a delivery. One whose bytes are none is done.
+    async fn lent(&self, delivered: Delivered) -> Result<(T, NatsLease), Failure> {
+        match decode::<T, C>(&delivered.payload) {
+            Ok(item) => Ok((item, NatsLease(delivered))),
+            Err(failure) => {
+                let done = delivered.done(|_, _| Box::pin(async {})).await;
+                done.acked.and(Err(failure))
+            }
+        }
+    }
+
+    async fn lend_some(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
+        loop {
+            match self.shared.get(deadline).await {
+                Ok(Some(delivered)) => {
+                    let lent = self.lent(delivered).await;
+                    return lent.map_err(PopTimeoutError::Failed);
+                }
+                Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
+                Ok(None) => {}
+                Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
+                Err(NotGot::Closed) => return Err(PopTimeoutError::Closed),
+                Err(NotGot::Failed(failure)) => return Err(PopTimeoutError::Failed(failure)),
+            }
+        }
+    }
+}
+
+impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
+    type Lease = NatsLease;
+    type IdleListener<'a>
+        = NatsIdleListener<'a>
+    where
+        Self: 'a;
+
+    fn try_lend(&self) -> Result<(T, NatsLease), TryPopError> {
+        self.shared.link.block_on(async {
+            match self.shared.try_get().await {
+                Ok(delivered) => self.lent(delivered).await.map_err(TryPopError::Failed),
+                Err(NotGot::Empty) => Err(TryPopError::Empty),
+                Err(NotGot::Closed) => Err(TryPopError::Closed),
+                Err(NotGot::Failed(failure)) => Err(TryPopError::Failed(failure)),
+            }
+        })
+    }
+
+    fn attempt(lease: &NatsLease) -> u32 {
+        lease.0.attempt()
+    }
+
+    fn settle(&self, lease: NatsLease, how: Settlement<T>) -> Result<(), Failure> {
+        let link = &self.shared.link;
+        match how {
+            Settlement::Done => {
+                let done = lease.0.done(|_, _| Box::pin(async {}));
+                link.block_on(done).acked
+            }
+            Settlement::Back { counted, .. } => link.block_on(lease.0.back(counted)),
+        }
+    }
+
+    /// None if the server does not answer.
+    fn leases(&self) -> usize {
+        let counts = self.shared.link.block_on(self.shared.counts());
+        counts.map_or(0, |(_, in_flight)| in_flight)
+    }
+
+    /// Not if the server does not answer.
+    fn is_idle(&self) -> bool {
+        let shared = &self.shared;
+        let info = shared.link.block_on(async {
+            shared.undone().await;
+            shared.info().await
+        });
+        info.is_ok_and(|info| info.messages() == 0) && !shared.has_stashed()
+    }
+
+    fn listen_idle(&self) -> NatsIdleListener<'_> {
+        let listener = self.shared.idle.listen();
+        NatsIdleListener(listener, self.shared.watch_for(Who::Join))
+    }
+
+    fn lend_until(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
+        self.shared.link.block_on(self.lend_some(deadline))
+    }
+
+    fn lend_async(&self) -> impl Future<Output = Result<(T, NatsLease), PopError>> + Send {
+        let lent = self.lend_some(Deadline::NEVER);
+        self.on_any_executor(async { lent.await.map_err(pop_error) })
+    }
+}

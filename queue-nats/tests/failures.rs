@@ -1,0 +1,222 @@
+//! What can go wrong, and in which words it is told.
+
+mod server;
+
+use queue_nats::{
+    Capacity, Failure, FailureKind, Mode, NatsConnection, NatsOptions, NatsQueue, PushTimeoutError,
+    Queue, TryPushError, WorkQueue,
+};
+use server::Server;
+use std::time::{Duration, Instant};
+
+fn open(options: &NatsOptions) -> Result<NatsQueue<u64>, Failure> {
+    NatsQueue::open("jobs", &options.clone().capacity(Capacity::bounded(4)))
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, Failure>, kind: FailureKind, word: &str) {
+    let failure = result.unwrap_err();
+    assert_eq!(failure.kind(), kind, "{failure:#}");
+    assert!(format!("{failure:#}").contains(word), "{failure:#}");
+}
+
+#[test]
+fn no_server() {
+    let options = NatsOptions::new("nats://user:hushhush@127.0.0.1:1");
+    let failure = open(&options).unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Unavailable);
+    let told = format!("{failure:#} {failure:?} {options:?}");
+    assert!(
+        told.contains("127.0.0.1:1") && !told.contains("hushhush"),
+        "{told}"
+    );
+}
+
+#[test]
+fn wrong_credentials_and_missing_rights() {
+    let config = r#"authorization { users = [
+        { user: boss, password: hushhush }
+        { user: push, password: hushhush, permissions: {
+            publish: ["q.jobs.items", "$JS.API.STREAM.INFO.Q_jobs"], subscribe: "_INBOX.>" } }
+    ] }"#;
+    let Some(server) = Server::start_with("rights", config) else {
+        return;
+    };
+    let at = |user: &str, password: &str| {
+        let address = format!("nats://{user}:{password}@127.0.0.1:{}", server.port);
+        NatsOptions::new(address)
+    };
+    let failure = open(&at("boss", "guesswork")).unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Denied, "{failure:#}");
+    assert!(!format!("{failure:#}").contains("guesswork"), "{failure:#}");
+    // Who may push alone cannot create the queue, and can push to it.
+    refused(
+        open(&at("push", "hushhush")),
+        FailureKind::Denied,
+        "does not let",
+    );
+    let jobs = open(&at("boss", "hushhush")).unwrap();
+    assert!(!format!("{jobs:?}").contains("hushhush"));
+    let producer = open(&at("push", "hushhush")).unwrap();
+    producer.push(1).unwrap();
+    let start = Instant::now();
+    let popped = producer.try_pop();
+    assert!(format!("{popped:?}").contains("does not let"), "{popped:?}");
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "it is told, and not timed out"
+    );
+    assert_eq!(jobs.pop(), Ok(1));
+    refused(producer.try_close(), FailureKind::Denied, "does not let");
+}
+
+#[test]
+fn jetstream_is_off() {
+    let Some(server) = Server::start_as("JetStream off", "") else {
+        return;
+    };
+    refused(
+        open(&server.options()),
+        FailureKind::Unsupported,
+        "JetStream is off",
+    );
+}
+
+#[test]
+fn another_queue_of_this_name() {
+    let Some(server) = Server::start("mismatches") else {
+        return;
+    };
+    let connection = NatsConnection::connect(&server.options()).unwrap();
+    let options = server.options().capacity(Capacity::bounded(4));
+    let jobs: NatsQueue<u64> = connection.queue("jobs", &options).unwrap();
+    let other = connection.queue::<String, queue_nats::Postcard>("jobs", &options);
+    refused(other, FailureKind::Mismatch, "alloc::string::String");
+    let other = connection.queue::<Vec<u8>, queue_nats::Raw>("jobs", &options);
+    refused(other, FailureKind::Mismatch, "raw");
+    let same =
+        |options: NatsOptions| connection.queue::<u64, queue_nats::Postcard>("jobs", &options);
+    let wider = options.clone().capacity(Capacity::bounded(5));
+    refused(same(wider), FailureKind::Mismatch, "the capacity 4");
+    let slower = options.clone().ack_wait(Duration::from_secs(7));
+    refused(same(slower), FailureKind::Mismatch, "7s");
+    refused(
+        same(options.clone().mode(Mode::Create)),
+        FailureKind::Mismatch,
+        "already",
+    );
+    let replicas = same(options.clone().replicas(3));
+    refused(replicas, FailureKind::Unsupported, "2.15");
+    let open = server.options().mode(Mode::Open);
+    let none = connection.queue::<u64, queue_nats::Postcard>("none", &open);
+    refused(none, FailureKind::PeerGone, "no queue");
+    let bad = connection.queue::<u64, queue_nats::Postcard>("a.b", &open);
+    refused(bad, FailureKind::Unsupported, "letters");
+    assert_eq!(same(server.options()).unwrap().capacity(), Some(4));
+    jobs.delete().unwrap();
+}
+
+#[test]
+fn too_large_an_item() {
+    let Some(server) = Server::start_with("max_payload", "max_payload: 1000") else {
+        return;
+    };
+    let options = server.options().capacity(Capacity::bounded(4));
+    let jobs = NatsQueue::<Vec<u8>>::open("jobs", &options).unwrap();
+    let Err(TryPushError::Failed(item, failure)) = jobs.try_push(vec![7; 2000]) else {
+        panic!("it is too large");
+    };
+    assert_eq!((item.len(), failure.kind()), (2000, FailureKind::TooLarge));
+    let mut items = [vec![1], vec![7; 2000], vec![2]].into();
+    let failure = jobs.push_many(&mut items).unwrap_err();
+    assert!(
+        format!("{failure:#}").contains("max_payload"),
+        "{failure:#}"
+    );
+    assert_eq!((items.len(), jobs.len()), (2, 1), "one went in");
+}
+
+#[test]
+fn the_server_is_full() {
+    let config = "jetstream { store_dir: {folder}, max_file_store: 1000000 }";
+    let Some(server) = Server::start_as("a full server", config) else {
+        return;
+    };
+    let jobs = NatsQueue::<Vec<u8>>::open("jobs", &server.options()).unwrap();
+    let failed = (0..100).find_map(|_| jobs.try_push(vec![7; 100_000]).err());
+    let Some(TryPushError::Failed(item, failure)) = failed else {
+        panic!("it came to {failed:?}");
+    };
+    assert_eq!(
+        (item.len(), failure.kind()),
+        (100_000, FailureKind::Io),
+        "{failure}"
+    );
+    assert!(failure.to_string().contains("storage is full"), "{failure}");
+}
+
+#[test]
+fn an_outage() {
+    let Some(mut server) = Server::start("an outage") else {
+        return;
+    };
+    let jobs = open(&server.options()).unwrap();
+    jobs.push(1).unwrap();
+    server.kill();
+    let late = jobs.push_timeout(2, Duration::from_millis(300));
+    let Err(PushTimeoutError::Failed(2, failure)) = late else {
+        panic!("it came to {late:?}");
+    };
+    let kinds = [FailureKind::Unavailable, FailureKind::Ambiguous];
+    assert!(kinds.contains(&failure.kind()), "{failure}");
+    let late = jobs.pop_timeout(Duration::from_millis(300));
+    assert!(
+        late.as_ref().is_err_and(|error| !error.is_closed()),
+        "{late:?}"
+    );
+    // Those that wait wait through it.
+    let (pushing, popping) = (jobs.clone(), jobs.clone());
+    let pusher = std::thread::spawn(move || pushing.push(3));
+    let popper = std::thread::spawn(move || {
+        let mut all = vec![popping.pop().unwrap()];
+        while !all.contains(&3) {
+            all.push(popping.pop().unwrap());
+        }
+        all
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    server.restart();
+    pusher.join().unwrap().unwrap();
+    let all = popper.join().unwrap();
+    assert!(all.contains(&1), "{all:?}");
+}
+
+/// A blocking verb inside a runtime neither panics nor keeps the connection from working.
+#[test]
+fn inside_a_runtime() {
+    let Some(server) = Server::start("runtime") else {
+        return;
+    };
+    let jobs = open(&server.options()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        jobs.push(1).unwrap();
+        assert_eq!(jobs.pop(), Ok(1));
+        jobs.push_async(2).await.unwrap();
+        assert_eq!(jobs.pop_async().await, Ok(2));
+        let waits = tokio::time::timeout(Duration::from_millis(20), jobs.pop_async());
+        assert!(waits.await.is_err(), "it is empty");
+        jobs.push(3).unwrap();
+        let job = jobs.receive_async().await.unwrap();
+        assert_eq!(
+            (*job, job.attempt()),
+            (3, 1),
+            "the pop that was dropped lost nothing"
+        );
+        job.ack().unwrap();
+        jobs.join_async().await;
+    });
+}

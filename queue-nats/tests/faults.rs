@@ -1,0 +1,144 @@
+//! Real processes, killed: workers, and the server. No accepted job is lost; those that were done twice
+//! are counted and told.
+//!
+//! `NATS_FAULT_JOBS` jobs (400), `NATS_FAULT_KILLS` kills of workers (3) and of the server (2).
+
+mod server;
+
+use queue_nats::{Capacity, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
+use server::Server;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+fn number(variable: &str, default: u64) -> u64 {
+    let set = std::env::var(variable).ok();
+    set.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn jobs(options: &NatsOptions) -> NatsQueue<u64> {
+    let options = options.clone().capacity(Capacity::bounded(100));
+    NatsQueue::open("jobs", &options.ack_wait(Duration::from_secs(2))).unwrap()
+}
+
+/// Not a test: the worker that the test below starts, which says what it has done once that is acked.
+#[test]
+fn worker() {
+    let Ok(url) = std::env::var("QUEUE_NATS_WORKER") else {
+        return;
+    };
+    let jobs = jobs(&NatsOptions::new(url));
+    let mut out = std::io::stderr();
+    // It ends with the queue, by a kill, or when its parent has gone.
+    while let Ok(job) = jobs.receive() {
+        let number = *job;
+        std::thread::sleep(Duration::from_millis(1));
+        let done = match job.ack() {
+            Ok(()) => "done",
+            // It comes again, or does not.
+            Err(_) => "unsure",
+        };
+        if writeln!(out, "{done} {number}").is_err() {
+            return;
+        }
+    }
+}
+
+fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
+    let mut worker = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "worker", "--nocapture"])
+        .env("QUEUE_NATS_WORKER", url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(worker.stderr.take().unwrap()).lines();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let Some((done, number)) = line.split_once(' ') else {
+                continue;
+            };
+            let is_word = done == "done" || done == "unsure";
+            let Ok(number) = number.parse() else { continue };
+            if is_word && told.send((number, done == "done")).is_err() {
+                return;
+            }
+        }
+    });
+    worker
+}
+
+#[test]
+fn no_accepted_job_is_lost() {
+    let Some(mut server) = Server::start("faults") else {
+        return;
+    };
+    let (count, kills) = (
+        number("NATS_FAULT_JOBS", 400),
+        number("NATS_FAULT_KILLS", 3),
+    );
+    let (url, queue) = (server.url(), jobs(&server.options()));
+    let (told, done) = channel();
+    let mut workers: Vec<_> = (0..4).map(|_| start_worker(&url, told.clone())).collect();
+    let pushing = queue.clone();
+    let pusher = std::thread::spawn(move || {
+        let mut unsure = 0;
+        for number in 0..count {
+            match pushing.push(number) {
+                Ok(()) => {}
+                // A verb that waits asks again until it knows.
+                Err(PushError::Failed(..)) => unsure += 1,
+                Err(PushError::Closed(_)) => panic!("nobody closes it"),
+            }
+        }
+        unsure
+    });
+    for kill in 0..kills {
+        std::thread::sleep(Duration::from_millis(150));
+        let nth = kill as usize % workers.len();
+        let mut worker = workers.swap_remove(nth);
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        workers.push(start_worker(&url, told.clone()));
+        if kill % 2 == 0 {
+            server.restart();
+        }
+    }
+    assert_eq!(
+        pusher.join().unwrap(),
+        0,
+        "a push without a deadline fails by nothing"
+    );
+    let end = Instant::now() + Duration::from_secs(60);
+    while !queue.join_timeout(Duration::from_secs(1)) {
+        assert!(
+            Instant::now() < end,
+            "{} and {} are left",
+            queue.len(),
+            queue.in_flight()
+        );
+    }
+    queue.close();
+    for mut worker in workers {
+        worker.wait().unwrap();
+    }
+    drop(told);
+    let mut times = BTreeMap::new();
+    let mut unsure = 0;
+    for (number, is_done) in done {
+        *times.entry(number).or_insert(0) += 1;
+        unsure += u32::from(!is_done);
+    }
+    // A worker that was killed between its ack and its word says nothing of that one job.
+    let silent = (0..count)
+        .filter(|number| !times.contains_key(number))
+        .count() as u64;
+    let twice = times.values().filter(|times| **times > 1).count();
+    eprintln!(
+        "{count} jobs, {kills} workers killed: {twice} done twice, {unsure} acks unsure, {silent} untold"
+    );
+    assert!(silent <= kills, "{silent} jobs are lost");
+}

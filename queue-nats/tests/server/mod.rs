@@ -1,0 +1,185 @@
+//! A NATS server of a test's own: on a free port, with its store in a temporary folder.
+
+#![allow(dead_code)] // Each test takes a part of it.
+
+use queue_nats::NatsOptions;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Ends with the value, and leaves nothing behind.
+pub(crate) struct Server {
+    process: Option<Child>,
+    pub(crate) port: u16,
+    folder: PathBuf,
+    config: String,
+}
+
+/// Where the server's program is, if anywhere.
+fn program() -> Option<PathBuf> {
+    let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|folder| folder.join("nats-server"));
+    named.into_iter().chain(found).find(|file| file.is_file())
+}
+
+impl Server {
+    /// A server with JetStream, unless there is no program of one: then it says so, loudly.
+    pub(crate) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, "")
+    }
+
+    /// As [`start`](Self::start), with more lines of configuration.
+    pub(crate) fn start_with(test: &str, config: &str) -> Option<Self> {
+        Self::start_as(
+            test,
+            &format!("jetstream {{ store_dir: {{folder}} }}\n{config}"),
+        )
+    }
+
+    /// A server for all tests of this process, which ends with the process, however that ends. Without
+    /// a program of one it says so, and the process ends here, for a macro's tests cannot be left out.
+    pub(crate) fn start_for_process(test: &str) -> Self {
+        let Some(mut server) = Self::start(test) else {
+            let skipped = format!("SKIPPED: {test}, for there is no nats-server in PATH\n");
+            // Not into what the harness captures.
+            let _ = std::io::stderr().write_all(skipped.as_bytes());
+            std::process::exit(0);
+        };
+        // Its standard input ends when this process has.
+        let child = server.process.take().unwrap();
+        let script = format!(
+            "cat >/dev/null; kill -9 {}; rm -rf '{}'",
+            child.id(),
+            server.folder.display()
+        );
+        let guard = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        std::mem::forget((guard.unwrap(), child));
+        server.folder = PathBuf::from("/nonexistent");
+        server
+    }
+
+    /// With this configuration; `{folder}` is one of its own.
+    pub(crate) fn start_as(test: &str, config: &str) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if program().is_none() {
+            eprintln!("SKIPPED: {test}, for there is no nats-server in PATH (nor in NATS_SERVER)");
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("queue-nats-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let quoted = format!("\"{}\"", folder.display());
+        let mut server = Self {
+            process: None,
+            port: 0,
+            config: config.replace("{folder}", &quoted),
+            folder,
+        };
+        // Somebody else may take the port first.
+        for _ in 0..10 {
+            server.port = TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
+            if server.run() {
+                return Some(server);
+            }
+        }
+        panic!("no server starts: {}", server.log());
+    }
+
+    /// Starts the program, and waits until it answers.
+    fn run(&mut self) -> bool {
+        let file = self.folder.join("server.conf");
+        std::fs::write(&file, &self.config).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("log"))
+            .unwrap();
+        let child = Command::new(program().unwrap())
+            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-c"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+        let end = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < end {
+            if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
+                return false;
+            }
+            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+                let mut info = [0; 4];
+                // JetStream has been restored before it answers.
+                if stream.read_exact(&mut info).is_ok() && &info == b"INFO" {
+                    return true;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// On the same port, with the same store.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        for _ in 0..100 {
+            if self.run() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("it does not start again: {}", self.log());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn options(&self) -> NatsOptions {
+        NatsOptions::new(self.url())
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
