@@ -1,7 +1,7 @@
 //! The kinds to choose from.
 
 use crate::run::{self, Outcome, Plan, Trouble};
-use crate::worlds::{Processes, Tasks, Threads, WORKER, work_for_parent};
+use crate::worlds::{Processes, Tasks, Threads, WORKER, work_at, work_for_parent};
 use clap::ValueEnum;
 use queue_async::AsyncQueue;
 use queue_core::Failure;
@@ -101,8 +101,11 @@ pub(crate) fn worker_process() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().filter(|argument| argument == WORKER)?;
     let kind = arguments.next().unwrap_or(name);
-    let work = KINDS.iter().find(|known| known.name == kind)?.work?;
-    Some(match work() {
+    let worked = match kind.contains("://") {
+        true => work_at(&kind),
+        false => KINDS.iter().find(|known| known.name == kind)?.work?(),
+    };
+    Some(match worked {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("worker process: {failure:#}");

@@ -4,6 +4,7 @@
 //! cargo run --release --example pipeline
 //! cargo run --release --example pipeline -- --queue process --workers 4 queue-core
 //! cargo run --release --example pipeline -- --kill 3
+//! cargo run --release --example pipeline -- --url 'shm://words?capacity=64'
 //! ```
 //!
 //! A feeder pushes the path of each file into one queue, workers receive paths and push what
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod kinds;
+mod places;
 mod report;
 mod run;
 mod tally;
@@ -38,6 +40,10 @@ struct Options {
     /// What carries the paths to the workers and their counts back
     #[arg(long, value_enum, default_value = "all")]
     queue: Choice,
+
+    /// Where the queue is instead, such as shm://words or nats://localhost:4222/words
+    #[arg(long, value_name = "URL", conflicts_with = "queue")]
+    url: Option<String>,
 
     /// How many workers count [default: one for each processor]
     #[arg(long, value_name = "N")]
@@ -85,12 +91,24 @@ fn compare(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let expected = run::without_queue(&plan);
     report::row("no queue", &expected, None);
     let mut all_agree = true;
-    for kind in options.queue.kinds() {
-        let outcome = kind
-            .run(&plan)
-            .map_err(|e| format!("{}: {e}", kind.name()))?;
+    let mut check = |name: &str, outcome: run::Outcome| {
         all_agree &= outcome.tally == expected.tally;
-        report::row(kind.name(), &outcome, Some(&expected));
+        report::row(name, &outcome, Some(&expected));
+    };
+    match &options.url {
+        Some(url) => check(
+            url,
+            places::count_at(url, &plan).map_err(|e| format!("{url}: {e}"))?,
+        ),
+        None => {
+            for kind in options.queue.kinds() {
+                let outcome = kind.run(&plan);
+                check(
+                    kind.name(),
+                    outcome.map_err(|e| format!("{}: {e}", kind.name()))?,
+                );
+            }
+        }
     }
     report::conclusion(&expected.tally, all_agree);
     Ok(all_agree)

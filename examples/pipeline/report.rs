@@ -9,13 +9,13 @@ use std::path::Path;
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(crate) fn new(name: &'static str, files: usize) -> Self {
+    pub(crate) fn new(name: &str, files: usize) -> Self {
         let style = ProgressStyle::with_template("{prefix:12} {bar:40} {pos}/{len} files")
             .expect("the template is valid");
         Self(
             ProgressBar::new(files as u64)
                 .with_style(style)
-                .with_prefix(name),
+                .with_prefix(name.to_owned()),
         )
     }
 

@@ -3,7 +3,7 @@
 use crate::report::Progress;
 use crate::tally::{Collector, Job, Part, Tally, count};
 use crate::worlds::{Carries, World};
-use queue_core::Capacity;
+use queue_core::{Capacity, WithCapacity};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,21 +38,37 @@ pub(crate) struct Outcome {
 /// Why a run gave no outcome.
 pub(crate) type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
+/// Counts with the workers of `W`, over new queues of the kinds `J` and `P`.
+pub(crate) fn over<W, J, P>(name: &'static str, plan: &Plan) -> Result<Outcome, Trouble>
+where
+    W: World<J, P>,
+    J: Carries<Job> + WithCapacity,
+    P: Carries<Part> + WithCapacity,
+{
+    let bound = Capacity::bounded(plan.capacity);
+    let (jobs, parts) = (J::try_with_capacity(bound)?, P::try_with_capacity(bound)?);
+    over_queues::<W, J, P>(name, plan, jobs, parts)
+}
+
 /// Counts with the workers of `W`, over whatever kinds of queue.
 ///
 /// Nobody says "stop": the feeder drops the last producer of files, so the workers drain
 /// what is left and end; the workers drop the last producers of parts, so the collector
 /// drains what is left and ends. What a worker had in hand that was killed is left too.
-pub(crate) fn over<W, J, P>(name: &'static str, plan: &Plan) -> Result<Outcome, Trouble>
+pub(crate) fn over_queues<W, J, P>(
+    name: &str,
+    plan: &Plan,
+    jobs: J,
+    parts: P,
+) -> Result<Outcome, Trouble>
 where
     W: World<J, P>,
     J: Carries<Job>,
     P: Carries<Part>,
 {
     let started = Instant::now();
-    let bound = Capacity::bounded(plan.capacity);
-    let (feed, jobs) = J::try_with_capacity(bound)?.into_ends();
-    let (parts, collected) = P::try_with_capacity(bound)?.into_ends();
+    let (feed, jobs) = jobs.into_ends();
+    let (parts, collected) = parts.into_ends();
     let mut workers = W::start(name, plan.workers, jobs, parts)?;
     let kills = plan.kills.min(plan.files.len());
     if kills == 0 {

@@ -1,26 +1,25 @@
 //! Who runs a worker: a thread, a task, or another process.
 
+use crate::places::Places;
 use crate::run::Trouble;
 use crate::tally::{Job, Part};
 use crate::work::work;
-use queue_core::{Consumer, Failure, Producer, Queue, WithCapacity, WorkQueue};
+use queue_core::{Consumer, Failure, Producer, Queue, WorkQueue};
 use queue_process::Handover;
 use std::collections::VecDeque;
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 /// A kind of queue with items of one type.
-pub(crate) trait Carries<T: Send>:
-    WorkQueue<Item = T> + WithCapacity + Clone + 'static
-{
-}
-impl<T: Send, Q: WorkQueue<Item = T> + WithCapacity + Clone + 'static> Carries<T> for Q {}
+pub(crate) trait Carries<T: Send>: WorkQueue<Item = T> + Clone + 'static {}
+impl<T: Send, Q: WorkQueue<Item = T> + Clone + 'static> Carries<T> for Q {}
 
 /// What workers run on: `J` carries files to them, and `P` what they counted back.
 pub(crate) trait World<J: Carries<Job>, P: Carries<Part>>: Sized {
     /// Starts the workers of the kind called `name`. Where they cannot be killed, only they hold these
     /// ends from then on.
     fn start(
-        name: &'static str,
+        name: &str,
         workers: usize,
         jobs: Consumer<J>,
         parts: Producer<P>,
@@ -43,7 +42,7 @@ pub(crate) struct Threads(Vec<std::thread::JoinHandle<Result<(), Failure>>>);
 
 impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Threads {
     fn start(
-        _: &'static str,
+        _: &str,
         workers: usize,
         jobs: Consumer<J>,
         parts: Producer<P>,
@@ -72,7 +71,7 @@ pub(crate) struct Tasks {
 
 impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Tasks {
     fn start(
-        _: &'static str,
+        _: &str,
         workers: usize,
         jobs: Consumer<J>,
         parts: Producer<P>,
@@ -96,13 +95,59 @@ impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Tasks {
 /// The first argument of a worker process; the second is the name of its kind.
 pub(crate) const WORKER: &str = "--worker-process-of";
 
-/// Each worker is a process: this program, started again.
+/// Processes that run this program again. Those of them that are left are killed in the end, where something
+/// went wrong.
+#[derive(Default)]
+struct Children(VecDeque<Child>);
+
+impl Children {
+    /// A worker of the kind called `name`; `prepare` adds what it needs.
+    fn start(
+        &mut self,
+        name: &str,
+        prepare: impl FnOnce(&mut Command) -> Result<(), Failure>,
+    ) -> Result<(), Trouble> {
+        let mut worker = Command::new(std::env::current_exe()?);
+        worker.args([WORKER, name]);
+        prepare(&mut worker)?;
+        self.0.push_back(worker.spawn()?);
+        Ok(())
+    }
+
+    /// Kills the one that was started first.
+    fn kill(&mut self) -> Result<(), Trouble> {
+        let mut child = self.0.pop_front().expect("there are workers");
+        let killed = child.kill(); // SIGKILL: it can do nothing about it
+        child.wait()?;
+        Ok(killed?)
+    }
+
+    fn join(mut self) -> Result<(), Trouble> {
+        for child in &mut self.0 {
+            let status = child.wait()?;
+            if !status.success() {
+                return Err(format!("a worker process ended with {status}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Each worker is a process that is handed its ends.
 pub(crate) struct Processes<J: Carries<Job>, P: Carries<Part>> {
-    name: &'static str,
+    name: String,
     /// For workers that are still to be started.
     ends: Option<(Consumer<J>, Producer<P>)>,
-    /// The one that is killed next comes first.
-    children: VecDeque<Child>,
+    children: Children,
 }
 
 impl<J: Carries<Job>, P: Carries<Part>> Processes<J, P>
@@ -111,13 +156,11 @@ where
     Producer<P>: Handover,
 {
     fn start_one(&mut self) -> Result<(), Trouble> {
-        let mut worker = Command::new(std::env::current_exe()?);
-        worker.args([WORKER, self.name]);
         let (jobs, parts) = self.ends.as_ref().expect("there are more to come");
-        jobs.share_with(&mut worker, "JOBS")?;
-        parts.share_with(&mut worker, "PARTS")?;
-        self.children.push_back(worker.spawn()?);
-        Ok(())
+        self.children.start(&self.name, |worker| {
+            jobs.share_with(worker, "JOBS")?;
+            parts.share_with(worker, "PARTS")
+        })
     }
 }
 
@@ -127,16 +170,15 @@ where
     Producer<P>: Handover,
 {
     fn start(
-        name: &'static str,
+        name: &str,
         workers: usize,
         jobs: Consumer<J>,
         parts: Producer<P>,
     ) -> Result<Self, Trouble> {
-        let (ends, children) = (Some((jobs, parts)), VecDeque::new());
         let mut started = Self {
-            name,
-            ends,
-            children,
+            name: name.to_owned(),
+            ends: Some((jobs, parts)),
+            children: Children::default(),
         };
         for _ in 0..workers {
             started.start_one()?;
@@ -145,10 +187,7 @@ where
     }
 
     fn kill(&mut self) -> Result<bool, Trouble> {
-        let mut child = self.children.pop_front().expect("there are workers");
-        let killed = child.kill(); // SIGKILL: it can do nothing about it
-        child.wait()?;
-        killed?;
+        self.children.kill()?;
         self.start_one()?;
         Ok(true)
     }
@@ -157,14 +196,8 @@ where
         self.ends = None;
     }
 
-    fn join(mut self) -> Result<(), Trouble> {
-        for child in &mut self.children {
-            let status = child.wait()?;
-            if !status.success() {
-                return Err(format!("a worker process ended with {status}").into());
-            }
-        }
-        Ok(())
+    fn join(self) -> Result<(), Trouble> {
+        self.children.join()
     }
 }
 
@@ -180,12 +213,74 @@ where
     pollster::block_on(work(jobs, parts))
 }
 
-impl<J: Carries<Job>, P: Carries<Part>> Drop for Processes<J, P> {
-    /// Leaves no process behind where something went wrong.
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
+/// Each worker is a process that opens the queues by their URL; it could be on another machine.
+pub(crate) struct Openers<J: Carries<Job>, P: Carries<Part>> {
+    url: String,
+    /// Until the last one has been started, and opened them: nobody else has these ends meanwhile.
+    ends: Option<(Consumer<J>, Producer<P>)>,
+    children: Children,
+}
+
+/// What a worker says once it has its ends.
+const READY: &str = "ready";
+
+impl<J: Carries<Job>, P: Carries<Part>> Openers<J, P> {
+    fn start_one(&mut self) -> Result<(), Trouble> {
+        self.children.start(&self.url, |worker| {
+            worker.stdout(Stdio::piped());
+            Ok(())
+        })?;
+        let worker = self
+            .children
+            .0
+            .back_mut()
+            .and_then(|child| child.stdout.take());
+        let mut said = String::new();
+        BufReader::new(worker.expect("it is a pipe")).read_line(&mut said)?;
+        match said.trim() == READY {
+            true => Ok(()),
+            false => Err("a worker process did not open its queues".into()),
         }
     }
+}
+
+impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Openers<J, P> {
+    fn start(
+        url: &str,
+        workers: usize,
+        jobs: Consumer<J>,
+        parts: Producer<P>,
+    ) -> Result<Self, Trouble> {
+        let mut started = Self {
+            url: url.to_owned(),
+            ends: Some((jobs, parts)),
+            children: Children::default(),
+        };
+        for _ in 0..workers {
+            started.start_one()?;
+        }
+        Ok(started)
+    }
+
+    fn kill(&mut self) -> Result<bool, Trouble> {
+        self.children.kill()?;
+        self.start_one()?;
+        Ok(true)
+    }
+
+    fn last_kill_was(&mut self) {
+        self.ends = None;
+    }
+
+    fn join(self) -> Result<(), Trouble> {
+        self.children.join()
+    }
+}
+
+/// What a worker process of these does.
+pub(crate) fn work_at(url: &str) -> Result<(), Failure> {
+    let (jobs, parts) = Places::of(url).open(Some("open"))?;
+    let (jobs, parts) = (Consumer::new(jobs), Producer::new(parts));
+    println!("{READY}");
+    pollster::block_on(work(jobs, parts))
 }

@@ -6,10 +6,20 @@ use crate::open::Item;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use queue_core::dynamic::DynQueue;
 use queue_core::{Failure, FailureKind};
-use queue_nats::{NatsOptions, NatsQueue};
+use queue_nats::{NatsConnection, NatsOptions, NatsQueue};
 
 /// `nats://host:4222/jobs`: the server, and the queue's name on it.
 pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
+    let (name, options) = options(address)?;
+    NatsQueue::<T>::open(&name, &options).map(DynQueue::new)
+}
+
+pub(crate) fn remove(address: &Address) -> Result<(), Failure> {
+    let (name, options) = options(address)?;
+    NatsConnection::connect(&options)?.delete(&name, &options)
+}
+
+fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
     let scheme = address.scheme();
     let whole = address.name().unwrap_or_default();
     let (server, name) = whole
@@ -53,5 +63,5 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
     if let Some(file) = address.get("creds") {
         options = options.credentials(file);
     }
-    NatsQueue::<T>::open(name, &options).map(DynQueue::new)
+    Ok((name.to_owned(), options))
 }

@@ -40,8 +40,40 @@ fn refused(message: String) -> Failure {
     Failure::new(FailureKind::Unsupported, message)
 }
 
+/// Removes the queue at `url`, with all that is in it, from a server that keeps it while no program uses
+/// it (`nats:`): then true. Of any other queue nothing is left once the last program lets go of it;
+/// nothing happens, and it is false.
+///
+/// ```
+/// assert_eq!(queue_any::remove("thread://jobs"), Ok(false));
+/// ```
+///
+/// # Errors
+/// As [`open`]; it is no error if there is no such queue.
+pub fn remove(url: &str) -> Result<bool, Failure> {
+    let address = Address::parse(url)?;
+    match known(&address)?.feature.name {
+        #[cfg(feature = "nats")]
+        "nats" => crate::nats::remove(&address).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
 /// Opens an address of the family's own schemes.
 fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
+    match known(address)?.feature.name {
+        #[cfg(any(feature = "thread", feature = "async"))]
+        "thread" | "async" => crate::local::open(address),
+        #[cfg(feature = "process")]
+        "process" => crate::process::open(address),
+        #[cfg(feature = "nats")]
+        "nats" => crate::nats::open(address),
+        _ => unreachable!("its feature is on"),
+    }
+}
+
+/// The scheme of an address, if it is one of the family's, built in, and has what that takes.
+fn known(address: &Address) -> Result<&'static Scheme, Failure> {
     let Some(scheme) = Scheme::find(address.scheme()) else {
         return Err(unknown(address.scheme(), &[]));
     };
@@ -70,15 +102,7 @@ fn open_family<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
         }
         _ => {}
     }
-    match scheme.feature.name {
-        #[cfg(any(feature = "thread", feature = "async"))]
-        "thread" | "async" => crate::local::open(address),
-        #[cfg(feature = "process")]
-        "process" => crate::process::open(address),
-        #[cfg(feature = "nats")]
-        "nats" => crate::nats::open(address),
-        _ => unreachable!("its feature is on"),
-    }
+    Ok(scheme)
 }
 
 /// The failure of a scheme that nobody knows.

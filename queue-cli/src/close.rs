@@ -26,7 +26,7 @@ impl Close {
 
 /// Ends a queue: closes it, and writes what is inside to standard output, a line each.
 ///
-/// What is in flight ends as it would. There is nothing else to remove: a queue leaves no file behind,
+/// What is in flight ends as it would. One on a server is removed there. Any other leaves no file behind,
 /// and its name is free as soon as the process that made it ends, by kill -9 too.
 #[derive(Args, Debug)]
 pub(crate) struct Remove {
@@ -40,9 +40,11 @@ impl Remove {
     pub(crate) fn run(self) -> Result<(), End> {
         let removed = Opened::existing(&self.url, None, self.patience)?;
         removed.queue.close();
-        match Pop::all_of(self.url).run() {
-            Err(End::NoMore(_)) => Ok(()),
-            ended => ended,
+        match Pop::all_of(self.url.clone()).run() {
+            Ok(()) | Err(End::NoMore(_)) => {}
+            ended => return ended,
         }
+        queue_any::remove(&self.url)?;
+        Ok(())
     }
 }

@@ -39,6 +39,7 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 URLs:
   pipe://NAME, shm://NAME   a queue between processes, in the kernel or in shared memory (Linux)
+  nats://HOST:4222/NAME     a queue on a NATS server, for all machines, until `queue rm` (feature nats)
   inherit:NAME              what the parent process shared under that name
   ?capacity=64              it takes 64 items, and a push waits while it is full (default: no bound)
   ?mode=open                it must be there; create: it must not; open_or_create: either will do

@@ -67,7 +67,12 @@ impl Opened {
             Some("create" | "open_or_create") => open_or_create(url, &address)?,
             _ => (wait_for(url, &address, patience)?, false),
         };
-        Ok(Self::on_side(queue, created, side))
+        Ok(Self::on_side(
+            queue,
+            created || outlives_us(&address),
+            created,
+            side,
+        ))
     }
 
     /// One that is made if it is not there.
@@ -77,28 +82,37 @@ impl Opened {
             Some("open") => (wait_for(url, &address, patience)?, false),
             _ => open_or_create(url, &address)?,
         };
-        Ok(Self::on_side(queue, created, Some(side)))
+        Ok(Self::on_side(
+            queue,
+            created || outlives_us(&address),
+            created,
+            Some(side),
+        ))
     }
 
     /// One that must not be there yet.
     pub(crate) fn new(url: &str) -> Result<Self, End> {
         let address = shared(url)?;
+        if outlives_us(&address) {
+            let message = "its server serves it: the first `queue push` or `queue work` makes it";
+            return Err(End::Usage(message.into()));
+        }
         if !is_named(&address) || matches!(address.get("mode"), Some("open" | "open_or_create")) {
             let message = "only a queue that is made can be served: a URL such as pipe://jobs";
             return Err(End::Usage(message.into()));
         }
         let queue = queue_any::open(&with_mode(url, "create"))?;
-        Ok(Self::on_side(queue, true, None))
+        Ok(Self::on_side(queue, true, true, None))
     }
 
     /// One that this process has to itself.
     pub(crate) fn own(queue: Lines) -> Self {
-        Self::on_side(queue, true, None)
+        Self::on_side(queue, true, true, None)
     }
 
-    fn on_side(queue: Lines, created: bool, side: Option<Side>) -> Self {
-        // Who makes a queue is on both sides: it is there for all who come.
-        let half = if created {
+    fn on_side(queue: Lines, stays: bool, created: bool, side: Option<Side>) -> Self {
+        // One that is there for all who come does not end with those on a side.
+        let half = if stays {
             Half::Whole
         } else {
             let (producer, consumer) = queue.clone().into_ends();
@@ -138,6 +152,11 @@ fn shared(url: &str) -> Result<Address, End> {
         // It says which there are.
         Some(_) => Ok(queue_any::open::<String>(url).map(|_| address)?),
     }
+}
+
+/// Whether a server keeps it, until somebody closes it.
+fn outlives_us(address: &Address) -> bool {
+    matches!(address.scheme(), "nats" | "nats+tls")
 }
 
 fn is_named(address: &Address) -> bool {

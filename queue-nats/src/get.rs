@@ -11,12 +11,12 @@ use crate::lease::Delivered;
 use crate::put::WINDOW;
 use crate::question::{Come, LATE, Question};
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
-use crate::stream::CONSUMER;
+use crate::stream::{CONSUMER, Closing};
 use crate::watch::Who;
 use async_nats::Message;
 use bytes::Bytes;
-use queue_core::Failure;
 use queue_core::sync::Deadline;
+use queue_core::{Failure, FailureKind};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,6 +28,8 @@ const EXPIRES: Duration = Duration::from_secs(5);
 const BRIEF: Duration = Duration::from_millis(10);
 /// What has come for nobody is kept so long.
 const KEPT: Duration = Duration::from_millis(250);
+/// And a pop that is taking its item out is waited for so long, where that would be the last one.
+const DROPPED: Duration = Duration::from_millis(100);
 /// A server says within this that no item waits.
 const AT_ONCE: Duration = Duration::from_millis(50);
 /// And so often for one that may be on its way here, or to another process.
@@ -161,16 +163,33 @@ impl Shared {
             {
                 // What a pop of this process is taking out is as good as gone: nothing may be left.
                 tokio::time::sleep(Duration::from_millis(1)).await;
+            } else if counts.messages == 0 && counts.closing == Closing::Begun {
+                // It is `Closed` as soon as nothing can come any more.
+                match self.seal().await {
+                    Err(why) if why.kind() == FailureKind::Denied => return Err(NotGot::Empty),
+                    sealed => sealed.map_err(NotGot::Failed)?,
+                }
+            } else if counts.messages == 0 && counts.closing == Closing::Done {
+                if self.is_over(changes).await {
+                    return Err(NotGot::Closed);
+                }
             } else if !self.has_changed(changes) && self.spare() == 0 {
-                return Err(match counts.messages {
-                    0 if self.is_known_closed() => NotGot::Closed,
-                    _ => NotGot::Empty,
-                });
+                return Err(NotGot::Empty);
             }
             if deadline.has_passed() {
                 return Err(NotGot::Failed(self.link.unavailable()));
             }
         }
+    }
+
+    /// Whether a queue that was seen closed and empty is so for good: a pop of this process that is
+    /// dropped in the midst may give its item to the next one.
+    async fn is_over(&self, since: u64) -> bool {
+        let deadline = Deadline::after(DROPPED);
+        while self.popping.load(Ordering::SeqCst) > 0 && !deadline.has_passed() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        !self.has_changed(since) && self.spare() == 0
     }
 
     /// Gets an item that has come, or that the server has at hand. That there is none says nothing:
@@ -287,9 +306,18 @@ impl Shared {
         let _watch = self.watch_for(Who::Pop);
         self.ask_for_more();
         loop {
-            if self.is_known_closed() {
+            let sealed = self.is_known_sealed();
+            if sealed {
+                let changes = self.undone().await;
                 match self.info().await {
-                    Ok(info) if info.messages() == 0 => return Err(NotGot::Closed),
+                    Ok(info) if info.messages() == 0 => {
+                        if self.is_over(changes).await {
+                            return Err(NotGot::Closed);
+                        } else if self.has_stashed() {
+                            return Ok(None);
+                        }
+                        continue;
+                    }
                     Ok(_) => {}
                     Err(why) if self.is_passing(&why) => {
                         if !self.link.try_again(deadline).await {
@@ -299,7 +327,6 @@ impl Shared {
                     Err(why) => return Err(NotGot::Failed(why)),
                 }
             }
-            let closed = self.is_known_closed();
             // Registered before the looks: what they miss wakes this listener.
             let listener = self.items.listen();
             if let Some(why) = lock(&self.supply).refused.clone() {
@@ -311,7 +338,7 @@ impl Shared {
             if self.has_stashed() {
                 return Ok(None);
             }
-            if closed != self.is_known_closed() {
+            if sealed != self.is_known_sealed() {
                 continue;
             }
             if before(deadline, listener).await.is_none() {
@@ -324,7 +351,7 @@ impl Shared {
     }
 
     fn is_passing(&self, why: &Failure) -> bool {
-        why.kind() == queue_core::FailureKind::Unavailable
+        why.kind() == FailureKind::Unavailable
     }
 
     /// Somebody who waits from now on: what comes from now on does not go back.

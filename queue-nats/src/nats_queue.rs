@@ -88,6 +88,19 @@ impl NatsConnection {
     ) -> Result<NatsQueue<T, C>, Failure> {
         NatsQueue::open_on(&self.0, name, options, false)
     }
+
+    /// Removes the queue of this name from the server, whatever items it has, with all that is in it. It is
+    /// no error if there is none.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server does not answer, `Denied` if this user may not do that,
+    /// `Unsupported` if no queue can have this name.
+    pub fn delete(&self, name: &str, options: &NatsOptions) -> Result<(), Failure> {
+        let names = Names::new(name)?;
+        let deleted = stream::delete(&self.0, &names, options.timeout);
+        let deleted = self.0.block_on(deleted);
+        deleted.map_err(|refusal| refusal.failure(&format!("delete the queue {name:?}")))
+    }
 }
 
 impl<T: Send> NatsQueue<T, Postcard>

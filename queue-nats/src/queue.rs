@@ -265,7 +265,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                         }
                     }
                 }
-                Ok(None) if self.shared.has_stashed() => {}
+                Ok(None) | Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => {}
                 Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
                 Ok(None) => {}
                 Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
@@ -276,18 +276,22 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     }
 
     async fn try_get(&self) -> Result<T, TryPopError> {
-        self.shared.undone().await;
-        let bytes = match self.shared.take_stashed() {
-            Some(bytes) => bytes,
-            None => {
-                let delivered = self.shared.try_get().await.map_err(not_got)?;
-                let popping = self.shared.popping();
-                let done = delivered.done(stash_one).await;
-                drop(popping);
-                match done.acked {
-                    Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
-                    Ok(()) | Err(_) => done.payload,
-                }
+        let shared = &self.shared;
+        shared.undone().await;
+        let bytes = loop {
+            if let Some(bytes) = shared.take_stashed() {
+                break bytes;
+            }
+            let delivered = match shared.try_get().await {
+                Err(NotGot::Empty | NotGot::Closed) if shared.has_stashed() => continue,
+                got => got.map_err(not_got)?,
+            };
+            let popping = shared.popping();
+            let done = delivered.done(stash_one).await;
+            drop(popping);
+            match done.acked {
+                Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
+                Ok(()) | Err(_) => break done.payload,
             }
         };
         decode::<T, C>(&bytes).map_err(TryPopError::Failed)
@@ -296,9 +300,15 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     /// Takes what waits, up to `max`. `into` has what is out, whenever it is dropped.
     async fn try_get_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         self.shared.undone().await;
-        let mut out = Out(self.shared.clone(), self.shared.take_all_stashed(max));
-        if out.1.is_empty() {
-            out.1 = self.shared.take_many(max).await.map_err(not_got)?;
+        let mut out = Out(self.shared.clone(), VecDeque::new());
+        while out.1.is_empty() {
+            out.1 = self.shared.take_all_stashed(max);
+            if out.1.is_empty() {
+                out.1 = match self.shared.take_many(max).await {
+                    Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => continue,
+                    taken => taken.map_err(not_got)?,
+                };
+            }
         }
         let mut count = 0;
         while let Some(bytes) = out.1.pop_front() {

@@ -3,7 +3,7 @@
 use crate::connection::Link;
 use crate::get::Supply;
 use crate::lease::Leases;
-use crate::stream::{self, Names, Opened, Refusal, StreamInfo};
+use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::watch::Watch;
 use bytes::Bytes;
 use queue_core::event::Event;
@@ -13,7 +13,7 @@ use std::collections::{HashSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,8 +31,8 @@ pub(crate) struct Shared {
     pub(crate) ack_wait: Duration,
     id: QueueId,
     pub(crate) ends: EndpointCounts,
-    /// Whether it is known to be closed; it is never open again.
-    closed: AtomicBool,
+    /// How far it is known to be closed; it is never open again.
+    closing: AtomicU8,
     /// There is a free slot, or the queue is closed.
     pub(crate) room: Event,
     /// For those who wait without a pull: there is an item. For all: it is closed and drained.
@@ -71,6 +71,7 @@ pub(crate) struct Counts {
     /// On their way out of the queue, and taken by nobody yet.
     spare: usize,
     pub(crate) in_flight: usize,
+    pub(crate) closing: Closing,
 }
 
 /// What ends the task that answers for the halves of a side, and that task.
@@ -101,7 +102,7 @@ impl Shared {
             ack_wait: opened.ack_wait,
             id: QueueId::new(high, hasher.finish()),
             ends: EndpointCounts::new(),
-            closed: AtomicBool::new(opened.closed),
+            closing: AtomicU8::new(opened.closing as u8),
             room: Event::new(),
             items: Event::new(),
             idle: Idle::new(),
@@ -129,21 +130,25 @@ impl Shared {
         format!("{:x}.{number:x}", self.run)
     }
 
+    /// Whether it is known to take no item any more.
     pub(crate) fn is_known_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+        self.closing.load(Ordering::SeqCst) >= Closing::Begun as u8
     }
 
-    pub(crate) fn note_closed(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+    /// Whether it is known that no item comes in any more, not even one whose push has begun.
+    pub(crate) fn is_known_sealed(&self) -> bool {
+        self.closing.load(Ordering::SeqCst) == Closing::Done as u8
+    }
+
+    fn note(&self, closing: Closing) {
+        self.closing.fetch_max(closing as u8, Ordering::SeqCst);
     }
 
     /// What the stream is like now.
     pub(crate) async fn info(&self) -> Result<StreamInfo, Failure> {
         let info = stream::stream_info(&self.link, &self.names, self.timeout).await;
         let info = info.map_err(|refusal| self.refused(refusal))?;
-        if info.is_closed(&self.names) {
-            self.note_closed();
-        }
+        self.note(info.closing(&self.names));
         Ok(info)
     }
 
@@ -195,6 +200,7 @@ impl Shared {
                 .min(messages),
             spare,
             in_flight: unacked.saturating_sub(returned + spare),
+            closing: info.closing(&self.names),
         })
     }
 
@@ -266,14 +272,20 @@ impl Shared {
     /// Closes the queue: whether this call did.
     pub(crate) async fn close(&self) -> Result<bool, Failure> {
         let first = self.mark_closed().await?;
+        self.seal().await?;
+        Ok(first)
+    }
+
+    /// Closes the queue to its end, though another process has begun to: that may have died.
+    pub(crate) async fn seal(&self) -> Result<(), Failure> {
         let closed = stream::close(&self.link, &self.names, self.timeout).await;
         closed.map_err(|refusal| self.refused(refusal))?;
-        self.note_closed();
+        self.note(Closing::Done);
         self.tell("end").await;
         self.room.notify_all();
         self.items.notify_all();
         self.watch.look();
-        Ok(first)
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@
 use crate::connection::{Answer, Link};
 use crate::failure::{self, ApiError};
 use crate::options::{Mode, NatsOptions};
+use async_nats::HeaderMap;
+use bytes::Bytes;
 use queue_core::{Capacity, Failure, FailureKind};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +24,8 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 const MARKS: u64 = 100_000;
 /// So many may be in flight, and wait for an item, at once.
 const MOST: u64 = 1_000_000;
+/// The server hands an item to its stream within this.
+const HANDED_OVER: Duration = Duration::from_millis(10);
 
 /// What the server calls the parts of a queue.
 #[derive(Clone, Debug)]
@@ -30,7 +34,8 @@ pub(crate) struct Names {
     /// The stream of the items, and the subject that puts one into it.
     pub(crate) stream: String,
     pub(crate) items: String,
-    /// The subject of a stream that is closed.
+    /// The subject of a stream that takes no more items, and of one whose last items have arrived too.
+    closing: String,
     closed: String,
     /// The stream of what must be remembered beside the items.
     pub(crate) marks: String,
@@ -54,6 +59,7 @@ impl Names {
             queue: queue.to_owned(),
             stream: format!("Q_{queue}"),
             items: format!("q.{queue}.items"),
+            closing: format!("q.{queue}.closing"),
             closed: format!("q.{queue}.closed"),
             marks: format!("QM_{queue}"),
             mark: format!("q.{queue}.mark"),
@@ -61,6 +67,16 @@ impl Names {
             half: format!("q.{queue}.half"),
         })
     }
+}
+
+/// How far a queue is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closing {
+    No,
+    /// No push goes in any more. One that went in may not have arrived.
+    Begun,
+    /// All have arrived.
+    Done,
 }
 
 /// What a stream is like at this moment.
@@ -87,8 +103,15 @@ impl StreamInfo {
         self.state.last_seq
     }
 
-    pub(crate) fn is_closed(&self, names: &Names) -> bool {
-        self.config["subjects"] == json!([names.closed])
+    pub(crate) fn closing(&self, names: &Names) -> Closing {
+        let subjects = &self.config["subjects"];
+        if *subjects == json!([names.closed]) {
+            Closing::Done
+        } else if *subjects == json!([names.closing]) {
+            Closing::Begun
+        } else {
+            Closing::No
+        }
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -139,7 +162,7 @@ pub(crate) struct Opened {
     pub(crate) ack_wait: Duration,
     /// The same for all who open this queue, and no other.
     pub(crate) identity: String,
-    pub(crate) closed: bool,
+    pub(crate) closing: Closing,
 }
 
 /// What a question comes to.
@@ -256,7 +279,7 @@ impl Opening<'_> {
             capacity: info.capacity(),
             ack_wait,
             identity: format!("{} {} {}", self.link.server, names.stream, info.created),
-            closed: info.is_closed(names),
+            closing: info.closing(names),
         })
     }
 
@@ -445,17 +468,52 @@ pub(crate) async fn consumer_info(
     ask(link, &subject, &Value::Null, patience).await
 }
 
-/// Takes the subject away from the stream, so that it takes no item any more.
+/// Takes the subject away from the stream, so that it takes no item any more, and waits for those that it
+/// took.
 pub(crate) async fn close(link: &Link, names: &Names, patience: Duration) -> Result<(), Refusal> {
     let info = stream_info(link, names, patience).await?;
-    if info.is_closed(names) {
-        return Ok(());
-    }
+    let closing = info.closing(names);
     let mut config = info.config;
-    config["subjects"] = json!([names.closed]);
-    let subject = format!("STREAM.UPDATE.{}", names.stream);
-    let _: StreamInfo = ask(link, &subject, &config, patience).await?;
+    if closing == Closing::Done {
+        return Ok(());
+    } else if closing == Closing::No {
+        rename(link, names, &mut config, &names.closing, patience).await?;
+    }
+    // The server may be about to hand over an item that came before it knew of the change.
+    tokio::time::sleep(HANDED_OVER).await;
+    flush(link, names, patience).await?;
+    rename(link, names, &mut config, &names.closed, patience).await
+}
+
+async fn rename(
+    link: &Link,
+    names: &Names,
+    config: &mut Value,
+    subject: &str,
+    patience: Duration,
+) -> Result<(), Refusal> {
+    config["subjects"] = json!([subject]);
+    let update = format!("STREAM.UPDATE.{}", names.stream);
+    let _: StreamInfo = ask(link, &update, config, patience).await?;
     Ok(())
+}
+
+/// Waits until the stream has stored, or refused, each item that it was handed. It takes them one after
+/// the other, so it answers last what is asked last: an item that it cannot take, for the one that it is
+/// to come after was never there.
+async fn flush(link: &Link, names: &Names, patience: Duration) -> Result<(), Refusal> {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Expected-Last-Msg-Id", "none");
+    let asked = link.request(&names.closing, Some(headers), Bytes::new(), patience);
+    match asked.await {
+        Answer::Reply(_) => Ok(()),
+        // Somebody else has closed it meanwhile.
+        Answer::NoResponders => Ok(()),
+        Answer::Denied(failure) => Err(Refusal::Failed(failure)),
+        Answer::Silence | Answer::NotSent | Answer::TooLarge => {
+            Err(Refusal::Failed(link.unavailable()))
+        }
+    }
 }
 
 /// Removes the queue and all that is in it.

@@ -6,6 +6,7 @@
 //! looking, from time to time.
 
 use crate::shared::{Shared, lock};
+use crate::stream::Closing;
 use futures_core::Stream;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -169,6 +170,10 @@ impl Shared {
     /// Looks at the stream, and wakes those who wait for what it sees.
     async fn look_around(&self) {
         let Ok(info) = self.info().await else { return };
+        if info.closing(&self.names) == Closing::Begun {
+            // Who began may have died. Who may not do it waits for another.
+            let _ = self.seal().await;
+        }
         let messages = info.messages();
         let drained = messages == 0;
         if self.is_known_closed() {

@@ -18,14 +18,16 @@ pub(crate) struct Server {
     config: String,
 }
 
-/// Where the server's program is, if anywhere.
+/// Where the server's program is, if anywhere: what `NATS_SERVER` names, or else the one that is found.
 fn program() -> Option<PathBuf> {
-    let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);
+    if let Some(named) = std::env::var_os("NATS_SERVER") {
+        return Some(PathBuf::from(named)).filter(|file| file.is_file());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
+    std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .map(|folder| folder.join("nats-server"));
-    named.into_iter().chain(found).find(|file| file.is_file())
+        .map(|folder| folder.join("nats-server"))
+        .find(|file| file.is_file())
 }
 
 impl Server {
