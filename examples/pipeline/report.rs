@@ -66,6 +66,11 @@ pub(crate) fn row(name: &str, outcome: &Outcome, expected: Option<&Outcome>) {
     }
 }
 
+/// A kind that cannot be had here.
+pub(crate) fn left_out(name: &str, why: &str) {
+    println!("{name:14} {:>54} left out: {why}", "");
+}
+
 pub(crate) fn conclusion(tally: &Tally, all_agree: bool) {
     let top: Vec<_> = tally.top(5);
     let top: Vec<_> = top.iter().map(|(word, n)| format!("{word} {n}")).collect();

@@ -280,7 +280,8 @@ impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Openers<J, P> {
 /// What a worker process of these does.
 pub(crate) fn work_at(url: &str) -> Result<(), Failure> {
     let (jobs, parts) = Places::of(url).open(Some("open"))?;
-    let (jobs, parts) = (Consumer::new(jobs), Producer::new(parts));
+    // The halves that are dropped here would keep the queues open.
+    let ((_, jobs), (parts, _)) = (jobs.into_ends(), parts.into_ends());
     println!("{READY}");
     pollster::block_on(work(jobs, parts))
 }

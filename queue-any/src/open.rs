@@ -25,6 +25,9 @@ impl<T: Send + Serialize + DeserializeOwned + 'static> Item for T {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Where the address has a name, this process is on both sides of the queue from then on: see
+/// [`into_ends`](queue_core::Queue::into_ends) if it is to be on one alone.
+///
 /// # Errors
 /// `Unsupported` for an address that is none, an unknown scheme, one whose feature is off, a
 /// parameter that the scheme does not have or that makes no sense; `Mismatch` if the queue there has

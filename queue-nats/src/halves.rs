@@ -1,10 +1,11 @@
 //! Halves in several processes: who holds one answers whoever asks.
 
-use crate::connection::Answer;
+use crate::connection::{Answer, before};
 use crate::shared::{Shared, half, lock};
 use bytes::Bytes;
 use futures_core::Stream;
 use queue_core::Side;
+use queue_core::sync::Deadline;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -25,21 +26,26 @@ impl Shared {
         };
         let (stop, mut stopped) = watch::channel(());
         let answering = self.link.spawn(async move {
+            let mut gone = pin!(stopped.changed());
+            let mut drains = false;
             loop {
-                let mut gone = pin!(stopped.changed());
                 let ask = poll_fn(|cx| {
-                    if gone.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(None);
+                    if !drains && gone.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Err(()));
                     }
-                    Pin::new(&mut asks).poll_next(cx)
+                    Pin::new(&mut asks).poll_next(cx).map(Ok)
                 });
-                match ask.await.map(|ask| ask.reply) {
-                    None => break,
-                    Some(None) => {}
-                    Some(Some(reply)) => drop(client.publish(reply, Bytes::new()).await),
+                match ask.await {
+                    // Who asked before the server knew that this one leaves waits for an answer, too.
+                    Err(()) if asks.drain().await.is_ok() => drains = true,
+                    Ok(Some(ask)) => {
+                        if let Some(reply) = ask.reply {
+                            let _ = client.publish(reply, Bytes::new()).await;
+                        }
+                    }
+                    Err(()) | Ok(None) => break,
                 }
             }
-            let _ = asks.unsubscribe().await;
         });
         *lock(&self.halves[half(side)]) = Some((stop, answering));
     }
@@ -52,7 +58,8 @@ impl Shared {
             return true;
         };
         drop(stop);
-        let _ = answering.await;
+        // Without a connection nobody can ask.
+        let _ = before(Deadline::after(self.timeout), answering).await;
         let subject = self.half_subject(side);
         let asked = (self.link).request(&subject, None, Bytes::new(), self.timeout);
         matches!(asked.await, Answer::NoResponders)

@@ -161,7 +161,8 @@ impl Shared {
         match subject.ends_with(".room") {
             true => {
                 self.room.notify();
-                self.watch.count(Who::Join) > 0
+                // It may have been the last one.
+                self.watch.count(Who::Join) > 0 || self.is_known_closed()
             }
             false => true,
         }

@@ -3,7 +3,7 @@
 mod server;
 
 use queue_nats::{
-    Capacity, NatsQueue, PopTimeoutError, Queue, TryPopError, TryPushError, WorkQueue,
+    Capacity, NatsQueue, PopError, PopTimeoutError, Queue, TryPopError, TryPushError, WorkQueue,
 };
 use server::Server;
 use std::collections::VecDeque;
@@ -93,5 +93,58 @@ fn what_was_pushed_is_there() {
         jobs.try_push(n).unwrap();
         assert_eq!(jobs.try_pop(), Ok(n), "after {n}");
         assert_eq!(jobs.len(), 0);
+    }
+}
+
+/// Who waits for an item that somebody else has is told as soon as that one is done, though the other does
+/// not know that the queue is closed.
+#[test]
+fn the_last_ack_of_a_closed_queue_ends_it() {
+    let Some(server) = Server::start("the last ack") else {
+        return;
+    };
+    let jobs = queue(&server, 3);
+    let (other, third) = (queue(&server, 3), queue(&server, 3));
+    jobs.push(1).unwrap();
+    let job = other.receive().unwrap();
+    let popper = std::thread::spawn(move || (jobs.pop(), Instant::now()));
+    third.close();
+    // By now the popper has seen that it is closed.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!popper.is_finished(), "its last item may come back");
+    let acked = Instant::now();
+    job.ack().unwrap();
+    let (popped, told) = popper.join().unwrap();
+    assert_eq!(popped, Err(PopError::Closed));
+    let took = told - acked;
+    assert!(took < Duration::from_millis(500), "it took {took:?}");
+}
+
+/// Halves of several processes that go at once hold up nobody, and the last one closes the queue.
+#[test]
+fn halves_that_go_at_once() {
+    let Some(server) = Server::start("halves") else {
+        return;
+    };
+    for round in 0..10 {
+        let options = server.options().capacity(Capacity::bounded(3));
+        let open = || NatsQueue::<u64>::open(&format!("round{round}"), &options).unwrap();
+        let ends: Vec<_> = (0..3).map(|_| open().into_ends()).collect();
+        let watching = open();
+        let (producers, _consumers): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
+        let go = std::sync::Barrier::new(producers.len());
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for producer in producers {
+                let go = &go;
+                scope.spawn(move || {
+                    go.wait();
+                    drop(producer);
+                });
+            }
+        });
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(2), "round {round}: {took:?}");
+        assert!(watching.is_closed(), "round {round}");
     }
 }

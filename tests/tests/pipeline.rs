@@ -81,6 +81,28 @@ fn workers_that_are_killed_cost_no_word() {
 }
 
 #[test]
+fn a_url_says_where() {
+    let tree = Tree::new("pipeline-url");
+    for url in [
+        "thread://words?capacity=8",
+        "async:",
+        "pipe://pipeline-url?capacity=8",
+        "shm://pipeline-url",
+    ] {
+        let output = pipeline(&["--url", url, "--workers", "2", tree.0.to_str().unwrap()]);
+        let seen = text(&output);
+        let row = seen.lines().find(|line| line.starts_with(url));
+        assert!(
+            row.is_some_and(|row| row.contains(" 2003 ") && row.ends_with("the same")),
+            "{output:?}"
+        );
+    }
+    // Workers are other processes, and could not open that one.
+    let output = pipeline(&["--url", "ipc:", tree.0.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
 fn one_kind_alone() {
     let tree = Tree::new("pipeline-one");
     let output = pipeline(&["--queue", "thread", tree.0.to_str().unwrap()]);

@@ -50,6 +50,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// The queue that a process of this user [created](Self::create_named) under
     /// `name`.
     ///
+    /// From now on this process is on both sides, and keeps either from ending. To be on one alone it calls
+    /// [`into_ends`](queue_core::Queue::into_ends), and drops the half that it does not need; a half made of
+    /// the handle (`Consumer::new`) leaves it on the other side as well.
+    ///
     /// # Errors
     /// `PeerGone` if there is none (any more), or its creator does not answer within five
     /// seconds; `Mismatch` if it is of another item type, codec or version; `Denied` if
