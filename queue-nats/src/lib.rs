@@ -32,6 +32,7 @@ mod options;
 mod put;
 mod question;
 mod queue;
+mod reclaim;
 mod shared;
 mod stream;
 mod watch;

@@ -3,6 +3,7 @@
 use crate::connection::Link;
 use crate::get::Supply;
 use crate::lease::Leases;
+use crate::reclaim::Reclaimed;
 use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::watch::Watch;
 use bytes::Bytes;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) items: Event,
     pub(crate) idle: Idle,
     pub(crate) watch: Watch,
+    pub(crate) reclaimed: Mutex<Reclaimed>,
     pub(crate) leases: Leases,
     pub(crate) supply: Mutex<Supply>,
     /// How many pops have an item and are about to ack it.
@@ -107,6 +109,7 @@ impl Shared {
             items: Event::new(),
             idle: Idle::new(),
             watch: Watch::default(),
+            reclaimed: Mutex::default(),
             leases: Leases::default(),
             supply: Mutex::default(),
             popping: AtomicUsize::new(0),
@@ -168,6 +171,7 @@ impl Shared {
     }
 
     pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
+        self.reclaim_if_due().await;
         // Before: what this process takes or gives back meanwhile is not counted twice.
         let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
         let (returned, spare) = (known.len(), self.spare());
@@ -178,6 +182,11 @@ impl Shared {
         let unacked = consumer.unacked();
         let info = info?;
         let messages = info.messages();
+        let delivered = consumer.delivered();
+        if unacked == 0 && messages > 0 && (info.first()..=info.last()).contains(&delivered) {
+            // All of them were acked, and are gone, or about to go.
+            self.purge(delivered).await;
+        }
         // Of those that this process gave back another one may have got hold.
         let returned = returned.min(unacked);
         if unacked == 0 {

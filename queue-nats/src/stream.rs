@@ -90,6 +90,7 @@ pub(crate) struct StreamInfo {
 #[derive(Debug, Deserialize)]
 struct StreamState {
     messages: u64,
+    first_seq: u64,
     last_seq: u64,
 }
 
@@ -101,6 +102,11 @@ impl StreamInfo {
     /// The number of the youngest item, whether it is still there or not.
     pub(crate) fn last(&self) -> u64 {
         self.state.last_seq
+    }
+
+    /// The number of the oldest item.
+    pub(crate) fn first(&self) -> u64 {
+        self.state.first_seq
     }
 
     pub(crate) fn closing(&self, names: &Names) -> Closing {
@@ -127,6 +133,7 @@ pub(crate) struct ConsumerInfo {
     #[serde(default)]
     num_waiting: usize,
     delivered: Delivered,
+    ack_floor: Delivered,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,6 +150,11 @@ impl ConsumerInfo {
     /// The number of the youngest item that was delivered.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered.stream_seq
+    }
+
+    /// Up to which number all items are acked.
+    pub(crate) fn ack_floor(&self) -> u64 {
+        self.ack_floor.stream_seq
     }
 
     /// How many items the server is asked for, by all.

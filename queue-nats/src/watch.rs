@@ -112,7 +112,7 @@ impl Shared {
         };
         self.watch.ready.send_replace(true);
         let mut state = self.link.state();
-        let mut looks = true;
+        let (mut looks, mut by_itself) = (true, false);
         loop {
             {
                 let mut runs = lock(&self.watch.runs);
@@ -129,7 +129,7 @@ impl Shared {
                 }
             }
             if looks {
-                self.look_around().await;
+                self.look_around(by_itself).await;
             }
             let period = match self.watch.count(Who::Listen) {
                 0 => SLOW,
@@ -138,19 +138,16 @@ impl Shared {
             let mut late = pin!(tokio::time::sleep(period));
             let mut asked = pin!(self.watch.look.notified());
             let mut broken = pin!(state.changed());
-            looks = poll_fn(|cx| {
+            (looks, by_itself) = poll_fn(|cx| {
                 if let Poll::Ready(event) = Pin::new(&mut events).poll_next(cx) {
-                    return Poll::Ready(match event {
-                        Some(event) => self.on_event(&event.subject),
-                        None => true,
-                    });
+                    let looks = event.is_none_or(|event| self.on_event(&event.subject));
+                    return Poll::Ready((looks, false));
                 }
                 let asked = asked.as_mut().poll(cx).is_ready();
-                let broken = broken.as_mut().poll(cx).is_ready();
-                if asked || broken || late.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(true);
+                if asked || broken.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready((true, false));
                 }
-                Poll::Pending
+                late.as_mut().poll(cx).map(|()| (true, true))
             })
             .await;
         }
@@ -169,7 +166,8 @@ impl Shared {
     }
 
     /// Looks at the stream, and wakes those who wait for what it sees.
-    async fn look_around(&self) {
+    async fn look_around(&self, by_itself: bool) {
+        self.reclaim_if_due().await;
         let Ok(info) = self.info().await else { return };
         if info.closing(&self.names) == Closing::Begun {
             // Who began may have died. Who may not do it waits for another.
@@ -189,6 +187,9 @@ impl Shared {
             if self.is_known_closed() {
                 self.items.notify_all();
             }
+        } else if by_itself && self.watch.count(Who::Join) > 0 {
+            // Sees what is done and stands there all the same.
+            let _ = self.counts().await;
         } else if self.watch.count(Who::Listen) > 0 {
             let counts = self.counts().await;
             if counts.is_ok_and(|(waiting, _)| waiting > 0) {

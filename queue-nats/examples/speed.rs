@@ -1,0 +1,173 @@
+//! How fast a queue is beside `async-nats` by itself, at one server, in turn.
+//!
+//! ```sh
+//! nats-server -js &
+//! cargo run --release -p queue-nats --example speed
+//! ```
+
+use async_nats::jetstream::{self, consumer::PullConsumer, stream};
+use futures_core::Stream;
+use queue_nats::{Capacity, NatsOptions, NatsQueue, Queue, WorkQueue};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::future::{IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 5;
+const SINGLE: u64 = 3_000;
+const BATCH: u64 = 20_000;
+const WINDOW: usize = 256;
+
+/// The same through `async-nats`.
+struct Plain {
+    context: jetstream::Context,
+    consumer: PullConsumer,
+}
+
+impl Plain {
+    async fn open(server: &str) -> Result<Self, Box<dyn Error>> {
+        let context = jetstream::new(async_nats::connect(server).await?);
+        let _ = context.delete_stream("speed-plain").await;
+        let stream = context
+            .create_stream(stream::Config {
+                name: "speed-plain".into(),
+                subjects: vec!["speed.plain".into()],
+                retention: stream::RetentionPolicy::WorkQueue,
+                discard: stream::DiscardPolicy::New,
+                max_messages: 100_000,
+                ..Default::default()
+            })
+            .await?;
+        let consumer = stream
+            .create_consumer(jetstream::consumer::pull::Config {
+                durable_name: Some("workers".into()),
+                ..Default::default()
+            })
+            .await?;
+        Ok(Self { context, consumer })
+    }
+
+    async fn push(&self, count: u64) -> Result<(), Box<dyn Error>> {
+        for number in 0..count {
+            let sent = self.context.publish("speed.plain", encoded(number));
+            sent.await?.await?;
+        }
+        Ok(())
+    }
+
+    async fn push_many(&self, count: u64) -> Result<(), Box<dyn Error>> {
+        let mut acks = VecDeque::new();
+        for number in 0..count {
+            let sent = self.context.publish("speed.plain", encoded(number));
+            acks.push_back(sent.await?.into_future());
+            if acks.len() == WINDOW {
+                acks.pop_front().expect("it is full").await?;
+            }
+        }
+        for ack in acks {
+            ack.await?;
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, count: u64) -> Result<(), Box<dyn Error>> {
+        let mut messages = self.consumer.messages().await?;
+        for _ in 0..count {
+            let next = poll_fn(|cx| Pin::new(&mut messages).poll_next(cx)).await;
+            let message = next.ok_or("the stream of messages ended")??;
+            message.double_ack().await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn encoded(number: u64) -> bytes::Bytes {
+    number.to_le_bytes().to_vec().into()
+}
+
+fn push(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+    for number in 0..count {
+        queue.push(number)?;
+    }
+    Ok(())
+}
+
+fn push_many(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+    Ok(queue.push_many(&mut (0..count).collect())?)
+}
+
+fn receive(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+    for _ in 0..count {
+        queue.receive()?.ack()?;
+    }
+    Ok(())
+}
+
+/// Operations in a second.
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let server = std::env::var("NATS_URL").unwrap_or("nats://localhost:4222".into());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let plain = runtime.block_on(Plain::open(&server))?;
+    let options = NatsOptions::new(server).capacity(Capacity::bounded(100_000));
+    let queue = NatsQueue::<u64>::open("speed-queue", &options)?;
+    let mut rates = [const { (Vec::new(), Vec::new()) }; 4];
+    for _ in 0..ROUNDS {
+        let mut time = |cell: usize,
+                        count: u64,
+                        ours: &dyn Fn() -> Result<(), Box<dyn Error>>,
+                        theirs: &dyn Fn() -> Result<(), Box<dyn Error>>| {
+            let start = Instant::now();
+            ours()?;
+            let between = Instant::now();
+            theirs()?;
+            let (a, b): &mut (Vec<f64>, Vec<f64>) = &mut rates[cell];
+            a.push(rate(count, between - start));
+            b.push(rate(count, between.elapsed()));
+            Ok::<(), Box<dyn Error>>(())
+        };
+        time(0, SINGLE, &|| push(&queue, SINGLE), &|| {
+            runtime.block_on(plain.push(SINGLE))
+        })?;
+        time(1, SINGLE, &|| receive(&queue, SINGLE), &|| {
+            runtime.block_on(plain.receive(SINGLE))
+        })?;
+        time(2, BATCH, &|| push_many(&queue, BATCH), &|| {
+            runtime.block_on(plain.push_many(BATCH))
+        })?;
+        time(3, BATCH, &|| receive(&queue, BATCH), &|| {
+            runtime.block_on(plain.receive(BATCH))
+        })?;
+    }
+    println!(
+        "{:24} {:>10} {:>12} {:>6}",
+        "", "NatsQueue", "async-nats", "ratio"
+    );
+    let cells = [
+        "push",
+        "receive and ack",
+        "push, in windows",
+        "receive and ack, many",
+    ];
+    for (what, (ours, theirs)) in cells.iter().zip(rates) {
+        let (ours, theirs) = (median(ours), median(theirs));
+        println!(
+            "{what:24} {ours:>8.0}/s {theirs:>10.0}/s {:>6.2}",
+            ours / theirs
+        );
+    }
+    queue.delete()?;
+    runtime.block_on(async { plain.context.delete_stream("speed-plain").await })?;
+    Ok(())
+}
