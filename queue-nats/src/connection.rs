@@ -216,11 +216,6 @@ impl Link {
         is_connected(*self.reports.state.borrow())
     }
 
-    /// The number of this connection: another one each time that it is made anew.
-    pub(crate) fn connection(&self) -> u64 {
-        *self.reports.state.borrow()
-    }
-
     /// The failure of a server that does not answer.
     pub(crate) fn unavailable(&self) -> Failure {
         let message = format!("the NATS server at {} does not answer", self.server);

@@ -409,7 +409,10 @@ impl Shared {
                             break;
                         }
                         Come::Nobody => {
-                            why = self.info().await.err().filter(|why| !self.is_passing(why));
+                            // Between two consumers, or two leaders.
+                            tokio::time::sleep(BRIEF).await;
+                            why = self.all_counts().await.err();
+                            why = why.filter(|why| !self.is_passing(why));
                             break;
                         }
                     }

@@ -32,9 +32,9 @@ mod options;
 mod put;
 mod question;
 mod queue;
-mod reclaim;
 mod shared;
 mod stream;
+mod stuck;
 mod watch;
 mod work;
 

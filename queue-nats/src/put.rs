@@ -180,16 +180,12 @@ impl Shared {
     /// Puts an item if there is a slot. It asks once; again only to learn what became of it.
     pub(crate) async fn try_put(self: &Arc<Self>, bytes: Bytes) -> Result<(), NotPut> {
         self.undone().await;
-        let mut put = self.put_of(bytes);
+        let put = self.put_of(bytes);
         let deadline = Deadline::after(self.timeout);
         let mut unsure = false;
         loop {
             match self.put_once(&put, self.timeout).await {
                 Outcome::In(_) => return Ok(()),
-                Outcome::Full if self.reclaim_if_due().await => {
-                    put = self.put_of(put.bytes);
-                    unsure = false;
-                }
                 Outcome::Full => return Err(NotPut::Full),
                 Outcome::Closed => return Err(NotPut::Closed),
                 Outcome::Failed(failure) => return Err(NotPut::Failed(failure)),

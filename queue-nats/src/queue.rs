@@ -178,7 +178,6 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             None => items.len(),
             Some(capacity) => {
                 self.shared.undone().await;
-                self.shared.reclaim_if_due().await;
                 let info = self.shared.info().await;
                 let info = match info {
                     Ok(info) => info.messages(),
@@ -423,7 +422,6 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         };
         let info = shared.link.block_on(async {
             shared.undone().await;
-            shared.reclaim_if_due().await;
             shared.info().await
         });
         info.is_ok_and(|info| info.messages() >= capacity)

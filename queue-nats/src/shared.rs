@@ -1,10 +1,11 @@
 //! [`Shared`]: what all handles of one opened queue have in common.
 
 use crate::connection::Link;
+use crate::failure;
 use crate::get::Supply;
 use crate::lease::Leases;
-use crate::reclaim::Reclaimed;
 use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
+use crate::stuck::Stuck;
 use crate::watch::Watch;
 use bytes::Bytes;
 use queue_core::event::Event;
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) items: Event,
     pub(crate) idle: Idle,
     pub(crate) watch: Watch,
-    pub(crate) reclaimed: Mutex<Reclaimed>,
+    pub(crate) stuck: Mutex<Option<Stuck>>,
     pub(crate) leases: Leases,
     pub(crate) supply: Mutex<Supply>,
     /// How many pops have an item and are about to ack it.
@@ -109,7 +110,7 @@ impl Shared {
             items: Event::new(),
             idle: Idle::new(),
             watch: Watch::default(),
-            reclaimed: Mutex::default(),
+            stuck: Mutex::default(),
             leases: Leases::default(),
             supply: Mutex::default(),
             popping: AtomicUsize::new(0),
@@ -171,22 +172,21 @@ impl Shared {
     }
 
     pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
-        self.reclaim_if_due().await;
         // Before: what this process takes or gives back meanwhile is not counted twice.
         let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
         let (returned, spare) = (known.len(), self.spare());
         // At once, and the stream last: an item that leaves in between does not count as waiting.
         let consumer = stream::consumer_info(&self.link, &self.names, self.timeout);
         let (consumer, info) = both(consumer, self.info()).await;
+        let consumer = match consumer {
+            Err(refusal) if refusal.is(failure::NO_CONSUMER) => self.create_consumer().await,
+            known => known,
+        };
         let consumer = consumer.map_err(|refusal| self.refused(refusal))?;
         let unacked = consumer.unacked();
         let info = info?;
         let messages = info.messages();
-        let delivered = consumer.delivered();
-        if unacked == 0 && messages > 0 && (info.first()..=info.last()).contains(&delivered) {
-            // All of them were acked, and are gone, or about to go.
-            self.purge(delivered).await;
-        }
+        self.revive_if_stuck(&consumer, &info).await;
         // Of those that this process gave back another one may have got hold.
         let returned = returned.min(unacked);
         if unacked == 0 {

@@ -133,7 +133,6 @@ pub(crate) struct ConsumerInfo {
     #[serde(default)]
     num_waiting: usize,
     delivered: Delivered,
-    ack_floor: Delivered,
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,11 +149,6 @@ impl ConsumerInfo {
     /// The number of the youngest item that was delivered.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered.stream_seq
-    }
-
-    /// Up to which number all items are acked.
-    pub(crate) fn ack_floor(&self) -> u64 {
-        self.ack_floor.stream_seq
     }
 
     /// How many items the server is asked for, by all.
@@ -193,7 +187,7 @@ impl Refusal {
         }
     }
 
-    fn is(&self, code: u64) -> bool {
+    pub(crate) fn is(&self, code: u64) -> bool {
         matches!(self, Self::Api(error) if error.err_code == code)
     }
 }
@@ -360,22 +354,8 @@ impl Opening<'_> {
 
     async fn create_consumer(&self, tried: &str) -> Result<ConsumerInfo, Failure> {
         let Self { names, options, .. } = self;
-        let consumer = json!({
-            "stream_name": names.stream,
-            "config": {
-                "durable_name": CONSUMER,
-                "deliver_policy": "all",
-                "ack_policy": "explicit",
-                "ack_wait": nanos(options.ack_wait.unwrap_or(ACK_WAIT)),
-                "max_deliver": -1,
-                "max_ack_pending": MOST,
-                "max_waiting": MOST,
-                "replay_policy": "instant",
-                "num_replicas": 0,
-            },
-        });
-        let subject = format!("CONSUMER.DURABLE.CREATE.{}.{CONSUMER}", names.stream);
-        let made = ask(self.link, &subject, &consumer, options.timeout).await;
+        let ack_wait = options.ack_wait.unwrap_or(ACK_WAIT);
+        let made = create_consumer(self.link, names, ack_wait, options.timeout).await;
         made.map_err(|refusal| refusal.failure(tried))
     }
 
@@ -478,6 +458,41 @@ pub(crate) async fn consumer_info(
 ) -> Result<ConsumerInfo, Refusal> {
     let subject = format!("CONSUMER.INFO.{}.{CONSUMER}", names.stream);
     ask(link, &subject, &Value::Null, patience).await
+}
+
+/// Makes the consumer, which begins with the oldest item. It is no error if there is the same already.
+pub(crate) async fn create_consumer(
+    link: &Link,
+    names: &Names,
+    ack_wait: Duration,
+    patience: Duration,
+) -> Result<ConsumerInfo, Refusal> {
+    let consumer = json!({
+        "stream_name": names.stream,
+        "config": {
+            "durable_name": CONSUMER,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": nanos(ack_wait),
+            "max_deliver": -1,
+            "max_ack_pending": MOST,
+            "max_waiting": MOST,
+            "replay_policy": "instant",
+            "num_replicas": 0,
+        },
+    });
+    let subject = format!("CONSUMER.DURABLE.CREATE.{}.{CONSUMER}", names.stream);
+    ask(link, &subject, &consumer, patience).await
+}
+
+pub(crate) async fn delete_consumer(
+    link: &Link,
+    names: &Names,
+    patience: Duration,
+) -> Result<(), Refusal> {
+    let subject = format!("CONSUMER.DELETE.{}.{CONSUMER}", names.stream);
+    let _: Value = ask(link, &subject, &Value::Null, patience).await?;
+    Ok(())
 }
 
 /// Takes the subject away from the stream, so that it takes no item any more, and waits for those that it

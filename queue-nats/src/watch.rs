@@ -167,7 +167,6 @@ impl Shared {
 
     /// Looks at the stream, and wakes those who wait for what it sees.
     async fn look_around(&self, by_itself: bool) {
-        self.reclaim_if_due().await;
         let Ok(info) = self.info().await else { return };
         if info.closing(&self.names) == Closing::Begun {
             // Who began may have died. Who may not do it waits for another.
@@ -187,10 +186,8 @@ impl Shared {
             if self.is_known_closed() {
                 self.items.notify_all();
             }
-        } else if by_itself && self.watch.count(Who::Join) > 0 {
-            // Sees what is done and stands there all the same.
-            let _ = self.counts().await;
-        } else if self.watch.count(Who::Listen) > 0 {
+        } else if by_itself || self.watch.count(Who::Listen) > 0 {
+            // That they are stuck is seen by counting them.
             let counts = self.counts().await;
             if counts.is_ok_and(|(waiting, _)| waiting > 0) {
                 self.items.notify_all();

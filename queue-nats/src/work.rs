@@ -111,7 +111,6 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
         let shared = &self.shared;
         let info = shared.link.block_on(async {
             shared.undone().await;
-            shared.reclaim_if_due().await;
             shared.info().await
         });
         info.is_ok_and(|info| info.messages() == 0) && !shared.has_stashed()

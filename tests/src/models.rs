@@ -157,10 +157,10 @@ pub fn judge(output: &str) -> Verdict {
             verdict.faults.push(format!("{name} tried no interleaving"));
         }
         // A test of one model, both with the same name, needs it only once.
-        if let Some((test, model)) = name.split_once(": ") {
-            if test == model {
-                *name = model.to_string();
-            }
+        if let Some((test, model)) = name.split_once(": ")
+            && test == model
+        {
+            *name = model.to_string();
         }
     }
     verdict
