@@ -5,6 +5,8 @@ use async_nats::client::{RequestError, RequestErrorKind};
 use async_nats::{ConnectError, ConnectErrorKind, Message};
 use queue_core::{Failure, FailureKind};
 use serde::Deserialize;
+use std::error::Error;
+use std::io;
 
 /// An error of the server's JetStream.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,6 +80,7 @@ pub(crate) fn answer(answer: Result<Message, RequestError>) -> Answer {
 /// Why there is no connection. The text of async-nats' error may quote the address, and so a
 /// password: it is not passed on where it may.
 pub(crate) fn not_connected(error: &ConnectError, server: &str) -> Failure {
+    let tls = handshake(error);
     let (kind, why) = match error.kind() {
         ConnectErrorKind::ServerParse => (FailureKind::Unsupported, "this is not an address"),
         ConnectErrorKind::Dns => (FailureKind::Unavailable, "the name is not known"),
@@ -86,16 +89,28 @@ pub(crate) fn not_connected(error: &ConnectError, server: &str) -> Failure {
             (FailureKind::Denied, "the server refuses these credentials")
         }
         ConnectErrorKind::TimedOut => (FailureKind::Unavailable, "no server answers in time"),
-        ConnectErrorKind::Tls => (FailureKind::Denied, "there is no TLS with this server"),
+        ConnectErrorKind::Tls => (FailureKind::Denied, NO_TLS),
+        ConnectErrorKind::Io if tls.is_some() => (FailureKind::Denied, NO_TLS),
         ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
             (FailureKind::Unavailable, "no server answers")
         }
     };
-    Failure::new(
-        kind,
-        format!(
-            "cannot connect to NATS at {server}: {why} ({})",
-            error.kind()
-        ),
-    )
+    let detail = tls.unwrap_or_else(|| error.kind().to_string());
+    let message = format!("cannot connect to NATS at {server}: {why} ({detail})");
+    Failure::new(kind, message)
+}
+
+const NO_TLS: &str = "there is no TLS with this server";
+
+/// What went wrong between the two ends of TLS, if that did: it comes as data that make no sense.
+fn handshake(error: &ConnectError) -> Option<String> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+            return Some(error.to_string());
+        }
+        source = error.source();
+    }
+    None
 }
