@@ -1,15 +1,36 @@
 //! The main program, run as a user runs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The program. `cargo test` has built it, unless it was told to build this test alone.
+fn program() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // Beside the folder of this test.
+        let own = std::env::current_exe().unwrap();
+        let program = own.ancestors().nth(2).unwrap().join("examples/pipeline");
+        let changed = |file: &Path| std::fs::metadata(file).and_then(|file| file.modified());
+        let sources = std::fs::read_dir(family_tests::root().join("examples/pipeline")).unwrap();
+        let mut sources = sources.map(|file| changed(&file.unwrap().path()).unwrap());
+        if !changed(&program).is_ok_and(|built| sources.all(|source| source < built)) {
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--example", "pipeline"])
+                .current_dir(family_tests::root())
+                .status();
+            assert!(built.expect("cargo can be run").success());
+        }
+        program
+    })
+}
 
 fn pipeline(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--example", "pipeline", "--"])
+    Command::new(program())
         .args(arguments)
         .current_dir(family_tests::root())
         .output()
-        .expect("cargo can be run")
+        .expect("it was built")
 }
 
 fn text(output: &Output) -> String {
