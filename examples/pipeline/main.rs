@@ -11,7 +11,8 @@
 //! they count into another, and the collector adds it up. Feeder, worker and collector
 //! know nothing but the traits `Queue` and `WorkQueue`; what differs between the kinds is who runs
 //! a worker, in `worlds.rs`: a thread, a task, or another process. A process may be killed
-//! while it works: each word counts once all the same.
+//! while it works: each word counts once all the same. With `--url` the queues are at an address, which a
+//! worker opens by itself: it could be on another machine.
 
 #![forbid(unsafe_code)]
 
