@@ -10,7 +10,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
@@ -293,17 +293,23 @@ fn in_a_thread_that_ends<K: Kind>() {
     let queue = K::bounded::<u32>(1);
     let answers = K::bounded::<u32>(1);
     let (asks, tells) = (queue.clone(), answers.clone());
+    let waited = Arc::new(AtomicBool::new(false));
+    let has_waited = waited.clone();
     let ends = thread::spawn(move || {
         // Set before the thread waits for the first time, so dropped after what it keeps
         // for waiting.
         LAST.set(Some(Box::new(Finally(move || {
             let popped = asks.pop_timeout(Duration::from_millis(1));
             assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            has_waited.store(true, Ordering::SeqCst);
             tells.push(asks.pop().unwrap() + 1).unwrap();
             let mut pop = Polled::new(asks.pop_async());
             assert!(pop.poll().is_none());
         }))));
     });
+    while !waited.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
     thread::sleep(Duration::from_millis(20));
     queue.push(1).unwrap();
     assert_eq!(answers.pop(), Ok(2));
