@@ -77,7 +77,7 @@ pub use queue_core::{
     WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
 };
 #[cfg(feature = "nats")]
-pub use queue_nats::{NatsConnection, NatsOptions, NatsQueue};
+pub use queue_nats::{Mode as NatsMode, NatsConnection, NatsOptions, NatsQueue};
 #[cfg(feature = "process")]
 pub use queue_process::{Codec, Handover, IpcQueue, Postcard, Raw};
 #[cfg(all(feature = "process", target_os = "linux"))]

@@ -24,7 +24,7 @@ fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
     let whole = address.name().unwrap_or_default();
     let (server, name) = whole
         .rsplit_once('/')
-        .filter(|(server, name)| !server.is_empty() && !name.is_empty())
+        .filter(|(server, name)| !server.is_empty() && !server.contains('/') && !name.is_empty())
         .ok_or_else(|| {
             let message = format!(
                 "`{scheme}:` is followed by a server and a name: `{scheme}://localhost:4222/jobs`"

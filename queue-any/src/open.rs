@@ -25,8 +25,9 @@ impl<T: Send + Serialize + DeserializeOwned + 'static> Item for T {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Where the address has a name, this process is on both sides of the queue from then on: see
-/// [`into_ends`](queue_core::Queue::into_ends) if it is to be on one alone.
+/// With `pipe:` or `shm:` and a name this process is on both sides of the queue from then on: see
+/// [`into_ends`](queue_core::Queue::into_ends) if it is to be on one alone. With `nats:` it is on none: the
+/// queue stays until it is closed, by halves that are dropped too, so plain handles are what it takes.
 ///
 /// # Errors
 /// `Unsupported` for an address that is none, an unknown scheme, one whose feature is off, a

@@ -218,6 +218,7 @@ fn a_scheme_whose_feature_is_off_names_it() {
 fn an_address_of_another_machine() {
     for (url, word) in [
         ("nats://localhost:4222", "a server and a name"),
+        ("nats://localhost:4222/a/b", "a server and a name"),
         (
             "nats://localhost:4222/jobs?replicas=none",
             "number of servers",

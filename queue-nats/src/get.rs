@@ -27,7 +27,9 @@ const EXPIRES: Duration = Duration::from_secs(5);
 /// Who waits for an item that is there looks so often whether it still is.
 const BRIEF: Duration = Duration::from_millis(10);
 /// What has come for nobody is kept so long.
-const KEPT: Duration = Duration::from_millis(250);
+const KEPT: Duration = Duration::from_millis(20);
+/// After so many of these looks another process has what this one gave back.
+const ELSEWHERE: u32 = 5;
 /// And a pop that is taking its item out is waited for so long, where that would be the last one.
 const DROPPED: Duration = Duration::from_millis(100);
 /// A server says within this that no item waits.
@@ -56,6 +58,13 @@ pub(crate) struct Supply {
     spare: VecDeque<Delivered>,
     /// Why none can come.
     refused: Option<Failure>,
+}
+
+impl Supply {
+    /// Nothing can come, for those who wait now.
+    pub(crate) fn refuse(&mut self, why: Failure) {
+        self.refused = Some(why);
+    }
 }
 
 /// Somebody who waits for an item, until it is dropped.
@@ -137,7 +146,7 @@ impl Shared {
         }
         let deadline = Deadline::after(self.timeout);
         let mut asks = false;
-        let mut strays = 0;
+        let (mut strays, mut waits) = (0, 0);
         loop {
             let changes = self.undone().await;
             if let Some(delivered) = here.take() {
@@ -156,6 +165,10 @@ impl Shared {
                 let spare = here.next(Deadline::after(BRIEF)).await;
                 if let Some(delivered) = spare.map_err(NotGot::Failed)? {
                     return Ok(delivered);
+                }
+                waits += 1;
+                if waits % ELSEWHERE == 0 {
+                    self.forget_returned();
                 }
             } else if counts.messages > 0
                 && self.is_known_closed()
@@ -180,6 +193,11 @@ impl Shared {
                 return Err(NotGot::Failed(self.link.unavailable()));
             }
         }
+    }
+
+    /// What this process gave back does not come though the server is asked for it: others have it.
+    fn forget_returned(&self) {
+        lock(&self.returned).clear();
     }
 
     /// Whether a queue that was seen closed and empty is so for good: a pop of this process that is
@@ -518,9 +536,14 @@ impl Shared {
         }
         here.add(most);
         self.ask_for_more();
+        let mut waits = 0;
         while all.len() <= most {
             match here.next(Deadline::after(BRIEF)).await {
-                Ok(Some(delivered)) => all.push_back(delivered),
+                Ok(Some(delivered)) => {
+                    all.push_back(delivered);
+                    waits = 0;
+                    continue;
+                }
                 Err(_) => break,
                 Ok(None) => match self.all_counts().await {
                     Ok(counts) if counts.waiting > 0 || self.asked().0 > counts.asked => {}
@@ -528,6 +551,10 @@ impl Shared {
                     // Others have taken the rest.
                     _ => break,
                 },
+            }
+            waits += 1;
+            if waits % ELSEWHERE == 0 {
+                self.forget_returned();
             }
         }
         Ok(all)

@@ -79,7 +79,7 @@ impl NatsConnection {
     ///
     /// # Errors
     /// `Mismatch` if there is another queue of this name: with other settings, items or codec;
-    /// `Denied` if this user may not do that; `Unsupported` if JetStream is off, or the server too
+    /// `Denied` if this user may not do that, or it is to be created and is there; `Unsupported` if JetStream is off, or the server too
     /// old for replicas; `PeerGone` if it is to be opened and is not there.
     pub fn queue<T: Send, C: Codec<T>>(
         &self,

@@ -1,6 +1,6 @@
 //! [`Shared`]: what all handles of one opened queue have in common.
 
-use crate::connection::Link;
+use crate::connection::{Link, before};
 use crate::failure;
 use crate::get::Supply;
 use crate::lease::Leases;
@@ -9,6 +9,7 @@ use crate::stuck::Stuck;
 use crate::watch::Watch;
 use bytes::Bytes;
 use queue_core::event::Event;
+use queue_core::sync::Deadline;
 use queue_core::work::Idle;
 use queue_core::{EndpointCounts, Failure, QueueId, Side};
 use std::collections::{HashSet, VecDeque};
@@ -184,6 +185,7 @@ impl Shared {
         };
         let consumer = consumer.map_err(|refusal| self.refused(refusal))?;
         let unacked = consumer.unacked();
+        lock(&self.returned).retain(|number| *number > consumer.ack_floor());
         let info = info?;
         let messages = info.messages();
         self.revive_if_stuck(&consumer, &info).await;
@@ -275,7 +277,11 @@ impl Shared {
     pub(crate) async fn tell(&self, what: &str) {
         let subject = format!("{}.{what}", self.names.event);
         // Who waits looks by itself, if this is lost.
-        let _ = self.link.client.publish(subject, Bytes::new()).await;
+        let told = self.link.client.publish(subject, Bytes::new()).await;
+        if told.is_ok() && what == "end" {
+            // This process may end now.
+            let _ = before(Deadline::after(self.timeout), self.link.client.flush()).await;
+        }
     }
 
     /// Closes the queue: whether this call did.

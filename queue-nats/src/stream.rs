@@ -133,6 +133,7 @@ pub(crate) struct ConsumerInfo {
     #[serde(default)]
     num_waiting: usize,
     delivered: Delivered,
+    ack_floor: Delivered,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +150,11 @@ impl ConsumerInfo {
     /// The number of the youngest item that was delivered.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered.stream_seq
+    }
+
+    /// Up to which number all items are acked.
+    pub(crate) fn ack_floor(&self) -> u64 {
+        self.ack_floor.stream_seq
     }
 
     /// How many items the server is asked for, by all.
@@ -295,7 +301,7 @@ impl Opening<'_> {
 
     fn taken(&self) -> Failure {
         let message = format!("there is a queue {:?} already", self.names.queue);
-        Failure::new(FailureKind::Mismatch, message)
+        Failure::new(FailureKind::Denied, message)
     }
 
     /// Creates the streams; somebody else may be doing the same.

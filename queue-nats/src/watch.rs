@@ -8,6 +8,7 @@
 use crate::shared::{Shared, lock};
 use crate::stream::Closing;
 use futures_core::Stream;
+use queue_core::{Failure, FailureKind};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -165,9 +166,25 @@ impl Shared {
         }
     }
 
+    /// The queue has been deleted: tells everybody.
+    fn wake_all_with(&self, why: Failure) {
+        lock(&self.supply).refuse(why);
+        self.room.notify_all();
+        self.items.notify_all();
+        self.idle.notify();
+    }
+
     /// Looks at the stream, and wakes those who wait for what it sees.
     async fn look_around(&self, by_itself: bool) {
-        let Ok(info) = self.info().await else { return };
+        let info = match self.info().await {
+            Ok(info) => info,
+            Err(why) => {
+                if why.kind() == FailureKind::PeerGone {
+                    self.wake_all_with(why);
+                }
+                return;
+            }
+        };
         if info.closing(&self.names) == Closing::Begun {
             // Who began may have died. Who may not do it waits for another.
             let _ = self.seal().await;

@@ -9,7 +9,7 @@ use queue_codec::Codec;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::work::{IdleListener, Lend, Settlement};
-use queue_core::{Failure, PopError, PopTimeoutError, TryPopError};
+use queue_core::{Failure, FailureKind, PopError, PopTimeoutError, TryPopError};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -106,14 +106,18 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
         counts.map_or(0, |(_, in_flight)| in_flight)
     }
 
-    /// Not if the server does not answer.
+    /// Not if the server does not answer; also if the queue was deleted.
     fn is_idle(&self) -> bool {
         let shared = &self.shared;
         let info = shared.link.block_on(async {
             shared.undone().await;
             shared.info().await
         });
-        info.is_ok_and(|info| info.messages() == 0) && !shared.has_stashed()
+        let is_empty = match info {
+            Ok(info) => info.messages() == 0,
+            Err(why) => why.kind() == FailureKind::PeerGone,
+        };
+        is_empty && !shared.has_stashed()
     }
 
     fn listen_idle(&self) -> NatsIdleListener<'_> {

@@ -102,7 +102,7 @@ fn another_queue_of_this_name() {
     refused(same(slower), FailureKind::Mismatch, "7s");
     refused(
         same(options.clone().mode(Mode::Create)),
-        FailureKind::Mismatch,
+        FailureKind::Denied,
         "already",
     );
     let replicas = same(options.clone().replicas(3));
@@ -163,6 +163,9 @@ fn an_outage() {
     let jobs = open(&server.options()).unwrap();
     jobs.push(1).unwrap();
     server.kill();
+    // So that it is known.
+    std::thread::sleep(Duration::from_millis(100));
+    let start = Instant::now();
     let late = jobs.push_timeout(2, Duration::from_millis(300));
     let Err(PushTimeoutError::Failed(2, failure)) = late else {
         panic!("it came to {late:?}");
@@ -170,6 +173,10 @@ fn an_outage() {
     let kinds = [FailureKind::Unavailable, FailureKind::Ambiguous];
     assert!(kinds.contains(&failure.kind()), "{failure}");
     let late = jobs.pop_timeout(Duration::from_millis(300));
+    assert!(
+        start.elapsed() >= Duration::from_millis(600),
+        "each waits its time: the server might come back"
+    );
     assert!(
         late.as_ref().is_err_and(|error| !error.is_closed()),
         "{late:?}"

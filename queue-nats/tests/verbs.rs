@@ -3,7 +3,8 @@
 mod server;
 
 use queue_nats::{
-    Capacity, NatsQueue, PopError, PopTimeoutError, Queue, TryPopError, TryPushError, WorkQueue,
+    Capacity, FailureKind, NatsQueue, PopError, PopTimeoutError, Queue, TryPopError, TryPushError,
+    WorkQueue,
 };
 use server::Server;
 use std::collections::VecDeque;
@@ -147,4 +148,87 @@ fn halves_that_go_at_once() {
         assert!(took < Duration::from_secs(2), "round {round}: {took:?}");
         assert!(watching.is_closed(), "round {round}");
     }
+}
+
+/// What this process gave back and another one took is no more waited for.
+#[test]
+fn what_came_back_went_elsewhere() {
+    let Some(server) = Server::start("given back") else {
+        return;
+    };
+    let (jobs, other) = (queue(&server, 10), queue(&server, 10));
+    for close in [false, true] {
+        jobs.push(0).unwrap();
+        jobs.receive().unwrap().nack().unwrap();
+        assert_eq!(other.pop(), Ok(0));
+        (1..9).for_each(|n| jobs.push(n).unwrap());
+        let start = Instant::now();
+        let all = match close {
+            true => jobs.close_now(),
+            false => {
+                let mut all = Vec::new();
+                jobs.pop_many(&mut all, 100).unwrap();
+                all
+            }
+        };
+        assert!(all.into_iter().eq(1..9));
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(2), "it took {took:?}");
+    }
+}
+
+/// Who waits on a queue that is deleted is told.
+#[test]
+fn a_deleted_queue_is_gone_for_all() {
+    let Some(server) = Server::start("deleted") else {
+        return;
+    };
+    let (empty, full) = (queue(&server, 1), {
+        let options = server.options().capacity(Capacity::bounded(1));
+        NatsQueue::<u64>::open("full", &options).unwrap()
+    });
+    full.push(1).unwrap();
+    let (pops, receives, pushes, joins) =
+        (empty.clone(), empty.clone(), full.clone(), full.clone());
+    let waiting = [
+        std::thread::spawn(move || pops.pop().unwrap_err().failure().map(|f| f.kind())),
+        std::thread::spawn(move || receives.receive().unwrap_err().failure().map(|f| f.kind())),
+        std::thread::spawn(move || {
+            let failed = pushes.push(2).unwrap_err();
+            failed.failure().map(|f| f.kind())
+        }),
+        std::thread::spawn(move || {
+            joins.join();
+            Some(FailureKind::PeerGone)
+        }),
+    ];
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    empty.delete().unwrap();
+    full.delete().unwrap();
+    for waiter in waiting {
+        assert_eq!(waiter.join().unwrap(), Some(FailureKind::PeerGone));
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(4), "it took {took:?}");
+}
+
+/// Somebody who waited, and has gone, does not hold up an item for long.
+#[test]
+fn who_has_gone_keeps_no_item() {
+    let Some(server) = Server::start("gone") else {
+        return;
+    };
+    let (jobs, other) = (queue(&server, 3), queue(&server, 3));
+    let waited = Duration::from_millis(50);
+    assert_eq!(other.pop_timeout(waited), Err(PopTimeoutError::Timeout));
+    let popper = jobs.clone();
+    let popper = std::thread::spawn(move || (popper.pop(), Instant::now()));
+    std::thread::sleep(Duration::from_millis(100));
+    let pushed = Instant::now();
+    jobs.push(1).unwrap();
+    let (popped, when) = popper.join().unwrap();
+    assert_eq!(popped, Ok(1));
+    let took = when - pushed;
+    assert!(took < Duration::from_millis(200), "it took {took:?}");
 }
