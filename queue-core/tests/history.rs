@@ -152,6 +152,16 @@ fn good_ones_pass() {
                 (10, 11, Drained),
             ],
         ),
+        // A slot is kept for a push that waits, and hears of the close before it uses it.
+        (
+            Some(2),
+            &[
+                (0, 1, Pushed(1)),
+                (2, 9, PushClosed(2)),
+                (4, 5, Full(3)),
+                (6, 9, Closed(true)),
+            ],
+        ),
         // Closed at the same time as everything else.
         (
             Some(1),

@@ -216,8 +216,14 @@ fn slots(
         least.push((span.taken, 0, -1));
     }
     for operation in operations {
-        if matches!(operation.kind, OpKind::PushCut(_)) {
-            most.push((operation.start, 0, 1));
+        match operation.kind {
+            OpKind::PushCut(_) => most.push((operation.start, 0, 1)),
+            // One that waited may have had a slot kept for it, until the close came first.
+            OpKind::PushClosed(_) => {
+                most.push((operation.start, 0, 1));
+                most.push((operation.end, 1, -1));
+            }
+            _ => {}
         }
     }
     let most = LenBounds::new(most);
