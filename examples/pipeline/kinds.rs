@@ -4,7 +4,9 @@ use crate::places::count_at;
 use crate::run::{self, Outcome, Plan, Trouble};
 use crate::server::Server;
 use crate::tally::{Job, Part};
-use crate::worlds::{Carries, Processes, Tasks, Threads, WORKER, World, work_at, work_for_parent};
+use crate::worlds::{
+    Carries, Handed, Processes, Tasks, Threads, WORKER, World, work_at, work_for_parent,
+};
 use clap::ValueEnum;
 use queue_async::AsyncQueue;
 use queue_core::{Failure, WithCapacity};
@@ -65,19 +67,19 @@ const KINDS: &[Kind] = &[
     Kind {
         choice: Choice::Process,
         name: "PipeQueue",
-        run: over::<Processes<_, _>, PipeQueue<_>, PipeQueue<_>>,
+        run: over::<Processes<_, _, Handed>, PipeQueue<_>, PipeQueue<_>>,
         work: Some(work_for_parent::<PipeQueue<_>, PipeQueue<_>>),
     },
     Kind {
         choice: Choice::Shm,
         name: "ShmQueue",
-        run: over::<Processes<_, _>, ShmQueue<_>, ShmQueue<_>>,
+        run: over::<Processes<_, _, Handed>, ShmQueue<_>, ShmQueue<_>>,
         work: Some(work_for_parent::<ShmQueue<_>, ShmQueue<_>>),
     },
     Kind {
         choice: Choice::Ipc,
         name: "IpcQueue",
-        run: over::<Processes<_, _>, IpcQueue<_>, IpcQueue<_>>,
+        run: over::<Processes<_, _, Handed>, IpcQueue<_>, IpcQueue<_>>,
         work: Some(work_for_parent::<IpcQueue<_>, IpcQueue<_>>),
     },
     Kind {

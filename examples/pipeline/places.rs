@@ -2,7 +2,7 @@
 
 use crate::run::{self, Outcome, Plan, Trouble};
 use crate::tally::{Job, Part};
-use crate::worlds::{Openers, Threads};
+use crate::worlds::{Opened, Processes, Threads};
 use queue_any::{DynQueue, Failure, Queue};
 
 /// The URLs of the two queues.
@@ -70,9 +70,9 @@ pub(crate) fn count_at(url: &str, plan: &Plan) -> Result<Outcome, Trouble> {
         "thread" | "lockfree" | "async" => {
             run::over_queues::<Threads, DynQueue<Job>, DynQueue<Part>>(url, plan, jobs, parts)
         }
-        _ => {
-            run::over_queues::<Openers<_, _>, DynQueue<Job>, DynQueue<Part>>(url, plan, jobs, parts)
-        }
+        _ => run::over_queues::<Processes<_, _, Opened>, DynQueue<Job>, DynQueue<Part>>(
+            url, plan, jobs, parts,
+        ),
     };
     places.remove()?;
     outcome

@@ -8,6 +8,7 @@ use queue_core::{Consumer, Failure, Producer, Queue, WorkQueue};
 use queue_process::Handover;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
+use std::marker::PhantomData;
 use std::process::{Child, Command, Stdio};
 
 /// A kind of queue with items of one type.
@@ -98,7 +99,7 @@ pub(crate) const WORKER: &str = "--worker-process-of";
 /// Processes that run this program again. Those of them that are left are killed in the end, where something
 /// went wrong.
 #[derive(Default)]
-struct Children(VecDeque<Child>);
+pub(crate) struct Children(VecDeque<Child>);
 
 impl Children {
     /// A worker of the kind called `name`; `prepare` adds what it needs.
@@ -142,33 +143,34 @@ impl Drop for Children {
     }
 }
 
-/// Each worker is a process that is handed its ends.
-pub(crate) struct Processes<J: Carries<Job>, P: Carries<Part>> {
+/// Each worker is a process, which comes to its ends by `R`.
+pub(crate) struct Processes<J: Carries<Job>, P: Carries<Part>, R> {
     name: String,
     /// For workers that are still to be started.
     ends: Option<(Consumer<J>, Producer<P>)>,
     children: Children,
+    reach: PhantomData<R>,
 }
 
-impl<J: Carries<Job>, P: Carries<Part>> Processes<J, P>
-where
-    Consumer<J>: Handover,
-    Producer<P>: Handover,
-{
+/// How a process comes to its ends.
+pub(crate) trait Reach<J: Carries<Job>, P: Carries<Part>> {
+    /// Starts one of the kind called `name`.
+    fn start(
+        children: &mut Children,
+        name: &str,
+        jobs: &Consumer<J>,
+        parts: &Producer<P>,
+    ) -> Result<(), Trouble>;
+}
+
+impl<J: Carries<Job>, P: Carries<Part>, R: Reach<J, P>> Processes<J, P, R> {
     fn start_one(&mut self) -> Result<(), Trouble> {
         let (jobs, parts) = self.ends.as_ref().expect("there are more to come");
-        self.children.start(&self.name, |worker| {
-            jobs.share_with(worker, "JOBS")?;
-            parts.share_with(worker, "PARTS")
-        })
+        R::start(&mut self.children, &self.name, jobs, parts)
     }
 }
 
-impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Processes<J, P>
-where
-    Consumer<J>: Handover,
-    Producer<P>: Handover,
-{
+impl<J: Carries<Job>, P: Carries<Part>, R: Reach<J, P>> World<J, P> for Processes<J, P, R> {
     fn start(
         name: &str,
         workers: usize,
@@ -179,6 +181,7 @@ where
             name: name.to_owned(),
             ends: Some((jobs, parts)),
             children: Children::default(),
+            reach: PhantomData,
         };
         for _ in 0..workers {
             started.start_one()?;
@@ -198,6 +201,27 @@ where
 
     fn join(self) -> Result<(), Trouble> {
         self.children.join()
+    }
+}
+
+/// Its parent hands them to it.
+pub(crate) struct Handed;
+
+impl<J: Carries<Job>, P: Carries<Part>> Reach<J, P> for Handed
+where
+    Consumer<J>: Handover,
+    Producer<P>: Handover,
+{
+    fn start(
+        children: &mut Children,
+        name: &str,
+        jobs: &Consumer<J>,
+        parts: &Producer<P>,
+    ) -> Result<(), Trouble> {
+        children.start(name, |worker| {
+            jobs.share_with(worker, "JOBS")?;
+            parts.share_with(worker, "PARTS")
+        })
     }
 }
 
@@ -213,67 +237,30 @@ where
     pollster::block_on(work(jobs, parts))
 }
 
-/// Each worker is a process that opens the queues by their URL; it could be on another machine.
-pub(crate) struct Openers<J: Carries<Job>, P: Carries<Part>> {
-    url: String,
-    /// Until the last one has been started, and opened them: nobody else has these ends meanwhile.
-    ends: Option<(Consumer<J>, Producer<P>)>,
-    children: Children,
-}
+/// It opens the queues by their URL, which is its name; it could be on another machine.
+pub(crate) struct Opened;
 
-/// What a worker says once it has its ends.
+/// What such a worker says once it has its ends: until then nobody else keeps them.
 const READY: &str = "ready";
 
-impl<J: Carries<Job>, P: Carries<Part>> Openers<J, P> {
-    fn start_one(&mut self) -> Result<(), Trouble> {
-        self.children.start(&self.url, |worker| {
+impl<J: Carries<Job>, P: Carries<Part>> Reach<J, P> for Opened {
+    fn start(
+        children: &mut Children,
+        url: &str,
+        _: &Consumer<J>,
+        _: &Producer<P>,
+    ) -> Result<(), Trouble> {
+        children.start(url, |worker| {
             worker.stdout(Stdio::piped());
             Ok(())
         })?;
-        let worker = self
-            .children
-            .0
-            .back_mut()
-            .and_then(|child| child.stdout.take());
+        let worker = children.0.back_mut().and_then(|child| child.stdout.take());
         let mut said = String::new();
         BufReader::new(worker.expect("it is a pipe")).read_line(&mut said)?;
         match said.trim() == READY {
             true => Ok(()),
             false => Err("a worker process did not open its queues".into()),
         }
-    }
-}
-
-impl<J: Carries<Job>, P: Carries<Part>> World<J, P> for Openers<J, P> {
-    fn start(
-        url: &str,
-        workers: usize,
-        jobs: Consumer<J>,
-        parts: Producer<P>,
-    ) -> Result<Self, Trouble> {
-        let mut started = Self {
-            url: url.to_owned(),
-            ends: Some((jobs, parts)),
-            children: Children::default(),
-        };
-        for _ in 0..workers {
-            started.start_one()?;
-        }
-        Ok(started)
-    }
-
-    fn kill(&mut self) -> Result<bool, Trouble> {
-        self.children.kill()?;
-        self.start_one()?;
-        Ok(true)
-    }
-
-    fn last_kill_was(&mut self) {
-        self.ends = None;
-    }
-
-    fn join(self) -> Result<(), Trouble> {
-        self.children.join()
     }
 }
 
