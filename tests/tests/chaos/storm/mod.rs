@@ -138,7 +138,7 @@ fn step<K: Kind>(arguments: &Arguments) -> bool {
     // A short run cuts some verbs after a few of their instructions, others each time.
     let is_short = arguments.kills <= 100;
     let verbs = if is_short { 2 } else { usize::MAX };
-    let cuts = if is_short { 3 } else { arguments.kills / 8 };
+    let cuts = if is_short { 2 } else { arguments.kills / 8 };
     let result = steps::run::<K>(seed, verbs, cuts);
     let seconds = start.elapsed().as_secs_f64();
     let name = K::NAME;
@@ -148,7 +148,7 @@ fn step<K: Kind>(arguments: &Arguments) -> bool {
         }
         Err(why) => println!("chaos {name}, by steps (seed {seed}): FAILED: {why}"),
     }
-    let alone = alone::run::<K>(seed, verbs, if is_short { 2 } else { arguments.kills / 25 });
+    let alone = alone::run::<K>(seed, verbs, if is_short { 1 } else { arguments.kills / 25 });
     let seconds = start.elapsed().as_secs_f64() - seconds;
     match &alone {
         Ok(deaths) => {
