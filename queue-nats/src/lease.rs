@@ -129,10 +129,10 @@ impl Delivered {
                 if self.released > 0 {
                     shared.forget_releases(self.number).await;
                 }
-                shared.tell("room").await;
+                shared.tell_room().await;
                 shared.room.notify();
                 if shared.is_known_closed() {
-                    shared.tell("end").await;
+                    shared.tell_end().await;
                 }
                 shared.watch.look_if_needed();
             }

@@ -150,7 +150,7 @@ impl Shared {
         let question = json!({ "seq": number });
         let gone: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
         if gone.is_ok() {
-            self.tell("room").await;
+            self.tell_room().await;
             self.room.notify();
         }
     }

@@ -7,6 +7,7 @@ use crate::lease::Leases;
 use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::stuck::Stuck;
 use crate::watch::Watch;
+use async_nats::PublishError;
 use bytes::Bytes;
 use queue_core::event::Event;
 use queue_core::sync::Deadline;
@@ -273,15 +274,22 @@ impl Shared {
         !lock(&self.stash).is_empty()
     }
 
-    /// Says on `.room` or `.end` that something has changed.
-    pub(crate) async fn tell(&self, what: &str) {
-        let subject = format!("{}.{what}", self.names.event);
-        // Who waits looks by itself, if this is lost.
-        let told = self.link.client.publish(subject, Bytes::new()).await;
-        if told.is_ok() && what == "end" {
-            // This process may end now.
+    /// Says that an item has left the queue. Who waits looks by itself, if this is lost.
+    pub(crate) async fn tell_room(&self) {
+        let _ = self.tell("room").await;
+    }
+
+    /// Says that the queue may be closed and drained, and waits until that is sent: this process may end
+    /// now.
+    pub(crate) async fn tell_end(&self) {
+        if self.tell("end").await.is_ok() {
             let _ = before(Deadline::after(self.timeout), self.link.client.flush()).await;
         }
+    }
+
+    async fn tell(&self, what: &str) -> Result<(), PublishError> {
+        let subject = format!("{}.{what}", self.names.event);
+        self.link.client.publish(subject, Bytes::new()).await
     }
 
     /// Closes the queue: whether this call did.
@@ -296,7 +304,7 @@ impl Shared {
         let closed = stream::close(&self.link, &self.names, self.timeout).await;
         closed.map_err(|refusal| self.refused(refusal))?;
         self.note(Closing::Done);
-        self.tell("end").await;
+        self.tell_end().await;
         self.room.notify_all();
         self.items.notify_all();
         self.watch.look();
