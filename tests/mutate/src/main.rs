@@ -75,6 +75,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
     );
     if !options.unchecked {
         bench.check_baseline(&left)?;
+        bench.learn_reach(&root, &left)?;
     }
     let (started, done) = (Instant::now(), AtomicUsize::new(0));
     bench.try_all(&left, &mut results, &|row| {

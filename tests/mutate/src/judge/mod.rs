@@ -3,12 +3,14 @@
 
 mod copy;
 mod group;
+mod reach;
 mod steps;
 
 use crate::mutant::Mutant;
 use crate::results::{Fate, Results, Row, seconds};
 use copy::Copy;
 use group::{ABORTED, End, Group};
+use reach::Reach;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,10 @@ pub struct Bench {
     times: HashMap<(String, String), Duration>,
     /// Where those are kept.
     baseline: PathBuf,
+    /// Which of them reach a function.
+    reach: Reach,
+    /// Where that is kept.
+    reaches: PathBuf,
     sources: String,
     commit: String,
 }
@@ -41,6 +47,8 @@ impl Bench {
             copies: Vec::new(),
             times: HashMap::new(),
             baseline,
+            reach: Reach::read(&home.join("reach.tsv"), &sources),
+            reaches: home.join("reach.tsv"),
             sources,
             commit: commit(root),
         };
@@ -74,28 +82,10 @@ impl Bench {
     /// # Errors
     /// In words, if something does not pass.
     pub fn check_baseline(&mut self, mutants: &[&Mutant]) -> io::Result<()> {
-        let mut steps: Vec<Step> = Vec::new();
-        for mutant in mutants {
-            for mut step in steps::find(&self.copies[0].tree, mutant, true)? {
-                let is_known = |target: &String| {
-                    let key = (step.package.clone(), target.clone());
-                    self.times.contains_key(&key)
-                        || steps
-                            .iter()
-                            .any(|s| s.package == step.package && s.targets.contains(target))
-                };
-                let new: Vec<_> = step
-                    .targets
-                    .iter()
-                    .filter(|t| !is_known(t))
-                    .cloned()
-                    .collect();
-                step.targets = new;
-                if !step.targets.is_empty() {
-                    steps.push(step);
-                }
-            }
-        }
+        let steps = self.all_steps(mutants, |bench, step| {
+            let key = (step.package.clone(), step.targets[0].clone());
+            bench.times.contains_key(&key)
+        })?;
         if steps.iter().any(|step| step.models) {
             self.copies[0].forget_models()?;
         }
@@ -115,6 +105,69 @@ impl Bench {
             return Err(io::Error::other(format!("unchanged: {step}: {fault}")));
         }
         Ok(())
+    }
+
+    /// Finds out which functions are reached by all that could notice one of `mutants`, unless that
+    /// was done before. What never enters a function is not asked about it.
+    ///
+    /// # Errors
+    /// If a copy cannot be changed or cargo cannot be run.
+    pub fn learn_reach(&mut self, root: &Path, mutants: &[&Mutant]) -> io::Result<()> {
+        let steps = self.all_steps(mutants, |bench, step| bench.reach.knows(step))?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let copy = &self.copies[0];
+        let folder = copy.tree.with_file_name("reach");
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.reaches)?;
+        reach::marked(copy, &crate::sources::find(root)?, || {
+            for target in steps.iter().flat_map(Step::each) {
+                let mut command = target.command(&copy.tree, &copy.std, &copy.loom, &[]);
+                reach::note_in(&mut command, &folder)?;
+                // One that fails for being slower, or for the files that are open, is asked always.
+                if let End::Passed(_) = self.end(command, &target)? {
+                    let lines = reach::noted(&folder, &target)?;
+                    println!("{target}: reaches {} functions", lines.len() - 1);
+                    for line in lines {
+                        writeln!(file, "{}\t{line}", self.sources)?;
+                    }
+                } else {
+                    println!("{target}: not known what it reaches");
+                }
+            }
+            Ok(())
+        })?;
+        self.reach = Reach::read(&self.reaches, &self.sources);
+        Ok(())
+    }
+
+    /// All that could notice one of `mutants`, each target once, but those that are known.
+    fn all_steps(
+        &self,
+        mutants: &[&Mutant],
+        is_known: impl Fn(&Self, &Step) -> bool,
+    ) -> io::Result<Vec<Step>> {
+        let mut steps: Vec<Step> = Vec::new();
+        for mutant in mutants {
+            for mut step in steps::find(&self.copies[0].tree, mutant, true)? {
+                step.targets.retain(|target| {
+                    let of = |known: &Step| {
+                        known.package == step.package && known.targets.contains(target)
+                    };
+                    !steps.iter().any(of)
+                });
+                step.targets = (step.each().filter(|one| !is_known(self, one)))
+                    .flat_map(|one| one.targets)
+                    .collect();
+                if !step.targets.is_empty() {
+                    steps.push(step);
+                }
+            }
+        }
+        Ok(steps)
     }
 
     fn note(&mut self, step: &Step, times: Vec<(String, Duration)>) -> io::Result<()> {
@@ -185,6 +238,10 @@ impl Bench {
 
     fn judge(&self, copy: &Copy, mutant: &Mutant, hint: Option<&Fate>) -> io::Result<Fate> {
         let steps = steps::find(&copy.tree, mutant, copy.is_modelled(&mutant.file)?)?;
+        let unchanged = copy.without(mutant, || {
+            std::fs::read_to_string(copy.tree.join(&mutant.file))
+        })?;
+        let steps = self.reach.prune(steps, mutant, &unchanged)?;
         // A model may run over its time for having more to go through. So that alone is only the
         // last word.
         let mut hung = None;
@@ -278,7 +335,10 @@ impl Bench {
     }
 
     fn run(&self, copy: &Copy, step: &Step, tests: &[&str]) -> io::Result<End> {
-        let command = step.command(&copy.tree, &copy.std, &copy.loom, tests);
+        self.end(step.command(&copy.tree, &copy.std, &copy.loom, tests), step)
+    }
+
+    fn end(&self, command: Command, step: &Step) -> io::Result<End> {
         let limit = |target: &str| {
             let key = (step.package.clone(), target.to_string());
             limit(step.models, self.times.get(&key).copied())

@@ -56,6 +56,11 @@ impl Step {
         }
     }
 
+    /// Its targets, each by itself.
+    pub(super) fn each(&self) -> impl Iterator<Item = Self> + '_ {
+        self.targets.iter().map(|target| self.only(target))
+    }
+
     /// Cargo, to run it over `tree`, built into `std`, or `loom` if it is of models.
     pub(super) fn command(&self, tree: &Path, std: &Path, loom: &Path, tests: &[&str]) -> Command {
         let mut cargo = if self.models {

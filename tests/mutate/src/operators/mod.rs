@@ -11,11 +11,11 @@ mod read;
 mod wake;
 
 use crate::mutant::{Mutant, number_repeated};
-use crate::syntax::{is_off, short};
+use crate::syntax::{is_off, range, short};
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
-use syn::{Block, ImplItem, Item, TraitItem, Type};
+use syn::{Block, ImplItem, Item, Signature, TraitItem, Type};
 
 /// One way of weakening.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +157,13 @@ pub fn scan(file: &str, text: &str) -> io::Result<Vec<Mutant>> {
     let mut functions = Vec::new();
     collect(&parsed.items, &mut functions);
     let (mut mutants, mut known) = (Vec::new(), HashSet::new());
-    for (name, block, is_drop) in functions {
+    for Compiled {
+        name,
+        block,
+        is_drop,
+        ..
+    } in functions
+    {
         let function = Function {
             text,
             block,
@@ -192,18 +198,50 @@ pub fn scan(file: &str, text: &str) -> io::Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// The functions that are compiled here, with their names.
-fn collect<'a>(items: &'a [Item], functions: &mut Vec<(String, &'a Block, bool)>) {
+/// The functions of `text` that are compiled here and run when the program does: their names, as
+/// those of mutants, and where their bodies stand.
+pub(crate) fn functions(text: &str) -> io::Result<Vec<(String, Range<usize>)>> {
+    let parsed = syn::parse_file(text).map_err(io::Error::other)?;
+    let mut functions = Vec::new();
+    collect(&parsed.items, &mut functions);
+    functions.retain(|function| !function.is_const);
+    Ok((functions.into_iter())
+        .map(|function| (function.name, range(function.block)))
+        .collect())
+}
+
+/// A function that is compiled here.
+struct Compiled<'a> {
+    name: String,
+    block: &'a Block,
+    /// Whether it is the `drop` of a `Drop`.
+    is_drop: bool,
+    /// Whether it may run while the program is compiled.
+    is_const: bool,
+}
+
+impl<'a> Compiled<'a> {
+    fn new(name: String, signature: &Signature, block: &'a Block, is_drop: bool) -> Self {
+        Self {
+            name,
+            block,
+            is_drop,
+            is_const: signature.constness.is_some(),
+        }
+    }
+}
+
+/// The functions that are compiled here.
+fn collect<'a>(items: &'a [Item], functions: &mut Vec<Compiled<'a>>) {
     for item in items {
         match item {
             Item::Fn(item) if !is_off(&item.attrs) => {
-                functions.push((item.sig.ident.to_string(), &item.block, false));
+                let name = item.sig.ident.to_string();
+                functions.push(Compiled::new(name, &item.sig, &item.block, false));
             }
             Item::Mod(item) if !is_off(&item.attrs) => {
-                collect(
-                    item.content.as_ref().map_or(&[], |(_, items)| items),
-                    functions,
-                );
+                let items = item.content.as_ref().map_or(&[][..], |(_, items)| items);
+                collect(items, functions);
             }
             Item::Impl(item) if !is_off(&item.attrs) => {
                 let of = match &*item.self_ty {
@@ -221,11 +259,8 @@ fn collect<'a>(items: &'a [Item], functions: &mut Vec<(String, &'a Block, bool)>
                         && !is_off(&inner.attrs)
                     {
                         let is_drop = is_drop && inner.sig.ident == "drop";
-                        functions.push((
-                            format!("{of}::{}", inner.sig.ident),
-                            &inner.block,
-                            is_drop,
-                        ));
+                        let name = format!("{of}::{}", inner.sig.ident);
+                        functions.push(Compiled::new(name, &inner.sig, &inner.block, is_drop));
                     }
                 }
             }
@@ -235,11 +270,8 @@ fn collect<'a>(items: &'a [Item], functions: &mut Vec<(String, &'a Block, bool)>
                         && let Some(block) = &inner.default
                         && !is_off(&inner.attrs)
                     {
-                        functions.push((
-                            format!("{}::{}", item.ident, inner.sig.ident),
-                            block,
-                            false,
-                        ));
+                        let name = format!("{}::{}", item.ident, inner.sig.ident);
+                        functions.push(Compiled::new(name, &inner.sig, block, false));
                     }
                 }
             }
