@@ -40,7 +40,8 @@ static TABLE: AtomicPtr<TablePart> = AtomicPtr::new(ptr::null_mut());
 /// Whether `before`, `in_parent` and `in_child` are called by `fork`.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// A descriptor of something that means nothing to anybody, once there is one.
+/// A descriptor of something that means nothing to anybody, once there is one. All that is asked
+/// of it is its number, and the system knows that everywhere: Relaxed will do.
 static DUMMY: AtomicI32 = AtomicI32::new(NONE);
 
 /// How many forks this process has begun and ended.
@@ -75,7 +76,7 @@ extern "C" fn in_child() {
 
 /// Has the descriptor `number`, if it is one and means `inode`, mean nothing.
 pub(super) fn detach(number: RawFd, inode: u64) {
-    let nothing = DUMMY.load(Ordering::Acquire);
+    let nothing = DUMMY.load(Ordering::Relaxed);
     if number == NONE || nothing == NONE {
         return;
     }
@@ -93,11 +94,11 @@ fn install() -> io::Result<()> {
     if INSTALLED.load(Ordering::Acquire) {
         return Ok(());
     }
-    if DUMMY.load(Ordering::Acquire) == NONE {
+    if DUMMY.load(Ordering::Relaxed) == NONE {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
         let nothing = above_stdio(rustix::fs::memfd_create("nothing", flags)?)?;
         // If two threads come here that of the second is closed again.
-        let (new, old) = (Ordering::AcqRel, Ordering::Relaxed);
+        let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
         if let Ok(NONE) = DUMMY.compare_exchange(NONE, nothing.as_raw_fd(), new, old) {
             let _open_for_good = nothing.into_raw_fd();
         }
