@@ -153,3 +153,70 @@ pub(super) fn note_in(command: &mut std::process::Command, folder: &Path) -> io:
     command.env(FOLDER, folder);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "const fn fixed() -> u8 { if 1 > 2 { 3 } else { 4 } }
+                        struct A;
+                        impl A { fn open(&self) { if a > b { c(); } } }
+                        fn free() { if d > e { f(); } }";
+
+    fn step(models: bool, targets: &[&str]) -> Step {
+        Step {
+            package: "queue-core".to_string(),
+            models,
+            targets: targets.iter().map(ToString::to_string).collect(),
+            arguments: &[],
+        }
+    }
+
+    #[test]
+    fn a_marked_function_notes_that_it_is_entered() {
+        let marked = mark("a.rs", TEXT).unwrap();
+        assert!(syn::parse_file(&marked).is_ok());
+        let body = |name: &str| {
+            let text = marked.split(name).nth(1).unwrap();
+            text.split("if ").next().unwrap().to_string()
+        };
+        assert!(!body("fn fixed").contains("ENTERED"), "it cannot");
+        assert!(body("fn open").contains("ENTERED"));
+        assert!(marked.contains("b\"a.rs\\tA::open\\n\""));
+        assert_eq!(marked.matches("static ENTERED").count(), 2);
+    }
+
+    #[test]
+    fn who_does_not_reach_it_is_not_asked() {
+        let home = std::env::temp_dir().join(format!("family-mutate-reach-{}", std::process::id()));
+        let text = "now\tqueue-core\ttest\tlib\ta.rs\tA::open
+                    now\tqueue-core\ttest\tlib\t\t
+                    now\tqueue-core\ttest\tunwind\t\t
+                    now\tqueue-core\tmodel\tloom_event\ta.rs\tfree
+                    old\tqueue-core\ttest\tplain\t\t\n";
+        let lines: Vec<_> = text.lines().map(|line| line.trim_matches(' ')).collect();
+        std::fs::write(&home, lines.join("\n")).unwrap();
+        let reach = Reach::read(&home, "now");
+        std::fs::remove_file(&home).unwrap();
+        assert!(reach.knows(&step(false, &["lib", "unwind"])));
+        assert!(!reach.knows(&step(false, &["plain"])), "of other sources");
+        assert!(!reach.knows(&step(true, &["lib"])), "it is no model");
+
+        let all = vec![
+            step(false, &["lib", "unwind", "plain"]),
+            step(true, &["loom_event"]),
+        ];
+        let of = |function: &str| {
+            let mutants = operators::scan("a.rs", TEXT).unwrap();
+            let found = mutants.iter().find(|m| m.function == function);
+            reach.prune(all.clone(), found.unwrap(), TEXT).unwrap()
+        };
+        // Who is not known is asked, and so is everybody about what nobody is known to reach.
+        assert_eq!(of("A::open"), [step(false, &["lib", "plain"])]);
+        assert_eq!(
+            of("free"),
+            [step(false, &["plain"]), step(true, &["loom_event"])]
+        );
+        assert_eq!(of("fixed"), all);
+    }
+}
