@@ -98,8 +98,5 @@ pub use queue::AsyncQueue;
 pub use turn::Turn;
 
 pub use queue_core::{
-    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
-    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError,
-    WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
+    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
 };

@@ -14,6 +14,7 @@
 //! * To write code that works with any kind: bound it by [`Queue`], and by [`WithCapacity`]
 //!   if it builds queues too.
 //! * To choose a kind at run time: [`dynamic::DynQueue`].
+//! * To count what is done with a queue, and to have `tracing` told: [`Metered`].
 //! * To wait for several queues at once: [`select`], which the kinds' crates export too.
 //! * To write a kind: [`Queue`] says how, [`event`] has the waiting and [`waiters`] its parts, and
 //!   the module `contract` (feature `contract`) tests that it keeps the promises.
@@ -39,6 +40,7 @@ mod failure;
 mod halves;
 pub mod iter;
 mod kind;
+mod metered;
 #[cfg(loom)]
 pub mod model;
 mod queue;
@@ -59,9 +61,10 @@ pub use error::{
 pub use failure::{Failure, FailureKind};
 pub use halves::{Consumer, EndpointCounts, Producer, Side};
 pub use kind::{Kind, QueueId};
+pub use metered::Metered;
 pub use queue::Queue;
 pub use select::{Select, pop_any, pop_any_async, pop_any_timeout};
 pub use sink::{IntoItemSink, ItemSink};
-pub use stats::Stats;
+pub use stats::{Activity, Stats, Waits};
 pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};
 pub use work::{Delivery, WorkQueue};

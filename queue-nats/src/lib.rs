@@ -52,8 +52,5 @@ pub use queue::NatsListener;
 pub use work::NatsIdleListener;
 
 pub use queue_core::{
-    Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
-    IntoResultStream, ItemSink, ItemStream, PopError, PopTimeoutError, Producer, PushError,
-    PushTimeoutError, Queue, ResultStream, Select, Side, TryPopError, TryPushError, WithCapacity,
-    WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
+    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
 };

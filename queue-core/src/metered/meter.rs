@@ -1,0 +1,143 @@
+//! [`Meter`]: the counts of a metered queue, and what it tells `tracing`.
+
+use crate::stats::Waits;
+use crate::work::Settlement;
+use crate::{Activity, Failure, Side};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Tells `tracing`, if it was asked for.
+macro_rules! tell {
+    ($level:ident, $meter:ident, $($what:tt)*) => {
+        #[cfg(feature = "tracing")]
+        tracing::$level!(target: "queue", queue = $meter.name, $($what)*)
+    };
+}
+
+/// What has passed one side. Each has cache lines of its own: producers and consumers
+/// do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Passed {
+    items: AtomicU64,
+    waits: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl Passed {
+    fn waits(&self) -> Waits {
+        Waits {
+            count: self.waits.load(Relaxed),
+            time: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+        }
+    }
+}
+
+/// The counts. Each is for itself, and nothing hangs on them: all accesses are Relaxed.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    pub(super) name: String,
+    producers: Passed,
+    consumers: Passed,
+    received: AtomicU64,
+    redelivered: AtomicU64,
+    acked: AtomicU64,
+    nacked: AtomicU64,
+    released: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Meter {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        // What ended is read before what began, so that more has never ended than begun.
+        let acked = self.acked.load(Relaxed);
+        let nacked = self.nacked.load(Relaxed);
+        let released = self.released.load(Relaxed);
+        Activity {
+            pushed: self.producers.items.load(Relaxed),
+            popped: self.consumers.items.load(Relaxed),
+            received: self.received.load(Relaxed),
+            redelivered: self.redelivered.load(Relaxed),
+            acked,
+            nacked,
+            released,
+            failed: self.failed.load(Relaxed),
+            push_waits: self.producers.waits(),
+            pop_waits: self.consumers.waits(),
+        }
+    }
+
+    fn side(&self, side: Side) -> &Passed {
+        match side {
+            Side::Producers => &self.producers,
+            Side::Consumers => &self.consumers,
+        }
+    }
+
+    /// So many items have passed `side`.
+    pub(super) fn passed(&self, side: Side, items: usize) {
+        if items > 0 {
+            self.side(side).items.fetch_add(items as u64, Relaxed);
+            tell!(trace, self, ?side, items);
+        }
+    }
+
+    /// A verb of `side` that began to wait at `start` waits no more.
+    pub(super) fn waited(&self, side: Side, start: Instant) {
+        let waited = start.elapsed();
+        let nanoseconds = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        let passed = self.side(side);
+        passed.waits.fetch_add(1, Relaxed);
+        passed.nanoseconds.fetch_add(nanoseconds, Relaxed);
+        tell!(debug, self, ?side, ?waited);
+    }
+
+    /// An item was lent for the `attempt`th time.
+    pub(super) fn received(&self, attempt: u32) {
+        self.received.fetch_add(1, Relaxed);
+        if attempt > 1 {
+            self.redelivered.fetch_add(1, Relaxed);
+            tell!(debug, self, attempt, "delivered once more");
+        } else {
+            tell!(trace, self, attempt, "delivered");
+        }
+    }
+
+    /// A delivery is about to end.
+    pub(super) fn settled<T>(&self, how: &Settlement<T>) {
+        match how {
+            Settlement::Done => {
+                self.acked.fetch_add(1, Relaxed);
+                tell!(trace, self, "acked");
+            }
+            Settlement::Back { counted: true, .. } => {
+                self.nacked.fetch_add(1, Relaxed);
+                tell!(debug, self, "given back as not done");
+            }
+            Settlement::Back { counted: false, .. } => {
+                self.released.fetch_add(1, Relaxed);
+                tell!(debug, self, "given back as not begun");
+            }
+        }
+    }
+
+    /// A verb ended so.
+    #[cold]
+    pub(super) fn failed(&self, failure: &Failure) {
+        self.failed.fetch_add(1, Relaxed);
+        let _ = failure;
+        tell!(warn, self, "{failure:#}");
+    }
+
+    /// The queue is closed.
+    pub(super) fn closed(&self) {
+        tell!(info, self, "closed");
+    }
+}

@@ -1,0 +1,174 @@
+//! What a [`Metered`] queue counts, and that it is a queue as any other.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use common::Simple;
+use queue_core::{Activity, Capacity, Metered, Queue, Stats, WithCapacity, WorkQueue};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
+
+type MeteredSimple<T> = Metered<Simple<T>>;
+
+queue_core::contract! {
+    mod metered;
+    kind: MeteredSimple;
+}
+
+queue_core::work_contract! {
+    mod metered_works;
+    kind: MeteredSimple;
+}
+
+fn bounded(n: usize) -> MeteredSimple<u64> {
+    Metered::new("metered", Simple::with_capacity(Capacity::bounded(n)))
+}
+
+fn activity<Q: Queue>(queue: &Q) -> Activity {
+    queue.stats().activity.expect("it is counted")
+}
+
+const BIT: Duration = Duration::from_millis(20);
+
+#[test]
+fn every_way_in_and_out_is_counted() {
+    let queue = bounded(100);
+    queue.try_push(0).unwrap();
+    queue.push(1).unwrap();
+    queue.push_timeout(2, BIT).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(queue.push_async(3)).poll(&mut cx).is_ready());
+    queue.try_push_many(&mut VecDeque::from([4, 5])).unwrap();
+    queue.push_many(&mut VecDeque::from([6, 7, 8])).unwrap();
+    let mut more = VecDeque::from([9, 10, 11, 12]);
+    assert!(
+        pin!(queue.push_many_async(&mut more))
+            .poll(&mut cx)
+            .is_ready()
+    );
+    assert_eq!(activity(&queue).pushed, 13);
+
+    let mut into = Vec::new();
+    into.push(queue.try_pop().unwrap());
+    into.push(queue.pop().unwrap());
+    into.push(queue.pop_timeout(BIT).unwrap());
+    assert!(pin!(queue.pop_async()).poll(&mut cx).is_ready());
+    queue.try_pop_many(&mut into, 2).unwrap();
+    queue.pop_many(&mut into, 2).unwrap();
+    assert!(
+        pin!(queue.pop_many_async(&mut into, 2))
+            .poll(&mut cx)
+            .is_ready()
+    );
+    into.push(futures_lite_next(&queue));
+    assert_eq!((into.len(), activity(&queue).popped), (10, 11));
+    assert_eq!(queue.close_now(), [11, 12]);
+    let activity = activity(&queue);
+    assert_eq!((activity.popped, activity.pushed), (13, 13));
+    assert_eq!(
+        (activity.push_waits.count, activity.pop_waits.count),
+        (0, 0)
+    );
+    let Stats { pushed, popped, .. } = queue.stats();
+    assert_eq!((pushed, popped), (Some(13), Some(13)));
+}
+
+/// The next item by a stream.
+fn futures_lite_next<Q: Queue<Item = u64>>(queue: &Q) -> u64 {
+    use futures_core::Stream;
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(queue.stream()).poll_next(&mut cx) {
+        std::task::Poll::Ready(Some(item)) => item,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_waits_is_counted_with_the_time() {
+    let queue = bounded(1);
+    assert!(queue.pop_timeout(BIT).is_err());
+    assert!(queue.receive_timeout(BIT).is_err());
+    queue.push(1).unwrap();
+    assert!(queue.push_timeout(2, BIT).is_err());
+    let Activity {
+        push_waits,
+        pop_waits,
+        ..
+    } = activity(&queue);
+    assert_eq!((push_waits.count, pop_waits.count), (1, 2));
+    assert!(push_waits.time >= BIT && pop_waits.time >= 2 * BIT);
+
+    // As a future, from the first poll that did not end it.
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut pushing = pin!(queue.push_async(2));
+    assert!(pushing.as_mut().poll(&mut cx).is_pending());
+    thread::sleep(BIT);
+    queue.pop().unwrap();
+    assert!(pushing.as_mut().poll(&mut cx).is_ready());
+    let waits = activity(&queue).push_waits;
+    assert!(waits.count == 2 && waits.time >= push_waits.time + BIT);
+    assert_eq!(activity(&queue).pushed, 2);
+}
+
+#[test]
+fn a_batch_that_is_cancelled_or_waits_is_counted_as_far_as_it_came() {
+    let queue = bounded(2);
+    let mut items = VecDeque::from([1, 2, 3]);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(
+        pin!(queue.push_many_async(&mut items))
+            .poll(&mut cx)
+            .is_pending()
+    );
+    assert_eq!((items.len(), activity(&queue).pushed), (1, 2));
+
+    thread::scope(|scope| {
+        scope.spawn(|| queue.push_many(&mut items).unwrap());
+        thread::sleep(BIT);
+        assert_eq!(queue.pop(), Ok(1));
+    });
+    let activity = activity(&queue);
+    assert_eq!((activity.pushed, activity.push_waits.count), (3, 1));
+}
+
+#[test]
+fn what_becomes_of_a_delivery_is_counted() {
+    let queue = bounded(4);
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    queue.receive().unwrap().nack().unwrap();
+    drop(queue.receive().unwrap());
+    queue.receive().unwrap().release().unwrap();
+    let before = activity(&queue);
+    queue.receive().unwrap().ack().unwrap();
+    let second = queue.receive().unwrap();
+    let now = activity(&queue);
+    assert_eq!((now.received, now.redelivered, now.in_flight()), (5, 3, 1));
+    second.take().unwrap();
+    let now = activity(&queue);
+    assert_eq!((now.acked, now.nacked, now.released), (2, 2, 1));
+    let passed = now.since(before);
+    assert_eq!(
+        (passed.received, passed.redelivered, passed.acked),
+        (2, 1, 2)
+    );
+    assert_eq!((passed.nacked, passed.in_flight()), (0, 0));
+}
+
+#[test]
+fn clones_count_together_and_the_queue_itself_does_not() {
+    let queue = bounded(4);
+    let (producer, consumer) = queue.clone().into_ends();
+    producer.push(1).unwrap();
+    queue.get_ref().push(2).unwrap();
+    assert_eq!((activity(&queue).pushed, queue.len()), (1, 2));
+    drop(producer);
+    assert!(queue.is_closed());
+    assert_eq!(consumer.iter().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!((queue.name(), activity(&queue).popped), ("metered", 2));
+    assert!(queue.same_queue(&queue.clone()));
+}
