@@ -10,7 +10,11 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// How long an answer is waited for before another question; each time twice as long.
+const FIRST_PATIENCE: Duration = Duration::from_millis(50);
 
 impl Shared {
     fn half_subject(&self, side: Side) -> String {
@@ -27,25 +31,17 @@ impl Shared {
         let (stop, mut stopped) = watch::channel(());
         let answering = self.link.spawn(async move {
             let mut gone = pin!(stopped.changed());
-            let mut drains = false;
-            loop {
-                let ask = poll_fn(|cx| {
-                    if !drains && gone.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Err(()));
-                    }
-                    Pin::new(&mut asks).poll_next(cx).map(Ok)
-                });
-                match ask.await {
-                    // Who asked before the server knew that this one leaves waits for an answer, too.
-                    Err(()) if asks.drain().await.is_ok() => drains = true,
-                    Ok(Some(ask)) => {
-                        if let Some(reply) = ask.reply {
-                            let _ = client.publish(reply, Bytes::new()).await;
-                        }
-                    }
-                    Err(()) | Ok(None) => break,
+            while let Some(ask) = poll_fn(|cx| match gone.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => Pin::new(&mut asks).poll_next(cx),
+            })
+            .await
+            {
+                if let Some(reply) = ask.reply {
+                    let _ = client.publish(reply, Bytes::new()).await;
                 }
             }
+            let _ = asks.unsubscribe().await;
         });
         *lock(&self.halves[half(side)]) = Some((stop, answering));
     }
@@ -59,9 +55,19 @@ impl Shared {
         };
         drop(stop);
         // Without a connection nobody can ask.
-        let _ = before(Deadline::after(self.timeout), answering).await;
-        let subject = self.half_subject(side);
-        let asked = (self.link).request(&subject, None, Bytes::new(), self.timeout);
-        matches!(asked.await, Answer::NoResponders)
+        let deadline = Deadline::after(self.timeout);
+        let _ = before(deadline, answering).await;
+        let (subject, mut patience) = (self.half_subject(side), FIRST_PATIENCE);
+        loop {
+            let asked = (self.link).request(&subject, None, Bytes::new(), patience);
+            match asked.await {
+                Answer::NoResponders => return true,
+                // It may have gone to one who leaves just now and did not hear it any more.
+                Answer::Silence if self.link.is_connected() && !deadline.has_passed() => {
+                    patience *= 2;
+                }
+                _ => return false,
+            }
+        }
     }
 }

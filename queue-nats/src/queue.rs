@@ -12,7 +12,7 @@ use queue_core::event::{Listen, Listener};
 use queue_core::sync::Deadline;
 use queue_core::{
     EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError,
-    PushTimeoutError, Queue, QueueId, Side, TryPopError, TryPushError,
+    PushTimeoutError, Queue, QueueId, Side, Stats, TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -443,6 +443,23 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
             let _ = shared.link.block_on(shared.info());
         }
         shared.is_known_closed()
+    }
+
+    /// What the server counts, of all machines; `popped` are those that were popped or are done.
+    /// Nothing, if it does not answer.
+    fn stats(&self) -> Stats {
+        let shared = &self.shared;
+        let mut stats = Stats::default();
+        let info = shared.link.block_on(async {
+            shared.undone().await;
+            shared.info().await
+        });
+        if let Ok(info) = info {
+            let left = info.last() - info.messages() as u64;
+            stats.pushed = Some(info.last() as u32);
+            stats.popped = Some(left as u32);
+        }
+        stats
     }
 
     fn close_now(&self) -> Vec<T> {

@@ -30,6 +30,9 @@ fn pushes_pops_and_closes() {
     jobs.try_push(3).unwrap();
     let other = queue(&server, 3);
     assert!(jobs.same_queue(&other));
+    // Whoever asks: the server counts.
+    let stats = other.stats();
+    assert_eq!((stats.pushed, stats.popped), (Some(4), Some(1)));
     let popper = std::thread::spawn(move || {
         let mut all = Vec::new();
         while let Ok(n) = other.pop() {
