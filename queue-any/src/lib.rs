@@ -71,7 +71,11 @@ pub use open::{Item, Registry, open, remove};
 pub use queue_async::{AsyncQueue, Permit};
 pub use queue_core::dynamic::{DynQueue, WeakDynQueue};
 pub use queue_core::{
-    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
+    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer,
+    PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError,
+    TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async,
+    pop_any_timeout, select,
 };
 #[cfg(feature = "nats")]
 pub use queue_nats::{Mode as NatsMode, NatsConnection, NatsOptions, NatsQueue};

@@ -1,12 +1,13 @@
-//! Real processes, killed: workers, and the server. No accepted job is lost; those that were done twice
-//! are counted and told.
+//! Real processes, killed: workers, and the server; and their network, cut. No accepted job is lost; those
+//! that were done twice are counted and told.
 //!
-//! `NATS_FAULT_JOBS` jobs (400), `NATS_FAULT_KILLS` kills of workers (3) and of the server (2).
+//! `NATS_FAULT_JOBS` jobs (400), `NATS_FAULT_KILLS` kills of workers (3) and of the server (2),
+//! `NATS_FAULT_CUTS` cuts of the network (3).
 
 mod server;
 
 use queue_nats::{Capacity, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
-use server::Server;
+use server::{Network, Proxy, Server};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -71,18 +72,15 @@ fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
     worker
 }
 
-#[test]
-fn no_accepted_job_is_lost() {
-    let Some(mut server) = Server::start("faults") else {
-        return;
-    };
-    let (count, kills) = (
-        number("NATS_FAULT_JOBS", 400),
-        number("NATS_FAULT_KILLS", 3),
-    );
-    let (url, queue) = (server.url(), jobs(&server.options()));
+/// Four workers do `NATS_FAULT_JOBS` jobs, while `disturb` does what it does to them and their way to the
+/// server: each job is done. `disturb` says how many workers it has killed: one that is killed
+/// between its ack and its word says nothing of that one job.
+fn no_job_is_lost(url: &str, disturb: impl FnOnce(&mut Vec<Child>, &dyn Fn() -> Child) -> u64) {
+    let count = number("NATS_FAULT_JOBS", 400);
+    let queue = jobs(&NatsOptions::new(url));
     let (told, done) = channel();
-    let mut workers: Vec<_> = (0..4).map(|_| start_worker(&url, told.clone())).collect();
+    let start = || start_worker(url, told.clone());
+    let mut workers: Vec<_> = (0..4).map(|_| start()).collect();
     let pushing = queue.clone();
     let pusher = std::thread::spawn(move || {
         let mut unsure = 0;
@@ -96,17 +94,7 @@ fn no_accepted_job_is_lost() {
         }
         unsure
     });
-    for kill in 0..kills {
-        std::thread::sleep(Duration::from_millis(150));
-        let nth = kill as usize % workers.len();
-        let mut worker = workers.swap_remove(nth);
-        worker.kill().unwrap();
-        worker.wait().unwrap();
-        workers.push(start_worker(&url, told.clone()));
-        if kill % 2 == 0 {
-            server.restart();
-        }
-    }
+    let kills = disturb(&mut workers, &start);
     assert_eq!(
         pusher.join().unwrap(),
         0,
@@ -132,7 +120,6 @@ fn no_accepted_job_is_lost() {
         *times.entry(number).or_insert(0) += 1;
         unsure += u32::from(!is_done);
     }
-    // A worker that was killed between its ack and its word says nothing of that one job.
     let silent = (0..count)
         .filter(|number| !times.contains_key(number))
         .count() as u64;
@@ -141,4 +128,50 @@ fn no_accepted_job_is_lost() {
         "{count} jobs, {kills} workers killed: {twice} done twice, {unsure} acks unsure, {silent} untold"
     );
     assert!(silent <= kills, "{silent} jobs are lost");
+}
+
+#[test]
+fn no_accepted_job_is_lost() {
+    let Some(mut server) = Server::start("faults") else {
+        return;
+    };
+    let kills = number("NATS_FAULT_KILLS", 3);
+    no_job_is_lost(&server.url(), |workers, start| {
+        for kill in 0..kills {
+            std::thread::sleep(Duration::from_millis(150));
+            let mut worker = workers.remove(0);
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+            workers.push(start());
+            if kill % 2 == 0 {
+                server.restart();
+            }
+        }
+        kills
+    });
+}
+
+/// What is on its way when the network is cut is neither lost nor left lying, also if it is silent for
+/// longer than the server waits for an ack.
+#[test]
+fn no_accepted_job_is_lost_by_a_cut() {
+    let Some(server) = Server::start("cuts") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let cuts = number("NATS_FAULT_CUTS", 3);
+    no_job_is_lost(&proxy.url(), |_, _| {
+        for cut in 0..cuts {
+            std::thread::sleep(Duration::from_millis(150));
+            let (network, millis) = match cut % 3 {
+                0 => (Network::Cut, 300),
+                1 => (Network::Silent, 2500),
+                _ => (Network::Silent, 50),
+            };
+            proxy.be(network);
+            std::thread::sleep(Duration::from_millis(millis));
+            proxy.be(Network::Works);
+        }
+        0
+    });
 }

@@ -4,7 +4,9 @@
 
 mod server;
 
+use nkeys::KeyPair;
 use queue_nats::{FailureKind, NatsOptions, NatsQueue, Queue};
+use serde_json::{Value, json};
 use server::Server;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -111,5 +113,87 @@ fn credentials_that_are_none() {
         let told = format!("{failure:#} {failure:?}");
         assert_eq!(failure.kind(), FailureKind::Io, "{told}");
         assert!(told.contains(".creds") && !told.contains("hush"), "{told}");
+    }
+}
+
+/// In the alphabet of URLs, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, n| {
+            bits << 8 | usize::from(*three.get(n).unwrap_or(&0))
+        });
+        for n in 0..=three.len() {
+            text.push(char::from(ALPHABET[bits >> (18 - 6 * n) & 63]));
+        }
+    }
+    text
+}
+
+/// What `issuer` says of `subject`.
+fn token(issuer: &KeyPair, subject: &KeyPair, nats: Value) -> String {
+    let header = json!({ "typ": "JWT", "alg": "ed25519-nkey" });
+    let claims = json!({
+        "jti": "one", "iat": 1, "iss": issuer.public_key(), "name": "test",
+        "sub": subject.public_key(), "nats": nats,
+    });
+    let [header, claims] = [header, claims].map(|part| base64(part.to_string().as_bytes()));
+    let said = format!("{header}.{claims}");
+    let signature = issuer.sign(said.as_bytes()).unwrap();
+    format!("{said}.{}", base64(&signature))
+}
+
+#[test]
+fn a_file_of_credentials() {
+    let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
+    let account = KeyPair::new_account();
+    let (user, stranger) = (KeyPair::new_user(), KeyPair::new_user());
+    let limits = json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true,
+        "conn": -1, "leaf": -1, "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
+    });
+    let of_operator = json!({ "type": "operator", "version": 2 });
+    let [of_system, of_account] =
+        [(&system, json!({})), (&account, limits)].map(|(key, limits)| {
+            let nats = json!({ "type": "account", "version": 2, "limits": limits });
+            format!("{}: {}", key.public_key(), token(&operator, key, nats))
+        });
+    let config = format!(
+        "jetstream {{ store_dir: {{folder}} }}\noperator: {}\nsystem_account: {}\n\
+         resolver: MEMORY\nresolver_preload: {{\n{of_system}\n{of_account}\n}}",
+        token(&operator, &operator, of_operator),
+        system.public_key(),
+    );
+    let Some(server) = Server::start_as("a file of credentials", &config) else {
+        return;
+    };
+    let folder = Folder::new("creds");
+    let file = |name: &str, key: &KeyPair| {
+        let of_user =
+            json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 });
+        let text = format!(
+            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            token(&account, &user, of_user),
+            key.seed().unwrap(),
+        );
+        let path = folder.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        server.options().credentials(path)
+    };
+    let options = file("worker.creds", &user);
+    let jobs = NatsQueue::<u64>::open("jobs", &options).unwrap();
+    jobs.push(1).unwrap();
+    assert_eq!(jobs.pop(), Ok(1));
+    let seed = user.seed().unwrap();
+    assert!(!format!("{jobs:?} {options:?}").contains(&seed));
+
+    // Another key than the one that the token is for; and none.
+    for options in [file("stolen.creds", &stranger), server.options()] {
+        let failure = NatsQueue::<u64>::open("jobs", &options).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Denied, "{failure:#}");
+        let told = format!("{failure:#} {failure:?}");
+        assert!(!told.contains(&stranger.seed().unwrap()), "{told}");
     }
 }

@@ -195,5 +195,9 @@ pub use linux::{
 };
 
 pub use queue_core::{
-    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream, IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError, TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async, pop_any_timeout, select,
+    Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,
+    IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer,
+    PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError,
+    TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async,
+    pop_any_timeout, select,
 };

@@ -1,7 +1,10 @@
 //! A NATS server of a test's own: on a free port, with its store in a temporary folder.
 
-#![allow(dead_code)] // Each test takes a part of it.
+#![allow(dead_code, unused_imports)] // Each test takes a part of it.
 
+mod proxy;
+
+pub(crate) use proxy::{Network, Proxy};
 use queue_nats::NatsOptions;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
