@@ -14,7 +14,7 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
     NatsQueue::<T>::open(&name, &options).map(DynQueue::new)
 }
 
-pub(crate) fn remove(address: &Address) -> Result<(), Failure> {
+pub(crate) fn remove(address: &Address) -> Result<bool, Failure> {
     let (name, options) = options(address)?;
     NatsConnection::connect(&options)?.delete(&name, &options)
 }

@@ -45,8 +45,8 @@ fn refused(message: String) -> Failure {
 }
 
 /// Removes the queue at `url`, with all that is in it, from a server that keeps it while no program uses
-/// it (`nats:`): then true. Of any other queue nothing is left once the last program lets go of it;
-/// nothing happens, and it is false.
+/// it (`nats:`): whether there was one. Of any other queue nothing is left once the last program lets go of
+/// it; nothing happens, and it is false.
 ///
 /// ```
 /// assert_eq!(queue_any::remove("thread://jobs"), Ok(false));
@@ -58,7 +58,7 @@ pub fn remove(url: &str) -> Result<bool, Failure> {
     let address = Address::parse(url)?;
     match known(&address)?.feature.name {
         #[cfg(feature = "nats")]
-        "nats" => crate::nats::remove(&address).map(|()| true),
+        "nats" => crate::nats::remove(&address),
         _ => Ok(false),
     }
 }

@@ -47,7 +47,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         let shared = &self.shared;
         let deleted = stream::delete(&shared.link, &shared.names, shared.timeout);
         let deleted = shared.link.block_on(deleted);
-        deleted.map_err(|refusal| shared.refused(refusal))
+        deleted.map(drop).map_err(|refusal| shared.refused(refusal))
     }
 
     fn open_on(
@@ -89,13 +89,13 @@ impl NatsConnection {
         NatsQueue::open_on(&self.0, name, options, false)
     }
 
-    /// Removes the queue of this name from the server, whatever items it has, with all that is in it. It is
-    /// no error if there is none.
+    /// Removes the queue of this name from the server, whatever items it has, with all that is in it:
+    /// whether there was one.
     ///
     /// # Errors
     /// `Unavailable` if the server does not answer, `Denied` if this user may not do that,
     /// `Unsupported` if no queue can have this name.
-    pub fn delete(&self, name: &str, options: &NatsOptions) -> Result<(), Failure> {
+    pub fn delete(&self, name: &str, options: &NatsOptions) -> Result<bool, Failure> {
         let names = Names::new(name)?;
         let deleted = stream::delete(&self.0, &names, options.timeout);
         let deleted = self.0.block_on(deleted);

@@ -549,18 +549,23 @@ async fn flush(link: &Link, names: &Names, patience: Duration) -> Result<(), Ref
     }
 }
 
-/// Removes the queue and all that is in it.
-pub(crate) async fn delete(link: &Link, names: &Names, patience: Duration) -> Result<(), Refusal> {
+/// Removes the queue and all that is in it: whether there was one.
+pub(crate) async fn delete(
+    link: &Link,
+    names: &Names,
+    patience: Duration,
+) -> Result<bool, Refusal> {
+    let mut was_there = false;
     for stream in [&names.stream, &names.marks] {
         let subject = format!("STREAM.DELETE.{stream}");
         let gone: Result<Value, _> = ask(link, &subject, &Value::Null, patience).await;
         match gone {
-            Ok(_) => {}
+            Ok(_) => was_there = true,
             Err(refusal) if refusal.is(failure::NO_STREAM) => {}
             Err(refusal) => return Err(refusal),
         }
     }
-    Ok(())
+    Ok(was_there)
 }
 
 pub(crate) fn nanos(time: Duration) -> u64 {

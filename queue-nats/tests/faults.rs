@@ -2,12 +2,13 @@
 //! that were done twice are counted and told.
 //!
 //! `NATS_FAULT_JOBS` jobs (400), `NATS_FAULT_KILLS` kills of workers (3) and of the server (2),
-//! `NATS_FAULT_CUTS` cuts of the network (3).
+//! `NATS_FAULT_CUTS` cuts of the network (3); with `NATS_CLUSTER=1` and three servers,
+//! `NATS_FAULT_LEADERS` kills of the one that leads (2).
 
 mod server;
 
 use queue_nats::{Capacity, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
-use server::{Network, Proxy, Server};
+use server::{Cluster, Network, Proxy, Server};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -19,9 +20,21 @@ fn number(variable: &str, default: u64) -> u64 {
     set.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn jobs(options: &NatsOptions) -> NatsQueue<u64> {
-    let options = options.clone().capacity(Capacity::bounded(100));
-    NatsQueue::open("jobs", &options.ack_wait(Duration::from_secs(2))).unwrap()
+/// On three servers, if there are so many.
+fn jobs(url: &str) -> NatsQueue<u64> {
+    let options = NatsOptions::new(url).capacity(Capacity::bounded(100));
+    let options = options
+        .ack_wait(Duration::from_secs(2))
+        .replicas(url.split(',').count());
+    // A cluster begins by electing a leader.
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        match NatsQueue::open("jobs", &options) {
+            Ok(jobs) => return jobs,
+            Err(failure) if Instant::now() > end => panic!("{failure:#}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
 }
 
 /// Not a test: the worker that the test below starts, which says what it has done once that is acked.
@@ -30,7 +43,7 @@ fn worker() {
     let Ok(url) = std::env::var("QUEUE_NATS_WORKER") else {
         return;
     };
-    let jobs = jobs(&NatsOptions::new(url));
+    let jobs = jobs(&url);
     let mut out = std::io::stderr();
     // It ends with the queue, by a kill, or when its parent has gone.
     while let Ok(job) = jobs.receive() {
@@ -77,7 +90,7 @@ fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
 /// between its ack and its word says nothing of that one job.
 fn no_job_is_lost(url: &str, disturb: impl FnOnce(&mut Vec<Child>, &dyn Fn() -> Child) -> u64) {
     let count = number("NATS_FAULT_JOBS", 400);
-    let queue = jobs(&NatsOptions::new(url));
+    let queue = jobs(url);
     let (told, done) = channel();
     let start = || start_worker(url, told.clone());
     let mut workers: Vec<_> = (0..4).map(|_| start()).collect();
@@ -171,6 +184,44 @@ fn no_accepted_job_is_lost_by_a_cut() {
             proxy.be(network);
             std::thread::sleep(Duration::from_millis(millis));
             proxy.be(Network::Works);
+        }
+        0
+    });
+}
+
+/// Which of the servers leads the stream of the queue, as far as they know.
+fn leader(url: &str) -> Option<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let leader: Result<_, Box<dyn std::error::Error>> = runtime.block_on(async {
+        let servers: Vec<_> = url.split(',').collect();
+        let client = async_nats::connect(servers).await?;
+        let context = async_nats::jetstream::new(client);
+        let info = context.get_stream("Q_jobs").await?.get_info().await?;
+        Ok(info.cluster.and_then(|cluster| cluster.leader))
+    });
+    leader.ok()??.strip_prefix('n')?.parse().ok()
+}
+
+#[test]
+fn no_accepted_job_is_lost_by_leaders() {
+    let Some(mut cluster) = Cluster::start("leaders") else {
+        return;
+    };
+    let kills = number("NATS_FAULT_LEADERS", 2);
+    let url = cluster.url();
+    no_job_is_lost(&url, |_, _| {
+        for _ in 0..kills {
+            std::thread::sleep(Duration::from_millis(500));
+            let leader = loop {
+                match leader(&url) {
+                    Some(leader) => break leader,
+                    None => std::thread::sleep(Duration::from_millis(100)),
+                }
+            };
+            cluster.0[leader].restart();
         }
         0
     });

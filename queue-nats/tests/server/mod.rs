@@ -182,6 +182,37 @@ impl Server {
     }
 }
 
+/// Three servers that keep one another's streams.
+pub(crate) struct Cluster(pub(crate) Vec<Server>);
+
+impl Cluster {
+    /// `None` unless `NATS_CLUSTER` says that the program is new enough for it.
+    pub(crate) fn start(test: &str) -> Option<Self> {
+        if std::env::var_os("NATS_CLUSTER").is_none() {
+            eprintln!("left out: {test}, which takes NATS_CLUSTER=1 and a nats-server of 2.15");
+            return None;
+        }
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let routes = listeners.map(|listener| listener.local_addr().unwrap().to_string());
+        let servers = routes.iter().enumerate().map(|(n, own)| {
+            let all = routes.iter().map(|route| format!("\"nats://{route}\""));
+            let config = format!(
+                "server_name: n{n}\njetstream {{ store_dir: {{folder}} }}\n\
+                 cluster {{ name: test, listen: \"{own}\", routes: [{}] }}",
+                all.collect::<Vec<_>>().join(", ")
+            );
+            Server::start_as(test, &config)
+        });
+        servers.collect::<Option<_>>().map(Self)
+    }
+
+    /// All addresses.
+    pub(crate) fn url(&self) -> String {
+        let urls = self.0.iter().map(Server::url);
+        urls.collect::<Vec<_>>().join(",")
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
