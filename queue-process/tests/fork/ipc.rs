@@ -42,7 +42,7 @@ fn is_of_no_use(queue: &Jobs) {
         (0, true, false)
     );
     assert!(queue.close_now().is_empty());
-    assert!(format!("{queue:?}").contains("forked"));
+    assert!(format!("{queue:?}").contains("forked: true"));
 }
 
 fn new_ones_work() {

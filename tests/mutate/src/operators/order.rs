@@ -24,6 +24,8 @@ const PURE: &[&str] = &[
     "reserve",
     "shrink_to",
     "spin_loop",
+    // Tells loom of a point where others may act.
+    "step",
     "truncate",
     "with_capacity",
     "yield_now",
