@@ -23,9 +23,10 @@ impl<S: Storage> Shared<S> {
         self.engine.held() as usize
     }
 
-    /// Whether nothing waits, nothing is lent, and nothing is deferred in this process.
+    /// Whether nothing waits and nothing is lent. What is deferred in this process was popped: who
+    /// waits for the queue to be idle is not told of it either.
     pub(super) fn is_idle(&self) -> bool {
-        self.engine.is_idle() && self.deferred.len() == 0
+        self.engine.is_idle()
     }
 
     fn joining_event(&self) -> &Event {

@@ -117,7 +117,7 @@ impl<A: Arena> Ring<A> {
 
     /// [`write_record`](Self::write_record) where there may be no room at the tail.
     #[cold]
-    fn write_placed(
+    pub(super) fn write_placed(
         &self,
         control: &Control,
         tail: Cursor,

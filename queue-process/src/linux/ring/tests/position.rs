@@ -1,7 +1,7 @@
 //! Tests of [`position`](crate::linux::ring::storage).
 
 use crate::linux::engine::PeerCursor;
-use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
 use crate::linux::ring::storage::*;
 use crate::linux::ring::storage::{Arena, COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
 use queue_core::Failure;
@@ -79,6 +79,22 @@ fn what_belongs_at_the_tail_fits_there() {
         let head = head(&control, front);
         let it_fits = ring().fits_here(&tail_state, tail, &head, need);
         assert_eq!(it_fits, fits, "{window}: {need} at {tail}, head {front}");
+    }
+}
+
+#[test]
+fn a_record_may_end_with_the_memory() {
+    for (tail, ends) in [
+        (96, Ok(Some(98))),
+        (97, Ok(Some(99))),
+        (98, Err(FailureKind::Corrupt)),
+    ] {
+        // As a forged window says that it does, the last one.
+        let control = control(&[(WINDOW, 100), (COMMITTED, 100)]);
+        let mut head = head(&control, tail);
+        let item = Item::new(&[1; 8]);
+        let written = ring().write_placed(&control, at(tail), &mut head, item);
+        assert_eq!(written.map_err(|failure| failure.kind()), ends, "at {tail}");
     }
 }
 
