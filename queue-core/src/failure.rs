@@ -147,6 +147,11 @@ impl Failure {
         self.0.as_ref().expect("it is not dropped yet")
     }
 
+    /// Whether who waits for something may wait for this too: a server that is away may be back in time.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.kind() == FailureKind::Unavailable
+    }
+
     /// The class of this failure.
     pub fn kind(&self) -> FailureKind {
         self.inner().kind

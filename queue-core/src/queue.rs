@@ -5,8 +5,8 @@ use crate::sink::ItemSink;
 use crate::stream::{ItemStream, ResultStream};
 use crate::sync::Deadline;
 use crate::{
-    Consumer, FailureKind, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError,
-    Side, Stats, TryPopError, TryPushError, wait,
+    Consumer, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side, Stats,
+    TryPopError, TryPushError, wait,
 };
 use std::collections::VecDeque;
 use std::future::Future;
@@ -246,9 +246,8 @@ pub trait Queue: Kind {
             }
             Err(TryPushError::Full(item)) => self.push_until(item, Deadline::after(timeout)),
             Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
-            // A server that is away may be back in time.
             Err(TryPushError::Failed(item, failure))
-                if failure.kind() == FailureKind::Unavailable && !timeout.is_zero() =>
+                if failure.may_pass() && !timeout.is_zero() =>
             {
                 self.push_until(item, Deadline::after(timeout))
             }
@@ -436,10 +435,7 @@ pub trait Queue: Kind {
             Err(TryPopError::Empty) if timeout.is_zero() => Err(PopTimeoutError::Timeout),
             Err(TryPopError::Empty) => self.pop_until(Deadline::after(timeout)),
             Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
-            // A server that is away may be back in time.
-            Err(TryPopError::Failed(failure))
-                if failure.kind() == FailureKind::Unavailable && !timeout.is_zero() =>
-            {
+            Err(TryPopError::Failed(failure)) if failure.may_pass() && !timeout.is_zero() => {
                 self.pop_until(Deadline::after(timeout))
             }
             Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),

@@ -420,10 +420,7 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         let Some(capacity) = shared.capacity else {
             return false;
         };
-        let info = shared.link.block_on(async {
-            shared.undone().await;
-            shared.info().await
-        });
+        let info = shared.link.block_on(shared.info_after_all());
         info.is_ok_and(|info| info.messages() >= capacity)
     }
 
@@ -450,14 +447,11 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
     fn stats(&self) -> Stats {
         let shared = &self.shared;
         let mut stats = Stats::default();
-        let info = shared.link.block_on(async {
-            shared.undone().await;
-            shared.info().await
-        });
+        let info = shared.link.block_on(shared.info_after_all());
         if let Ok(info) = info {
-            let left = info.last() - info.messages() as u64;
+            let gone = info.last() - info.messages() as u64;
             stats.pushed = Some(info.last() as u32);
-            stats.popped = Some(left as u32);
+            stats.popped = Some(gone as u32);
         }
         stats
     }

@@ -158,6 +158,12 @@ impl Shared {
         Ok(info)
     }
 
+    /// As [`info`](Self::info), with what this process has begun to clear up behind it.
+    pub(crate) async fn info_after_all(&self) -> Result<StreamInfo, Failure> {
+        self.undone().await;
+        self.info().await
+    }
+
     pub(crate) fn refused(&self, refusal: Refusal) -> Failure {
         refusal.failure(&format!("the queue {:?}", self.names.queue))
     }

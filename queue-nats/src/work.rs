@@ -109,10 +109,7 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
     /// Not if the server does not answer; also if the queue was deleted.
     fn is_idle(&self) -> bool {
         let shared = &self.shared;
-        let info = shared.link.block_on(async {
-            shared.undone().await;
-            shared.info().await
-        });
+        let info = shared.link.block_on(shared.info_after_all());
         let is_empty = match info {
             Ok(info) => info.messages() == 0,
             Err(why) => why.kind() == FailureKind::PeerGone,

@@ -5,7 +5,7 @@ mod work;
 
 use crate::sync::Deadline;
 use crate::{
-    Capacity, EndpointCounts, Failure, FailureKind, Kind, PopError, PopTimeoutError, PushError,
+    Capacity, EndpointCounts, Failure, Kind, PopError, PopTimeoutError, PushError,
     PushTimeoutError, Queue, QueueId, Side, Stats, TryPopError, TryPushError, WithCapacity,
 };
 use meter::Meter;
@@ -264,15 +264,12 @@ impl<Q: Queue> Queue for Metered<Q> {
         item: Q::Item,
         deadline: Deadline,
     ) -> Result<(), PushTimeoutError<Q::Item>> {
+        let wait = |item| self.waiting(Side::Producers, || self.queue.push_until(item, deadline));
         let result = match self.queue.try_push(item) {
             Ok(()) => Ok(()),
             Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
-            Err(TryPushError::Full(item)) => {
-                self.waiting(Side::Producers, || self.queue.push_until(item, deadline))
-            }
-            Err(TryPushError::Failed(item, failure)) if is_absence(&failure) => {
-                self.waiting(Side::Producers, || self.queue.push_until(item, deadline))
-            }
+            Err(TryPushError::Full(item)) => wait(item),
+            Err(TryPushError::Failed(item, failure)) if failure.may_pass() => wait(item),
             Err(TryPushError::Failed(item, failure)) => {
                 Err(PushTimeoutError::Failed(item, failure))
             }
@@ -373,15 +370,10 @@ impl<Q: Queue> Metered<Q> {
             Ok(popped) => Ok(popped),
             Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
             Err(TryPopError::Empty) => self.waiting(Side::Consumers, wait),
-            Err(TryPopError::Failed(failure)) if is_absence(&failure) => {
+            Err(TryPopError::Failed(failure)) if failure.may_pass() => {
                 self.waiting(Side::Consumers, wait)
             }
             Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
         }
     }
-}
-
-/// Whether a wait may end it: a server that is away may be back in time.
-fn is_absence(failure: &Failure) -> bool {
-    failure.kind() == FailureKind::Unavailable
 }
