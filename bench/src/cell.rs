@@ -167,6 +167,12 @@ impl fmt::Display for Cell {
 }
 
 impl Cell {
+    /// Whether items go from core to core: then it matters how far apart these are.
+    pub fn crosses_cores(&self) -> bool {
+        self.place != Place::Local
+            && matches!(self.load, Load::Stream | Load::Batch | Load::PingPong)
+    }
+
     /// Whether one of `filters` fits: all `+`-separated parts of it stand in the name
     /// between slashes. No filter fits every cell.
     pub fn fits(&self, filters: &[String]) -> bool {

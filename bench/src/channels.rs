@@ -49,8 +49,9 @@ macro_rules! channel {
     (@spread one_to_one, $tx:ident, $rx:ident, $shape:ident) => { (vec![$tx], vec![$rx]) };
 }
 
-/// The flavours of crossfire, each for the shape it is made for: `Array` with a bound,
-/// `List` without; and `subjects` of them all.
+/// The flavours of crossfire, each in every shape that it takes, for the one that is made for a
+/// shape is not always the best there: `Array` with a bound, `List` without; and `subjects` of
+/// them all.
 macro_rules! flavours {
     ($($kind:ident: $module:ident::$storage:ident, $sides:ident, $tx:ident, $rx:ident, $new:ident;)+) => {
         /// Every flavour of crossfire.
@@ -61,9 +62,8 @@ macro_rules! flavours {
         $(
         $crate::channels::channel! {
             /// One flavour of crossfire.
-            $kind "crossfire", $sides, |shape| {
+            $kind concat!("crossfire ", stringify!($module)), $sides, |shape| {
                 $crate::channels::flavours!(@for $storage, shape)
-                    && $crate::channels::flavours!(@only $sides, shape)
             };
             crossfire::$tx<$module::$storage<T>>, crossfire::$rx<$module::$storage<T>>;
             |shape| $crate::channels::flavours!(@new $storage, $module::$new, shape)
@@ -77,10 +77,6 @@ macro_rules! flavours {
         let _ = $shape;
         $new()
     }};
-    // Not where another flavour is the better one.
-    (@only one_to_one, $shape:ident) => { true };
-    (@only many_to_one, $shape:ident) => { $shape.producers > 1 };
-    (@only many_to_many, $shape:ident) => { $shape.consumers > 1 };
 }
 
 pub(crate) use {channel, flavours};

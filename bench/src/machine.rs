@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// From so many times the usual round trip on, cores count as "far": the host has put them
-/// on different sockets, where all that shares memory is several times slower.
-pub const FAR: f64 = 1.8;
+/// Cores between which a cache line's round trip takes longer, in nanoseconds, are far apart: the
+/// host has put them on different sockets, where all that shares memory is several times slower.
+pub const NEAR: f64 = 120.0;
 
 /// A cache line, or two, of its own.
 #[derive(Default)]

@@ -17,7 +17,7 @@ mod threads;
 use cell::Place;
 use clap::{Args, Parser, Subcommand};
 use runner::Care;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use subject::{Role, Sample};
 
@@ -49,6 +49,14 @@ enum What {
         /// Draw the chart here.
         #[arg(long)]
         svg: Option<PathBuf>,
+    },
+    /// Writes the tables and charts of JSON files into a page of documentation, where it has marks
+    /// for them.
+    Page {
+        /// The page.
+        page: PathBuf,
+        /// The files that runs wrote.
+        files: Vec<PathBuf>,
     },
     /// Counts what push and pop cost beside the peers' in instructions, atomic operations and
     /// system calls.
@@ -115,6 +123,7 @@ fn main() -> ExitCode {
             options,
         ),
         What::Show { file, svg } => return finish(show(&file, svg)),
+        What::Page { page, files } => return finish(renew(&page, &files)),
         What::Cost => return finish(cost().map(|table| print!("{}", table.markdown()))),
         What::Jobs { worker } => return finish(jobs::run(worker.as_deref())),
         What::Sample { sample } => return perform(&sample),
@@ -163,7 +172,14 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
         return Err("no cell fits --cells; --list shows their names".to_owned());
     }
     let named = |names: &[String], name: &str| {
-        names.is_empty() || names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+        // A name, or the first word of one: `crossfire` is each of its flavours.
+        let first = name.split(' ').next().unwrap_or(name);
+        let fits = |wanted: &String| {
+            [name, first]
+                .iter()
+                .any(|name| wanted.eq_ignore_ascii_case(name))
+        };
+        names.is_empty() || names.iter().any(fits)
     };
     let rounds = match (options.quick, places.len()) {
         (false, _) => 5,
@@ -184,13 +200,13 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
     let report = report::Report::new(rows, quiet, care);
     print!("{}", report.markdown());
     if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string(&report).map_err(|error| error.to_string())?;
         std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     options
         .svg
         .as_ref()
-        .map_or(Ok(()), |file| report.chart(file))
+        .map_or(Ok(()), |file| report.chart(file, |_| true))
 }
 
 /// What is done with nobody else there, by whoever can be measured so.
@@ -218,10 +234,19 @@ fn cost() -> Result<family_cost::Table, String> {
     family_cost::table(&subjects)
 }
 
-fn show(file: &std::path::Path, svg: Option<PathBuf>) -> Result<(), String> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let report: report::Report = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+fn show(file: &Path, svg: Option<PathBuf>) -> Result<(), String> {
+    let report = read(file)?;
     print!("{}", report.markdown());
-    svg.map_or(Ok(()), |file| report.chart(&file))
+    svg.map_or(Ok(()), |file| report.chart(&file, |_| true))
+}
+
+fn renew(page: &Path, files: &[PathBuf]) -> Result<(), String> {
+    let reports: Result<Vec<_>, _> = files.iter().map(|file| read(file)).collect();
+    report::renew(page, &reports?)
+}
+
+fn read(file: &Path) -> Result<report::Report, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+    serde_json::from_str(&text).map_err(|error| failed(&error))
 }

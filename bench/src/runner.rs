@@ -61,23 +61,17 @@ pub struct Quiet {
     pub foreign: usize,
     /// Of those, taken again because the cores were far apart.
     pub far: usize,
-    /// Kept although one of the two still held after the last retake.
+    /// Kept although one of the two still held after the last retake: if it was that the cores were
+    /// far, in tables of their own.
     pub kept_disturbed: usize,
     /// Nanoseconds of a cache line's round trip, least and most.
     pub round_trip: Option<(f64, f64)>,
-    /// All of them so far, in order of size.
-    #[serde(skip)]
-    trips: Vec<f64>,
 }
 
 impl Quiet {
-    /// Notes a round trip, and says whether it is far beyond what is usual here: beyond
-    /// the quickest quarter, so that a machine that is always slow is not measured for ever.
-    fn note_trip(&mut self, trip: f64) -> bool {
-        let place = self.trips.partition_point(|other| *other < trip);
-        self.trips.insert(place, trip);
-        self.round_trip = self.trips.first().copied().zip(self.trips.last().copied());
-        trip > self.trips[self.trips.len() / 4] * machine::FAR
+    fn note_trip(&mut self, trip: f64) {
+        let (least, most) = self.round_trip.unwrap_or((trip, trip));
+        self.round_trip = Some((least.min(trip), most.max(trip)));
     }
 }
 
@@ -183,14 +177,14 @@ fn take(sample: &Sample, care: &Care, quiet: &mut Quiet) -> Result<Outcome, Stri
     for _ in 0..=care.retakes {
         let before = machine::round_trip();
         let watch = Foreign::watch();
-        let outcome = child(sample, care)?;
+        let mut outcome = child(sample, care)?;
         let foreign = watch.share();
         let after = machine::round_trip();
         quiet.samples += 1;
-        let far = [before, after]
-            .into_iter()
-            .flatten()
-            .fold(false, |far, trip| far | quiet.note_trip(trip));
+        let trips = [before, after].into_iter().flatten();
+        trips.clone().for_each(|trip| quiet.note_trip(trip));
+        outcome.trip = trips.max_by(f64::total_cmp);
+        let far = outcome.is_far() && sample.cell.crosses_cores();
         quiet.far += usize::from(far);
         quiet.foreign += usize::from(!far && foreign > FOREIGN);
         if best

@@ -1,6 +1,7 @@
 //! What is measured: a kind of ours, or a peer.
 
 use crate::cell::{Cell, Load, Place};
+use crate::machine::NEAR;
 use serde::{Deserialize, Serialize};
 
 /// Whose it is.
@@ -40,6 +41,9 @@ pub struct Outcome {
     /// The 99th percentile, where the value is a median of single times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
+    /// Nanoseconds of a cache line's round trip beside the sample: the longer one of before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trip: Option<f64>,
 }
 
 impl Outcome {
@@ -49,7 +53,7 @@ impl Outcome {
             value: items as f64 / seconds / 1e6,
             seconds,
             cpu: Some(cpu_seconds / items as f64 * 1e6),
-            p99: None,
+            ..Self::default()
         }
     }
 
@@ -69,9 +73,14 @@ impl Outcome {
         Self {
             value: at(0.5),
             seconds,
-            cpu: None,
             p99: Some(at(0.99)),
+            ..Self::default()
         }
+    }
+
+    /// Whether the cores were far apart.
+    pub fn is_far(&self) -> bool {
+        self.trip.is_some_and(|trip| trip > NEAR)
     }
 
     /// A value that is no rate and no time.

@@ -1,7 +1,7 @@
 //! The chart for the README: throughput by place, sides and capacity, ours in colour.
 
 use super::Report;
-use super::stats::places;
+use super::stats::{apart, places};
 use crate::cell::{Load, Place};
 use crate::runner::Row;
 use crate::subject::Role;
@@ -37,45 +37,41 @@ const PEERS: [RGBColor; 12] = [
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 impl Report {
-    /// Draws the throughput of all places into an SVG file.
-    pub fn chart(&self, file: &Path) -> Result<(), String> {
-        self.draw(file)
-            .map_err(|error| format!("{}: {error}", file.display()))
+    /// Draws the throughput of these places, with the cores near, into an SVG file.
+    pub fn chart(&self, file: &Path, place: impl Fn(Place) -> bool) -> Result<(), String> {
+        let mut rows = apart(&self.rows, false);
+        rows.retain(|row| place(row.cell.place));
+        draw(&rows, file).map_err(|error| format!("{}: {error}", file.display()))
     }
+}
 
-    fn draw(&self, file: &Path) -> Result<(), Box<dyn std::error::Error + '_>> {
-        let rows: Vec<&Row> = self
-            .rows
-            .iter()
-            .filter(|row| row.cell.load == Load::Stream)
-            .collect();
-        // The items that most people push, and no crowds.
+fn draw<'a>(all: &[Row], file: &'a Path) -> Result<(), Box<dyn std::error::Error + 'a>> {
+    // The items that most people push, and no crowds.
+    let rows: Vec<&Row> = (all.iter())
+        .filter(|row| row.cell.load == Load::Stream)
+        .filter(|row| row.cell.place == Place::Processes || row.cell.size == 8)
+        .filter(|row| row.cell.shape.producers.max(row.cell.shape.consumers) < 100)
+        .collect();
+    let places: Vec<Place> = places(all)
+        .into_iter()
+        .filter(|place| rows.iter().any(|row| row.cell.place == *place))
+        .collect();
+    let height = (PANEL + LEGEND) * places.len().max(1) as u32;
+    let root = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
+    root.fill(&WHITE)?;
+    for (place, area) in places
+        .iter()
+        .zip(root.split_evenly((places.len().max(1), 1)))
+    {
         let rows: Vec<&Row> = rows
-            .into_iter()
-            .filter(|row| row.cell.place == Place::Processes || row.cell.size == 8)
-            .filter(|row| row.cell.shape.producers.max(row.cell.shape.consumers) < 100)
-            .collect();
-        let places: Vec<Place> = places(&self.rows)
-            .into_iter()
-            .filter(|place| rows.iter().any(|row| row.cell.place == *place))
-            .collect();
-        let height = (PANEL + LEGEND) * places.len().max(1) as u32;
-        let root = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
-        root.fill(&WHITE)?;
-        for (place, area) in places
             .iter()
-            .zip(root.split_evenly((places.len().max(1), 1)))
-        {
-            let rows: Vec<&Row> = rows
-                .iter()
-                .copied()
-                .filter(|r| r.cell.place == *place)
-                .collect();
-            strip(&area, *place, &rows)?;
-        }
-        root.present()?;
-        Ok(())
+            .copied()
+            .filter(|r| r.cell.place == *place)
+            .collect();
+        strip(&area, *place, &rows)?;
     }
+    root.present()?;
+    Ok(())
 }
 
 /// One place: a panel for each pairing of producers and consumers, and the legend.

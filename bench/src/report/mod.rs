@@ -1,9 +1,11 @@
 //! What a run says: tables for people, JSON for programs, a chart for the README.
 
 mod chart;
+mod page;
 mod stats;
 mod table;
 
+pub(crate) use page::renew;
 pub(crate) use stats::short;
 pub(crate) use table::label;
 
@@ -16,6 +18,9 @@ use serde::{Deserialize, Serialize};
 pub struct Report {
     /// What it ran on.
     pub machine: String,
+    /// The profile that it was built with.
+    #[serde(default)]
+    pub profile: String,
     /// The peers' versions.
     pub versions: Vec<String>,
     /// How thoroughly it measured.
@@ -31,12 +36,20 @@ impl Report {
     pub fn new(rows: Vec<Row>, quiet: Quiet, care: Care) -> Self {
         Self {
             machine: machine::describe(),
+            profile: profile(),
             versions: versions(),
             care,
             quiet,
             rows,
         }
     }
+}
+
+/// That of this program: cargo builds each into a folder of its name.
+fn profile() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let folder = program.parent().and_then(|folder| folder.file_name());
+    folder.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The peers and their versions, from the lock file that this program was built with.

@@ -62,6 +62,21 @@ impl Row {
     }
 }
 
+/// Of these rows the samples that were taken with the cores near, or far. What does not go from one
+/// core to another counts as near.
+pub fn apart(rows: &[Row], far: bool) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    for row in &mut rows {
+        let crosses = row.cell.crosses_cores();
+        for series in &mut row.series {
+            (series.outcomes).retain(|outcome| (crosses && outcome.is_far()) == far);
+        }
+        (row.series).retain(|series| !series.outcomes.is_empty() || series.fault.is_some() && !far);
+    }
+    rows.retain(|row| !row.series.is_empty());
+    rows
+}
+
 /// How many times better `ours` is than `theirs` in this cell.
 pub fn ratio(cell: &Cell, ours: f64, theirs: f64) -> f64 {
     let (_, more_is_better) = cell.load.unit();
@@ -135,6 +150,21 @@ mod tests {
             [(Role::Ours, &[2.0], None), (Role::Peer, &[1.0], None)];
         assert_eq!(row(Load::Stream, &series).ratio(), Some(2.0));
         assert_eq!(row(Load::Alone, &series).ratio(), Some(0.5));
+    }
+
+    #[test]
+    fn near_samples_are_told_from_far_ones() {
+        let mut row = row(
+            Load::Stream,
+            &[(Role::Ours, &[2.0, 8.0], None), (Role::Peer, &[4.0], None)],
+        );
+        row.series[0].outcomes[0].trip = Some(60.0);
+        row.series[0].outcomes[1].trip = Some(300.0);
+        let rows = [row];
+        assert_eq!(apart(&rows, false)[0].ratio(), Some(0.5));
+        // Of the peer there is no far sample.
+        assert_eq!(apart(&rows, true)[0].ratio(), None);
+        assert_eq!(apart(&rows, true)[0].series.len(), 1);
     }
 
     #[test]

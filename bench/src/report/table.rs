@@ -1,7 +1,7 @@
 //! Markdown tables.
 
 use super::Report;
-use super::stats::{LEVEL, places, ratio, short};
+use super::stats::{LEVEL, apart, places, ratio, short};
 use crate::cell::{Cell, Load, Place};
 use crate::runner::{Row, Series};
 use crate::subject::Role;
@@ -12,55 +12,54 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut out = String::new();
         for place in places(&self.rows) {
-            let rows: Vec<&Row> = self.rows.iter().filter(|r| r.cell.place == place).collect();
             let _ = writeln!(out, "## {}\n", place.title());
-            summary(&mut out, &rows);
-            everything(&mut out, &rows);
-            if place == Place::Processes {
-                processor_time(&mut out, &rows);
-            }
-            faults(&mut out, &rows);
+            self.tables(&mut out, place);
         }
-        self.score(&mut out);
         self.circumstances(&mut out);
         out
     }
 
-    /// How many cells are won and which are lost.
-    fn score(&self, out: &mut String) {
-        let ratios: Vec<_> = self
+    /// The tables of a place: those of the samples with the cores near, and those with them far.
+    pub fn tables(&self, out: &mut String, place: Place) {
+        let rows: Vec<Row> = (self
             .rows
             .iter()
-            .filter_map(|row| Some((row.cell, row.ratio()?)))
-            .collect();
-        if ratios.is_empty() {
-            return;
+            .filter(|row| row.cell.place == place)
+            .cloned())
+        .collect();
+        let near = apart(&rows, false);
+        summary(out, &near);
+        score(out, &near);
+        let mut far = apart(&rows, true);
+        far.retain(|row| row.ratio().is_some());
+        if !far.is_empty() {
+            let _ = writeln!(
+                out,
+                "With the cores far apart (samples in which they happened to be):\n"
+            );
+            summary(out, &far);
+            score(out, &far);
         }
-        let mut lost: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < LEVEL).collect();
-        lost.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let _ = writeln!(
-            out,
-            "Our best kind is at or ahead of the best peer in {} of {} cells.",
-            ratios.len() - lost.len(),
-            ratios.len()
-        );
-        for (cell, ratio) in lost {
-            let _ = writeln!(out, "- behind: {cell} at {}", short(*ratio));
+        everything(out, &near);
+        if place == Place::Processes {
+            processor_time(out, &near);
         }
-        out.push('\n');
+        faults(out, &rows);
     }
 
-    fn circumstances(&self, out: &mut String) {
+    /// On what, how, and beside whom.
+    pub fn circumstances(&self, out: &mut String) {
         let quiet = &self.quiet;
         let trip = quiet.round_trip.map_or(String::new(), |(least, most)| {
             format!("; a cache line's round trip took {least:.0} to {most:.0} ns")
         });
         let _ = writeln!(
             out,
-            "{}. {} rounds, each run about {} ms; {} samples, of which {} were taken again for \
-             somebody else's use of the CPU and {} for cores far apart, and {} were kept \
-             although disturbed{trip}. Peers: {}.",
+            "{}. Profile `{}`; {} rounds, each run about {} ms; {} samples, of which {} were disturbed \
+             by somebody else's use of the CPU and {} had the cores far apart, and {} of both were \
+             kept after the last try{trip}. Peers: {}.",
             self.machine,
+            self.profile,
             self.care.rounds,
             self.care.run_ms,
             quiet.samples,
@@ -72,8 +71,34 @@ impl Report {
     }
 }
 
+/// How many cells are won and which are lost.
+fn score(out: &mut String, rows: &[Row]) {
+    let ratios = rows.iter().filter_map(|row| Some((row.cell, row.ratio()?)));
+    let ratios: Vec<_> = ratios.collect();
+    if ratios.is_empty() {
+        return;
+    }
+    let mut lost: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < LEVEL).collect();
+    lost.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let _ = write!(
+        out,
+        "Our best kind is at or ahead of the best peer in {} of {} cells",
+        ratios.len() - lost.len(),
+        ratios.len()
+    );
+    let lost: Vec<_> = (lost.iter())
+        .map(|(cell, ratio)| format!("{cell} {}", short(*ratio)))
+        .collect();
+    match lost.is_empty() {
+        true => out.push_str(".\n\n"),
+        false => {
+            let _ = writeln!(out, "; behind, the furthest first: {}.\n", lost.join(", "));
+        }
+    }
+}
+
 /// Ours against the best peer, cell by cell.
-fn summary(out: &mut String, rows: &[&Row]) {
+fn summary(out: &mut String, rows: &[Row]) {
     let ours = names(rows, |role| role == Role::Ours);
     if ours.is_empty() {
         return;
@@ -102,7 +127,7 @@ fn summary(out: &mut String, rows: &[&Row]) {
 }
 
 /// Every subject in every cell: median and spread, and the ratio of ours to each peer.
-fn everything(out: &mut String, rows: &[&Row]) {
+fn everything(out: &mut String, rows: &[Row]) {
     let all = names(rows, |_| true);
     let _ = writeln!(
         out,
@@ -142,7 +167,7 @@ fn is_ahead(row: &Row, series: &Series) -> bool {
 }
 
 /// CPU seconds per million items, and megabytes per second.
-fn processor_time(out: &mut String, rows: &[&Row]) {
+fn processor_time(out: &mut String, rows: &[Row]) {
     let all = names(rows, |_| true);
     let _ = writeln!(out, "CPU seconds per million items; MB/s:\n");
     head_line(
@@ -166,7 +191,7 @@ fn processor_time(out: &mut String, rows: &[&Row]) {
     out.push('\n');
 }
 
-fn faults(out: &mut String, rows: &[&Row]) {
+fn faults(out: &mut String, rows: &[Row]) {
     let mut any = false;
     for row in rows {
         for series in &row.series {
@@ -186,7 +211,7 @@ fn head_line(out: &mut String, head: &str, columns: usize) {
 }
 
 /// The names of the subjects in these rows, in their order.
-fn names(rows: &[&Row], role: impl Fn(Role) -> bool) -> Vec<String> {
+fn names(rows: &[Row], role: impl Fn(Role) -> bool) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for series in rows.iter().flat_map(|row| &row.series) {
         if role(series.role) && !names.contains(&series.subject) {

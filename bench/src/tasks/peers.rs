@@ -18,6 +18,8 @@ pub fn subjects() -> Vec<Subject> {
         subject::<Flume>(Peer),
         subject::<AsyncChannel>(Peer),
         subject::<Tachyonix>(Peer),
+        subject::<Rapidfire>(Peer),
+        subject::<RapidfireOne>(Peer),
         subject::<Futures>(Peer),
         subject::<FuturesUnbounded>(Peer),
     ]);
@@ -123,6 +125,42 @@ peer! {
     tachyonix::Receiver<T>: |rx| tachyonix::Receiver::recv(rx).await.ok(),
         tachyonix::Receiver::try_recv(rx).ok();
     |shape| tachyonix::channel(shape.capacity.expect("a bound"))
+}
+
+peer! {
+    /// rapidfire's channel.
+    Rapidfire "rapidfire mpmc", many_to_many, |_| true;
+    rapidfire::Sender<T>: |tx, item| (*tx).send(item).await.is_ok();
+    rapidfire::Receiver<T>: |rx| (*rx).recv().await.ok(), (*rx).try_recv().ok();
+    |shape| match shape.capacity {
+        Some(capacity) => rapidfire::bounded(capacity),
+        None => rapidfire::unbounded(),
+    }
+}
+
+impl<T: Item> Rx<T> for rapidfire::mpsc::Receiver<T> {
+    async fn recv(&mut self) -> Option<T> {
+        rapidfire::mpsc::Receiver::recv(self).await.ok()
+    }
+
+    fn try_recv(&mut self) -> Option<T> {
+        rapidfire::mpsc::Receiver::try_recv(self).ok()
+    }
+
+    async fn recv_many(&mut self, into: &mut Vec<T>, max: usize) {
+        // At the end nothing was appended, which is what the driver looks at.
+        let _ = rapidfire::mpsc::Receiver::recv_many(self, into, max).await;
+    }
+}
+
+channel! {
+    /// rapidfire's channel for one receiver; its senders are those of the other.
+    RapidfireOne "rapidfire mpsc", many_to_one, |_| true;
+    rapidfire::Sender<T>, rapidfire::mpsc::Receiver<T>;
+    |shape| match shape.capacity {
+        Some(capacity) => rapidfire::mpsc::bounded(capacity),
+        None => rapidfire::mpsc::unbounded(),
+    }
 }
 
 peer! {
