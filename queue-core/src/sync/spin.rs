@@ -74,12 +74,11 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
     if deadline == Deadline::AT_ONCE {
         return false;
     }
-    thread_local! {
-        static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin { misses: 0, skips: 0, contended: 0 }) };
-    }
     let mut spin = SPIN.get();
     let found = spin.spin(deadline, target, &hint);
     SPIN.set(spin);
+    // Where a batch is worth waiting for, a look would take a cache line from who pushes it.
+    EXPECTS.set(found && target == 1);
     found
 }
 
@@ -87,6 +86,31 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
 #[cfg(loom)]
 pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
     false
+}
+
+#[cfg(not(loom))]
+thread_local! {
+    static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin { misses: 0, skips: 0, contended: 0 }) };
+    /// Whether its latest verb had to wait for a single item or slot, and got it without sleep.
+    static EXPECTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread had to wait just now: then it will have to for the next item, too.
+#[inline(always)]
+pub(crate) fn expects_to_wait() -> bool {
+    #[cfg(not(loom))]
+    return EXPECTS.get();
+    // A model tries first.
+    #[cfg(loom)]
+    return false;
+}
+
+/// What a thread that [expected to wait](expects_to_wait) found: it does not look again if it was
+/// wrong.
+pub(crate) fn need_not_wait(ready: bool) -> bool {
+    #[cfg(not(loom))]
+    EXPECTS.set(!ready);
+    ready
 }
 
 /// What a thread has learned from its latest waits.
@@ -204,6 +228,17 @@ mod tests {
         let targets = [1, 2, 64, 1024, 1 << 20].map(|capacity| batch_target(Some(capacity)));
         assert_eq!(targets, [1, 1, 32, 256, 256]);
         assert_eq!(batch_target(None), 256);
+    }
+
+    #[test]
+    fn who_waited_for_one_item_looks_before_it_tries_once() {
+        assert!(!expects_to_wait());
+        for (found, target, expects) in [(1, 256, false), (0, 1, false), (1, 1, true)] {
+            until_some(Deadline::NEVER, target, || found);
+            assert_eq!(expects_to_wait(), expects);
+        }
+        assert!(need_not_wait(true));
+        assert!(!expects_to_wait());
     }
 
     #[test]

@@ -11,8 +11,10 @@ use std::mem;
 
 /// The state of a thread that waits until another try is worth it.
 enum Wait<L> {
-    /// It has tried.
+    /// It has tried, or is about to.
     Tried,
+    /// It has looked for a moment in vain, and is about to try.
+    Spun,
     /// It has tried because the hint promised something.
     Hinted,
     /// It has tried while it listened: whatever comes from now on notifies it.
@@ -22,6 +24,19 @@ enum Wait<L> {
 }
 
 impl<L: Listen> Wait<L> {
+    /// A thread that had to wait just now looks before it tries, and waits if there is nothing: a try
+    /// that fails takes more from the other side than a look.
+    #[inline(always)]
+    fn before<'a, Q>(queue: &'a Q, side: Side, deadline: Deadline) -> Self
+    where
+        Q: Queue<Listener<'a> = L> + ?Sized,
+    {
+        match spin::expects_to_wait() && !look_first(queue, side, deadline) {
+            true => Self::Spun,
+            false => Self::Tried,
+        }
+    }
+
     /// Waits until `side` should try again. Returns false if the deadline has passed. Every try
     /// comes before a look at the clock.
     #[cold]
@@ -33,13 +48,13 @@ impl<L: Listen> Wait<L> {
         *self = match mem::replace(self, Self::Late) {
             Self::Hinted if deadline.has_passed() => return false,
             Self::Tried | Self::Hinted => {
-                let target = spin::batch_target(queue.capacity());
-                if spin::until_some(deadline, target, || queue.ready_hint(side)) {
+                if look(queue, side, deadline) {
                     Self::Hinted
                 } else {
                     Self::Listening(queue.listen(side))
                 }
             }
+            Self::Spun => Self::Listening(queue.listen(side)),
             Self::Listening(listener) => {
                 if listener.wait(deadline) {
                     Self::Tried
@@ -53,6 +68,18 @@ impl<L: Listen> Wait<L> {
     }
 }
 
+/// Looks for a moment: whether a try is worth it.
+fn look<Q: Queue + ?Sized>(queue: &Q, side: Side, deadline: Deadline) -> bool {
+    let target = spin::batch_target(queue.capacity());
+    spin::until_some(deadline, target, || queue.ready_hint(side))
+}
+
+#[cold]
+#[inline(never)]
+fn look_first<Q: Queue + ?Sized>(queue: &Q, side: Side, deadline: Deadline) -> bool {
+    spin::need_not_wait(queue.ready_hint(side) != 0) || look(queue, side, deadline)
+}
+
 /// Pushes `item` once there is a slot.
 #[inline]
 pub(crate) fn push_until<T: Send, Q: Queue<Item = T> + ?Sized>(
@@ -60,7 +87,7 @@ pub(crate) fn push_until<T: Send, Q: Queue<Item = T> + ?Sized>(
     mut item: T,
     deadline: Deadline,
 ) -> Result<(), PushTimeoutError<T>> {
-    let mut wait = Wait::Tried;
+    let mut wait = Wait::before(queue, Side::Producers, deadline);
     loop {
         match queue.try_push(item) {
             Ok(()) => return Ok(()),
@@ -125,7 +152,7 @@ pub(crate) fn until_popped<T: Send, Q: Queue<Item = T> + ?Sized, R>(
     deadline: Deadline,
     mut attempt: impl FnMut() -> Result<R, TryPopError>,
 ) -> Result<R, PopTimeoutError> {
-    let mut wait = Wait::Tried;
+    let mut wait = Wait::before(queue, Side::Consumers, deadline);
     loop {
         match attempt() {
             Ok(popped) => return Ok(popped),

@@ -205,22 +205,20 @@ impl<T: Send> Kind for LockFreeQueue<T> {
     #[inline]
     fn ready_hint(&self, side: Side) -> usize {
         let storage = &self.0.storage;
+        let is_used = self.0.lending.is_used();
+        match (storage, side) {
+            (Bounded(ring), Side::Consumers) if !is_used => return ring.items_hint(),
+            (Bounded(ring), Side::Producers) if !is_used => return ring.slots_hint(),
+            _ => {}
+        }
         // While something is lent the end has not come.
-        if storage.is_closed() && (side == Side::Producers || !self.0.lending.is_used()) {
+        if storage.is_closed() && (side == Side::Producers || !is_used) {
             return usize::MAX;
         }
-        if self.0.lending.is_used() {
-            return match (side, storage.capacity()) {
-                (Side::Consumers, _) => self.0.len(),
-                (Side::Producers, None) => usize::MAX,
-                (Side::Producers, Some(n)) => n.saturating_sub(self.0.taken()),
-            };
-        }
-        match (storage, side) {
-            (Bounded(ring), Side::Consumers) => ring.about(),
-            (Bounded(ring), Side::Producers) => ring.capacity() - ring.about(),
-            (Unbounded(chain), Side::Consumers) => chain.len(),
-            (Unbounded(_), Side::Producers) => usize::MAX,
+        match (side, storage.capacity()) {
+            (Side::Consumers, _) => self.0.len(),
+            (Side::Producers, None) => usize::MAX,
+            (Side::Producers, Some(n)) => n.saturating_sub(self.0.taken()),
         }
     }
 

@@ -24,7 +24,7 @@
 //! [`notify_after_rmw_unless_pending`](queue_core::event::Event::notify_after_rmw_unless_pending).
 
 use super::drop_all;
-use queue_core::sync::atomic::{AtomicUsize, Ordering, fence};
+use queue_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use queue_core::sync::{CachePadded, UnsafeCell, seq_cst, thread};
 use queue_core::{Failure, FailureKind, TryPopError, TryPushError};
 use std::mem::{MaybeUninit, needs_drop};
@@ -65,6 +65,8 @@ pub(super) struct Ring<T> {
     slots: CachePadded<Box<[Slot<T>]>>,
     /// The bit of `tail` above the slot's number; laps are counted above it.
     closed: usize,
+    /// Whether that bit is set, for consumers that wait: they leave the producers' `tail` alone.
+    is_closed: AtomicBool,
     /// See [`step`](Self::step).
     #[cfg(loom)]
     steps: AtomicUsize,
@@ -100,6 +102,7 @@ impl<T> Ring<T> {
             // More than the highest slot's number, and more than that plus one: the stamp
             // of a full slot must not look like another lap's.
             closed: (capacity + 1).next_power_of_two(),
+            is_closed: AtomicBool::new(false),
             #[cfg(loom)]
             steps: AtomicUsize::new(0),
         })
@@ -288,7 +291,10 @@ impl<T> Ring<T> {
     /// True for the call that closed it.
     pub(super) fn close(&self) -> bool {
         // Release: the closer's past is seen by who finds the queue closed.
-        self.tail.fetch_or(self.closed, Ordering::Release) & self.closed == 0
+        let before = self.tail.fetch_or(self.closed, Ordering::Release);
+        // Relaxed: whoever sees it tries, and finds the bit or tries again.
+        self.is_closed.store(true, Ordering::Relaxed);
+        before & self.closed == 0
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -312,12 +318,43 @@ impl<T> Ring<T> {
         }
     }
 
-    /// What a waiter looks at: [`len`](Self::len) but for a moment's error.
+    /// What a waiting consumer looks at: how many items there are, about. As long as there is none
+    /// it looks at the slot alone that it is going to take, whose line has to come to it anyway.
     #[inline]
-    pub(super) fn about(&self) -> usize {
+    pub(super) fn items_hint(&self) -> usize {
+        let head = self.head.load(Ordering::Relaxed);
+        if self.is_closed.load(Ordering::Relaxed) {
+            usize::MAX
+        } else if self.slot(head).stamp.load(Ordering::Relaxed) == head.wrapping_add(1) {
+            self.about().max(1)
+        } else {
+            0
+        }
+    }
+
+    /// What a waiting producer looks at: how many slots are free, about.
+    #[inline]
+    pub(super) fn slots_hint(&self) -> usize {
+        let tail = self.tail.load(Ordering::Relaxed);
+        if tail & self.closed != 0 {
+            usize::MAX
+        } else if self.slot(tail).stamp.load(Ordering::Relaxed) == tail {
+            (self.capacity() - self.about()).max(1)
+        } else {
+            0
+        }
+    }
+
+    /// [`len`](Self::len) but for a moment's error.
+    #[inline]
+    fn about(&self) -> usize {
+        let slots = self.slots.len();
+        if slots == 1 {
+            return 0;
+        }
         let head = self.head.load(Ordering::Relaxed);
         let tail = self.tail.load(Ordering::Relaxed) & !self.closed;
-        self.between(head, tail).min(self.slots.len())
+        self.between(head, tail).min(slots)
     }
 
     fn between(&self, head: usize, tail: usize) -> usize {
