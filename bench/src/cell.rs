@@ -182,13 +182,14 @@ impl Cell {
     }
 }
 
-const SIDES: [(usize, usize); 4] = [(1, 1), (4, 1), (1, 4), (4, 4)];
+/// How many producers and consumers there are, unless something else is asked for.
+pub const SIDES: [(usize, usize); 4] = [(1, 1), (4, 1), (1, 4), (4, 4)];
 const CAPACITIES: [Option<usize>; 4] = [Some(1), Some(64), Some(1024), None];
 /// How many tasks wait on one queue in the cells of the crowd.
 const CROWD: usize = 10_000;
 
-/// Every cell of a place; `quick` leaves out what takes long.
-pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
+/// Every cell of a place, for so many on each of the `sides`; `quick` leaves out what takes long.
+pub fn cells(place: Place, quick: bool, sides: &[(usize, usize)]) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |load, shape, size| {
         cells.push(Cell {
@@ -206,7 +207,7 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
             &[8, 256, 4096, 1 << 20]
         };
         for &size in sizes {
-            for (producers, consumers) in SIDES {
+            for &(producers, consumers) in sides {
                 let capacity = if size > 4096 { 64 } else { 1024 };
                 add(
                     Load::Stream,
@@ -226,7 +227,7 @@ pub fn cells(place: Place, quick: bool) -> Vec<Cell> {
     }
     let sizes: &[usize] = if quick { &[8] } else { &[8, 256] };
     for &size in sizes {
-        for (producers, consumers) in SIDES {
+        for &(producers, consumers) in sides {
             for capacity in CAPACITIES {
                 add(
                     Load::Stream,
@@ -273,7 +274,7 @@ mod tests {
     fn names_are_distinct_and_filters_fit_whole_parts() {
         let all: Vec<Cell> = [Place::Threads, Place::Tasks, Place::Local, Place::Processes]
             .into_iter()
-            .flat_map(|place| cells(place, false))
+            .flat_map(|place| cells(place, false, &SIDES))
             .collect();
         let names: std::collections::HashSet<String> = all.iter().map(Cell::to_string).collect();
         assert_eq!(names.len(), all.len());

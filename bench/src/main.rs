@@ -96,6 +96,9 @@ struct Options {
     /// Only these of our own kinds.
     #[arg(long, value_delimiter = ',')]
     kinds: Vec<String>,
+    /// How many producers and consumers, such as `8x8,15x1` [default: 1x1,4x1,1x4,4x4].
+    #[arg(long, value_delimiter = ',', value_parser = sides)]
+    sides: Vec<(usize, usize)>,
     /// How many rounds [default: 5; with --quick 2, or 1 for all places].
     #[arg(long)]
     rounds: Option<usize>,
@@ -151,10 +154,21 @@ fn perform(sample: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn sides(text: &str) -> Result<(usize, usize), String> {
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
+    let sides = text.split_once('x');
+    let sides = sides.and_then(|(producers, consumers)| number(producers).zip(number(consumers)));
+    sides.ok_or_else(|| "it looks like 4x1".to_owned())
+}
+
 fn bench(places: &[Place], options: &Options) -> Result<(), String> {
+    let sides = match options.sides.is_empty() {
+        true => &cell::SIDES[..],
+        false => &options.sides,
+    };
     let cells: Vec<_> = places
         .iter()
-        .flat_map(|&place| cell::cells(place, options.quick))
+        .flat_map(|&place| cell::cells(place, options.quick, sides))
         .filter(|cell| cell.fits(&options.cells))
         .collect();
     if options.list {
@@ -213,7 +227,7 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
 fn cost() -> Result<family_cost::Table, String> {
     let cells = [Place::Threads, Place::Processes]
         .into_iter()
-        .flat_map(|place| cell::cells(place, false))
+        .flat_map(|place| cell::cells(place, false, &cell::SIDES))
         .filter(|cell| {
             matches!(
                 cell.load,
