@@ -3,7 +3,7 @@
 use crate::NatsQueue;
 use crate::get::NotGot;
 use crate::lease::Done;
-use crate::put::{Known, NotPut, STRETCH, STRETCH_BYTES};
+use crate::put::{Known, NotPut, STRETCH, STRETCH_BYTES, WINDOW};
 use crate::shared::{BoxFuture, Shared};
 use crate::watch::{Waiting, Who};
 use bytes::Bytes;
@@ -118,7 +118,7 @@ pub(crate) fn decode<T, C: Codec<T>>(bytes: &Bytes) -> Result<T, Failure> {
 fn encode_some<T, C: Codec<T>>(items: &VecDeque<T>, most: usize) -> Result<Vec<Bytes>, Failure> {
     let mut stretch: Vec<Bytes> = Vec::new();
     let mut size = 0;
-    for item in items.iter().take(most.min(STRETCH)) {
+    for item in items.iter().take(most) {
         match encode::<T, C>(item) {
             Ok(bytes) => {
                 size += bytes.len();
@@ -201,13 +201,14 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 capacity.saturating_sub(info).max(1)
             }
         };
-        let mut pushed = 0;
+        let (mut pushed, mut most) = (0, STRETCH);
         while slots > 0 && !items.is_empty() {
-            let stretch = match encode_some::<T, C>(items, slots) {
+            let stretch = match encode_some::<T, C>(items, slots.min(most)) {
                 Ok(stretch) => stretch,
                 Err(_) if pushed > 0 => break,
                 Err(failure) => return Err(failed(failure)),
             };
+            let asked = stretch.len();
             let known = Arc::default();
             let going = Going {
                 items: &mut *items,
@@ -227,8 +228,10 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 Some(NotPut::Full | NotPut::Timeout) => return Err(TryPushError::Full(())),
                 Some(NotPut::Closed) => return Err(TryPushError::Closed(())),
                 Some(NotPut::Failed(failure)) => return Err(failed(failure)),
-                // The rest comes next; also if another producer's item came in between.
-                None => {}
+                // Another producer's item came in between: what is sent at once is less likely to be
+                // parted.
+                None if count < asked => most = WINDOW,
+                None => most = STRETCH.min(2 * most),
             }
         }
         Ok(pushed)
