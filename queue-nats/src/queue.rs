@@ -228,10 +228,10 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 Some(NotPut::Full | NotPut::Timeout) => return Err(TryPushError::Full(())),
                 Some(NotPut::Closed) => return Err(TryPushError::Closed(())),
                 Some(NotPut::Failed(failure)) => return Err(failed(failure)),
-                // Another producer's item came in between: what is sent at once is less likely to be
-                // parted.
+                // Another producer's item came in between. What is sent in one burst is less likely to be
+                // parted, and less of it is sent in vain.
                 None if count < asked => most = WINDOW,
-                None => most = STRETCH.min(2 * most),
+                None => {}
             }
         }
         Ok(pushed)

@@ -120,5 +120,8 @@ fn a_refusal_ends_a_batch() {
     let sent = sent.join().unwrap();
     assert!(inside > 256, "{inside} are in");
     // In a first go, and in a second one that begins with the item that is refused.
-    assert!(sent <= inside + 2 * 256, "{inside} are in, {sent} were sent");
+    assert!(
+        sent <= inside + 2 * 256,
+        "{inside} are in, {sent} were sent"
+    );
 }
