@@ -86,8 +86,11 @@ impl Shared {
     /// Waits until what was asked for ahead is here. A server has answered at once, unless another
     /// consumer was faster.
     pub(crate) async fn fetched(&self) {
+        if self.prefetch == 0 {
+            return;
+        }
         let deadline = Deadline::after(AT_ONCE);
-        while self.prefetch > 0 {
+        loop {
             let listener = self.fetched.listen();
             if !lock(&self.supply).is_fetching {
                 return;

@@ -10,7 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 fn queue(server: &Server) -> NatsQueue<u64> {
@@ -58,7 +58,7 @@ fn a_batch_that_is_dropped() {
         {
             let mut push = pin!(jobs.push_many_async(&mut items));
             let mut cx = Context::from_waker(Waker::noop());
-            while let Poll::Pending = push.as_mut().poll(&mut cx) {
+            while push.as_mut().poll(&mut cx).is_pending() {
                 if Instant::now() > end {
                     break;
                 }
