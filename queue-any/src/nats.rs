@@ -60,6 +60,13 @@ fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
     if let Some(wait) = address.duration("ack_wait")? {
         options = options.ack_wait(wait);
     }
+    if let Some(text) = address.get("prefetch") {
+        let items = text.parse().map_err(|error| {
+            let message = format!("`prefetch={text}` is no number of items");
+            Failure::caused(FailureKind::Unsupported, message, error)
+        })?;
+        options = options.prefetch(items);
+    }
     if let Some(file) = address.get("creds") {
         options = options.credentials(file);
     }

@@ -34,7 +34,9 @@ const NATS: Feature = Feature {
     name: "nats",
     is_on: cfg!(feature = "nats"),
 };
-const NATS_PARAMETERS: &[&str] = &["capacity", "replicas", "ack_wait", "creds", "mode"];
+const NATS_PARAMETERS: &[&str] = &[
+    "capacity", "replicas", "ack_wait", "prefetch", "creds", "mode",
+];
 
 /// One scheme.
 #[derive(Clone, Copy, Debug)]

@@ -224,9 +224,10 @@ fn an_address_of_another_machine() {
             "number of servers",
         ),
         ("nats://localhost:4222/jobs?ack_wait=30", "no duration"),
+        ("nats://localhost:4222/jobs?prefetch=-1", "number of items"),
         ("nats://localhost:4222/jobs?credits=1", "`creds`"),
         (
-            "nats://me:hushhush@127.0.0.1:1/jobs?capacity=4",
+            "nats://me:hushhush@127.0.0.1:1/jobs?capacity=4&prefetch=16",
             "nats://127.0.0.1:1",
         ),
         (

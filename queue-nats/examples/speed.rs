@@ -5,6 +5,8 @@
 //! cargo run --release -p queue-nats --example speed
 //! ```
 
+use async_nats::HeaderMap;
+use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
 use async_nats::jetstream::{self, consumer::PullConsumer, stream};
 use futures_core::Stream;
 use queue_nats::{Capacity, NatsOptions, NatsQueue, Queue, WorkQueue};
@@ -12,17 +14,23 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
 const SINGLE: u64 = 3_000;
 const BATCH: u64 = 20_000;
 const WINDOW: usize = 256;
+const AHEAD: usize = 256;
+
+type Outcome = Result<(), Box<dyn Error>>;
 
 /// The same through `async-nats`.
 struct Plain {
     context: jetstream::Context,
     consumer: PullConsumer,
+    /// How many ids it has given.
+    ids: AtomicU64,
 }
 
 impl Plain {
@@ -45,10 +53,15 @@ impl Plain {
                 ..Default::default()
             })
             .await?;
-        Ok(Self { context, consumer })
+        let ids = AtomicU64::new(0);
+        Ok(Self {
+            context,
+            consumer,
+            ids,
+        })
     }
 
-    async fn push(&self, count: u64) -> Result<(), Box<dyn Error>> {
+    async fn push(&self, count: u64) -> Outcome {
         for number in 0..count {
             let sent = self.context.publish("speed.plain", encoded(number));
             sent.await?.await?;
@@ -56,11 +69,34 @@ impl Plain {
         Ok(())
     }
 
-    async fn push_many(&self, count: u64) -> Result<(), Box<dyn Error>> {
+    /// An id, which differs from all others by as much as ours do.
+    fn id(&self) -> String {
+        let number = self.ids.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}.{number:x}", u64::MAX)
+    }
+
+    /// With ids, each message names the one before it, as ours do.
+    async fn push_many(&self, count: u64, ids: bool) -> Outcome {
         let mut acks = VecDeque::new();
+        let mut before: Option<String> = None;
         for number in 0..count {
-            let sent = self.context.publish("speed.plain", encoded(number));
-            acks.push_back(sent.await?.into_future());
+            let mut headers = HeaderMap::new();
+            if ids {
+                let id = self.id();
+                headers.insert(NATS_MESSAGE_ID, &*id);
+                if let Some(before) = before.replace(id) {
+                    headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, before);
+                }
+            }
+            let (context, subject) = (&self.context, "speed.plain");
+            let sent = match ids {
+                false => context.publish(subject, encoded(number)).await?,
+                true => {
+                    let sent = context.publish_with_headers(subject, headers, encoded(number));
+                    sent.await?
+                }
+            };
+            acks.push_back(sent.into_future());
             if acks.len() == WINDOW {
                 acks.pop_front().expect("it is full").await?;
             }
@@ -71,7 +107,21 @@ impl Plain {
         Ok(())
     }
 
-    async fn receive(&self, count: u64) -> Result<(), Box<dyn Error>> {
+    /// Each message by a question of its own.
+    async fn receive(&self, count: u64) -> Outcome {
+        for _ in 0..count {
+            let mut messages = self.consumer.fetch().max_messages(1).messages().await?;
+            let next = poll_fn(|cx| Pin::new(&mut messages).poll_next(cx)).await;
+            let message = next
+                .ok_or("there is no message")?
+                .map_err(|e| e.to_string())?;
+            message.double_ack().await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Messages that come ahead.
+    async fn receive_ahead(&self, count: u64) -> Outcome {
         let mut messages = self.consumer.messages().await?;
         for _ in 0..count {
             let next = poll_fn(|cx| Pin::new(&mut messages).poll_next(cx)).await;
@@ -86,18 +136,18 @@ fn encoded(number: u64) -> bytes::Bytes {
     number.to_le_bytes().to_vec().into()
 }
 
-fn push(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+fn push(queue: &NatsQueue<u64>, count: u64) -> Outcome {
     for number in 0..count {
         queue.push(number)?;
     }
     Ok(())
 }
 
-fn push_many(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+fn push_many(queue: &NatsQueue<u64>, count: u64) -> Outcome {
     Ok(queue.push_many(&mut (0..count).collect())?)
 }
 
-fn receive(queue: &NatsQueue<u64>, count: u64) -> Result<(), Box<dyn Error>> {
+fn receive(queue: &NatsQueue<u64>, count: u64) -> Outcome {
     for _ in 0..count {
         queue.receive()?.ack()?;
     }
@@ -114,7 +164,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Outcome {
     let server = std::env::var("NATS_URL").unwrap_or("nats://localhost:4222".into());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -122,21 +172,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plain = runtime.block_on(Plain::open(&server))?;
     let options = NatsOptions::new(server).capacity(Capacity::bounded(100_000));
     let queue = NatsQueue::<u64>::open("speed-queue", &options)?;
-    let mut rates = [const { (Vec::new(), Vec::new()) }; 4];
+    let ahead = NatsQueue::<u64>::open("speed-queue", &options.prefetch(AHEAD))?;
+    let cells = [
+        "push",
+        "receive and ack",
+        "push, in windows",
+        "receive and ack, prefetch",
+        "push, both with the ids",
+    ];
+    let mut rates = cells.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
-        let mut time = |cell: usize,
-                        count: u64,
-                        ours: &dyn Fn() -> Result<(), Box<dyn Error>>,
-                        theirs: &dyn Fn() -> Result<(), Box<dyn Error>>| {
-            let start = Instant::now();
-            ours()?;
-            let between = Instant::now();
-            theirs()?;
-            let (a, b): &mut (Vec<f64>, Vec<f64>) = &mut rates[cell];
-            a.push(rate(count, between - start));
-            b.push(rate(count, between.elapsed()));
-            Ok::<(), Box<dyn Error>>(())
-        };
+        let mut time =
+            |cell: usize, count: u64, ours: &dyn Fn() -> Outcome, theirs: &dyn Fn() -> Outcome| {
+                let start = Instant::now();
+                ours()?;
+                let between = Instant::now();
+                theirs()?;
+                let (a, b): &mut (Vec<f64>, Vec<f64>) = &mut rates[cell];
+                a.push(rate(count, between - start));
+                b.push(rate(count, between.elapsed()));
+                Outcome::Ok(())
+            };
         time(0, SINGLE, &|| push(&queue, SINGLE), &|| {
             runtime.block_on(plain.push(SINGLE))
         })?;
@@ -144,26 +200,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             runtime.block_on(plain.receive(SINGLE))
         })?;
         time(2, BATCH, &|| push_many(&queue, BATCH), &|| {
-            runtime.block_on(plain.push_many(BATCH))
+            runtime.block_on(plain.push_many(BATCH, false))
         })?;
-        time(3, BATCH, &|| receive(&queue, BATCH), &|| {
-            runtime.block_on(plain.receive(BATCH))
+        time(3, BATCH, &|| receive(&ahead, BATCH), &|| {
+            runtime.block_on(plain.receive_ahead(BATCH))
         })?;
+        time(4, BATCH, &|| push_many(&queue, BATCH), &|| {
+            runtime.block_on(plain.push_many(BATCH, true))
+        })?;
+        // For the next round.
+        receive(&ahead, BATCH)?;
+        runtime.block_on(plain.receive_ahead(BATCH))?;
     }
     println!(
-        "{:24} {:>10} {:>12} {:>6}",
+        "{:26} {:>10} {:>12} {:>6}",
         "", "NatsQueue", "async-nats", "ratio"
     );
-    let cells = [
-        "push",
-        "receive and ack",
-        "push, in windows",
-        "receive and ack, many",
-    ];
     for (what, (ours, theirs)) in cells.iter().zip(rates) {
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
-            "{what:24} {ours:>8.0}/s {theirs:>10.0}/s {:>6.2}",
+            "{what:26} {ours:>8.0}/s {theirs:>10.0}/s {:>6.2}",
             ours / theirs
         );
     }

@@ -1,17 +1,15 @@
 //! Getting items: what is there, and what comes.
 //!
-//! Who waits for an item waits in this process, for one in [`Supply::spare`]. Tasks of the connection
-//! ask the server for as many as there are waiters, and put there what comes. A question is never
-//! taken back: the server may have answered it already, and an item that nobody listens for is lost
-//! until its ack_wait is over. It ends by itself soon; what comes when nobody waits any more goes
-//! back.
+//! It comes by way of the [`Supply`](crate::supply::Supply) of this process, or for a question of the
+//! getter's own.
 
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
-use crate::question::{Come, LATE, Question};
+use crate::question::Come;
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
-use crate::stream::{CONSUMER, Closing};
+use crate::stream::Closing;
+use crate::supply::Getter;
 use crate::watch::Who;
 use async_nats::Message;
 use bytes::Bytes;
@@ -22,18 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A question for the next item ends by itself after this.
-const EXPIRES: Duration = Duration::from_secs(5);
 /// Who waits for an item that is there looks so often whether it still is.
-const BRIEF: Duration = Duration::from_millis(10);
-/// What has come for nobody is kept so long.
-const KEPT: Duration = Duration::from_millis(20);
+pub(crate) const BRIEF: Duration = Duration::from_millis(10);
 /// After so many of these looks another process has what this one gave back.
 const ELSEWHERE: u32 = 5;
 /// And a pop that is taking its item out is waited for so long, where that would be the last one.
 const DROPPED: Duration = Duration::from_millis(100);
 /// A server says within this that no item waits.
-const AT_ONCE: Duration = Duration::from_millis(50);
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(50);
 /// And so often for one that may be on its way here, or to another process.
 const STRAYS: u32 = 3;
 
@@ -43,93 +37,6 @@ pub(crate) enum NotGot {
     Empty,
     Closed,
     Failed(Failure),
-}
-
-/// Items on their way to those who wait.
-#[derive(Default)]
-pub(crate) struct Supply {
-    /// How many are waited for.
-    waiting: usize,
-    /// How many items the server is asked for.
-    asked: usize,
-    /// By so many questions.
-    questions: usize,
-    /// Those that came, the first in front.
-    spare: VecDeque<Delivered>,
-    /// Why none can come.
-    refused: Option<Failure>,
-}
-
-impl Supply {
-    /// Nothing can come, for those who wait now.
-    pub(crate) fn refuse(&mut self, why: Failure) {
-        self.refused = Some(why);
-    }
-}
-
-/// Somebody who waits for an item, until it is dropped.
-struct Getter {
-    shared: Arc<Shared>,
-    /// For how many.
-    items: usize,
-}
-
-impl Getter {
-    /// Waits for so many more.
-    fn add(&mut self, items: usize) {
-        self.items += items;
-        lock(&self.shared.supply).waiting += items;
-    }
-
-    /// It has one that came otherwise.
-    fn has_one(&mut self) {
-        if self.items > 0 {
-            self.items -= 1;
-            lock(&self.shared.supply).waiting -= 1;
-        }
-    }
-
-    /// Takes an item that has come.
-    fn take(&mut self) -> Option<Delivered> {
-        let mut supply = lock(&self.shared.supply);
-        let delivered = supply.spare.pop_front();
-        if delivered.is_some() && self.items > 0 {
-            self.items -= 1;
-            supply.waiting -= 1;
-        }
-        delivered
-    }
-
-    /// Waits for an item in this process.
-    async fn next(&mut self, deadline: Deadline) -> Result<Option<Delivered>, Failure> {
-        let shared = self.shared.clone();
-        loop {
-            let listener = shared.items.listen();
-            if let Some(why) = lock(&shared.supply).refused.clone() {
-                return Err(why);
-            }
-            if let Some(delivered) = self.take() {
-                return Ok(Some(delivered));
-            }
-            if before(deadline, listener).await.is_none() {
-                return Ok(None);
-            }
-        }
-    }
-}
-
-impl Drop for Getter {
-    fn drop(&mut self) {
-        let mut supply = lock(&self.shared.supply);
-        supply.waiting -= self.items;
-        let left = supply.waiting == 0 && !supply.spare.is_empty();
-        drop(supply);
-        if left {
-            self.shared.give_back_soon();
-        }
-        // What it has taken may have been asked for by somebody else.
-        self.shared.ask_for_more();
-    }
 }
 
 impl Shared {
@@ -217,6 +124,7 @@ impl Shared {
         if let Some(delivered) = here.take() {
             return Ok(Some(delivered));
         }
+        self.fetched().await;
         // What waits is for those who have asked before.
         if self.asked().0 > 0 {
             return Ok(None);
@@ -227,8 +135,9 @@ impl Shared {
         }
         match self.ask_at_once().await {
             Come::Item(message) => {
-                let delivered = self.delivered(message).await;
-                if delivered.is_some() {
+                let mut delivered = self.delivered(message).await;
+                if let Some(delivered) = &mut delivered {
+                    delivered.goes_out();
                     here.has_one();
                 }
                 Ok(delivered)
@@ -368,152 +277,8 @@ impl Shared {
         }
     }
 
-    fn is_passing(&self, why: &Failure) -> bool {
+    pub(crate) fn is_passing(&self, why: &Failure) -> bool {
         why.kind() == FailureKind::Unavailable
-    }
-
-    /// Somebody who waits from now on: what comes from now on does not go back.
-    fn getter(self: &Arc<Self>) -> Getter {
-        let mut supply = lock(&self.supply);
-        supply.waiting += 1;
-        supply.refused = None;
-        drop(supply);
-        let shared = self.clone();
-        Getter { shared, items: 1 }
-    }
-
-    /// How many items have come that nobody has taken yet.
-    pub(crate) fn spare(&self) -> usize {
-        lock(&self.supply).spare.len()
-    }
-
-    /// Asks the server for all that is waited for and neither asked for nor here. One question at a
-    /// time: the server would share the items out among several, and they would come out of order.
-    fn ask_for_more(self: &Arc<Self>) {
-        let mut supply = lock(&self.supply);
-        if supply.questions > 0 {
-            return;
-        }
-        let here = supply.asked + supply.spare.len();
-        let missing = supply.waiting.saturating_sub(here).min(WINDOW);
-        if missing > 0 {
-            supply.asked += missing;
-            supply.questions += 1;
-            let shared = self.clone();
-            (self.link).spawn(async move { shared.supply_some(missing, None).await });
-        }
-    }
-
-    /// Asks until so many items have come, or nobody waits for them.
-    async fn supply_some(self: Arc<Self>, mut items: usize, mut asked: Option<Question>) {
-        while items > 0 {
-            let question = match asked.take() {
-                Some(question) => Some(question),
-                None => self.question(items, Some(EXPIRES)).await,
-            };
-            let mut why = None;
-            if let Some(mut question) = question {
-                while items > 0 {
-                    match self.answer(&mut question).await {
-                        Come::Item(message) => {
-                            if let Some(delivered) = Delivered::new(&self, message).await {
-                                self.supply_it(delivered);
-                                items -= 1;
-                            }
-                        }
-                        Come::Over | Come::Silence => break,
-                        Come::Denied => {
-                            why = Some(self.link.denied(&self.next_subject()));
-                            break;
-                        }
-                        Come::Nobody => {
-                            // Between two consumers, or two leaders.
-                            tokio::time::sleep(BRIEF).await;
-                            why = self.all_counts().await.err();
-                            why = why.filter(|why| !self.is_passing(why));
-                            break;
-                        }
-                    }
-                }
-            }
-            items = self.asks_again(items, why);
-            if items > 0 && !self.link.is_connected() {
-                self.link.try_again(Deadline::NEVER).await;
-            }
-        }
-        lock(&self.supply).questions -= 1;
-        self.ask_for_more();
-    }
-
-    /// What comes for a question; nothing, if the server has forgotten it.
-    async fn answer(self: &Arc<Self>, question: &mut Question) -> Come {
-        if question.patience.is_some() {
-            return question.next().await;
-        }
-        loop {
-            let come = before(Deadline::after(LATE), question.next()).await;
-            if let Some(come) = come {
-                return come;
-            }
-            match self.all_counts().await {
-                Ok(counts) if counts.asked > 0 => {}
-                _ => return Come::Over,
-            }
-        }
-    }
-
-    /// How many of so many items that did not come are to be asked for again; none if none can come.
-    fn asks_again(&self, items: usize, why: Option<Failure>) -> usize {
-        let mut supply = lock(&self.supply);
-        supply.asked -= items;
-        if why.is_some() {
-            supply.refused = why;
-            drop(supply);
-            self.items.notify_all();
-            return 0;
-        }
-        let here = supply.asked + supply.spare.len();
-        let again = supply.waiting.saturating_sub(here).min(items);
-        supply.asked += again;
-        again
-    }
-
-    fn supply_it(self: &Arc<Self>, delivered: Delivered) {
-        let mut supply = lock(&self.supply);
-        supply.asked -= 1;
-        // The oldest first, whichever question it came for.
-        let behind = |other: &Delivered| other.number() < delivered.number();
-        let at = supply.spare.partition_point(behind);
-        supply.spare.insert(at, delivered);
-        let nobody = supply.waiting == 0;
-        drop(supply);
-        self.items.notify();
-        if nobody {
-            self.give_back_soon();
-        }
-    }
-
-    /// Gives back what has come, unless somebody comes for it within a moment: whoever does gets it
-    /// before what is younger.
-    fn give_back_soon(self: &Arc<Self>) {
-        let shared = self.clone();
-        self.link.spawn(async move {
-            tokio::time::sleep(KEPT).await;
-            let mut supply = lock(&shared.supply);
-            if supply.waiting == 0 && !supply.spare.is_empty() {
-                let spare = std::mem::take(&mut supply.spare);
-                // Under the lock: who sees it gone from here waits for its return.
-                shared.clear_up(async move {
-                    for delivered in spare {
-                        let _ = delivered.back(false).await;
-                    }
-                });
-            }
-        });
-    }
-
-    pub(crate) fn next_subject(&self) -> String {
-        format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.names.stream)
     }
 
     /// Gets up to `most` items, as many as wait, in order: at least one.
@@ -524,11 +289,15 @@ impl Shared {
         if all_but_one == 0 {
             return Ok(all);
         }
+        self.fetched().await;
         let Ok(counts) = self.all_counts().await else {
             return Ok(all);
         };
         // Others have asked for some of them.
-        let asked = lock(&self.supply).asked;
+        let asked = {
+            let supply = lock(&self.supply);
+            supply.asked.min(supply.waiting)
+        };
         let most = (counts.waiting + self.spare()).saturating_sub(asked);
         let most = most.min(all_but_one).min(WINDOW);
         if most == 0 {

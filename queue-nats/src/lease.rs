@@ -2,7 +2,7 @@
 
 use crate::connection::Answer;
 use crate::failure::{self, ApiError};
-use crate::shared::{BoxFuture, Shared, Whole, lock};
+use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use crate::stream::ask;
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
@@ -10,10 +10,14 @@ use queue_core::sync::Deadline;
 use queue_core::{Failure, FailureKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+/// So many items are given back at once.
+const AT_ONCE: usize = 64;
 
 /// The leases of this process, which one task extends.
 #[derive(Default)]
@@ -40,9 +44,12 @@ pub(crate) struct Delivered {
     /// How often the server delivered it.
     times: u32,
     /// How many of these do not count.
-    released: u32,
+    /// Less than none if it was given back here, and counted, without the server.
+    released: i64,
     reply: String,
     pub(crate) payload: Bytes,
+    /// Whether it counts as on its way out of the queue.
+    goes_out: bool,
     is_settled: bool,
 }
 
@@ -84,6 +91,7 @@ impl Delivered {
             released: 0,
             reply,
             payload: message.payload,
+            goes_out: false,
             is_settled: false,
         };
         if times > 1 {
@@ -100,18 +108,34 @@ impl Delivered {
 
     /// How often it was delivered, releases not counted.
     pub(crate) fn attempt(&self) -> u32 {
-        self.times.saturating_sub(self.released).max(1)
+        let attempt = i64::from(self.times) - self.released;
+        u32::try_from(attempt.max(1)).unwrap_or(u32::MAX)
     }
 
     /// Whether the server may have given the item to somebody else meanwhile.
-    fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         let held = lock(&self.shared.leases.0);
         let since = held.leases.get(&self.reply);
         since.is_none_or(|since| since.elapsed() >= self.shared.ack_wait)
     }
 
+    /// It has been taken, and counts as on its way out of the queue until it is lent or settled.
+    pub(crate) fn goes_out(&mut self) {
+        if !std::mem::replace(&mut self.goes_out, true) {
+            self.shared.popping.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// It stays in the queue, as far as is known.
+    pub(crate) fn stays(&mut self) {
+        if std::mem::take(&mut self.goes_out) {
+            self.shared.popping.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
     /// Ends the lease in this process.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
+        self.stays();
         self.is_settled = true;
         lock(&self.shared.leases.0).leases.remove(&self.reply);
     }
@@ -126,7 +150,7 @@ impl Delivered {
             let payload = std::mem::take(&mut self.payload);
             if acked.is_ok() {
                 let shared = &self.shared;
-                if self.released > 0 {
+                if self.released != 0 {
                     shared.forget_releases(self.number).await;
                 }
                 shared.tell_room().await;
@@ -146,14 +170,72 @@ impl Delivered {
     }
 
     /// The item goes back.
-    pub(crate) fn back(mut self, counted: bool) -> Whole<Result<(), Failure>> {
+    pub(crate) fn back(self, counted: bool) -> Whole<Result<(), Failure>> {
         let shared = self.shared.clone();
         let work = async move {
-            let back = self.give_back(counted).await;
-            self.forget();
-            back
+            match self.shared.keeps_items() && !self.is_lost() {
+                true => self.stay(counted).await,
+                false => self.leave(counted).await,
+            }
         };
         Whole::new(&shared, work, |_, _| Box::pin(async {}))
+    }
+
+    /// The item goes to those who wait in this process: what was fetched ahead is younger, and would
+    /// overtake it.
+    async fn stay(mut self, counted: bool) -> Result<(), Failure> {
+        let shared = self.shared.clone();
+        if counted {
+            // The server knows nothing of this delivery.
+            let noted = shared.note_release(self.number, self.released - 1).await;
+            if noted.is_err() {
+                return self.leave(counted).await;
+            }
+            self.released -= 1;
+        }
+        match shared.keep_item(self) {
+            None => Ok(()),
+            Some(delivered) => delivered.leave(false).await,
+        }
+    }
+
+    /// The item goes back to the server.
+    async fn leave(mut self, counted: bool) -> Result<(), Failure> {
+        let back = self.give_back(counted).await;
+        self.forget();
+        back
+    }
+
+    /// Gives all of them back, the first one first. These deliveries do not count.
+    pub(crate) async fn all_back(mut all: VecDeque<Self>) {
+        while !all.is_empty() {
+            let some: Vec<_> = all.drain(..all.len().min(AT_ONCE)).collect();
+            let noted = some.iter().map(|one| Box::pin(one.note_return()));
+            join_all(noted.collect()).await;
+            let back = some.into_iter().map(|one| Box::pin(one.return_once()));
+            join_all(back.collect()).await;
+        }
+    }
+
+    /// Without it an attempt is counted that was none: better than an item that is away.
+    async fn note_return(&self) {
+        if !self.is_lost() {
+            let _ = (self.shared.note_release(self.number, self.released + 1)).await;
+        }
+    }
+
+    /// If it fails the item comes back when its lease ends.
+    async fn return_once(mut self) {
+        if !self.is_lost() {
+            let shared = &self.shared;
+            lock(&shared.returned).insert(self.number);
+            let asked = (shared.link).request(&self.reply, None, "-NAK".into(), shared.timeout);
+            if !matches!(asked.await, Answer::Reply(_)) {
+                lock(&shared.returned).remove(&self.number);
+            }
+            shared.items.notify();
+        }
+        self.forget();
     }
 
     async fn give_back(&self, counted: bool) -> Result<(), Failure> {
@@ -208,6 +290,7 @@ impl Delivered {
 
 impl Drop for Delivered {
     fn drop(&mut self) {
+        self.stays();
         if self.is_settled {
             return;
         }
@@ -218,7 +301,8 @@ impl Drop for Delivered {
             times: self.times,
             released: self.released,
             reply: std::mem::take(&mut self.reply),
-            payload: Bytes::new(),
+            payload: std::mem::take(&mut self.payload),
+            goes_out: false,
             is_settled: false,
         };
         // Dropped at once, it goes on by itself.
@@ -290,7 +374,7 @@ impl Shared {
     }
 
     /// How many deliveries of an item were released.
-    async fn releases(&self, number: u64) -> u32 {
+    async fn releases(&self, number: u64) -> i64 {
         let mark = self.release_mark(number);
         let subject = format!("$JS.API.DIRECT.GET.{}.{mark}", self.names.marks);
         let answer = (self.link).request(&subject, None, Bytes::new(), self.timeout);
@@ -305,7 +389,7 @@ impl Shared {
         }
     }
 
-    async fn note_release(&self, number: u64, count: u32) -> Result<(), Failure> {
+    async fn note_release(&self, number: u64, count: i64) -> Result<(), Failure> {
         let (mark, count) = (self.release_mark(number), count.to_string());
         self.put_mark(&mark, HeaderMap::new(), count)
             .await

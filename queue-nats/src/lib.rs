@@ -22,6 +22,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod ahead;
 mod connection;
 mod failure;
 mod get;
@@ -35,6 +36,7 @@ mod queue;
 mod shared;
 mod stream;
 mod stuck;
+mod supply;
 mod watch;
 mod work;
 

@@ -1,5 +1,6 @@
 //! [`NatsQueue`]: opening one.
 
+use crate::ahead::Ahead;
 use crate::connection::{Link, NatsConnection};
 use crate::options::{Mode, NatsOptions};
 use crate::shared::{Shared, lock};
@@ -16,6 +17,8 @@ use std::sync::{Arc, Mutex, Weak};
 #[doc(alias("jetstream", "broker"))]
 pub struct NatsQueue<T, C = Postcard> {
     pub(crate) shared: Arc<Shared>,
+    /// Where items are fetched ahead: what gives them back with the last handle.
+    ahead: Option<Arc<Ahead>>,
     types: PhantomData<fn(T) -> C>,
 }
 
@@ -47,7 +50,9 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         let shared = &self.shared;
         let deleted = stream::delete(&shared.link, &shared.names, shared.timeout);
         let deleted = shared.link.block_on(deleted);
-        deleted.map(drop).map_err(|refusal| shared.refused(refusal))
+        deleted.map_err(|refusal| shared.refused(refusal))?;
+        shared.forget_ahead();
+        Ok(())
     }
 
     fn open_on(
@@ -65,9 +70,11 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             codec: C::NAME,
         };
         let opened = link.block_on(opening.open())?;
-        let shared = Shared::new(link.clone(), names, &opened, options.timeout, is_temporary);
+        let shared = Shared::new(link.clone(), names, &opened, options, is_temporary);
+        let ahead = (options.prefetch > 0).then(|| Arc::new(Ahead::new(&shared)));
         Ok(Self {
             shared,
+            ahead,
             types: PhantomData,
         })
     }
@@ -144,6 +151,7 @@ impl<T, C> Clone for NatsQueue<T, C> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
+            ahead: self.ahead.clone(),
             types: PhantomData,
         }
     }

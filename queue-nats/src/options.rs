@@ -45,6 +45,7 @@ pub struct NatsOptions {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) replicas: Option<usize>,
     pub(crate) ack_wait: Option<Duration>,
+    pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
     pub(crate) mode: Mode,
 }
@@ -61,6 +62,7 @@ impl NatsOptions {
             capacity: None,
             replicas: None,
             ack_wait: None,
+            prefetch: 0,
             timeout: Duration::from_secs(5),
             mode: Mode::default(),
         }
@@ -112,6 +114,31 @@ impl NatsOptions {
     pub fn ack_wait(self, ack_wait: Duration) -> Self {
         Self {
             ack_wait: Some(ack_wait),
+            ..self
+        }
+    }
+
+    /// Brings up to so many items to this process before somebody asks for them, by default none. It is no
+    /// property of the queue: each process that opens it chooses.
+    ///
+    /// A receive and its ack then cost one round trip, not two. With each item that it takes from the
+    /// server this process takes up to `items` of those that wait behind it, and asks again when at
+    /// most half of them are left. What nobody has taken goes back, and that delivery does not count as
+    /// an attempt: after a second in which nobody in this process took an item or waited for one,
+    /// and at once with the last handle of the queue.
+    ///
+    /// It costs:
+    /// * The order between processes: the order is strict within a process, but another one may get a younger
+    ///   item while an older one waits here, or find the queue [`Empty`](crate::TryPopError::Empty). It
+    ///   counts what waits here as [`in_flight`](crate::WorkQueue::in_flight); here `len` has it.
+    /// * The items of a process that is killed: those that waited in it are away for `ack_wait`, as its
+    ///   deliveries are, and that counts as an attempt of each.
+    /// * Retries elsewhere: what this process gives back while others wait in it, or are about to come, is
+    ///   in front of them, and so the next that it takes itself.
+    #[must_use]
+    pub fn prefetch(self, items: usize) -> Self {
+        Self {
+            prefetch: items,
             ..self
         }
     }
@@ -220,6 +247,7 @@ impl fmt::Debug for NatsOptions {
             .field("capacity", &self.capacity)
             .field("replicas", &self.replicas)
             .field("ack_wait", &self.ack_wait)
+            .field("prefetch", &self.prefetch)
             .field("timeout", &self.timeout)
             .field("mode", &self.mode)
             .finish_non_exhaustive()

@@ -2,10 +2,12 @@
 
 use crate::connection::{Answer, before, no_responders};
 use crate::failure::{self, ApiError};
-use crate::shared::{BoxFuture, Shared, Whole};
+use crate::shared::{BoxFuture, Shared, Whole, lock};
 use crate::stream::ask;
 use crate::watch::Who;
-use async_nats::HeaderMap;
+use async_nats::client::PublishErrorKind;
+use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
+use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 use futures_core::Stream;
 use queue_core::sync::Deadline;
@@ -14,14 +16,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-/// So many items are put at once, at most.
+/// So many items are on their way at once, at most.
 pub(crate) const WINDOW: usize = 256;
+/// So many are put in one go, at most.
+pub(crate) const STRETCH: usize = 2048;
 /// And so many bytes, beside the first item.
-pub(crate) const WINDOW_BYTES: usize = 1 << 20;
+pub(crate) const STRETCH_BYTES: usize = 1 << 20;
 /// A server that is there answers within this, however soon the deadline is.
 const SOONEST: Duration = Duration::from_secs(1);
 
@@ -53,6 +57,40 @@ pub(crate) enum NotPut {
     Timeout,
     Closed,
     Failed(Failure),
+}
+
+/// How many items of a stretch are known to be in, until whoever puts them has taken note: what goes in
+/// from then on is taken out again.
+#[derive(Default)]
+pub(crate) struct Known(Mutex<(usize, bool)>);
+
+impl Known {
+    fn set(&self, count: usize) {
+        let mut known = lock(&self.0);
+        if !known.1 {
+            known.0 = count;
+        }
+    }
+
+    /// Takes note: it is as many for good.
+    pub(crate) fn settle(&self) -> usize {
+        let mut known = lock(&self.0);
+        known.1 = true;
+        known.0
+    }
+
+    fn is_settled(&self) -> bool {
+        lock(&self.0).1
+    }
+}
+
+/// What became of a stretch of items.
+pub(crate) struct Went {
+    /// Of those that are in, from the front.
+    pub(crate) numbers: Vec<u64>,
+    /// Why the next one is not. None if all are in, or it may be tried again.
+    pub(crate) why: Option<NotPut>,
+    known: Arc<Known>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,9 +131,9 @@ impl Shared {
 
     fn headers(put: &Put, behind: Option<&str>) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", put.id.as_str());
+        headers.insert(NATS_MESSAGE_ID, put.id.as_str());
         if let Some(behind) = behind {
-            headers.insert("Nats-Expected-Last-Msg-Id", behind);
+            headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, behind);
         }
         headers
     }
@@ -244,49 +282,58 @@ impl Shared {
         }
     }
 
-    /// Puts items at once, one behind the other, as many as go in: their numbers, from the front. It
-    /// stops before the first that does not go in, so that none overtakes it: each is taken only
-    /// if the one before it is the last in the stream. What no answer comes for is asked for again
-    /// until `deadline`. If it is dropped in the midst, what it put is taken out again.
-    pub(crate) fn put_window(
+    /// Puts items, one behind the other, as many as go in. It stops before the first that does not go in,
+    /// so that none overtakes it: each is taken only if the one before it is the last in the stream.
+    /// What no answer comes for is asked for again until `deadline`. If it is dropped in the midst it
+    /// puts no more, and what is not `known` to be in is taken out again.
+    pub(crate) fn put_stretch(
         self: &Arc<Self>,
-        window: Vec<Bytes>,
+        stretch: Vec<Bytes>,
         deadline: Deadline,
-    ) -> Whole<(Vec<u64>, Option<NotPut>)> {
-        let shared = self.clone();
+        known: &Arc<Known>,
+    ) -> Whole<Went> {
+        let (shared, known) = (self.clone(), known.clone());
         let work = async move {
-            let puts: Vec<_> = (window.into_iter().map(|bytes| shared.put_of(bytes))).collect();
-            let outcomes = shared.put_all(&puts).await;
+            let puts: Vec<_> = (stretch.into_iter().map(|bytes| shared.put_of(bytes))).collect();
+            let outcomes = shared.put_all(&puts, &known).await;
             let mut numbers = Vec::new();
+            let mut why = None;
             for (put, outcome) in puts.iter().zip(outcomes) {
                 let outcome = match outcome {
                     // Nothing behind it is in unless it is.
                     Outcome::Unanswered(unsure) => shared.ask_again(put, unsure, deadline).await,
-                    known => known,
+                    answered => answered,
                 };
-                let why = match outcome {
+                match outcome {
                     Outcome::In(number) => {
                         numbers.push(number);
                         continue;
                     }
-                    Outcome::OutOfLine => None,
-                    Outcome::Full => Some(NotPut::Full),
-                    Outcome::Closed => Some(NotPut::Closed),
-                    Outcome::Failed(failure) => Some(NotPut::Failed(failure)),
-                    Outcome::Unanswered(unsure) => Some(NotPut::Failed(shared.unanswered(unsure))),
-                };
-                return (numbers, why);
+                    Outcome::OutOfLine => {}
+                    Outcome::Full => why = Some(NotPut::Full),
+                    Outcome::Closed => why = Some(NotPut::Closed),
+                    Outcome::Failed(failure) => why = Some(NotPut::Failed(failure)),
+                    Outcome::Unanswered(unsure) => {
+                        why = Some(NotPut::Failed(shared.unanswered(unsure)));
+                    }
+                }
+                break;
             }
-            (numbers, None)
+            known.set(numbers.len());
+            Went {
+                numbers,
+                why,
+                known,
+            }
         };
-        let undo = |shared: Arc<Self>, (numbers, _): (Vec<u64>, _)| -> BoxFuture<()> {
+        Whole::new(self, work, |shared, went| -> BoxFuture<()> {
             Box::pin(async move {
-                for number in numbers {
+                let stays = went.known.settle();
+                for number in went.numbers.into_iter().skip(stays) {
                     shared.withdraw(number).await;
                 }
             })
-        };
-        Whole::new(self, work, undo)
+        })
     }
 
     /// What became of an item that no answer came for; it is put if it is not in.
@@ -301,41 +348,49 @@ impl Shared {
         Outcome::Unanswered(unsure)
     }
 
-    /// Puts all of them, and waits for the answers.
-    async fn put_all(&self, puts: &[Put]) -> Vec<Outcome> {
-        let mut outcomes: Vec<_> = puts.iter().map(|_| Outcome::Unanswered(false)).collect();
+    /// Puts them, with at most [`WINDOW`] of them unanswered, until one is refused: what became of those
+    /// that it has tried to put.
+    async fn put_all(&self, puts: &[Put], known: &Known) -> Vec<Outcome> {
+        let not_sent = || vec![Outcome::Unanswered(false)];
         if !self.link.is_connected() {
-            return outcomes;
+            return not_sent();
         }
         let client = &self.link.client;
         let inbox = client.new_inbox();
         let Ok(mut answers) = client.subscribe(format!("{inbox}.*")).await else {
-            return outcomes;
+            return not_sent();
         };
         let (mut state, since) = (self.link.state(), self.link.refusals());
-        let mut behind = None;
-        let mut sent = 0;
-        for (nth, put) in puts.iter().enumerate() {
-            let headers = Self::headers(put, behind);
-            let reply = format!("{inbox}.{nth}");
-            let items = self.names.items.clone();
-            let put_it =
-                client.publish_with_reply_and_headers(items, reply, headers, put.bytes.clone());
-            if let Err(error) = put_it.await {
-                if error.kind() == async_nats::client::PublishErrorKind::MaxPayloadExceeded {
-                    outcomes[nth] = Outcome::Failed(self.too_large());
-                }
-                break;
-            }
-            outcomes[nth] = Outcome::Unanswered(true);
-            behind = Some(put.id.as_str());
-            sent += 1;
-        }
         let mut late = pin!(tokio::time::sleep(self.timeout));
         let mut broken = pin!(state.changed());
         let mut refused = pin!(self.link.refused_after(since, &self.names.items));
-        let mut come = 0;
-        while come < sent {
+        let subject = Subject::from(self.names.items.as_str());
+        let mut outcomes = Vec::with_capacity(puts.len());
+        let (mut sent, mut come, mut in_line) = (0, 0, 0);
+        let mut goes_on = true;
+        loop {
+            // What follows one that is refused would be refused too.
+            while goes_on && sent < puts.len() && sent - come < WINDOW {
+                let put = &puts[sent];
+                let behind = sent.checked_sub(1).map(|before| &*puts[before].id);
+                let headers = Self::headers(put, behind);
+                let (reply, bytes) = (format!("{inbox}.{sent}"), put.bytes.clone());
+                let put_it =
+                    client.publish_with_reply_and_headers(subject.clone(), reply, headers, bytes);
+                if let Err(error) = put_it.await {
+                    outcomes.push(match error.kind() {
+                        PublishErrorKind::MaxPayloadExceeded => Outcome::Failed(self.too_large()),
+                        _ => Outcome::Unanswered(false),
+                    });
+                    goes_on = false;
+                    break;
+                }
+                outcomes.push(Outcome::Unanswered(true));
+                sent += 1;
+            }
+            if come == sent {
+                return outcomes;
+            }
             let next = poll_fn(|cx| {
                 if let Poll::Ready(message) = Pin::new(&mut answers).poll_next(cx) {
                     return Poll::Ready(Ok(message));
@@ -352,23 +407,30 @@ impl Shared {
                 Ok(Some(message)) => message,
                 Err(true) => {
                     outcomes[come] = Outcome::Failed(self.link.denied(&self.names.items));
-                    break;
+                    return outcomes;
                 }
-                Ok(None) | Err(false) => break,
+                Ok(None) | Err(false) => return outcomes,
             };
             if no_responders(&message) {
                 outcomes[come] = self.nobody_takes_items().await;
-                break;
+                return outcomes;
             }
             let nth = message.subject.rsplit('.').next();
             let Some(nth) = nth.and_then(|nth| nth.parse::<usize>().ok()) else {
                 continue;
             };
-            if let Some(known) = outcomes.get_mut(nth) {
-                *known = outcome(&message.payload);
-                come += 1;
+            if nth >= sent {
+                continue;
             }
+            outcomes[nth] = outcome(&message.payload);
+            come += 1;
+            while matches!(outcomes.get(in_line), Some(Outcome::In(_))) {
+                in_line += 1;
+            }
+            known.set(in_line);
+            goes_on &= matches!(outcomes[nth], Outcome::In(_)) && !known.is_settled();
+            late.as_mut()
+                .reset(tokio::time::Instant::now() + self.timeout);
         }
-        outcomes
     }
 }

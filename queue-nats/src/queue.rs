@@ -3,7 +3,7 @@
 use crate::NatsQueue;
 use crate::get::NotGot;
 use crate::lease::Done;
-use crate::put::{NotPut, WINDOW, WINDOW_BYTES};
+use crate::put::{Known, NotPut, STRETCH, STRETCH_BYTES, WINDOW};
 use crate::shared::{BoxFuture, Shared};
 use crate::watch::{Waiting, Who};
 use bytes::Bytes;
@@ -114,25 +114,38 @@ pub(crate) fn decode<T, C: Codec<T>>(bytes: &Bytes) -> Result<T, Failure> {
     C::decode(bytes).map_err(Failure::with_item_consumed)
 }
 
-/// As many of the first items as go into one window, as bytes; the first must have some.
-fn encode_window<T, C: Codec<T>>(items: &VecDeque<T>, most: usize) -> Result<Vec<Bytes>, Failure> {
-    let mut window: Vec<Bytes> = Vec::new();
+/// As many of the first items as are put in one go, as bytes; the first must have some.
+fn encode_some<T, C: Codec<T>>(items: &VecDeque<T>, most: usize) -> Result<Vec<Bytes>, Failure> {
+    let mut stretch: Vec<Bytes> = Vec::new();
     let mut size = 0;
-    for item in items.iter().take(most.min(WINDOW)) {
+    for item in items.iter().take(most) {
         match encode::<T, C>(item) {
             Ok(bytes) => {
                 size += bytes.len();
-                if size > WINDOW_BYTES && !window.is_empty() {
+                if size > STRETCH_BYTES && !stretch.is_empty() {
                     break;
                 }
-                window.push(bytes);
+                stretch.push(bytes);
             }
-            Err(failure) if window.is_empty() => return Err(failure),
+            Err(failure) if stretch.is_empty() => return Err(failure),
             // It is told when it is the first.
             Err(_) => break,
         }
     }
-    Ok(window)
+    Ok(stretch)
+}
+
+/// Items that are being put. Those that are known to be in leave it, whenever it is dropped.
+struct Going<'a, T> {
+    items: &'a mut VecDeque<T>,
+    known: Arc<Known>,
+}
+
+impl<T> Drop for Going<'_, T> {
+    fn drop(&mut self) {
+        let count = self.known.settle();
+        self.items.drain(..count);
+    }
 }
 
 /// Items that are out of the queue, and go into the stash if nobody takes them.
@@ -188,19 +201,25 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 capacity.saturating_sub(info).max(1)
             }
         };
-        let mut pushed = 0;
+        let (mut pushed, mut most) = (0, STRETCH);
         while slots > 0 && !items.is_empty() {
-            let window = match encode_window::<T, C>(items, slots) {
-                Ok(window) => window,
+            let stretch = match encode_some::<T, C>(items, slots.min(most)) {
+                Ok(stretch) => stretch,
                 Err(_) if pushed > 0 => break,
                 Err(failure) => return Err(failed(failure)),
             };
-            let asked = window.len();
-            let (numbers, why) = self.shared.put_window(window, deadline).await;
-            items.drain(..numbers.len());
-            pushed += numbers.len();
-            slots -= numbers.len();
-            match why {
+            let asked = stretch.len();
+            let known = Arc::default();
+            let going = Going {
+                items: &mut *items,
+                known: Arc::clone(&known),
+            };
+            let went = self.shared.put_stretch(stretch, deadline, &known).await;
+            drop(going);
+            let count = went.numbers.len();
+            pushed += count;
+            slots -= count;
+            match went.why {
                 // Nobody knows whether the next one is in: that must be told now.
                 Some(NotPut::Failed(failure)) if failure.kind() == FailureKind::Ambiguous => {
                     return Err(failed(failure));
@@ -209,8 +228,9 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 Some(NotPut::Full | NotPut::Timeout) => return Err(TryPushError::Full(())),
                 Some(NotPut::Closed) => return Err(TryPushError::Closed(())),
                 Some(NotPut::Failed(failure)) => return Err(failed(failure)),
-                // Another producer's item came in between.
-                None if numbers.len() < asked => {}
+                // Another producer's item came in between. What is sent in one burst is less likely to be
+                // parted, and less of it is sent in vain.
+                None if count < asked => most = WINDOW,
                 None => {}
             }
         }

@@ -2,10 +2,11 @@
 
 use crate::connection::{Link, before};
 use crate::failure;
-use crate::get::Supply;
 use crate::lease::Leases;
+use crate::options::NatsOptions;
 use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::stuck::Stuck;
+use crate::supply::Supply;
 use crate::watch::Watch;
 use async_nats::PublishError;
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) timeout: Duration,
     pub(crate) capacity: Option<usize>,
     pub(crate) ack_wait: Duration,
+    /// How many items are fetched ahead.
+    pub(crate) prefetch: usize,
     id: QueueId,
     pub(crate) ends: EndpointCounts,
     /// How far it is known to be closed; it is never open again.
@@ -46,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) stuck: Mutex<Option<Stuck>>,
     pub(crate) leases: Leases,
     pub(crate) supply: Mutex<Supply>,
+    /// What was asked for ahead has come.
+    pub(crate) fetched: Event,
     /// How many pops have an item and are about to ack it.
     pub(crate) popping: AtomicUsize,
     /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
@@ -92,7 +97,7 @@ impl Shared {
         link: Arc<Link>,
         names: Names,
         opened: &Opened,
-        timeout: Duration,
+        options: &NatsOptions,
         is_temporary: bool,
     ) -> Arc<Self> {
         let mut hasher = DefaultHasher::new();
@@ -102,9 +107,10 @@ impl Shared {
         Arc::new(Self {
             link,
             names,
-            timeout,
+            timeout: options.timeout,
             capacity: opened.capacity,
             ack_wait: opened.ack_wait,
+            prefetch: options.prefetch,
             id: QueueId::new(high, hasher.finish()),
             ends: EndpointCounts::new(),
             closing: AtomicU8::new(opened.closing as u8),
@@ -115,6 +121,7 @@ impl Shared {
             stuck: Mutex::default(),
             leases: Leases::default(),
             supply: Mutex::default(),
+            fetched: Event::new(),
             popping: AtomicUsize::new(0),
             stash: Mutex::default(),
             returned: Mutex::default(),
@@ -171,6 +178,7 @@ impl Shared {
     /// How many items wait and how many are in flight.
     pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
         self.undone().await;
+        self.fetched().await;
         let counts = self.all_counts().await?;
         let stashed = lock(&self.stash).len();
         let waiting = counts.waiting + counts.spare + stashed;

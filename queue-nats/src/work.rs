@@ -40,9 +40,12 @@ impl Listen for NatsIdleListener<'_> {
 
 impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     /// The item of a delivery. One whose bytes are none is done.
-    async fn lent(&self, delivered: Delivered) -> Result<(T, NatsLease), Failure> {
+    async fn lent(&self, mut delivered: Delivered) -> Result<(T, NatsLease), Failure> {
         match decode::<T, C>(&delivered.payload) {
-            Ok(item) => Ok((item, NatsLease(delivered))),
+            Ok(item) => {
+                delivered.stays();
+                Ok((item, NatsLease(delivered)))
+            }
             Err(failure) => {
                 let done = delivered.done(|_, _| Box::pin(async {})).await;
                 done.acked.and(Err(failure))

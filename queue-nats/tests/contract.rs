@@ -41,6 +41,21 @@ fn create<T: Send>(capacity: Capacity) -> Result<NatsQueue<T>, Failure>
 where
     queue_nats::Postcard: queue_nats::Codec<T>,
 {
+    create_with(0, capacity)
+}
+
+/// One that fetches ahead.
+fn create_ahead<T: Send>(capacity: Capacity) -> Result<NatsQueue<T>, Failure>
+where
+    queue_nats::Postcard: queue_nats::Codec<T>,
+{
+    create_with(16, capacity)
+}
+
+fn create_with<T: Send>(prefetch: usize, capacity: Capacity) -> Result<NatsQueue<T>, Failure>
+where
+    queue_nats::Postcard: queue_nats::Codec<T>,
+{
     static SHARED: OnceLock<(NatsConnection, NatsOptions)> = OnceLock::new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let (connection, options) = SHARED.get_or_init(|| {
@@ -51,7 +66,8 @@ where
         (NatsConnection::connect(&options).unwrap(), options)
     });
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    connection.queue(&format!("q{number}"), &options.clone().capacity(capacity))
+    let options = options.clone().capacity(capacity).prefetch(prefetch);
+    connection.queue(&format!("q{number}"), &options)
 }
 
 queue_core::contract! {
@@ -67,5 +83,21 @@ queue_core::work_contract! {
     mod nats_works;
     kind: NatsQueue;
     create: create;
+    unordered: "the server redelivers in the order in which items were given back";
+}
+
+queue_core::contract! {
+    mod nats_ahead;
+    kind: NatsQueue;
+    items: Moody;
+    create: create_ahead;
+    refused: Moody(REFUSES);
+    panicking: Moody(PANICS);
+}
+
+queue_core::work_contract! {
+    mod nats_ahead_works;
+    kind: NatsQueue;
+    create: create_ahead;
     unordered: "the server redelivers in the order in which items were given back";
 }

@@ -21,11 +21,12 @@ fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// On three servers, if there are so many.
-fn jobs(url: &str) -> NatsQueue<u64> {
+fn jobs(url: &str, prefetch: u64) -> NatsQueue<u64> {
     let options = NatsOptions::new(url).capacity(Capacity::bounded(100));
     let options = options
         .ack_wait(Duration::from_secs(2))
-        .replicas(url.split(',').count());
+        .replicas(url.split(',').count())
+        .prefetch(prefetch as usize);
     // A cluster begins by electing a leader.
     let end = Instant::now() + Duration::from_secs(30);
     loop {
@@ -43,7 +44,7 @@ fn worker() {
     let Ok(url) = std::env::var("QUEUE_NATS_WORKER") else {
         return;
     };
-    let jobs = jobs(&url);
+    let jobs = jobs(&url, number("QUEUE_NATS_PREFETCH", 0));
     let mut out = std::io::stderr();
     // It ends with the queue, by a kill, or when its parent has gone.
     while let Ok(job) = jobs.receive() {
@@ -60,10 +61,11 @@ fn worker() {
     }
 }
 
-fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
+fn start_worker(url: &str, prefetch: u64, told: Sender<(u64, bool)>) -> Child {
     let mut worker = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "worker", "--nocapture"])
         .env("QUEUE_NATS_WORKER", url)
+        .env("QUEUE_NATS_PREFETCH", prefetch.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -88,11 +90,15 @@ fn start_worker(url: &str, told: Sender<(u64, bool)>) -> Child {
 /// Four workers do `NATS_FAULT_JOBS` jobs, while `disturb` does what it does to them and their way to the
 /// server: each job is done. `disturb` says how many workers it has killed: one that is killed
 /// between its ack and its word says nothing of that one job.
-fn no_job_is_lost(url: &str, disturb: impl FnOnce(&mut Vec<Child>, &dyn Fn() -> Child) -> u64) {
+fn no_job_is_lost(
+    url: &str,
+    prefetch: u64,
+    disturb: impl FnOnce(&mut Vec<Child>, &dyn Fn() -> Child) -> u64,
+) {
     let count = number("NATS_FAULT_JOBS", 400);
-    let queue = jobs(url);
+    let queue = jobs(url, 0);
     let (told, done) = channel();
-    let start = || start_worker(url, told.clone());
+    let start = || start_worker(url, prefetch, told.clone());
     let mut workers: Vec<_> = (0..4).map(|_| start()).collect();
     let pushing = queue.clone();
     let pusher = std::thread::spawn(move || {
@@ -149,19 +155,37 @@ fn no_accepted_job_is_lost() {
         return;
     };
     let kills = number("NATS_FAULT_KILLS", 3);
-    no_job_is_lost(&server.url(), |workers, start| {
+    no_job_is_lost(&server.url(), 0, |workers, start| {
         for kill in 0..kills {
-            std::thread::sleep(Duration::from_millis(150));
-            let mut worker = workers.remove(0);
-            worker.kill().unwrap();
-            worker.wait().unwrap();
-            workers.push(start());
+            kill_one(workers, start);
             if kill % 2 == 0 {
                 server.restart();
             }
         }
         kills
     });
+}
+
+/// Nor one that was fetched ahead by a worker that is killed.
+#[test]
+fn no_prefetched_job_is_lost() {
+    let Some(server) = Server::start("prefetch and kills") else {
+        return;
+    };
+    let kills = number("NATS_FAULT_KILLS", 3);
+    no_job_is_lost(&server.url(), 16, |workers, start| {
+        (0..kills).for_each(|_| kill_one(workers, start));
+        kills
+    });
+}
+
+/// After a while, and starts another one.
+fn kill_one(workers: &mut Vec<Child>, start: &dyn Fn() -> Child) {
+    std::thread::sleep(Duration::from_millis(150));
+    let mut worker = workers.remove(0);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    workers.push(start());
 }
 
 /// What is on its way when the network is cut is neither lost nor left lying, also if it is silent for
@@ -173,7 +197,7 @@ fn no_accepted_job_is_lost_by_a_cut() {
     };
     let proxy = Proxy::to(server.port);
     let cuts = number("NATS_FAULT_CUTS", 3);
-    no_job_is_lost(&proxy.url(), |_, _| {
+    no_job_is_lost(&proxy.url(), 0, |_, _| {
         for cut in 0..cuts {
             std::thread::sleep(Duration::from_millis(150));
             let (network, millis) = match cut % 3 {
@@ -212,7 +236,7 @@ fn no_accepted_job_is_lost_by_leaders() {
     };
     let kills = number("NATS_FAULT_LEADERS", 2);
     let url = cluster.url();
-    no_job_is_lost(&url, |_, _| {
+    no_job_is_lost(&url, 0, |_, _| {
         for _ in 0..kills {
             std::thread::sleep(Duration::from_millis(500));
             let leader = loop {

@@ -1,0 +1,127 @@
+//! Batches that are longer than what is on its way at once, against a real server.
+
+mod server;
+
+use futures_core::Stream;
+use queue_nats::{Capacity, FailureKind, NatsQueue, Queue};
+use server::Server;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+fn queue(server: &Server) -> NatsQueue<u64> {
+    let options = server.options().capacity(Capacity::bounded(100_000));
+    NatsQueue::open("jobs", &options).unwrap()
+}
+
+fn all_of(jobs: &NatsQueue<u64>) -> Vec<u64> {
+    let mut all = Vec::new();
+    while jobs.try_pop_many(&mut all, 1000).is_ok() {}
+    all
+}
+
+/// Two producers part each other's batches: each item goes in once, and each one's are in order.
+#[test]
+fn batches_beside_batches() {
+    let Some(server) = Server::start("batches") else {
+        return;
+    };
+    let jobs = queue(&server);
+    let producers = [0, 10_000].map(|first| {
+        let jobs = queue(&server);
+        std::thread::spawn(move || jobs.push_many(&mut (first..first + 4000).collect()))
+    });
+    for producer in producers {
+        producer.join().unwrap().unwrap();
+    }
+    let all = all_of(&jobs);
+    let (low, high): (Vec<_>, Vec<_>) = all.into_iter().partition(|n| *n < 10_000);
+    assert!(low.into_iter().eq(0..4000));
+    assert!(high.into_iter().eq(10_000..14_000));
+}
+
+/// Whenever the future of a batch is dropped, what is in the queue and what is left make up the batch.
+#[test]
+fn a_batch_that_is_dropped() {
+    let Some(server) = Server::start("dropped batches") else {
+        return;
+    };
+    let jobs = queue(&server);
+    let mut parted = false;
+    for round in 0..20 {
+        let mut items: VecDeque<u64> = (0..3000).collect();
+        let end = Instant::now() + Duration::from_millis(2 * round);
+        {
+            let mut push = pin!(jobs.push_many_async(&mut items));
+            let mut cx = Context::from_waker(Waker::noop());
+            while push.as_mut().poll(&mut cx).is_pending() {
+                if Instant::now() > end {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        }
+        let inside = all_of(&jobs);
+        parted |= !inside.is_empty() && !items.is_empty();
+        assert!(inside.into_iter().chain(items).eq(0..3000), "round {round}");
+    }
+    assert!(parted, "it was never dropped in the midst");
+}
+
+/// How many messages of the queue's items are sent to the server, in or not, until it is stopped.
+fn sent(server: &Server, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut sent = runtime.block_on(async {
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let sent = client.subscribe("q.jobs.items").await.unwrap();
+        client.flush().await.unwrap();
+        sent
+    });
+    let stop = stop.clone();
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let mut count = 0;
+            while !stop.load(Ordering::SeqCst) {
+                let next = poll_fn(|cx| Pin::new(&mut sent).poll_next(cx));
+                let next = tokio::time::timeout(Duration::from_millis(300), next);
+                count += usize::from(next.await.is_ok());
+            }
+            count
+        })
+    })
+}
+
+/// What follows an item that is refused is refused too: it is not even sent, once that is known.
+#[test]
+fn a_refusal_ends_a_batch() {
+    let config = "jetstream { store_dir: {folder}, max_file_store: 200000 }";
+    let Some(server) = Server::start_as("refused batches", config) else {
+        return;
+    };
+    let jobs = NatsQueue::<Vec<u8>>::open("jobs", &server.options()).unwrap();
+    let stop = Arc::default();
+    let sent = sent(&server, &stop);
+    let mut items: VecDeque<_> = (0..2000).map(|_| vec![7; 400]).collect();
+    let failure = jobs.push_many(&mut items).unwrap_err();
+    let kind = failure.failure().map(|failure| failure.kind());
+    assert_eq!(kind, Some(FailureKind::Io), "{failure}");
+    let inside = 2000 - items.len();
+    assert_eq!(jobs.len(), inside);
+    // What was sent has come.
+    std::thread::sleep(Duration::from_millis(300));
+    stop.store(true, Ordering::SeqCst);
+    let sent = sent.join().unwrap();
+    assert!(inside > 256, "{inside} are in");
+    // In a first go, and in a second one that begins with the item that is refused.
+    assert!(
+        sent <= inside + 2 * 256,
+        "{inside} are in, {sent} were sent"
+    );
+}
