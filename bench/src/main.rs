@@ -214,7 +214,9 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
     let report = report::Report::new(rows, quiet, care);
     print!("{}", report.markdown());
     if let Some(file) = &options.json {
-        let text = serde_json::to_string(&report).map_err(|error| error.to_string())?;
+        let mut json = serde_json::to_value(&report).map_err(|error| error.to_string())?;
+        round(&mut json);
+        let text = json.to_string();
         std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     options
@@ -246,6 +248,20 @@ fn cost() -> Result<family_cost::Table, String> {
         })
         .collect();
     family_cost::table(&subjects)
+}
+
+/// Four digits of each number: the machine varies in the second.
+fn round(json: &mut serde_json::Value) {
+    match json {
+        serde_json::Value::Array(values) => values.iter_mut().for_each(round),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(round),
+        number => {
+            if let Some(float) = number.as_f64().filter(|_| number.is_f64()) {
+                let short: f64 = format!("{float:.3e}").parse().unwrap_or(float);
+                *number = short.into();
+            }
+        }
+    }
 }
 
 fn show(file: &Path, svg: Option<PathBuf>) -> Result<(), String> {

@@ -6,6 +6,7 @@
 //! waiter must use no processor time.
 
 use super::{Deadline, thread};
+use crate::Side;
 #[cfg(not(loom))]
 use std::{
     cell::Cell,
@@ -77,8 +78,6 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
     let mut spin = SPIN.get();
     let found = spin.spin(deadline, target, &hint);
     SPIN.set(spin);
-    // Where a batch is worth waiting for, a look would take a cache line from who pushes it.
-    EXPECTS.set(found && target == 1);
     found
 }
 
@@ -91,27 +90,42 @@ pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
 #[cfg(not(loom))]
 thread_local! {
     static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin { misses: 0, skips: 0, contended: 0 }) };
-    /// Whether its latest verb had to wait for a single item or slot, and got it without sleep.
-    static EXPECTS: Cell<bool> = const { Cell::new(false) };
+    /// Whether the latest push of this thread had to wait for a single slot, and got it without sleep.
+    static PUSH_WAITED: Cell<bool> = const { Cell::new(false) };
+    /// The same of its latest pop.
+    static POP_WAITED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread had to wait just now: then it will have to for the next item, too.
+#[cfg(not(loom))]
 #[inline(always)]
-pub(crate) fn expects_to_wait() -> bool {
-    #[cfg(not(loom))]
-    return EXPECTS.get();
-    // A model tries first.
-    #[cfg(loom)]
-    return false;
+fn waited(side: Side) -> &'static std::thread::LocalKey<Cell<bool>> {
+    match side {
+        Side::Producers => &PUSH_WAITED,
+        Side::Consumers => &POP_WAITED,
+    }
 }
 
-/// What a thread that [expected to wait](expects_to_wait) found: it does not look again if it was
-/// wrong.
-pub(crate) fn need_not_wait(ready: bool) -> bool {
-    #[cfg(not(loom))]
-    EXPECTS.set(!ready);
-    ready
+/// Whether this thread had to wait for a single item, or slot, the last time, and got it without sleep:
+/// then it will have to wait for the next one, too.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn has_waited(side: Side) -> bool {
+    waited(side).get()
 }
+
+#[cfg(not(loom))]
+pub(crate) fn set_waited(side: Side, has_waited: bool) {
+    waited(side).set(has_waited);
+}
+
+/// A model tries first.
+#[cfg(loom)]
+pub(crate) fn has_waited(_: Side) -> bool {
+    false
+}
+
+#[cfg(loom)]
+pub(crate) fn set_waited(_: Side, _: bool) {}
 
 /// What a thread has learned from its latest waits.
 #[cfg(not(loom))]
@@ -231,14 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn who_waited_for_one_item_looks_before_it_tries_once() {
-        assert!(!expects_to_wait());
-        for (found, target, expects) in [(1, 256, false), (0, 1, false), (1, 1, true)] {
-            until_some(Deadline::NEVER, target, || found);
-            assert_eq!(expects_to_wait(), expects);
-        }
-        assert!(need_not_wait(true));
-        assert!(!expects_to_wait());
+    fn that_a_pop_had_to_wait_says_nothing_of_the_next_push() {
+        set_waited(Side::Consumers, true);
+        let both = || [Side::Producers, Side::Consumers].map(has_waited);
+        assert_eq!(both(), [false, true]);
+        set_waited(Side::Consumers, false);
+        assert_eq!(both(), [false, false]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl<L: Listen> Wait<L> {
     where
         Q: Queue<Listener<'a> = L> + ?Sized,
     {
-        match spin::expects_to_wait() && !look_first(queue, side, deadline) {
+        match spin::has_waited(side) && !look_first(queue, side, deadline) {
             true => Self::Spun,
             false => Self::Tried,
         }
@@ -71,13 +71,20 @@ impl<L: Listen> Wait<L> {
 /// Looks for a moment: whether a try is worth it.
 fn look<Q: Queue + ?Sized>(queue: &Q, side: Side, deadline: Deadline) -> bool {
     let target = spin::batch_target(queue.capacity());
-    spin::until_some(deadline, target, || queue.ready_hint(side))
+    let found = spin::until_some(deadline, target, || queue.ready_hint(side));
+    // Where a batch is worth waiting for, to look first would take a cache line from the other side.
+    spin::set_waited(side, found && target == 1);
+    found
 }
 
 #[cold]
 #[inline(never)]
 fn look_first<Q: Queue + ?Sized>(queue: &Q, side: Side, deadline: Deadline) -> bool {
-    spin::need_not_wait(queue.ready_hint(side) != 0) || look(queue, side, deadline)
+    if queue.ready_hint(side) != 0 {
+        spin::set_waited(side, false);
+        return true;
+    }
+    look(queue, side, deadline)
 }
 
 /// Pushes `item` once there is a slot.

@@ -129,7 +129,7 @@ impl<T> Shared<T> {
     }
 
     /// What finding nothing comes to: while something is lent the end has not come.
-    #[inline]
+    #[cold]
     pub(super) fn found_none(&self, error: TryPopError) -> TryPopError {
         match error {
             TryPopError::Closed if self.lending.is_used() => {
@@ -174,7 +174,14 @@ impl<T> Shared<T> {
             // sees that the item is gone. (A ring's head moves by `SeqCst` operations.)
             fence(Ordering::SeqCst);
         }
-        if self.lending.idle.has_waiting() && self.is_idle() {
+        if self.lending.idle.has_waiting() {
+            self.notify_if_idle();
+        }
+    }
+
+    #[cold]
+    fn notify_if_idle(&self) {
+        if self.is_idle() {
             self.lending.idle.notify();
         }
     }

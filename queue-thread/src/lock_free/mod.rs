@@ -107,8 +107,23 @@ impl<T> Shared<T> {
     /// Was the one that popped woken for an item, and is there one more?
     #[inline(always)]
     fn pass_on(&self) {
-        if self.items.has_waiting() && self.len() != 0 {
+        if self.items.has_waiting() {
+            self.pass_on_item();
+        }
+    }
+
+    #[cold]
+    fn pass_on_item(&self) {
+        if self.len() != 0 {
             self.items.notify_unless_pending();
+        }
+    }
+
+    /// Was the one that pushed woken for a slot, and is there one more?
+    #[cold]
+    fn pass_on_slot(&self, capacity: usize) {
+        if self.taken() < capacity {
+            self.slots.notify_unless_pending();
         }
     }
 
@@ -142,6 +157,18 @@ impl<T> Shared<T> {
             Unbounded(chain) => chain.pop(),
         };
         popped.map_err(|error| self.found_none(error))
+    }
+
+    /// Apart, so that a push to a ring is small enough to be part of its caller.
+    #[inline(never)]
+    fn push_to_chain(&self, chain: &Chain<T>, item: T) -> Result<(), TryPushError<T>> {
+        let pushed = chain.push(item);
+        if pushed.at_close {
+            self.items.notify_all();
+        }
+        pushed.result?;
+        self.items.notify_unless_pending();
+        Ok(())
     }
 
     /// Tells all whom it concerns that an item was taken.
@@ -239,21 +266,12 @@ impl<T: Send> Queue for LockFreeQueue<T> {
                 let lending = &shared.lending;
                 ring.push(item, |full| lending.is_used() && lending.exactly(full))?;
                 shared.items.notify_after_rmw_unless_pending();
-                // Was this one woken for a slot, and is there one more?
-                if shared.slots.has_waiting() && shared.taken() < ring.capacity() {
-                    shared.slots.notify_unless_pending();
+                if shared.slots.has_waiting() {
+                    shared.pass_on_slot(ring.capacity());
                 }
                 Ok(())
             }
-            Unbounded(chain) => {
-                let pushed = chain.push(item);
-                if pushed.at_close {
-                    shared.items.notify_all();
-                }
-                pushed.result?;
-                shared.items.notify_unless_pending();
-                Ok(())
-            }
+            Unbounded(chain) => shared.push_to_chain(chain, item),
         }
     }
 

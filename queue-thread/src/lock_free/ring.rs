@@ -145,14 +145,18 @@ impl<T> Ring<T> {
 
     /// Pushes `item` if there is a slot. Where the slot may be held, `exactly` is asked: it looks
     /// with how many are held while that does not change, or knows that none is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(
         &self,
         item: T,
         exactly: impl Fn(&dyn Fn(usize) -> bool) -> bool,
     ) -> Result<(), TryPushError<T>> {
         // In two steps, so that the item is moved once, and not at all where it is refused.
-        match self.claim(exactly) {
+        let claimed = match self.claim_at_once() {
+            Some(claimed) => Ok(claimed),
+            None => self.claim(exactly),
+        };
+        match claimed {
             Ok((slot, tail)) => {
                 // SAFETY: the slot is empty and this thread's own, says `claim`. Nobody
                 // touches it until the stamp says that it is full.
@@ -167,9 +171,21 @@ impl<T> Ring<T> {
         }
     }
 
+    /// As [`claim`](Self::claim), in one try: small enough to be part of whoever pushes.
+    #[inline(always)]
+    fn claim_at_once(&self) -> Option<(&Slot<T>, usize)> {
+        let tail = self.tail.load(Ordering::Relaxed);
+        self.step();
+        let slot = self.slot(tail);
+        // No stamp has the bit of a closed queue. Acquire: as in `claim`.
+        let is_empty = slot.stamp.load(Ordering::Acquire) == tail;
+        (is_empty && self.advance(&self.tail, tail).is_ok()).then_some((slot, tail))
+    }
+
     /// An empty slot, and its position, that belongs to the caller alone: of all who saw by
     /// its stamp that it is empty only this thread moved `tail` past it.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn claim(
         &self,
         exactly: impl Fn(&dyn Fn(usize) -> bool) -> bool,
@@ -231,9 +247,12 @@ impl<T> Ring<T> {
     }
 
     /// Pops the oldest item; `free` is given its slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&self, free: impl FnOnce(HeldSlot)) -> Result<T, TryPopError> {
-        let (slot, head) = self.take()?;
+        let (slot, head) = match self.take_at_once() {
+            Some(taken) => taken,
+            None => self.take()?,
+        };
         // SAFETY: the slot is full and this thread's own, says `take`. Nobody touches it
         // until the stamp says that it is empty.
         let item = (slot.item).with_mut(|slot| unsafe { (*slot).assume_init_read() });
@@ -242,9 +261,21 @@ impl<T> Ring<T> {
         Ok(item)
     }
 
+    /// As [`take`](Self::take), in one try: small enough to be part of whoever pops.
+    #[inline(always)]
+    fn take_at_once(&self) -> Option<(&Slot<T>, usize)> {
+        let head = self.head.load(Ordering::Relaxed);
+        self.step();
+        let slot = self.slot(head);
+        // Acquire: as in `take`.
+        let is_full = slot.stamp.load(Ordering::Acquire) == head.wrapping_add(1);
+        (is_full && self.advance(&self.head, head).is_ok()).then_some((slot, head))
+    }
+
     /// A full slot, and its position, that belongs to the caller alone: of all who saw by its
     /// stamp that it is full only this thread moved `head` past it.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn take(&self) -> Result<(&Slot<T>, usize), TryPopError> {
         let mut patience = Patience(0);
         let mut head = self.head.load(Ordering::Relaxed);
