@@ -203,10 +203,11 @@ impl<T> Ring<T> {
             // Acquire: pairs with the Release in `pop`; its consumer is done with the slot.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == tail {
-                match self.advance(&self.tail, tail) {
-                    Ok(()) => return Ok((slot, tail)),
-                    Err(now) => tail = now,
+                if self.advance(&self.tail, tail).is_ok() {
+                    return Ok((slot, tail));
                 }
+                stand_back();
+                tail = self.tail.load(Ordering::Relaxed);
             } else if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1)
                 // SeqCst: who sleeps next has missed no pop. See the module's page.
                 && (self.head.load(Ordering::SeqCst).wrapping_add(self.lap()) == tail
@@ -285,10 +286,11 @@ impl<T> Ring<T> {
             // Acquire: pairs with the Release in `push`; the item is there.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == head.wrapping_add(1) {
-                match self.advance(&self.head, head) {
-                    Ok(()) => return Ok((slot, head)),
-                    Err(now) => head = now,
+                if self.advance(&self.head, head).is_ok() {
+                    return Ok((slot, head));
                 }
+                stand_back();
+                head = self.head.load(Ordering::Relaxed);
                 continue;
             }
             self.step();
@@ -411,6 +413,15 @@ impl<T> Drop for Ring<T> {
                 true
             });
         }
+    }
+}
+
+/// Another thread was faster. It has the index in its cache, and may go on with it for a while: that
+/// is less work for all than to take turns.
+#[cold]
+fn stand_back() {
+    if !cfg!(loom) {
+        (0..32).for_each(|_| std::hint::spin_loop());
     }
 }
 
