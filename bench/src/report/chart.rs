@@ -37,10 +37,21 @@ const PEERS: [RGBColor; 12] = [
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 impl Report {
-    /// Draws the throughput of these places, with the cores near, into an SVG file.
+    /// Draws the throughput of these places into an SVG file: with the cores near, if they ever were.
     pub fn chart(&self, file: &Path, place: impl Fn(Place) -> bool) -> Result<(), String> {
-        let mut rows = apart(&self.rows, false);
-        rows.retain(|row| place(row.cell.place));
+        let of = |far| {
+            let mut rows = apart(&self.rows, far);
+            rows.retain(|row| place(row.cell.place) && row.cell.load == Load::Stream);
+            rows.retain(|row| row.series.iter().any(|series| series.median().is_some()));
+            rows
+        };
+        let near = of(false);
+        let crosses = near.iter().any(|row| row.cell.crosses_cores());
+        let rows = if crosses {
+            near
+        } else {
+            [of(true), near].concat()
+        };
         draw(&rows, file).map_err(|error| format!("{}: {error}", file.display()))
     }
 }
@@ -48,7 +59,6 @@ impl Report {
 fn draw<'a>(all: &[Row], file: &'a Path) -> Result<(), Box<dyn std::error::Error + 'a>> {
     // The items that most people push, and no crowds.
     let rows: Vec<&Row> = (all.iter())
-        .filter(|row| row.cell.load == Load::Stream)
         .filter(|row| row.cell.place == Place::Processes || row.cell.size == 8)
         .filter(|row| row.cell.shape.producers.max(row.cell.shape.consumers) < 100)
         .collect();
