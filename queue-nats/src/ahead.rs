@@ -8,7 +8,6 @@
 //! overtaken by what is younger and here already.
 
 use crate::connection::before;
-use crate::get::AT_ONCE;
 use crate::lease::Delivered;
 use crate::shared::{Shared, lock};
 use crate::supply::{KEPT, Supply};
@@ -18,6 +17,8 @@ use std::time::Duration;
 
 /// What nobody here has taken goes back when nobody has asked for an item for so long.
 const IDLE: Duration = Duration::from_secs(1);
+/// A server whose answer is on its way does not pause for so long.
+const SILENT: Duration = Duration::from_millis(100);
 /// The server is asked for so many at a time.
 const MOST: usize = 1024;
 
@@ -83,20 +84,19 @@ impl Shared {
         });
     }
 
-    /// Waits until what was asked for ahead is here. A server has answered at once, unless another
-    /// consumer was faster.
+    /// Waits until what was asked for ahead is here, as long as more of it comes. A server has answered at
+    /// once, unless another consumer was faster.
     pub(crate) async fn fetched(&self) {
-        if self.prefetch == 0 {
-            return;
-        }
-        let deadline = Deadline::after(AT_ONCE);
-        loop {
+        let mut missing = usize::MAX;
+        while self.prefetch > 0 {
             let listener = self.fetched.listen();
             if !lock(&self.supply).is_fetching {
                 return;
             }
-            if before(deadline, listener).await.is_none() {
-                lock(&self.supply).is_fetching = false;
+            if before(Deadline::after(SILENT), listener).await.is_none() {
+                let mut supply = lock(&self.supply);
+                supply.is_fetching = supply.asked < missing;
+                missing = supply.asked;
             }
         }
     }

@@ -17,7 +17,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 
 /// A connection to a NATS server, which any number of queues share. Its clones are the same
 /// connection.
@@ -245,7 +245,8 @@ impl Link {
     /// Blocks this thread until `future` is ready. It may be a thread of a runtime.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         let waker = thread_waker();
-        let mut future = pin!(self.enter(future));
+        // The budget of the task that runs here, if one does, comes back only when this returns.
+        let mut future = pin!(unconstrained(self.enter(future)));
         loop {
             match future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(output) => return output,

@@ -27,7 +27,7 @@ const ELSEWHERE: u32 = 5;
 /// And a pop that is taking its item out is waited for so long, where that would be the last one.
 const DROPPED: Duration = Duration::from_millis(100);
 /// A server says within this that no item waits.
-pub(crate) const AT_ONCE: Duration = Duration::from_millis(50);
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// And so often for one that may be on its way here, or to another process.
 const STRAYS: u32 = 3;
 
@@ -135,12 +135,20 @@ impl Shared {
         }
         match self.ask_at_once().await {
             Come::Item(message) => {
-                let mut delivered = self.delivered(message).await;
-                if let Some(delivered) = &mut delivered {
-                    delivered.goes_out();
-                    here.has_one();
+                let Some(mut delivered) = self.delivered(message).await else {
+                    return Ok(None);
+                };
+                if self.prefetch > 0 {
+                    // What another getter of this process has begun to fetch meanwhile is older.
+                    self.fetched().await;
+                    lock(&self.supply).insert(delivered);
+                    let first = here.take();
+                    self.items.notify();
+                    return Ok(first);
                 }
-                Ok(delivered)
+                delivered.goes_out();
+                here.has_one();
+                Ok(Some(delivered))
             }
             Come::Denied => {
                 let denied = self.link.denied(&self.next_subject());

@@ -356,7 +356,9 @@ impl Shared {
                         let answer = link.request(&reply, None, "+WPI".into(), period).await;
                         if matches!(answer, Answer::Reply(_)) {
                             let mut held = lock(&shared.leases.0);
-                            if let Some(since) = held.leases.get_mut(&reply) {
+                            let since = held.leases.get_mut(&reply);
+                            // What is lost stays lost: a server answers who holds nothing any more, too.
+                            if let Some(since) = since.filter(|s| s.elapsed() < shared.ack_wait) {
                                 *since = asked.max(*since);
                             }
                         }

@@ -125,7 +125,8 @@ impl NatsOptions {
     /// server this process takes up to `items` of those that wait behind it, and asks again when at
     /// most half of them are left. What nobody has taken goes back, and that delivery does not count as
     /// an attempt: after a second in which nobody in this process took an item or waited for one,
-    /// and at once with the last handle of the queue.
+    /// and with the last handle of the queue, which waits for that (not without a connection, and for
+    /// [`timeout`](Self::timeout) at most). So it is for jobs that take well under a second.
     ///
     /// It costs:
     /// * The order between processes: the order is strict within a process, but another one may get a younger
@@ -133,7 +134,7 @@ impl NatsOptions {
     ///   counts what waits here as [`in_flight`](crate::WorkQueue::in_flight); here `len` has it.
     /// * The items of a process that is killed: those that waited in it are away for `ack_wait`, as its
     ///   deliveries are, and that counts as an attempt of each.
-    /// * Retries elsewhere: what this process gives back while others wait in it, or are about to come, is
+    /// * Retries elsewhere: what this process gives back while other items wait in it, or are about to come, is
     ///   in front of them, and so the next that it takes itself.
     #[must_use]
     pub fn prefetch(self, items: usize) -> Self {

@@ -32,7 +32,8 @@ pub(crate) struct Supply {
     pub(crate) asked: usize,
     /// By so many questions.
     pub(crate) questions: usize,
-    /// Those that came, the first in front.
+    /// Those that came, the first in front. Each holds the `Shared` that this is in: a task that gives back
+    /// what nobody takes breaks the circle.
     pub(crate) spare: VecDeque<Delivered>,
     /// Why none can come.
     pub(crate) refused: Option<Failure>,

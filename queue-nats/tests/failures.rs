@@ -204,6 +204,35 @@ fn an_outage() {
     assert!(all.contains(&1), "{all:?}");
 }
 
+/// A task's budget is for what it awaits: blocking verbs do not wait for more of it, however many there are.
+#[test]
+fn many_blocking_verbs_in_one_poll() {
+    let Some(server) = Server::start("budget") else {
+        return;
+    };
+    let current = tokio::runtime::Builder::new_current_thread().build();
+    let several = tokio::runtime::Builder::new_multi_thread().build();
+    for runtime in [current, several] {
+        let jobs = open(&server.options().prefetch(4)).unwrap();
+        let task = async move {
+            for number in 0..300 {
+                jobs.push(number).unwrap();
+                assert_eq!(jobs.pop(), Ok(number));
+            }
+            drop(jobs);
+        };
+        let (done, when_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let ended = runtime
+                .unwrap()
+                .block_on(async { tokio::spawn(task).await });
+            done.send(ended.is_ok())
+        });
+        let ended = when_done.recv_timeout(Duration::from_secs(60));
+        assert_eq!(ended, Ok(true), "it hangs");
+    }
+}
+
 /// A blocking verb inside a runtime neither panics nor keeps the connection from working.
 #[test]
 fn inside_a_runtime() {

@@ -3,7 +3,7 @@
 //! | kind | is | take it |
 //! |---|---|---|
 //! | [`ThreadQueue`] | two locks and two deques | by default |
-//! | [`LockFreeQueue`] | a ring of slots without a lock; unbounded, `crossbeam-queue`'s list | for single items through a small capacity, above all with more threads than cores |
+//! | [`LockFreeQueue`] | a ring of slots without a lock; unbounded, `crossbeam-queue`'s list | for single items through a bounded queue, however many threads |
 //!
 //! Both are bounded or unbounded, for any number of producers and consumers, and keep
 //! every promise of [`Queue`]. Of `unsafe` code there are a few lines, all of them in

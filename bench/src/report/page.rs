@@ -1,7 +1,7 @@
 //! A page of documentation whose tables are those of the runs.
 
 use super::Report;
-use super::stats::{apart, ratio, short};
+use super::stats::{apart, short};
 use super::table::label;
 use crate::cell::Place;
 use std::fmt::Write;
@@ -77,7 +77,7 @@ fn tables(out: &mut String, reports: &[Report], place: &str, profile: &str) -> R
     Ok(())
 }
 
-/// What short and long runs say of the same cells.
+/// What short and long runs say of the same cells, with the cores near, and far.
 fn agreement(out: &mut String, reports: &[Report], profile: &str) {
     let of_it = |is_long: bool| {
         let reports = reports
@@ -85,26 +85,26 @@ fn agreement(out: &mut String, reports: &[Report], profile: &str) {
             .filter(move |report| report.profile == profile);
         reports.filter(move |report| report.is_long() == is_long)
     };
-    out.push_str("| cell | short runs | long runs | |\n|---|---|---|---|\n");
-    for row in of_it(true).flat_map(|report| apart(&report.rows, false)) {
-        let short_runs = of_it(false).flat_map(|report| apart(&report.rows, false));
-        let same = short_runs.into_iter().find(|other| other.cell == row.cell);
-        let Some((a, b)) = same.and_then(|same| same.ratio()).zip(row.ratio()) else {
-            continue;
-        };
-        let agree = if ratio(&row.cell, a, b).max(ratio(&row.cell, b, a)) > 1.25 {
-            "they differ"
-        } else {
-            ""
-        };
-        let _ = writeln!(
-            out,
-            "| {}, {} | {} | {} | {agree} |",
-            row.cell.place.name(),
-            label(&row.cell),
-            short(a),
-            short(b)
-        );
+    out.push_str("| cell | cores | short runs | long runs | |\n|---|---|---|---|---|\n");
+    for far in [false, true] {
+        for row in of_it(true).flat_map(|report| apart(&report.rows, far)) {
+            let short_runs = of_it(false).flat_map(|report| apart(&report.rows, far));
+            let same = short_runs.into_iter().find(|other| other.cell == row.cell);
+            let Some((a, b)) = same.and_then(|same| same.ratio()).zip(row.ratio()) else {
+                continue;
+            };
+            let differ = a.max(b) > 1.25 * a.min(b);
+            let _ = writeln!(
+                out,
+                "| {}, {} | {} | {} | {} | {} |",
+                row.cell.place.name(),
+                label(&row.cell),
+                if far { "far" } else { "near" },
+                short(a),
+                short(b),
+                if differ { "they differ" } else { "" }
+            );
+        }
     }
     out.push('\n');
 }

@@ -73,7 +73,7 @@ pub fn apart(rows: &[Row], far: bool) -> Vec<Row> {
         }
         (row.series).retain(|series| !series.outcomes.is_empty() || series.fault.is_some() && !far);
     }
-    rows.retain(|row| !row.series.is_empty());
+    rows.retain(|row| row.series.iter().any(|series| !series.outcomes.is_empty()));
     rows
 }
 

@@ -27,22 +27,23 @@ impl Report {
             .filter(|row| row.cell.place == place)
             .cloned())
         .collect();
-        let near = apart(&rows, false);
-        summary(out, &near);
-        score(out, &near);
-        let mut far = apart(&rows, true);
-        far.retain(|row| row.ratio().is_some());
-        if !far.is_empty() {
-            let _ = writeln!(
-                out,
-                "With the cores far apart (samples in which they happened to be):\n"
-            );
-            summary(out, &far);
-            score(out, &far);
-        }
-        everything(out, &near);
-        if place == Place::Processes {
-            processor_time(out, &near);
+        for far in [false, true] {
+            let mut rows = apart(&rows, far);
+            if far {
+                rows.retain(|row| row.ratio().is_some());
+                if rows.is_empty() {
+                    continue;
+                }
+                out.push_str(
+                    "With the cores far apart (samples in which they happened to be):\n\n",
+                );
+            }
+            summary(out, &rows);
+            score(out, &rows);
+            everything(out, &rows);
+            if place == Place::Processes {
+                processor_time(out, &rows);
+            }
         }
         faults(out, &rows);
     }
@@ -56,8 +57,8 @@ impl Report {
         let _ = writeln!(
             out,
             "{}. Profile `{}`; {} rounds, each run about {} ms; {} samples, of which {} were disturbed \
-             by somebody else's use of the CPU and {} had the cores far apart, and {} of both were \
-             kept after the last try{trip}. Peers: {}.",
+             by somebody else's use of the CPU and {} had the cores far apart; {} of these were kept after \
+             the last try{trip}. Peers: {}.",
             self.machine,
             self.profile,
             self.care.rounds,
