@@ -87,8 +87,11 @@ impl Shared {
     /// Waits until what was asked for ahead is here, as long as more of it comes. A server has answered at
     /// once, unless another consumer was faster.
     pub(crate) async fn fetched(&self) {
-        let mut missing = usize::MAX;
-        while self.prefetch > 0 {
+        if self.prefetch == 0 {
+            return;
+        }
+        let mut missing = lock(&self.supply).asked;
+        loop {
             let listener = self.fetched.listen();
             if !lock(&self.supply).is_fetching {
                 return;
