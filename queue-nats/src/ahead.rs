@@ -115,17 +115,11 @@ impl Shared {
 
     /// Puts an item that was given back among those that are here; it is returned if there are none.
     pub(crate) fn keep_item(self: &Arc<Self>, delivered: Delivered) -> Option<Delivered> {
-        let mut supply = lock(&self.supply);
+        let supply = lock(&self.supply);
         if !self.may_keep(&supply) {
             return Some(delivered);
         }
-        supply.insert(delivered);
-        let nobody = supply.waiting == 0;
-        drop(supply);
-        self.items.notify();
-        if nobody {
-            self.keep_for_a_while();
-        }
+        self.put_spare(supply, delivered);
         None
     }
 

@@ -1,9 +1,9 @@
 //! [`Supply`]: items on their way to those who wait in this process.
 //!
 //! Who waits for an item waits for one in [`Supply::spare`]. Tasks of the connection ask the server for as
-//! many as there are waiters, and put there what comes. A question is never taken back: the server may have answered it already, and an item that nobody
-//! listens for is lost until its ack_wait is over. It ends by itself soon; what comes when nobody waits
-//! any more goes back.
+//! many as there are waiters, and put there what comes. A question is never taken back: the server may have
+//! answered it already, and an item that nobody listens for is lost until its ack_wait is over. It ends by
+//! itself soon; what comes when nobody waits any more goes back.
 
 use crate::connection::before;
 use crate::get::BRIEF;
@@ -15,7 +15,7 @@ use crate::stream::CONSUMER;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A question for the next item ends by itself after this.
@@ -271,6 +271,15 @@ impl Shared {
     fn supply_it(self: &Arc<Self>, delivered: Delivered) {
         let mut supply = lock(&self.supply);
         supply.asked -= 1;
+        self.put_spare(supply, delivered);
+    }
+
+    /// Puts an item among those that came, for whoever waits or comes for it within a moment.
+    pub(crate) fn put_spare(
+        self: &Arc<Self>,
+        mut supply: MutexGuard<'_, Supply>,
+        delivered: Delivered,
+    ) {
         supply.insert(delivered);
         let nobody = supply.waiting == 0;
         drop(supply);
