@@ -3,7 +3,7 @@
 use crate::iter::{Iter, Results, TryIter, TryResults};
 use crate::sink::ItemSink;
 use crate::stream::{ItemStream, ResultStream};
-use crate::sync::Deadline;
+use crate::sync::{Deadline, TimeLimit};
 use crate::{
     Consumer, Kind, PopError, PopTimeoutError, Producer, PushError, PushTimeoutError, Side, Stats,
     TryPopError, TryPushError, wait,
@@ -239,17 +239,18 @@ pub trait Queue: Kind {
         item: Self::Item,
         timeout: Duration,
     ) -> Result<(), PushTimeoutError<Self::Item>> {
+        let limit = TimeLimit::within(timeout);
         match self.try_push(item) {
             Ok(()) => Ok(()),
             Err(TryPushError::Full(item)) if timeout.is_zero() => {
                 Err(PushTimeoutError::Timeout(item))
             }
-            Err(TryPushError::Full(item)) => self.push_until(item, Deadline::after(timeout)),
+            Err(TryPushError::Full(item)) => self.push_until(item, limit.deadline()),
             Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
             Err(TryPushError::Failed(item, failure))
                 if failure.may_pass() && !timeout.is_zero() =>
             {
-                self.push_until(item, Deadline::after(timeout))
+                self.push_until(item, limit.deadline())
             }
             Err(TryPushError::Failed(item, failure)) => {
                 Err(PushTimeoutError::Failed(item, failure))
@@ -278,7 +279,8 @@ pub trait Queue: Kind {
         item: Self::Item,
         deadline: Instant,
     ) -> Result<(), PushTimeoutError<Self::Item>> {
-        self.push_until(item, Deadline::at(deadline))
+        let limit = TimeLimit::until(Deadline::at(deadline));
+        self.push_until(item, limit.deadline())
     }
 
     /// Pushes `item` as soon as there is a free slot.
@@ -430,13 +432,14 @@ pub trait Queue: Kind {
     /// ```
     #[doc(alias("recv_timeout", "get_timeout"))]
     fn pop_timeout(&self, timeout: Duration) -> Result<Self::Item, PopTimeoutError> {
+        let limit = TimeLimit::within(timeout);
         match self.try_pop() {
             Ok(item) => Ok(item),
             Err(TryPopError::Empty) if timeout.is_zero() => Err(PopTimeoutError::Timeout),
-            Err(TryPopError::Empty) => self.pop_until(Deadline::after(timeout)),
+            Err(TryPopError::Empty) => self.pop_until(limit.deadline()),
             Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
             Err(TryPopError::Failed(failure)) if failure.may_pass() && !timeout.is_zero() => {
-                self.pop_until(Deadline::after(timeout))
+                self.pop_until(limit.deadline())
             }
             Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
         }
@@ -459,7 +462,8 @@ pub trait Queue: Kind {
     /// ```
     #[doc(alias("recv_deadline"))]
     fn pop_deadline(&self, deadline: Instant) -> Result<Self::Item, PopTimeoutError> {
-        self.pop_until(Deadline::at(deadline))
+        let limit = TimeLimit::until(Deadline::at(deadline));
+        self.pop_until(limit.deadline())
     }
 
     /// Pops the oldest item as soon as there is one.
@@ -579,7 +583,8 @@ pub trait Queue: Kind {
         max: usize,
         timeout: Duration,
     ) -> Result<usize, PopTimeoutError> {
-        self.pop_many_until(into, max, Deadline::after(timeout))
+        let limit = TimeLimit::within(timeout);
+        self.pop_many_until(into, max, limit.deadline())
     }
 
     /// [`pop_many`](Self::pop_many) as a future.

@@ -8,7 +8,7 @@
 
 use super::sides::{AnyListener, WaitFor};
 use super::start;
-use crate::sync::{Deadline, spin};
+use crate::sync::{Deadline, TimeLimit, spin};
 #[cfg(not(loom))]
 use crate::waiters::{park, thread_waker};
 use crate::{Side, coop};
@@ -157,6 +157,7 @@ fn listen<'q>(arms: &mut dyn Arms<'q>, arm: usize) -> AnyListener<'q> {
 
 /// Waits as a thread, until `deadline`.
 pub(super) fn wait_until<'q>(arms: &mut dyn Arms<'q>, biased: bool, deadline: Deadline) -> Outcome {
+    let _limit = TimeLimit::until(deadline);
     let first = start::first(arms.count(), biased);
     let tried = try_all(arms, first);
     if tried != Outcome::NotYet || deadline == Deadline::AT_ONCE {

@@ -10,9 +10,11 @@
 mod deadline;
 mod lock;
 pub mod spin;
+mod time_limit;
 
 pub use deadline::Deadline;
 pub use lock::{SpinGuard, SpinLock};
+pub use time_limit::TimeLimit;
 
 #[cfg(not(loom))]
 pub use lock::{SpinGuard as LockGuard, SpinLock as Lock};

@@ -1,7 +1,7 @@
 //! [`WorkQueue`]: receiving items on loan, and waiting until all are done.
 
 use super::{Deliveries, Delivery, Lend, wait};
-use crate::sync::Deadline;
+use crate::sync::{Deadline, TimeLimit};
 use crate::{PopError, PopTimeoutError, TryPopError};
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -71,7 +71,8 @@ pub trait WorkQueue: Lend {
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed, drained and nothing is in flight; `Failed`.
     fn receive_timeout(&self, timeout: Duration) -> Result<Delivery<Self>, PopTimeoutError> {
-        self.lend_until(Deadline::after(timeout))
+        let limit = TimeLimit::within(timeout);
+        self.lend_until(limit.deadline())
             .map(|lent| Delivery::new(self, lent))
     }
 
@@ -81,7 +82,8 @@ pub trait WorkQueue: Lend {
     /// # Errors
     /// `Timeout`; `Closed` once the queue is closed, drained and nothing is in flight; `Failed`.
     fn receive_deadline(&self, deadline: Instant) -> Result<Delivery<Self>, PopTimeoutError> {
-        self.lend_until(Deadline::at(deadline))
+        let limit = TimeLimit::until(Deadline::at(deadline));
+        self.lend_until(limit.deadline())
             .map(|lent| Delivery::new(self, lent))
     }
 
@@ -187,7 +189,8 @@ pub trait WorkQueue: Lend {
     /// [`join`](Self::join), up to `timeout`: whether all is done.
     #[must_use = "false says that something is still to be done"]
     fn join_timeout(&self, timeout: Duration) -> bool {
-        wait::join_until(self, Deadline::after(timeout))
+        let limit = TimeLimit::within(timeout);
+        wait::join_until(self, limit.deadline())
     }
 
     /// [`join`](Self::join) as a future.

@@ -40,7 +40,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
     let notes = asked.clone();
     thread::spawn(move || {
         while let Ok(request) = wire::receive(&from_guest) {
-            let request: Request<'_> = request.read().unwrap();
+            let (_, request): (u64, Request<'_>) = request.read().unwrap();
             notes.lock().unwrap().push(format!("{request:?}"));
             to_guest.send(&bytes).unwrap();
         }
@@ -284,7 +284,7 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
     }
     assert!(!second.wait(Deadline::after(Duration::from_millis(20))));
     let all = [queue.listen(Side::Producers), queue.listen(Side::Consumers)];
-    wire::send(&caller, &Call::End, &mut Vec::new()).unwrap();
+    wire::send(&caller, &Call::Retry, &mut Vec::new()).unwrap();
     assert!(all.into_iter().all(|waiting| waiting.wait(soon())));
     assert_eq!(queue.ready_hint(Side::Consumers), 0);
     let gone = queue.listen(Side::Consumers);

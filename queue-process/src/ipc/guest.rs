@@ -13,14 +13,15 @@ use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
 use queue_core::event::{Event, Listen, Listener};
-use queue_core::sync::Deadline;
+use queue_core::sync::{Deadline, TimeLimit};
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult, Weak};
 use std::task::{Context, Poll};
-use std::{fmt, thread};
+use std::time::{Duration, Instant};
+use std::{fmt, mem, thread};
 #[cfg(target_os = "linux")]
 use {super::wire::Hello, ipc_channel::ipc::IpcSender};
 
@@ -32,6 +33,9 @@ impl From<Gone> for Refusal {
 
 /// The bytes of some items.
 pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
+
+/// A verb whose time is up waits for so much longer for an answer, which a host that runs gives.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// A line to the host, and who waits in this process.
 pub(super) struct Guest {
@@ -56,6 +60,14 @@ struct Line {
     replies: IpcBytesReceiver,
     handed: IpcReceiver<Handed>,
     buffer: Vec<u8>,
+    /// When the time is up of the verb that has the line.
+    until: Option<Instant>,
+    /// The number of the latest question that may be withdrawn.
+    asked: u64,
+    /// A question was withdrawn, and the answer that says so has not come.
+    withdrawn: bool,
+    /// The host is known to see when a question is withdrawn.
+    may_withdraw: bool,
 }
 
 /// What the host's calls reach: a thread of its own listens to them.
@@ -100,7 +112,7 @@ impl Ears {
                     self.heard[side as usize].fetch_add(1, Ordering::Relaxed);
                     self.pass_on(side, count, guest);
                 }
-                Ok(Call::End) => self.wake_all(),
+                Ok(Call::Retry) => self.wake_all(),
                 Ok(Call::Idle(moment)) => {
                     // Before the notification: who is woken says how many were heard.
                     self.heard_idle.fetch_add(1, Ordering::Relaxed);
@@ -206,6 +218,10 @@ impl Guest {
                 replies,
                 handed,
                 buffer: Vec::new(),
+                until: None,
+                asked: 0,
+                withdrawn: false,
+                may_withdraw: cfg!(target_os = "linux"),
             }),
             ears: Arc::default(),
             capacity,
@@ -245,13 +261,16 @@ impl Guest {
         if self.push_ahead(&items)? {
             return Ok(items.len());
         }
+        let size: usize = items.iter().map(|item| item.len()).sum();
         let items = items.into_iter().map(Bytes).collect();
         let watch = self.watch(Side::Producers);
         let request = Request::Push { items, watch };
-        self.converse(|line| match line.ask(&request)?.read()? {
-            Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-            Reply::Full => Err(Refusal::Wait),
-            other => Err(unexpected(other)),
+        self.converse_in_time(|line| {
+            match line.ask_in_time(&request, size, &self.pushes)?.read()? {
+                Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+                Reply::Full => Err(Refusal::Wait),
+                other => Err(unexpected(other)),
+            }
         })
     }
 
@@ -321,11 +340,11 @@ impl Guest {
             max: max as u64,
             watch,
         };
-        self.converse(|line| {
+        self.converse_in_time(|line| {
             if self.shelf.has_items() {
                 return Ok(None); // Another thread has asked meanwhile.
             }
-            let reply = line.ask(&request)?;
+            let reply = line.ask_in_time(&request, 0, &self.pushes)?;
             match reply.read()? {
                 Reply::Shelved => Ok(None),
                 Reply::Popped(_) => Ok(Some(reply)),
@@ -351,7 +370,8 @@ impl Guest {
     /// Has the oldest item delivered: what `take` makes of its bytes, its number and its attempt.
     pub(super) fn receive<R>(&self, take: impl FnOnce(&[u8], u64, u32) -> R) -> Result<R, Refusal> {
         let watch = self.watch(Side::Consumers);
-        let reply = self.converse(|line| Ok(line.ask(&Request::Receive { watch })?))?;
+        let request = Request::Receive { watch };
+        let reply = self.converse_in_time(|line| line.ask_in_time(&request, 0, &self.pushes))?;
         match reply.read()? {
             Reply::Delivered {
                 delivery,
@@ -374,11 +394,14 @@ impl Guest {
 
     /// How full the queue is.
     pub(super) fn state(&self) -> Filling {
-        let asked = self.converse(|line| {
+        let asked = self.converse_in_time(|line| {
             // Relaxed: as in `heard`.
             let heard = || self.ears.heard_idle.load(Ordering::Relaxed);
             let join = self.ears.idle.has_waiting().then(heard);
-            match line.ask(&Request::State { join })?.read()? {
+            match line
+                .ask_in_time(&Request::State { join }, 0, &self.pushes)?
+                .read()?
+            {
                 Reply::State {
                     len,
                     in_flight,
@@ -393,12 +416,20 @@ impl Guest {
                 other => Err(unexpected(other)),
             }
         });
-        // Who does not answer, or not to the point, holds no queue any more.
-        let filling = asked.unwrap_or(Filling {
-            closed: true,
-            moments: u64::MAX,
-            ..Filling::default()
-        });
+        let filling = match asked {
+            Ok(filling) => filling,
+            // The time is up of a verb that waits until the queue is idle.
+            Err(Refusal::Wait) => Filling {
+                len: 1,
+                ..Filling::default()
+            },
+            // Who does not answer to the point holds no queue any more.
+            Err(_) => Filling {
+                closed: true,
+                moments: u64::MAX,
+                ..Filling::default()
+            },
+        };
         self.ears.was_idle(filling.moments);
         filling
     }
@@ -474,16 +505,43 @@ impl Guest {
         &self,
         exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
+        self.with_line(None, exchange)
+    }
+
+    /// The same, for a verb that may have a time limit.
+    fn converse_in_time<R>(
+        &self,
+        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        self.with_line(TimeLimit::current().instant(), exchange)
+    }
+
+    fn with_line<R>(
+        &self,
+        until: Option<Instant>,
+        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
         if self.is_gone() {
             return Err(Refusal::Closed);
         }
-        // Poisoned by a panic in the middle of an exchange: then the next answer may be
-        // that of the last question, and the line is of no more use.
-        let Ok(mut line) = self.line.lock() else {
-            let message = "a thread panicked while it spoke to the queue's host";
-            return Err(Failure::new(FailureKind::Io, message).into());
+        let late = until.map(|until| until.max(Instant::now() + GRACE));
+        let line = match late {
+            None => self.line.lock().map_err(TryLockError::from),
+            Some(late) => lock_until(&self.line, late),
         };
-        exchange(&mut line)
+        match line {
+            Ok(mut line) => {
+                line.until = if line.withdrawn { until } else { late };
+                exchange(&mut line)
+            }
+            Err(TryLockError::WouldBlock) => Err(Refusal::Wait),
+            // By a panic in the middle of an exchange: then the next answer may be that of the last
+            // question, and the line is of no more use.
+            Err(TryLockError::Poisoned(_)) => {
+                let message = "a thread panicked while it spoke to the queue's host";
+                Err(Failure::new(FailureKind::Io, message).into())
+            }
+        }
     }
 
     /// Whoever waits here wants to be called, if nothing comes of the next request.
@@ -549,12 +607,67 @@ impl Future for Joining<'_> {
 impl Line {
     /// One question, one answer.
     fn ask(&mut self, request: &Request<'_>) -> Result<Message, Gone> {
+        if mem::take(&mut self.withdrawn) {
+            wire::receive(&self.replies)?;
+        }
+        self.send(0, request)?;
+        wire::receive(&self.replies)
+    }
+
+    /// The same, in the time of the verb: a question that the host has not begun with by then is
+    /// withdrawn. Its items, if it has any, have `size` bytes.
+    fn ask_in_time(
+        &mut self,
+        request: &Request<'_>,
+        size: usize,
+        pushes: &Pushes,
+    ) -> Result<Message, Refusal> {
+        let Some(until) = self.until else {
+            return Ok(self.ask(request)?);
+        };
+        let hear = |line: &Self| wire::receive_until(&line.replies, until);
+        if self.withdrawn {
+            hear(self)?.ok_or(Refusal::Wait)?;
+            self.withdrawn = false;
+        }
+        if size >= wire::PIECE {
+            // The system takes no more than that from us before the host has it: is it there?
+            self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
+        }
+        self.may_withdraw |= pushes.is_answered();
+        self.asked += 1;
+        pushes.ask(self.asked);
+        self.send(self.asked, request)?;
+        if self.may_withdraw {
+            if let Some(answer) = hear(self)? {
+                return Ok(answer);
+            }
+            if pushes.withdraw(self.asked) {
+                self.withdrawn = true;
+                return Err(Refusal::Wait);
+            }
+        }
+        Ok(wire::receive(&self.replies)?)
+    }
+
+    fn send(&mut self, number: u64, request: &Request<'_>) -> Result<(), Gone> {
         // A task that asks again and again keeps others waiting much longer than one whose
         // queue is in its process.
         coop::spend(usize::MAX);
-        wire::send(&lock(&self.requests), request, &mut self.buffer)?;
+        let sent = wire::send(&lock(&self.requests), &(number, request), &mut self.buffer);
         self.buffer.shrink_to(wire::KEPT);
-        wire::receive(&self.replies)
+        sent
+    }
+}
+
+/// Locks `mutex`, unless it is locked until then.
+fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> TryLockResult<MutexGuard<'_, T>> {
+    let since = Instant::now();
+    loop {
+        match mutex.try_lock() {
+            Err(TryLockError::WouldBlock) if wire::pause(since, until) => {}
+            done => return done,
+        }
     }
 }
 
@@ -566,7 +679,7 @@ fn lock(requests: &Mutex<IpcBytesSender>) -> MutexGuard<'_, IpcBytesSender> {
 /// Has the host look what this process has taken or pushed.
 fn tell(requests: &IpcBytesSender) {
     // One that is gone needs not to know.
-    let _ = wire::send(requests, &Request::Look, &mut Vec::new());
+    let _ = wire::send(requests, &(0, Request::Look), &mut Vec::new());
 }
 
 /// What an answer that is no success comes to.

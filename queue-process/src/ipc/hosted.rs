@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::state::{Bytes, Filling, Guest, Lent, News, State, Who};
-use super::wire::{self, Role, Watch};
+use super::wire::{self, Call, Role, Watch};
 use super::words::Pushes;
 use crate::unwind::ignore_panic;
 use ipc_channel::ipc::{IpcBytesSender, IpcSharedMemory};
@@ -204,6 +204,21 @@ impl Hosted {
                 None if state.is_drained() => Err(Refusal::Closed),
                 None => Err(Refusal::Wait),
             }
+        })
+    }
+
+    /// Begins with a question of the guest: whether it is not withdrawn. If it is, who asked may sleep
+    /// by now although nobody was going to call: so the guest is called.
+    pub(super) fn begins(&self, number: u64, question: u64) -> bool {
+        self.with(|state| {
+            let Some(guest) = state.guests.get(&number) else {
+                return false;
+            };
+            let begun = !guest.pushes.is_shared() || guest.pushes.begin(question);
+            if !begun {
+                state.news.calls.push((guest.calls.clone(), Call::Retry));
+            }
+            begun
         })
     }
 

@@ -53,7 +53,7 @@ fn calls(calls: &IpcBytesReceiver) -> Vec<(Option<Side>, u64)> {
     let next = || calls.try_recv().map_err(|_| Gone);
     let read = |call: Message| match call.read().unwrap() {
         Call::Came(side, count) => (Some(side), count),
-        Call::End => END,
+        Call::Retry => END,
         Call::Idle(_) => panic!("nobody joins"),
     };
     std::iter::from_fn(|| wire::whole(next).ok().map(read)).collect()

@@ -128,10 +128,14 @@ impl Service {
     fn run(mut self) {
         let mut buffer = Vec::new();
         while let Ok(message) = wire::receive(&self.requests) {
-            let Ok(request) = message.read() else {
+            let Ok((number, request)) = message.read::<(u64, Request<'_>)>() else {
                 return;
             };
-            if self.answer(request, &mut buffer).is_err() {
+            let answered = match number == 0 || self.hosted.begins(self.guest, number) {
+                true => self.answer(request, &mut buffer),
+                false => wire::send(&self.replies, &Reply::Withdrawn, &mut buffer),
+            };
+            if answered.is_err() {
                 return;
             }
             buffer.shrink_to(wire::KEPT);
@@ -306,7 +310,7 @@ mod tests {
     }
 
     fn ask<R>(ticket: &Ticket, request: &Request<'_>, read: impl FnOnce(Reply<'_>) -> R) -> R {
-        wire::send(&ticket.requests, request, &mut Vec::new()).unwrap();
+        wire::send(&ticket.requests, &(0, request), &mut Vec::new()).unwrap();
         let reply = wire::receive(&ticket.replies).unwrap();
         read(reply.read().unwrap())
     }

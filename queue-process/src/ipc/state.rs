@@ -394,7 +394,7 @@ impl State {
     pub(super) fn end(&mut self) {
         self.news.ended = true;
         for guest in self.guests.values() {
-            self.news.calls.push((guest.calls.clone(), Call::End));
+            self.news.calls.push((guest.calls.clone(), Call::Retry));
         }
     }
 

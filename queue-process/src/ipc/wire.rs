@@ -8,16 +8,17 @@ use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender,
 use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::io;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
 /// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of
 /// which the sender keeps both ends: whoever waits there never learns of the other one's death. Our
 /// own pieces go over the channel itself, and each goes whole or not at all.
-const PIECE: usize = match cfg!(any(target_os = "linux", target_os = "macos", windows)) {
+pub(super) const PIECE: usize = match cfg!(any(target_os = "linux", target_os = "macos", windows)) {
     true => 1 << 17,
     false => 1 << 12,
 };
@@ -27,6 +28,10 @@ pub(super) const KEPT: usize = 1 << 16;
 
 /// No more memory is taken ahead for a message that comes in pieces.
 const RESERVED: usize = 1 << 22;
+
+/// Who looks again and again does not sleep for a shorter time than this, nor for a longer one than that.
+const SHORT: Duration = Duration::from_micros(20);
+const LONGEST: Duration = Duration::from_millis(5);
 
 /// A message begins with its length, so many bytes.
 const HEADER: usize = 8;
@@ -69,7 +74,7 @@ enum SideName {
     Consumers,
 }
 
-/// Asked by a guest.
+/// Asked by a guest, after the number by which it may be withdrawn: zero if it may not.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request<'a> {
     /// Push these in order, as many as find a place.
@@ -165,6 +170,8 @@ pub(super) enum Reply<'a> {
     },
     /// The host's system refused.
     Failed(String),
+    /// The guest has withdrawn its question: nothing came of it.
+    Withdrawn,
 }
 
 /// Called by the host, for who sleeps.
@@ -172,8 +179,8 @@ pub(super) enum Reply<'a> {
 pub(super) enum Call {
     /// So many items, or places, came for those of this side.
     Came(#[serde(with = "SideName")] Side, u64),
-    /// The queue was closed, or is drained.
-    End,
+    /// The queue was closed, or is drained; or a question was withdrawn: all try again.
+    Retry,
     /// The last item left, for the time of this number.
     Idle(u64),
 }
@@ -271,7 +278,46 @@ pub(super) fn send<M: Serialize>(
 
 /// Receives a message. A signal that comes in between changes nothing.
 pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Message, Gone> {
-    whole(|| undisturbed(|| channel.recv()).map_err(|_| Gone))
+    whole(|| receive_piece(channel))
+}
+
+/// Receives a message, unless none has begun to come at `instant`.
+pub(super) fn receive_until(
+    channel: &IpcBytesReceiver,
+    instant: Instant,
+) -> Result<Option<Message>, Gone> {
+    let since = Instant::now();
+    let first = loop {
+        match undisturbed(|| channel.try_recv()) {
+            Ok(piece) => break piece,
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::IpcError(_)) => return Err(Gone),
+        }
+        // `ipc-channel` cannot wait for bytes with a time limit.
+        if !pause(since, instant) {
+            return Ok(None);
+        }
+    };
+    let mut first = Some(first);
+    let next = || first.take().map_or_else(|| receive_piece(channel), Ok);
+    whole(next).map(Some)
+}
+
+/// Pauses for a moment, which is the longer the longer one has waited: false once it is `until`.
+pub(super) fn pause(since: Instant, until: Instant) -> bool {
+    let now = Instant::now();
+    if now >= until {
+        return false;
+    }
+    match (now - since) / 8 {
+        short if short < SHORT => thread::yield_now(),
+        long => thread::sleep(long.min(LONGEST).min(until - now)),
+    }
+    true
+}
+
+fn receive_piece(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
+    undisturbed(|| channel.recv()).map_err(|_| Gone)
 }
 
 /// The message whose pieces are to be had from `next`.
@@ -455,7 +501,7 @@ mod tests {
         for call in [
             Call::Came(Side::Producers, 7),
             Call::Came(Side::Consumers, u64::MAX),
-            Call::End,
+            Call::Retry,
         ] {
             send(&to, &call, &mut Vec::new()).unwrap();
             assert_eq!(receive(&from).unwrap().read::<Call>().unwrap(), call);

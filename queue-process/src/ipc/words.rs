@@ -28,6 +28,9 @@ const CLOSED: u64 = 1 << 63;
 #[repr(C)]
 pub struct Pushes {
     greeting: CachePadded<AtomicU64>,
+    /// The question that may be withdrawn until the host begins with it, twice its number; one more since
+    /// it has.
+    question: CachePadded<AtomicU64>,
     /// How many slots the guest may fill, and [`CLOSED`].
     slots: CachePadded<AtomicU64>,
     /// Whether the host wants to be told when something is written.
@@ -122,6 +125,24 @@ impl Pushes {
         self.greeting.store(SHARED, Ordering::Relaxed);
     }
 
+    /// Is about to ask the question of this number, which is not zero.
+    pub fn ask(&self, number: u64) {
+        // Relaxed: the message that follows orders it.
+        self.question.store(2 * number, Ordering::Relaxed);
+    }
+
+    /// Withdraws that question: whether the host had not begun with it, and never will.
+    pub fn withdraw(&self, number: u64) -> bool {
+        // Relaxed: all is in this word.
+        let order = Ordering::Relaxed;
+        (self.question.compare_exchange(2 * number, 0, order, order)).is_ok()
+    }
+
+    /// Whether the host has ever been seen to begin with one: so it sees these words.
+    pub fn is_answered(&self) -> bool {
+        self.question.load(Ordering::Relaxed) % 2 == 1
+    }
+
     /// Takes a slot for each of `items`, at least one, and writes them down. One thread at a time.
     pub fn push(&self, items: &[&[u8]], shelf: &Shelf) -> Pushed {
         let mut at = self.written.load(Ordering::Relaxed);
@@ -176,6 +197,14 @@ impl Pushes {
     /// Whether the guest sees these words.
     pub fn is_shared(&self) -> bool {
         self.greeting.load(Ordering::Relaxed) == SHARED
+    }
+
+    /// Begins with the question of this number: whether it is not withdrawn.
+    pub fn begin(&self, number: u64) -> bool {
+        let (asked, begun) = (2 * number, 2 * number + 1);
+        // Relaxed: as in `withdraw`.
+        let order = Ordering::Relaxed;
+        (self.question.compare_exchange(asked, begun, order, order)).is_ok()
     }
 
     /// Grants so many slots more.
@@ -405,6 +434,7 @@ mod zeros {
         pub fn new() -> Self {
             Self {
                 greeting: zero(),
+                question: zero(),
                 slots: zero(),
                 wanted: zero(),
                 written: zero(),

@@ -10,6 +10,8 @@ mod guests;
 #[cfg(target_os = "linux")]
 mod invitations;
 mod large;
+#[cfg(target_os = "linux")]
+mod stopped_host;
 
 use ipc_channel::ipc;
 use queue_core::Side;
@@ -39,7 +41,7 @@ fn child() {
         ]
         .concat();
         #[cfg(target_os = "linux")]
-        roles.extend(invitations::ROLES);
+        roles.extend([invitations::ROLES, stopped_host::ROLES].concat());
         let role = roles.into_iter().find(|role| role.0 == name);
         role.expect("a role").1();
     }

@@ -1,0 +1,124 @@
+//! A host that is stopped: a guest's time limit ends its verb, and nothing comes of it later.
+
+use super::*;
+use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
+use queue_core::{WorkQueue, pop_any_timeout};
+use rustix::process::{Pid, Signal, kill_process};
+
+type Blobs = IpcQueue<Vec<u8>>;
+
+/// What the children here can be told to do.
+pub(super) const ROLES: &[(&str, fn())] = &[("host_blobs", host_blobs)];
+
+const SERVER: &str = "IPC_TEST_SERVER";
+
+/// Sends its queue to whoever started it, and waits to be killed.
+fn host_blobs() {
+    let queue = Blobs::bounded(2);
+    let server = env::var(SERVER).unwrap();
+    IpcSender::connect(server).unwrap().send(&queue).unwrap();
+    thread::sleep(Duration::from_secs(300));
+}
+
+/// A process that hosts a queue of two places.
+struct Host {
+    process: Child,
+    queue: Blobs,
+}
+
+impl Host {
+    fn start() -> Self {
+        let (server, name) = IpcOneShotServer::<Blobs>::new().unwrap();
+        let process = command("host_blobs").env(SERVER, name).spawn().unwrap();
+        let (_, queue) = server.accept().unwrap();
+        Self { process, queue }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// Fails unless `verb` ends soon after its time.
+fn ends<R>(verb: &str, run: impl FnOnce() -> R) -> R {
+    let begun = Instant::now();
+    let result = run();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{verb} took {took:?}");
+    result
+}
+
+#[test]
+fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
+    for asked_before in [false, true] {
+        let host = Host::start();
+        let queue = &host.queue;
+        if asked_before {
+            assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+            assert!(queue.pop_timeout(LIMIT).is_err());
+        }
+        host.signal(Signal::STOP);
+        // Far more often than a socket holds questions.
+        for _ in 0..1000 {
+            let popped = ends("pop", || queue.pop_timeout(Duration::from_micros(1)));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+        }
+        let popped = ends("pop", || queue.pop_timeout(LIMIT));
+        assert_eq!(popped, Err(PopTimeoutError::Timeout));
+        let mut none = Vec::new();
+        let popped = ends("pop_many", || queue.pop_many_timeout(&mut none, 9, LIMIT));
+        assert_eq!(popped, Err(PopTimeoutError::Timeout));
+        let received = ends("receive", || queue.receive_timeout(LIMIT).map(drop));
+        assert_eq!(received, Err(PopTimeoutError::Timeout));
+        assert!(ends("pop_any", || pop_any_timeout(&[queue], LIMIT)).is_err());
+        assert!(!ends("join", || queue.join_timeout(LIMIT)));
+        for size in [0, 100, 40_000, 2_000_000] {
+            let pushed = ends("push", || queue.push_timeout(vec![1; size], LIMIT));
+            assert_eq!(pushed.unwrap_err().into_item().len(), size);
+        }
+        host.signal(Signal::CONT);
+        assert_eq!(queue.len(), 0, "nothing came of it");
+        for size in [1, 2_000_000] {
+            let pushed = queue.push_timeout(vec![2; size], Duration::from_secs(20));
+            assert_eq!(pushed, Ok(()));
+        }
+        assert!(queue.push_timeout(vec![3], LIMIT).is_err(), "it is full");
+        assert_eq!(queue.pop().unwrap(), [2]);
+        assert_eq!(queue.receive_timeout(LIMIT).unwrap().len(), 2_000_000);
+        queue.close();
+    }
+}
+
+/// Whoever sleeps in a process where another gave up in the meantime.
+#[test]
+fn who_waits_longer_than_the_host_is_stopped_goes_on() {
+    let host = Host::start();
+    let queue = &host.queue;
+    thread::scope(|scope| {
+        let patient = scope.spawn(|| queue.pop_timeout(Duration::from_secs(60)));
+        thread::sleep(LIMIT);
+        host.signal(Signal::STOP);
+        let forever = scope.spawn(|| queue.pop());
+        let late = scope.spawn(|| queue.pop_timeout(Duration::from_secs(60)));
+        for _ in 0..3 {
+            let popped = ends("pop", || queue.pop_timeout(LIMIT));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+        }
+        host.signal(Signal::CONT);
+        for _ in 0..3 {
+            queue.push(vec![7]).unwrap();
+        }
+        assert_eq!(patient.join().unwrap(), Ok(vec![7]));
+        assert_eq!(forever.join().unwrap(), Ok(vec![7]));
+        assert_eq!(late.join().unwrap(), Ok(vec![7]));
+    });
+}
