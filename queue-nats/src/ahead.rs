@@ -75,9 +75,12 @@ impl Shared {
         drop(supply);
         let shared = self.clone();
         self.link.spawn(async move {
-            let question = shared.question(items, None).await;
-            let items = match &question {
-                Some(_) => items,
+            let mut question = shared.question(items, None).await;
+            let items = match &mut question {
+                Some(question) => {
+                    question.is_ahead = true;
+                    items
+                }
                 None => shared.asks_again(items, None),
             };
             shared.supply_some(items, question).await;

@@ -155,7 +155,7 @@ impl Shared {
                 Err(NotGot::Failed(denied))
             }
             Come::Silence => Err(NotGot::Failed(self.link.unavailable())),
-            Come::Over | Come::Nobody => Ok(None),
+            Come::Over | Come::Withdrawn | Come::Nobody => Ok(None),
         }
     }
 
@@ -278,7 +278,7 @@ impl Shared {
             }
             if before(deadline, listener).await.is_none() {
                 return match self.link.is_connected() {
-                    true => Ok(None),
+                    true => Ok(here.give_up().await),
                     false => Err(NotGot::Failed(self.link.unavailable())),
                 };
             }

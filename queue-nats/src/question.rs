@@ -3,6 +3,7 @@
 use crate::shared::Shared;
 use crate::stream::nanos;
 use async_nats::{Message, StatusCode, Subscriber};
+use bytes::Bytes;
 use futures_core::Stream;
 use serde_json::json;
 use std::future::{Future, poll_fn};
@@ -17,6 +18,8 @@ pub(crate) const LATE: Duration = Duration::from_secs(2);
 /// What came for a question.
 pub(crate) enum Come {
     Item(Message),
+    /// In place of an item: one is not wanted any more.
+    Withdrawn,
     /// It has ended without an item.
     Over,
     /// There is no consumer.
@@ -43,19 +46,24 @@ impl Shared {
         if !link.is_connected() {
             return None;
         }
-        let inbox = link.client.new_inbox();
-        let items = link.client.subscribe(inbox.clone()).await.ok()?;
+        let inbox = format!("{}.next.{}", self.names.event, self.new_put());
+        let mut items = link.client.subscribe(inbox.clone()).await.ok()?;
+        // So the server lets go of the question with the last message that comes for it, whatever that is.
+        items.unsubscribe_after(batch as u64).await.ok()?;
         let question = match expires {
             Some(expires) => json!({ "batch": batch, "expires": nanos(expires) }),
             None => json!({ "batch": batch, "no_wait": true }),
         };
         let subject = self.next_subject();
         let asked = (link.client)
-            .publish_with_reply(subject.clone(), inbox, question.to_string().into())
+            .publish_with_reply(subject.clone(), inbox.clone(), question.to_string().into())
             .await;
         asked.is_ok().then_some(Question {
             shared: self.clone(),
             items,
+            inbox,
+            is_withdrawn: false,
+            is_ahead: false,
             subject,
             state,
             since,
@@ -68,6 +76,11 @@ impl Shared {
 pub(crate) struct Question {
     shared: Arc<Shared>,
     items: Subscriber,
+    /// Where they come.
+    inbox: String,
+    pub(crate) is_withdrawn: bool,
+    /// Of items that are fetched ahead: they are wanted though nobody waits.
+    pub(crate) is_ahead: bool,
     subject: String,
     /// Of the connection, and how often the server had refused something, before it was asked.
     state: tokio::sync::watch::Receiver<u64>,
@@ -77,6 +90,18 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// Takes the question back: a message of our own comes in place of each of so many items that have not
+    /// come. The server puts them in one row with the items, and lets go of the question behind the last one.
+    /// So whatever comes comes here, and nothing more is on its way.
+    pub(crate) async fn withdraw(&mut self, items: usize) {
+        if !std::mem::replace(&mut self.is_withdrawn, true) {
+            let client = &self.shared.link.client;
+            for _ in 0..items {
+                let _ = client.publish(self.inbox.clone(), Bytes::new()).await;
+            }
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> Come {
         let link = &self.shared.link;
         let mut broken = pin!(self.state.changed());
@@ -96,6 +121,7 @@ impl Question {
                     Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
                         Come::Nobody
                     }
+                    Some(message) if message.status.is_none() => Come::Withdrawn,
                     Some(_) => Come::Over,
                 });
             }

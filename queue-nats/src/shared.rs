@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) supply: Mutex<Supply>,
     /// What was asked for ahead has come.
     pub(crate) fetched: Event,
+    /// Somebody has begun or ended to wait for an item, or a question has ended.
+    pub(crate) unasked: Event,
     /// How many pops have an item and are about to ack it.
     pub(crate) popping: AtomicUsize,
     /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
@@ -122,6 +124,7 @@ impl Shared {
             leases: Leases::default(),
             supply: Mutex::default(),
             fetched: Event::new(),
+            unasked: Event::new(),
             popping: AtomicUsize::new(0),
             stash: Mutex::default(),
             returned: Mutex::default(),
@@ -418,6 +421,16 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
                 Poll::Pending
             }
         }
+    })
+    .await
+}
+
+/// What comes of the first of two that is ready.
+pub(crate) async fn either<R>(a: impl Future<Output = R>, b: impl Future<Output = R>) -> R {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|cx| match a.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(output),
+        Poll::Pending => b.as_mut().poll(cx),
     })
     .await
 }

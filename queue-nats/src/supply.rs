@@ -10,8 +10,8 @@ use crate::get::BRIEF;
 use crate::lease::Delivered;
 use crate::put::WINDOW;
 use crate::question::{Come, LATE, Question};
-use crate::shared::{Shared, lock};
-use crate::stream::CONSUMER;
+use crate::shared::{Shared, either, lock};
+use crate::stream::{self, CONSUMER};
 use queue_core::Failure;
 use queue_core::sync::Deadline;
 use std::collections::VecDeque;
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// A question for the next item ends by itself after this.
 const EXPIRES: Duration = Duration::from_secs(5);
+/// A server that is there has taken a question back within this.
+const SOON: Duration = Duration::from_millis(50);
 /// What has come for nobody is kept so long, where nothing is fetched ahead.
 pub(crate) const KEPT: Duration = Duration::from_millis(20);
 
@@ -124,17 +126,37 @@ impl Getter {
             }
         }
     }
+
+    /// It waits no more: an item that came in time, if there is one.
+    pub(crate) async fn give_up(&mut self) -> Option<Delivered> {
+        {
+            let mut supply = lock(&self.shared.supply);
+            supply.waiting -= std::mem::take(&mut self.items);
+        }
+        self.shared.unasked.notify_all();
+        self.shared.withdrawn().await;
+        let nobody = lock(&self.shared.supply).waiting == 0;
+        if nobody { self.take() } else { None }
+    }
 }
 
 impl Drop for Getter {
     fn drop(&mut self) {
-        let mut supply = lock(&self.shared.supply);
+        let shared = &self.shared;
+        let mut supply = lock(&shared.supply);
         supply.waiting -= self.items;
         supply.last = Some(Instant::now());
-        let left = supply.waiting == 0 && !supply.spare.is_empty();
+        let nobody = supply.waiting == 0;
+        let left = nobody && !supply.spare.is_empty();
+        let unwanted = nobody && supply.questions > 0 && shared.prefetch == 0;
         drop(supply);
         if left {
-            self.shared.give_back_soon();
+            shared.give_back_soon();
+        }
+        shared.unasked.notify_all();
+        if unwanted {
+            let withdrawing = shared.clone();
+            shared.clear_up(async move { withdrawing.withdrawn().await });
         }
         // What it has taken may have been asked for by somebody else.
         self.shared.ask_for_more();
@@ -152,6 +174,7 @@ impl Shared {
         supply.last = Some(Instant::now());
         supply.refused = None;
         drop(supply);
+        self.unasked.notify_all();
         let shared = self.clone();
         Getter {
             shared,
@@ -195,9 +218,12 @@ impl Shared {
             };
             let mut why = None;
             if let Some(mut question) = question {
-                while items > 0 {
-                    match self.answer(&mut question).await {
+                let mut left = items;
+                while left > 0 {
+                    match self.answer(&mut question, left).await {
+                        Come::Withdrawn => left -= 1,
                         Come::Item(message) => {
+                            left -= 1;
                             if let Some(delivered) = Delivered::new(&self, message).await {
                                 self.supply_it(delivered);
                                 items -= 1;
@@ -224,24 +250,67 @@ impl Shared {
             }
         }
         lock(&self.supply).questions -= 1;
+        self.unasked.notify_all();
         self.ask_for_more();
     }
 
-    /// What comes for a question; nothing, if the server has forgotten it.
-    async fn answer(self: &Arc<Self>, question: &mut Question) -> Come {
-        if question.patience.is_some() {
-            return question.next().await;
-        }
+    /// What comes for a question; nothing, if the server has forgotten it. Once nobody waits it is
+    /// withdrawn: so many items may still come.
+    async fn answer(self: &Arc<Self>, question: &mut Question, left: usize) -> Come {
         loop {
-            let come = before(Deadline::after(LATE), question.next()).await;
-            if let Some(come) = come {
-                return come;
-            }
-            match self.all_counts().await {
-                Ok(counts) if counts.asked > 0 => {}
-                _ => return Come::Over,
+            let patience = match question.patience {
+                Some(_) => Deadline::NEVER,
+                None => Deadline::after(LATE),
+            };
+            let is_withdrawn = question.is_withdrawn || question.is_ahead;
+            let come = async { Some(question.next().await) };
+            let come = match is_withdrawn {
+                true => before(patience, come).await,
+                false => before(patience, either(come, self.unwanted())).await,
+            };
+            match come {
+                Some(Some(come)) => return come,
+                Some(None) => {
+                    question.withdraw(left).await;
+                    // Whoever asks has the server forget questions that nobody listens to. One of 2.9 would
+                    // take the next item that comes back for such a one, and keep it for `ack_wait`.
+                    let _ = stream::consumer_info(&self.link, &self.names, self.timeout).await;
+                }
+                None => match self.all_counts().await {
+                    Ok(counts) if counts.asked > 0 => {}
+                    _ => return Come::Over,
+                },
             }
         }
+    }
+
+    /// Waits until nobody waits for an item.
+    async fn unwanted(&self) -> Option<Come> {
+        loop {
+            let listener = self.unasked.listen();
+            if lock(&self.supply).waiting == 0 {
+                return None;
+            }
+            listener.await;
+        }
+    }
+
+    /// Waits until no question of this process is at the server, or somebody waits for an item again.
+    pub(crate) async fn withdrawn(&self) {
+        let withdrawn = async {
+            loop {
+                let listener = self.unasked.listen();
+                {
+                    let supply = lock(&self.supply);
+                    if supply.questions == 0 || supply.waiting > 0 {
+                        return;
+                    }
+                }
+                listener.await;
+            }
+        };
+        // A server that is there answers at once.
+        let _ = before(Deadline::after(SOON), withdrawn).await;
     }
 
     /// How many of so many items that did not come are to be asked for again; none if none can come.
