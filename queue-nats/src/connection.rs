@@ -11,13 +11,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
+
+/// What a server that died has forgotten shows within this, once it is there again.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// A connection to a NATS server, which any number of queues share. Its clones are the same
 /// connection.
@@ -84,6 +87,8 @@ pub(crate) enum Answer {
 struct Reports {
     /// How often it was connected; odd while it is. Each change ends the requests under way.
     state: watch::Sender<u64>,
+    /// When it was made anew.
+    renewed: Mutex<Option<Instant>>,
     /// How often the server has refused a subject.
     refusals: watch::Sender<u64>,
     /// The last refusal of each subject, and its number.
@@ -93,7 +98,12 @@ struct Reports {
 impl Reports {
     fn on_event(&self, event: &Event) {
         match event {
-            Event::Connected => self.state.send_if_modified(|state| set(state, true)),
+            Event::Connected => {
+                if *self.state.borrow() > 0 {
+                    *self.renewed() = Some(Instant::now());
+                }
+                self.state.send_if_modified(|state| set(state, true))
+            }
             Event::Disconnected | Event::Closed => {
                 self.state.send_if_modified(|state| set(state, false))
             }
@@ -110,6 +120,10 @@ impl Reports {
             }
             _ => return,
         };
+    }
+
+    fn renewed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of the last refusal of `subject`.
@@ -214,6 +228,12 @@ impl Link {
 
     pub(crate) fn is_connected(&self) -> bool {
         is_connected(*self.reports.state.borrow())
+    }
+
+    /// Whether it was made anew a short while ago: the server may have died and forgotten something.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let renewed = *self.reports.renewed();
+        renewed.is_some_and(|at| at.elapsed() < FRESH)
     }
 
     /// The failure of a server that does not answer.

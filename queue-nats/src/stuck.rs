@@ -8,10 +8,11 @@
 
 use crate::shared::{Shared, lock};
 use crate::stream::{self, ConsumerInfo, Refusal, StreamInfo};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is about to leave the stream has left it within this.
-const LEAVES: Duration = Duration::from_secs(1);
+pub(crate) const LEAVES: Duration = Duration::from_secs(1);
 
 /// What was seen, and since when.
 pub(crate) struct Stuck {
@@ -21,6 +22,18 @@ pub(crate) struct Stuck {
 }
 
 impl Shared {
+    /// Looks whether the consumer is stuck, and again after a while if it seems so.
+    pub(crate) async fn look_for_stuck(self: &Arc<Self>) {
+        let _ = self.all_counts().await;
+        if lock(&self.stuck).is_some() {
+            let shared = self.clone();
+            self.link.spawn(async move {
+                tokio::time::sleep(LEAVES).await;
+                let _ = shared.all_counts().await;
+            });
+        }
+    }
+
     /// Makes the consumer anew if it has been stuck for a while.
     pub(crate) async fn revive_if_stuck(&self, consumer: &ConsumerInfo, info: &StreamInfo) {
         let (oldest, delivered) = (info.first(), consumer.delivered());

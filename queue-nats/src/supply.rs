@@ -12,6 +12,7 @@ use crate::put::WINDOW;
 use crate::question::{Come, LATE, Question};
 use crate::shared::{Shared, either, lock};
 use crate::stream::{self, CONSUMER};
+use crate::stuck;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
 use std::collections::VecDeque;
@@ -229,6 +230,10 @@ impl Shared {
                                 items -= 1;
                             }
                         }
+                        Come::Over if question.patience.is_some() => {
+                            self.look_for_stuck().await;
+                            break;
+                        }
                         Come::Over | Come::Silence => break,
                         Come::Denied => {
                             why = Some(self.link.denied(&self.next_subject()));
@@ -259,6 +264,7 @@ impl Shared {
     async fn answer(self: &Arc<Self>, question: &mut Question, left: usize) -> Come {
         loop {
             let patience = match question.patience {
+                Some(_) if self.link.is_fresh() => Deadline::after(stuck::LEAVES),
                 Some(_) => Deadline::NEVER,
                 None => Deadline::after(LATE),
             };
@@ -276,8 +282,9 @@ impl Shared {
                     // take the next item that comes back for such a one, and keep it for `ack_wait`.
                     let _ = stream::consumer_info(&self.link, &self.names, self.timeout).await;
                 }
+                // Whoever counts sees whether the consumer is stuck.
                 None => match self.all_counts().await {
-                    Ok(counts) if counts.asked > 0 => {}
+                    Ok(counts) if counts.asked > 0 || question.patience.is_some() => {}
                     _ => return Come::Over,
                 },
             }

@@ -1,6 +1,6 @@
 //! [`Watch`]: looks after the queue while somebody waits.
 //!
-//! A pop waits at the server, by a pull of its own. Everything else that one can wait for is told by
+//! A pop waits for what its process has asked the server for. Everything else that one can wait for is told by
 //! two subjects (`.room`: an item has left the queue, `.end`: look whether it is closed and drained),
 //! and one task listens to them for all who wait in this process. What is lost on the way it finds by
 //! looking, from time to time.

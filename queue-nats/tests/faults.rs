@@ -7,7 +7,7 @@
 
 mod server;
 
-use queue_nats::{Capacity, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
+use queue_nats::{Capacity, NatsConnection, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
 use server::{Cluster, Network, Proxy, Server};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -38,7 +38,7 @@ fn jobs(url: &str, prefetch: u64) -> NatsQueue<u64> {
     }
 }
 
-/// Not a test: the worker that the test below starts, which says what it has done once that is acked.
+/// Not a test: the worker that the tests below start. It says what it got, and then what it acked.
 #[test]
 fn worker() {
     let Ok(url) = std::env::var("QUEUE_NATS_WORKER") else {
@@ -49,19 +49,32 @@ fn worker() {
     // It ends with the queue, by a kill, or when its parent has gone.
     while let Ok(job) = jobs.receive() {
         let number = *job;
-        std::thread::sleep(Duration::from_millis(1));
-        let done = match job.ack() {
-            Ok(()) => "done",
+        std::thread::sleep(Duration::from_millis(4));
+        // First: an item that is acked was seen by somebody, whatever happens to this process.
+        let got = writeln!(out, "got {number}");
+        let acked = match job.ack() {
+            Ok(()) => "acked",
             // It comes again, or does not.
             Err(_) => "unsure",
         };
-        if writeln!(out, "{done} {number}").is_err() {
+        if got
+            .and_then(|()| writeln!(out, "{acked} {number}"))
+            .is_err()
+        {
             return;
         }
     }
 }
 
-fn start_worker(url: &str, prefetch: u64, told: Sender<(u64, bool)>) -> Child {
+/// What a worker says of an item.
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    Got,
+    Acked,
+    Unsure,
+}
+
+fn start_worker(url: &str, prefetch: u64, told: Sender<(u64, Word)>) -> Child {
     let mut worker = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "worker", "--nocapture"])
         .env("QUEUE_NATS_WORKER", url)
@@ -74,12 +87,17 @@ fn start_worker(url: &str, prefetch: u64, told: Sender<(u64, bool)>) -> Child {
     let lines = BufReader::new(worker.stderr.take().unwrap()).lines();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
-            let Some((done, number)) = line.split_once(' ') else {
+            let Some((word, number)) = line.split_once(' ') else {
                 continue;
             };
-            let is_word = done == "done" || done == "unsure";
+            let word = match word {
+                "got" => Word::Got,
+                "acked" => Word::Acked,
+                "unsure" => Word::Unsure,
+                _ => continue,
+            };
             let Ok(number) = number.parse() else { continue };
-            if is_word && told.send((number, done == "done")).is_err() {
+            if told.send((number, word)).is_err() {
                 return;
             }
         }
@@ -88,8 +106,7 @@ fn start_worker(url: &str, prefetch: u64, told: Sender<(u64, bool)>) -> Child {
 }
 
 /// Four workers do `NATS_FAULT_JOBS` jobs, while `disturb` does what it does to them and their way to the
-/// server: each job is done. `disturb` says how many workers it has killed: one that is killed
-/// between its ack and its word says nothing of that one job.
+/// server: each job is got by one of them. `disturb` says how many workers it has killed.
 fn no_job_is_lost(
     url: &str,
     prefetch: u64,
@@ -134,19 +151,19 @@ fn no_job_is_lost(
     }
     drop(told);
     let mut times = BTreeMap::new();
-    let mut unsure = 0;
-    for (number, is_done) in done {
-        *times.entry(number).or_insert(0) += 1;
-        unsure += u32::from(!is_done);
+    let (mut acked, mut unsure) = (0, 0);
+    for (number, word) in done {
+        *times.entry(number).or_insert(0) += u32::from(word == Word::Got);
+        acked += u32::from(word == Word::Acked);
+        unsure += u32::from(word == Word::Unsure);
     }
-    let silent = (0..count)
-        .filter(|number| !times.contains_key(number))
-        .count() as u64;
+    let lost: Vec<_> = (0..count).filter(|n| !times.contains_key(n)).collect();
     let twice = times.values().filter(|times| **times > 1).count();
     eprintln!(
-        "{count} jobs, {kills} workers killed: {twice} done twice, {unsure} acks unsure, {silent} untold"
+        "{count} jobs, {kills} workers killed: {twice} got twice, {acked} acks, {unsure} unsure"
     );
-    assert!(silent <= kills, "{silent} jobs are lost");
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    queue.delete().unwrap();
 }
 
 #[test]
@@ -155,15 +172,28 @@ fn no_accepted_job_is_lost() {
         return;
     };
     let kills = number("NATS_FAULT_KILLS", 3);
+    let restarts = |server: &mut Server| {
+        std::thread::sleep(Duration::from_millis(100));
+        server.restart();
+    };
     no_job_is_lost(&server.url(), 0, |workers, start| {
-        for kill in 0..kills {
-            kill_one(workers, start);
-            if kill % 2 == 0 {
-                server.restart();
-            }
-        }
+        (0..kills).for_each(|_| kill_one(workers, start));
         kills
     });
+    no_job_is_lost(&server.url(), 16, |_, _| {
+        (0..kills).for_each(|_| restarts(&mut server));
+        0
+    });
+    // Servers of 2.9 lose some in this case alone.
+    if !version(&server).starts_with("2.9.") {
+        no_job_is_lost(&server.url(), 16, |workers, start| {
+            for _ in 0..kills {
+                kill_one(workers, start);
+                restarts(&mut server);
+            }
+            kills
+        });
+    }
 }
 
 /// Nor one that was fetched ahead by a worker that is killed.
@@ -177,6 +207,11 @@ fn no_prefetched_job_is_lost() {
         (0..kills).for_each(|_| kill_one(workers, start));
         kills
     });
+}
+
+fn version(server: &Server) -> String {
+    let connection = NatsConnection::connect(&server.options()).unwrap();
+    connection.server_version()
 }
 
 /// After a while, and starts another one.
