@@ -254,6 +254,27 @@ fn who_waits_for_a_place_is_told() {
     });
 }
 
+/// A question is withdrawn, or the host begins with it: never both, and never an older one.
+/// Catches: a withdrawal, or a beginning, that does not compare.
+#[test]
+fn a_question_is_withdrawn_or_begun() {
+    check("a_question_is_withdrawn_or_begun", None, || {
+        let pushes = Arc::new(Pushes::new());
+        let theirs = pushes.clone();
+        pushes.ask(1);
+        let host = thread::spawn(move || [1, 2].map(|number| theirs.begin(number)));
+        let first = pushes.withdraw(1);
+        if first {
+            pushes.ask(2);
+        }
+        let second = first && pushes.withdraw(2);
+        let begun = host.join().unwrap();
+        assert_ne!(first, begun[0]);
+        assert!(!(second && begun[1]));
+        assert_eq!(pushes.is_answered(), begun != [false; 2]);
+    });
+}
+
 /// When the queue is closed, a push is refused, or the host knows that it comes.
 /// Catches: a slot that is taken from a closed queue, or taken twice.
 #[test]

@@ -1,6 +1,7 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
 use super::hosted::Refusal;
+use super::line::{Line, Requests, lock, lock_until, tell};
 use super::page::Page;
 use super::state::Filling;
 use super::wire::{
@@ -10,18 +11,17 @@ use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
-use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
-use queue_core::coop;
+use ipc_channel::ipc::IpcBytesReceiver;
 use queue_core::event::{Event, Listen, Listener};
 use queue_core::sync::{Deadline, TimeLimit};
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult, Weak};
+use std::sync::{Arc, Mutex, TryLockError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use std::{fmt, mem, thread};
+use std::{fmt, thread};
 #[cfg(target_os = "linux")]
 use {super::wire::Hello, ipc_channel::ipc::IpcSender};
 
@@ -48,26 +48,6 @@ pub(super) struct Guest {
     role: Role,
     ends: EndpointCounts,
     pub(super) owed: Deferred,
-}
-
-/// Where requests go, each whole before the next. Who pushes by words has it, and sends what needs no
-/// answer.
-type Requests = Arc<Mutex<IpcBytesSender>>;
-
-/// The guest's ends of the channels.
-struct Line {
-    requests: Requests,
-    replies: IpcBytesReceiver,
-    handed: IpcReceiver<Handed>,
-    buffer: Vec<u8>,
-    /// When the time is up of the verb that has the line.
-    until: Option<Instant>,
-    /// The number of the latest question that may be withdrawn.
-    asked: u64,
-    /// A question was withdrawn, and the answer that says so has not come.
-    withdrawn: bool,
-    /// The host is known to see when a question is withdrawn.
-    may_withdraw: bool,
 }
 
 /// What the host's calls reach: a thread of its own listens to them.
@@ -213,16 +193,7 @@ impl Guest {
             pushes,
             shelf,
             requests: Arc::clone(&requests),
-            line: Mutex::new(Line {
-                requests,
-                replies,
-                handed,
-                buffer: Vec::new(),
-                until: None,
-                asked: 0,
-                withdrawn: false,
-                may_withdraw: cfg!(target_os = "linux"),
-            }),
+            line: Mutex::new(Line::new(requests, replies, handed)),
             ears: Arc::default(),
             capacity,
             role,
@@ -602,84 +573,6 @@ impl Future for Joining<'_> {
         }
         Poll::Ready(())
     }
-}
-
-impl Line {
-    /// One question, one answer.
-    fn ask(&mut self, request: &Request<'_>) -> Result<Message, Gone> {
-        if mem::take(&mut self.withdrawn) {
-            wire::receive(&self.replies)?;
-        }
-        self.send(0, request)?;
-        wire::receive(&self.replies)
-    }
-
-    /// The same, in the time of the verb: a question that the host has not begun with by then is
-    /// withdrawn. Its items, if it has any, have `size` bytes.
-    fn ask_in_time(
-        &mut self,
-        request: &Request<'_>,
-        size: usize,
-        pushes: &Pushes,
-    ) -> Result<Message, Refusal> {
-        let Some(until) = self.until else {
-            return Ok(self.ask(request)?);
-        };
-        let hear = |line: &Self| wire::receive_until(&line.replies, until);
-        if self.withdrawn {
-            hear(self)?.ok_or(Refusal::Wait)?;
-            self.withdrawn = false;
-        }
-        if size >= wire::PIECE {
-            // The system takes no more than that from us before the host has it: is it there?
-            self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
-        }
-        self.may_withdraw |= pushes.is_answered();
-        self.asked += 1;
-        pushes.ask(self.asked);
-        self.send(self.asked, request)?;
-        if self.may_withdraw {
-            if let Some(answer) = hear(self)? {
-                return Ok(answer);
-            }
-            if pushes.withdraw(self.asked) {
-                self.withdrawn = true;
-                return Err(Refusal::Wait);
-            }
-        }
-        Ok(wire::receive(&self.replies)?)
-    }
-
-    fn send(&mut self, number: u64, request: &Request<'_>) -> Result<(), Gone> {
-        // A task that asks again and again keeps others waiting much longer than one whose
-        // queue is in its process.
-        coop::spend(usize::MAX);
-        let sent = wire::send(&lock(&self.requests), &(number, request), &mut self.buffer);
-        self.buffer.shrink_to(wire::KEPT);
-        sent
-    }
-}
-
-/// Locks `mutex`, unless it is locked until then.
-fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> TryLockResult<MutexGuard<'_, T>> {
-    let since = Instant::now();
-    loop {
-        match mutex.try_lock() {
-            Err(TryLockError::WouldBlock) if wire::pause(since, until) => {}
-            done => return done,
-        }
-    }
-}
-
-fn lock(requests: &Mutex<IpcBytesSender>) -> MutexGuard<'_, IpcBytesSender> {
-    // A sender alone, which no panic leaves half changed.
-    requests.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Has the host look what this process has taken or pushed.
-fn tell(requests: &IpcBytesSender) {
-    // One that is gone needs not to know.
-    let _ = wire::send(requests, &(0, Request::Look), &mut Vec::new());
 }
 
 /// What an answer that is no success comes to.

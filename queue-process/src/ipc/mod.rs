@@ -10,6 +10,7 @@ mod hosted;
 mod inherited;
 mod invitation;
 mod lending;
+mod line;
 mod message;
 #[cfg(any(test, not(target_os = "linux")))]
 mod one_shot;
@@ -89,7 +90,9 @@ use wire::{Role, Ticket};
 /// * **A `try_` verb of a guest may ask the host**: a push if it has no slots left that were granted
 ///   ahead, a pop if it finds nothing. That takes as long as the host's system needs to run a thread,
 ///   also inside a future: tens of microseconds. It waits for nobody else. So while the host is
-///   stopped (`SIGSTOP`, a debugger) verbs of its guests wait, also those with a time limit.
+///   stopped (`SIGSTOP`, a debugger) verbs of its guests wait. One with a time limit ends some tenths of
+///   a second after it at the latest, and takes back what it asked for. Where `ipc-channel` copies memory
+///   (macOS), or if the host was stopped in the very moment in which it answers, it waits too.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
 /// * **Signals disturb nothing**, whatever handlers there are.

@@ -1,0 +1,125 @@
+//! [`Line`]: what a guest asks its host, and the answers.
+
+use super::hosted::Refusal;
+use super::wire::{self, Gone, Handed, Message, Request};
+use super::words::Pushes;
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
+use queue_core::coop;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult};
+use std::time::Instant;
+
+/// Where requests go, each whole before the next. Who pushes by words has it, and sends what needs no
+/// answer.
+pub(super) type Requests = Arc<Mutex<IpcBytesSender>>;
+
+/// The guest's ends of the channels.
+pub(super) struct Line {
+    pub(super) requests: Requests,
+    pub(super) replies: IpcBytesReceiver,
+    pub(super) handed: IpcReceiver<Handed>,
+    buffer: Vec<u8>,
+    /// When the time is up of the verb that has the line.
+    pub(super) until: Option<Instant>,
+    /// The number of the latest question that may be withdrawn.
+    asked: u64,
+    /// A question was withdrawn, and the answer that says so has not come.
+    pub(super) withdrawn: bool,
+    /// The host is known to see when a question is withdrawn.
+    may_withdraw: bool,
+}
+
+impl Line {
+    pub(super) fn new(
+        requests: Requests,
+        replies: IpcBytesReceiver,
+        handed: IpcReceiver<Handed>,
+    ) -> Self {
+        Self {
+            requests,
+            replies,
+            handed,
+            buffer: Vec::new(),
+            until: None,
+            asked: 0,
+            withdrawn: false,
+            may_withdraw: cfg!(target_os = "linux"),
+        }
+    }
+
+    /// One question, one answer.
+    pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Message, Gone> {
+        if mem::take(&mut self.withdrawn) {
+            wire::receive(&self.replies)?;
+        }
+        self.send(0, request)?;
+        wire::receive(&self.replies)
+    }
+
+    /// The same, in the time of the verb: a question that the host has not begun with by then is
+    /// withdrawn. Its items, if it has any, have `size` bytes.
+    pub(super) fn ask_in_time(
+        &mut self,
+        request: &Request<'_>,
+        size: usize,
+        pushes: &Pushes,
+    ) -> Result<Message, Refusal> {
+        let Some(until) = self.until else {
+            return Ok(self.ask(request)?);
+        };
+        let hear = |line: &Self| wire::receive_until(&line.replies, until);
+        if self.withdrawn {
+            hear(self)?.ok_or(Refusal::Wait)?;
+            self.withdrawn = false;
+        }
+        if size >= wire::PIECE {
+            // The system takes no more than that from us before the host has it: is it there?
+            self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
+        }
+        self.may_withdraw |= pushes.is_answered();
+        self.asked += 1;
+        pushes.ask(self.asked);
+        self.send(self.asked, request)?;
+        if self.may_withdraw {
+            if let Some(answer) = hear(self)? {
+                return Ok(answer);
+            }
+            if pushes.withdraw(self.asked) {
+                self.withdrawn = true;
+                return Err(Refusal::Wait);
+            }
+        }
+        Ok(wire::receive(&self.replies)?)
+    }
+
+    fn send(&mut self, number: u64, request: &Request<'_>) -> Result<(), Gone> {
+        // A task that asks again and again keeps others waiting much longer than one whose
+        // queue is in its process.
+        coop::spend(usize::MAX);
+        let sent = wire::send(&lock(&self.requests), &(number, request), &mut self.buffer);
+        self.buffer.shrink_to(wire::KEPT);
+        sent
+    }
+}
+
+/// Locks `mutex`, unless it is locked until then.
+pub(super) fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> TryLockResult<MutexGuard<'_, T>> {
+    let since = Instant::now();
+    loop {
+        match mutex.try_lock() {
+            Err(TryLockError::WouldBlock) if wire::pause(since, until) => {}
+            done => return done,
+        }
+    }
+}
+
+pub(super) fn lock(requests: &Mutex<IpcBytesSender>) -> MutexGuard<'_, IpcBytesSender> {
+    // A sender alone, which no panic leaves half changed.
+    requests.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the host look what this process has taken or pushed.
+pub(super) fn tell(requests: &IpcBytesSender) {
+    // One that is gone needs not to know.
+    let _ = wire::send(requests, &(0, Request::Look), &mut Vec::new());
+}
