@@ -16,7 +16,8 @@ pub struct Stats {
     /// How many items have come in so far, modulo 2^32: `wrapping_sub` gives how many came between
     /// two looks.
     pub pushed: Option<u32>,
-    /// How many items have gone out so far, modulo 2^32. An item that is lent again goes out again.
+    /// How many items have gone out so far, modulo 2^32: each once, also if it came back and went out
+    /// again. Between machines those count that are done.
     pub popped: Option<u32>,
     /// What was done through a [`Metered`](crate::Metered) queue, and its clones in this process.
     pub activity: Option<Activity>,

@@ -77,6 +77,18 @@ fn every_way_in_and_out_is_counted() {
     assert_eq!((pushed, popped), (Some(13), Some(13)));
 }
 
+/// What came back and goes out again is no other item.
+#[test]
+fn an_item_goes_out_once() {
+    let queue = bounded(1);
+    queue.push(1).unwrap();
+    queue.receive().unwrap().nack().unwrap();
+    let Stats { pushed, popped, .. } = queue.stats();
+    assert_eq!((pushed, popped), (Some(1), Some(1)));
+    queue.receive().unwrap().ack().unwrap();
+    assert_eq!(queue.stats().popped, Some(1));
+}
+
 /// The next item by a stream.
 fn futures_lite_next<Q: Queue<Item = u64>>(queue: &Q) -> u64 {
     use futures_core::Stream;
