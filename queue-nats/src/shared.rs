@@ -233,16 +233,19 @@ impl Shared {
         })
     }
 
-    /// Waits until what dropped futures left behind is cleared up, as far as it was begun: how much
-    /// was.
+    /// Waits until what dropped futures left behind is cleared up, as far as it was begun, and no longer
+    /// than for an answer of the server: how much was.
     pub(crate) async fn undone(&self) -> u64 {
         let mut unwanted = self.unwanted.subscribe();
         let (begun, _) = *unwanted.borrow_and_update();
-        while unwanted.borrow_and_update().1 < begun {
-            if unwanted.changed().await.is_err() {
-                break;
+        let undone = async {
+            while unwanted.borrow_and_update().1 < begun {
+                if unwanted.changed().await.is_err() {
+                    break;
+                }
             }
-        }
+        };
+        let _ = before(Deadline::after(self.timeout), undone).await;
         begun
     }
 

@@ -179,6 +179,7 @@ impl AdaptiveSpin {
             thread::yield_now();
             if hint() != 0 {
                 self.misses = 0;
+                // From zero again after a while: the core may be its own by now.
                 self.contended = (self.contended + 1) % 32;
                 return true;
             }

@@ -315,9 +315,10 @@ impl<T> Ring<T> {
     fn advance(&self, index: &AtomicUsize, position: usize) -> Result<(), usize> {
         let next = self.after(position);
         self.step();
-        // SeqCst: see the module's page. Relaxed on failure: only where to try next.
+        // SeqCst: see the module's page. Relaxed on failure: only where to try next. Not the weak one: who
+        // fails here stands back, as after a race.
         index
-            .compare_exchange_weak(position, next, Ordering::SeqCst, Ordering::Relaxed)
+            .compare_exchange(position, next, Ordering::SeqCst, Ordering::Relaxed)
             .map(drop)
     }
 
