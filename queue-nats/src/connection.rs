@@ -301,7 +301,7 @@ impl Link {
                 return Poll::Ready(failure::answer(answer));
             }
             if refused.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Answer::Denied(self.denied(subject)));
+                return Poll::Ready(Answer::Denied(self.denied("publish", subject)));
             }
             if broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Answer::Silence);
@@ -312,9 +312,9 @@ impl Link {
     }
 
     /// The failure of a subject that the server refuses.
-    pub(crate) fn denied(&self, subject: &str) -> Failure {
+    pub(crate) fn denied(&self, verb: &str, subject: &str) -> Failure {
         let message = format!(
-            "the NATS server at {} does not let this user publish to {subject:?}",
+            "the NATS server at {} does not let this user {verb} to {subject:?}",
             self.server
         );
         Failure::new(FailureKind::Denied, message)

@@ -150,10 +150,7 @@ impl Shared {
                 here.has_one();
                 Ok(Some(delivered))
             }
-            Come::Denied => {
-                let denied = self.link.denied(&self.next_subject());
-                Err(NotGot::Failed(denied))
-            }
+            Come::Denied(denied) => Err(NotGot::Failed(denied)),
             Come::Silence => Err(NotGot::Failed(self.link.unavailable())),
             Come::Over | Come::Withdrawn | Come::Nobody => Ok(None),
         }

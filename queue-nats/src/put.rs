@@ -406,7 +406,8 @@ impl Shared {
             let message = match next.await {
                 Ok(Some(message)) => message,
                 Err(true) => {
-                    outcomes[come] = Outcome::Failed(self.link.denied(&self.names.items));
+                    outcomes[come] =
+                        Outcome::Failed(self.link.denied("publish", &self.names.items));
                     return outcomes;
                 }
                 Ok(None) | Err(false) => return outcomes,

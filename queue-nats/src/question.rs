@@ -5,6 +5,7 @@ use crate::stream::nanos;
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_core::Stream;
+use queue_core::Failure;
 use serde_json::json;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -24,8 +25,8 @@ pub(crate) enum Come {
     Over,
     /// There is no consumer.
     Nobody,
-    /// This user may not ask.
-    Denied,
+    /// This user may not ask, or not hear the answer.
+    Denied(Failure),
     /// The server does not answer.
     Silence,
 }
@@ -113,6 +114,7 @@ impl Question {
             }
         });
         let mut refused = pin!(link.refused_after(self.since, &self.subject));
+        let mut deaf = pin!(link.refused_after(self.since, &self.inbox));
         poll_fn(|cx| {
             if let Poll::Ready(message) = Pin::new(&mut self.items).poll_next(cx) {
                 return Poll::Ready(match message {
@@ -126,7 +128,10 @@ impl Question {
                 });
             }
             if refused.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Come::Denied);
+                return Poll::Ready(Come::Denied(link.denied("publish", &self.subject)));
+            }
+            if deaf.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Come::Denied(link.denied("subscribe", &self.inbox)));
             }
             if broken.as_mut().poll(cx).is_ready() || late.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Come::Silence);

@@ -149,7 +149,7 @@ impl Drop for Getter {
         supply.last = Some(Instant::now());
         let nobody = supply.waiting == 0;
         let left = nobody && !supply.spare.is_empty();
-        let unwanted = nobody && supply.questions > 0 && shared.prefetch == 0;
+        let unwanted = nobody && supply.asked > 0 && shared.prefetch == 0;
         drop(supply);
         if left {
             shared.give_back_soon();
@@ -235,8 +235,8 @@ impl Shared {
                             break;
                         }
                         Come::Over | Come::Silence => break,
-                        Come::Denied => {
-                            why = Some(self.link.denied(&self.next_subject()));
+                        Come::Denied(denied) => {
+                            why = Some(denied);
                             break;
                         }
                         Come::Nobody => {
@@ -268,9 +268,9 @@ impl Shared {
                 Some(_) => Deadline::NEVER,
                 None => Deadline::after(LATE),
             };
-            let is_withdrawn = question.is_withdrawn || question.is_ahead;
+            let stays = question.is_withdrawn || question.is_ahead;
             let come = async { Some(question.next().await) };
-            let come = match is_withdrawn {
+            let come = match stays {
                 true => before(patience, come).await,
                 false => before(patience, either(come, self.unwanted())).await,
             };
@@ -302,14 +302,14 @@ impl Shared {
         }
     }
 
-    /// Waits until no question of this process is at the server, or somebody waits for an item again.
+    /// Waits until the server is asked for nothing, or somebody waits for an item again.
     pub(crate) async fn withdrawn(&self) {
         let withdrawn = async {
             loop {
                 let listener = self.unasked.listen();
                 {
                     let supply = lock(&self.supply);
-                    if supply.questions == 0 || supply.waiting > 0 {
+                    if supply.asked == 0 || supply.waiting > 0 {
                         return;
                     }
                 }

@@ -38,6 +38,7 @@ fn wrong_credentials_and_missing_rights() {
         { user: boss, password: hushhush }
         { user: push, password: hushhush, permissions: {
             publish: ["q.jobs.items", "$JS.API.STREAM.INFO.Q_jobs"], subscribe: "_INBOX.>" } }
+        { user: deaf, password: hushhush, permissions: { subscribe: ["_INBOX.>", "q.jobs.event.*"] } }
     ] }"#;
     let Some(server) = Server::start_with("rights", config) else {
         return;
@@ -66,6 +67,13 @@ fn wrong_credentials_and_missing_rights() {
         start.elapsed() < Duration::from_secs(4),
         "it is told, and not timed out"
     );
+    let deaf = open(&at("deaf", "hushhush")).unwrap();
+    for popped in [deaf.try_pop(), deaf.pop().map_err(|error| error.into())] {
+        assert!(
+            format!("{popped:?}").contains("let this user subscribe"),
+            "{popped:?}"
+        );
+    }
     assert_eq!(jobs.pop(), Ok(1));
     refused(producer.try_close(), FailureKind::Denied, "does not let");
 }
