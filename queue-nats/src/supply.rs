@@ -149,16 +149,11 @@ impl Drop for Getter {
         supply.last = Some(Instant::now());
         let nobody = supply.waiting == 0;
         let left = nobody && !supply.spare.is_empty();
-        let unwanted = nobody && supply.asked > 0 && shared.prefetch == 0;
         drop(supply);
         if left {
             shared.give_back_soon();
         }
         shared.unasked.notify_all();
-        if unwanted {
-            let withdrawing = shared.clone();
-            shared.clear_up(async move { withdrawing.withdrawn().await });
-        }
         // What it has taken may have been asked for by somebody else.
         self.shared.ask_for_more();
         if self.has_got {

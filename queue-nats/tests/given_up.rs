@@ -60,9 +60,25 @@ fn what_is_pushed_later_is_there_for_others() {
             assert_eq!(some, [1, 2, 3]);
         }
         assert_eq!(other.pop_timeout(SHORT), Err(PopTimeoutError::Timeout));
+        pop_in_vain(&jobs);
         three();
+        assert_eq!(jobs.len(), 3);
         assert_eq!(jobs.close_now(), [1, 2, 3]);
     }
+}
+
+#[test]
+fn to_give_up_takes_no_longer_than_a_word_with_the_server() {
+    let Some(server) = Server::start("given up soon") else {
+        return;
+    };
+    let jobs = queue(&server, "jobs", 0);
+    let took = [(); 10].map(|()| {
+        let begun = Instant::now();
+        assert_eq!(jobs.pop_timeout(SHORT), Err(PopTimeoutError::Timeout));
+        begun.elapsed()
+    });
+    assert!(took.iter().any(|took| *took < 2 * SHORT), "{took:?}");
 }
 
 /// Items that come just when somebody gives up are neither away for `ack_wait` nor out of order.
@@ -107,8 +123,12 @@ fn what_comes_at_that_moment_is_not_lost() {
         }
         over.store(true, Ordering::Relaxed);
         all.extend(nervous.join().unwrap());
+        // A pop that was dropped just as it had its item left it to the next one of its process.
+        all.extend(other.try_iter());
+        all.extend(jobs.try_iter());
         all.sort_unstable();
-        assert!(all.into_iter().eq(0..300));
+        let expected: Vec<_> = (0..300).collect();
+        assert_eq!(all, expected);
     });
 }
 
