@@ -121,10 +121,10 @@ impl ConsumerList {
         None
     }
 
-    /// Takes back the grants of the last: those were woken, or will come by themselves,
-    /// find that somebody was faster, and sleep again in their position.
+    /// Takes back the grants of the last, if more than `items` are granted: those were woken, or
+    /// will come by themselves, find that somebody was faster, and sleep again in their position.
     #[cold]
-    fn take_back(&mut self, items: usize) {
+    pub(crate) fn take_back(&mut self, items: usize) {
         while self.granted > items {
             self.ungranted = self.line.prev(self.ungranted);
             self.line[self.ungranted].granted = false;

@@ -257,6 +257,10 @@ impl<T> State<T> {
             (item, Lease::first(self.next_number))
         };
         self.in_flight += 1;
+        if self.closed {
+            // It has not ended, for this one may come back: who was granted to hear the end waits on.
+            self.consumers.take_back(self.len());
+        }
         Ok(lent)
     }
 

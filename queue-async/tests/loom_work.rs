@@ -3,7 +3,9 @@
 
 use queue_async::AsyncQueue;
 use queue_core::model::check;
-use queue_core::model::deliveries::{ack_frees, close, counts, join, lent_is_seen, nack};
+use queue_core::model::deliveries::{
+    ack_frees, back_at_the_end, close, counts, join, lent_is_seen, nack,
+};
 
 macro_rules! models {
     ($($test:ident: $scenario:ident($kind:expr), $bound:expr;)*) => {$(
@@ -18,6 +20,7 @@ models! {
     async_join: join(AsyncQueue::unbounded()), Some(3);
     async_nack: nack(AsyncQueue::bounded(2)), Some(3);
     async_close: close(AsyncQueue::bounded(2)), Some(3);
+    async_back_at_the_end: back_at_the_end(AsyncQueue::bounded(1)), Some(2);
     async_ack_frees: ack_frees(AsyncQueue::bounded(1)), Some(3);
     async_counts: counts(AsyncQueue::bounded(2)), Some(3);
     async_lent_is_seen: lent_is_seen(AsyncQueue::bounded(1)), None;

@@ -2,7 +2,9 @@
 #![cfg(loom)]
 
 use queue_core::model::check;
-use queue_core::model::deliveries::{ack_frees, close, counts, join, lent_is_seen, nack};
+use queue_core::model::deliveries::{
+    ack_frees, back_at_the_end, close, counts, join, lent_is_seen, nack,
+};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 
 macro_rules! models {
@@ -18,12 +20,14 @@ models! {
     thread_join: join(ThreadQueue::unbounded()), Some(3);
     thread_nack: nack(ThreadQueue::bounded(2)), Some(3);
     thread_close: close(ThreadQueue::bounded(2)), Some(3);
+    thread_back_at_the_end: back_at_the_end(ThreadQueue::bounded(1)), Some(2);
     thread_ack_frees: ack_frees(ThreadQueue::bounded(1)), Some(3);
     thread_counts: counts(ThreadQueue::bounded(2)), Some(3);
     thread_lent_is_seen: lent_is_seen(ThreadQueue::bounded(1)), None;
     ring_join: join(LockFreeQueue::bounded(2)), Some(3);
     ring_nack: nack(LockFreeQueue::bounded(2)), Some(3);
     ring_close: close(LockFreeQueue::bounded(2)), Some(3);
+    ring_back_at_the_end: back_at_the_end(LockFreeQueue::bounded(1)), Some(2);
     ring_ack_frees: ack_frees(LockFreeQueue::bounded(1)), Some(3);
     ring_counts: counts(LockFreeQueue::bounded(2)), Some(3);
     ring_lent_is_seen: lent_is_seen(LockFreeQueue::bounded(1)), Some(3);

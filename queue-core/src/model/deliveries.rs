@@ -50,6 +50,27 @@ pub fn close<Q: Lend<Item = u32> + 'static>(queue: Q) {
     consumer.join().unwrap();
 }
 
+/// The queue is closed, and an item comes back to a task and a thread that wait: one gets it, and the other
+/// waits until that is settled.
+/// Catches: `Closed`, or nothing, for who was woken beside whoever was lent the item.
+pub fn back_at_the_end<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    let delivery = queue.try_receive().unwrap();
+    queue.close();
+    let other = queue.clone();
+    let worker = thread::spawn(move || {
+        let received = loom::future::block_on(other.receive_async());
+        // What is given back once more is the other one's.
+        received.map(|again| again.nack().unwrap()).is_ok()
+    });
+    let other = queue.clone();
+    let popper = thread::spawn(move || other.pop());
+    delivery.nack().unwrap();
+    worker.join().unwrap();
+    assert_eq!(popper.join().unwrap(), Ok(1));
+    assert_eq!((queue.len(), queue.in_flight()), (0, 0));
+}
+
 /// A producer waits for the slot of an item that is in flight.
 /// Catches: an ack that tells no producer, or does not free a slot.
 pub fn ack_frees<Q: Lend<Item = u32> + 'static>(queue: Q) {

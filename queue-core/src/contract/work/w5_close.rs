@@ -1,4 +1,6 @@
 use super::*;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 /// **W5 close**: after `close`, `Closed` comes when nothing waits *and nothing is in flight*, for
 /// `receive` and `pop` alike; until then they wait, and the last settlement wakes all.
@@ -68,6 +70,8 @@ pub fn w5_close<S: Subject<Queue: Lend>>() {
                 all_wake::<S>(watchdog, close_first, done);
             }
         }
+        watchdog.step("what comes back is lent again: who was woken beside waits on");
+        lent_again::<S>();
         watchdog.step("the last consumer goes while a delivery is out");
         let (producer, consumer) = bounded::<S>(1).into_ends();
         assert!(producer.try_push(item::<S>(0)).is_ok());
@@ -79,6 +83,30 @@ pub fn w5_close<S: Subject<Queue: Lend>>() {
         settled(expect(&queue, 0).ack());
         assert_eq!(queue.try_pop().err(), Some(TryPopError::Closed));
     });
+}
+
+/// Two wait at a closed queue for what may come back; one of them receives it, and gives it back too.
+fn lent_again<S: Subject<Queue: Lend>>() {
+    let queue = bounded::<S>(2);
+    push_all::<S>(&queue, 1);
+    let delivery = expect(&queue, 0);
+    let (mut first, mut second) = (pin!(queue.receive_async()), pin!(queue.pop_async()));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    settle();
+    queue.close();
+    settled(delivery.nack());
+    let delivery = block_on(first).expect("it came back");
+    assert_eq!(delivery.number(), 0);
+    for _ in 0..3 {
+        let polled = second.as_mut().poll(&mut cx);
+        assert!(polled.is_pending(), "one is in flight");
+        settle();
+    }
+    settled(delivery.nack());
+    let popped = block_on(second).expect("it came back again");
+    assert_eq!(popped.number(), 0);
 }
 
 /// Four wait, in all ways; one gets what comes back, if it does, and the others the end.
