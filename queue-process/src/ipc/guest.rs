@@ -189,11 +189,12 @@ impl Guest {
         };
         pushes.greet();
         let requests = Arc::new(Mutex::new(requests));
+        let line = Line::open(Arc::clone(&requests), replies, handed, &pushes);
         let guest = Arc::new(Self {
             pushes,
             shelf,
-            requests: Arc::clone(&requests),
-            line: Mutex::new(Line::new(requests, replies, handed)),
+            requests,
+            line: Mutex::new(line),
             ears: Arc::default(),
             capacity,
             role,

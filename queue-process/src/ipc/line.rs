@@ -25,26 +25,34 @@ pub(super) struct Line {
     asked: u64,
     /// A question was withdrawn, and the answer that says so has not come.
     pub(super) withdrawn: bool,
-    /// The host is known to see when a question is withdrawn.
+    /// The host sees when a question is withdrawn.
     may_withdraw: bool,
 }
 
 impl Line {
-    pub(super) fn new(
+    /// Asks a first question, to learn whether the memory is shared.
+    pub(super) fn open(
         requests: Requests,
         replies: IpcBytesReceiver,
         handed: IpcReceiver<Handed>,
+        pushes: &Pushes,
     ) -> Self {
-        Self {
+        let mut line = Self {
             requests,
             replies,
             handed,
             buffer: Vec::new(),
             until: None,
-            asked: 0,
+            asked: 1,
             withdrawn: false,
-            may_withdraw: cfg!(target_os = "linux"),
-        }
+            may_withdraw: false,
+        };
+        pushes.ask(line.asked);
+        // A host that is gone is noticed by who comes next.
+        let _ = (line.send(line.asked, &Request::State { join: None }))
+            .and_then(|()| wire::receive(&line.replies));
+        line.may_withdraw = pushes.is_answered();
+        line
     }
 
     /// One question, one answer.
@@ -64,8 +72,9 @@ impl Line {
         size: usize,
         pushes: &Pushes,
     ) -> Result<Message, Refusal> {
-        let Some(until) = self.until else {
-            return Ok(self.ask(request)?);
+        let until = match self.until {
+            Some(until) if self.may_withdraw => until,
+            _ => return Ok(self.ask(request)?),
         };
         let hear = |line: &Self| wire::receive_until(&line.replies, until);
         if self.withdrawn {
@@ -76,18 +85,15 @@ impl Line {
             // The system takes no more than that from us before the host has it: is it there?
             self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
         }
-        self.may_withdraw |= pushes.is_answered();
         self.asked += 1;
         pushes.ask(self.asked);
         self.send(self.asked, request)?;
-        if self.may_withdraw {
-            if let Some(answer) = hear(self)? {
-                return Ok(answer);
-            }
-            if pushes.withdraw(self.asked) {
-                self.withdrawn = true;
-                return Err(Refusal::Wait);
-            }
+        if let Some(answer) = hear(self)? {
+            return Ok(answer);
+        }
+        if pushes.withdraw(self.asked) {
+            self.withdrawn = true;
+            return Err(Refusal::Wait);
         }
         Ok(wire::receive(&self.replies)?)
     }

@@ -92,7 +92,8 @@ use wire::{Role, Ticket};
 ///   also inside a future: tens of microseconds. It waits for nobody else. So while the host is
 ///   stopped (`SIGSTOP`, a debugger) verbs of its guests wait. One with a time limit ends some tenths of
 ///   a second after it at the latest, and takes back what it asked for. Where `ipc-channel` copies memory
-///   (macOS), or if the host was stopped in the very moment in which it answers, it waits too.
+///   (macOS), or if the host was stopped in the very moment in which it answers, it waits too, and
+///   so does a process that takes the queue over.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
 /// * **Signals disturb nothing**, whatever handlers there are.

@@ -138,7 +138,7 @@ impl Pushes {
         (self.question.compare_exchange(2 * number, 0, order, order)).is_ok()
     }
 
-    /// Whether the host has ever been seen to begin with one: so it sees these words.
+    /// Whether the host has begun with the last one: so it sees these words.
     pub fn is_answered(&self) -> bool {
         self.question.load(Ordering::Relaxed) % 2 == 1
     }
