@@ -8,10 +8,13 @@
 
 use queue_async::AsyncQueue;
 use queue_core::work::{Delivery, Lend, WorkQueue};
-use queue_core::{Capacity, PopError, PopTimeoutError, TryPopError, TryPushError, WithCapacity};
+use queue_core::{
+    Capacity, PopError, PopTimeoutError, PushError, TryPopError, TryPushError, WithCapacity,
+};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,10 +43,38 @@ enum Came<Q: Lend<Item = u32>> {
     Idle,
 }
 
+type Waiting<Q> = Pin<Box<dyn Future<Output = Came<Q>> + Send>>;
+
+fn came<Q: Lend<Item = u32>>(pushed: Result<(), PushError<u32>>, item: u32) -> Came<Q> {
+    match pushed {
+        Ok(()) => Came::Pushed(item),
+        Err(error) => Came::NotPushed(error.into_item()),
+    }
+}
+
+/// A push that holds a slot from one poll to the next.
+fn push_by_permit(queue: AsyncQueue<u32>, item: u32) -> Waiting<AsyncQueue<u32>> {
+    Box::pin(async move {
+        let Ok(permit) = queue.reserve_async().await else {
+            return Came::NotPushed(item);
+        };
+        let mut polled = false;
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            match std::mem::replace(&mut polled, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+        came(permit.push(item), item)
+    })
+}
+
 /// Somebody who waits.
 struct Waiter<Q: Lend<Item = u32>> {
     what: What,
-    future: Pin<Box<dyn Future<Output = Came<Q>> + Send>>,
+    future: Waiting<Q>,
     woken: Arc<Flag>,
 }
 
@@ -59,6 +90,8 @@ struct Run<Q: Lend<Item = u32>> {
     queue: Q,
     /// Wakers are called at once, and not by another thread.
     at_once: bool,
+    /// Another way to push.
+    other_push: Option<fn(Q, u32) -> Waiting<Q>>,
     waiters: Vec<Waiter<Q>>,
     lent: Vec<Delivery<Q>>,
     /// What went in and has not come out; what may have, for its push waits or was dropped.
@@ -75,6 +108,7 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
         Self {
             queue,
             at_once,
+            other_push: None,
             waiters: Vec::new(),
             lent: Vec::new(),
             inside: BTreeSet::new(),
@@ -179,16 +213,14 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
             PopError::Closed => Came::Ended,
             PopError::Failed(why) => panic!("{why:#}"),
         };
-        let future: Pin<Box<dyn Future<Output = Came<Q>> + Send>> = match what {
+        let future: Waiting<Q> = match what {
             What::Push => {
                 let item = self.new_item();
                 self.perhaps.insert(item);
-                Box::pin(async move {
-                    match queue.push_async(item).await {
-                        Ok(()) => Came::Pushed(item),
-                        Err(error) => Came::NotPushed(error.into_item()),
-                    }
-                })
+                match self.other_push.filter(|_| self.dice.bool()) {
+                    Some(push) => push(queue, item),
+                    None => Box::pin(async move { came(queue.push_async(item).await, item) }),
+                }
             }
             What::Pop => {
                 Box::pin(async move { queue.pop_async().await.map_or_else(ended, Came::Popped) })
@@ -417,6 +449,7 @@ fn runs<Q: Lend<Item = u32> + Send + Sync + 'static>(
     kind: &str,
     create: impl Fn(Capacity) -> Q,
     at_once: bool,
+    other_push: Option<fn(Q, u32) -> Waiting<Q>>,
 ) {
     let first = number("RANDOM_VERBS_SEED", fastrand::u64(..));
     for seed in (0..number("RANDOM_VERBS", 600)).map(|n| first.wrapping_add(n)) {
@@ -425,6 +458,7 @@ fn runs<Q: Lend<Item = u32> + Send + Sync + 'static>(
             some => Capacity::bounded(some as usize),
         };
         let mut run = Run::new(create(capacity), seed, at_once);
+        run.other_push = other_push;
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for _ in 0..100 {
                 run.step();
@@ -445,17 +479,22 @@ fn runs<Q: Lend<Item = u32> + Send + Sync + 'static>(
 
 #[test]
 fn thread_queue() {
-    runs("ThreadQueue", ThreadQueue::with_capacity, true);
+    runs("ThreadQueue", ThreadQueue::with_capacity, true, None);
 }
 
 #[test]
 fn lock_free_queue() {
-    runs("LockFreeQueue", LockFreeQueue::with_capacity, true);
+    runs("LockFreeQueue", LockFreeQueue::with_capacity, true, None);
 }
 
 #[test]
 fn async_queue() {
-    runs("AsyncQueue", AsyncQueue::with_capacity, true);
+    runs(
+        "AsyncQueue",
+        AsyncQueue::with_capacity,
+        true,
+        Some(push_by_permit),
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -465,6 +504,7 @@ fn shm_queue() {
         "ShmQueue",
         queue_process::ShmQueue::<u32>::with_capacity,
         false,
+        None,
     );
 }
 
@@ -475,6 +515,7 @@ fn pipe_queue() {
         "PipeQueue",
         queue_process::PipeQueue::<u32>::with_capacity,
         false,
+        None,
     );
 }
 
@@ -484,5 +525,6 @@ fn ipc_queue() {
         "IpcQueue",
         queue_process::IpcQueue::<u32>::with_capacity,
         false,
+        None,
     );
 }
