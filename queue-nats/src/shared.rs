@@ -36,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) ack_wait: Duration,
     /// How many items are fetched ahead.
     pub(crate) prefetch: usize,
+    /// Whether a question can be taken back. A server of 2.9 that has an item come back for a question that
+    /// has ended keeps it for `ack_wait`, and sends another one twice.
+    pub(crate) may_withdraw: bool,
     id: QueueId,
     pub(crate) ends: EndpointCounts,
     /// How far it is known to be closed; it is never open again.
@@ -107,6 +110,7 @@ impl Shared {
         let high = hasher.finish();
         0x51.hash(&mut hasher);
         Arc::new(Self {
+            may_withdraw: link.client.is_server_compatible(2, 10, 0),
             link,
             names,
             timeout: options.timeout,

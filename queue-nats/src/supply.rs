@@ -130,13 +130,14 @@ impl Getter {
 
     /// It waits no more: an item that came in time, if there is one.
     pub(crate) async fn give_up(&mut self) -> Option<Delivered> {
-        {
-            let mut supply = lock(&self.shared.supply);
-            supply.waiting -= std::mem::take(&mut self.items);
+        let shared = self.shared.clone();
+        lock(&shared.supply).waiting -= std::mem::take(&mut self.items);
+        if !shared.may_withdraw {
+            return None;
         }
-        self.shared.unasked.notify_all();
-        self.shared.withdrawn().await;
-        let nobody = lock(&self.shared.supply).waiting == 0;
+        shared.unasked.notify_all();
+        shared.withdrawn().await;
+        let nobody = lock(&shared.supply).waiting == 0;
         if nobody { self.take() } else { None }
     }
 }
@@ -155,9 +156,9 @@ impl Drop for Getter {
         }
         shared.unasked.notify_all();
         // What it has taken may have been asked for by somebody else.
-        self.shared.ask_for_more();
+        shared.ask_for_more();
         if self.has_got {
-            self.shared.ask_ahead();
+            shared.ask_ahead();
         }
     }
 }
@@ -263,7 +264,7 @@ impl Shared {
                 Some(_) => Deadline::NEVER,
                 None => Deadline::after(LATE),
             };
-            let stays = question.is_withdrawn || question.is_ahead;
+            let stays = question.is_withdrawn || question.is_ahead || !self.may_withdraw;
             let come = async { Some(question.next().await) };
             let come = match stays {
                 true => before(patience, come).await,
@@ -273,8 +274,7 @@ impl Shared {
                 Some(Some(come)) => return come,
                 Some(None) => {
                     question.withdraw(left).await;
-                    // Whoever asks has the server forget questions that nobody listens to. One of 2.9 would
-                    // take the next item that comes back for such a one, and keep it for `ack_wait`.
+                    // Whoever asks has the server forget questions that nobody listens to.
                     let _ = stream::consumer_info(&self.link, &self.names, self.timeout).await;
                 }
                 // Whoever counts sees whether the consumer is stuck.

@@ -7,7 +7,7 @@
 
 mod server;
 
-use queue_nats::{Capacity, NatsConnection, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
+use queue_nats::{Capacity, NatsOptions, NatsQueue, PushError, Queue, WorkQueue};
 use server::{Cluster, Network, Proxy, Server};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -185,7 +185,7 @@ fn no_accepted_job_is_lost() {
         0
     });
     // Servers of 2.9 lose some in this case alone.
-    if !version(&server).starts_with("2.9.") {
+    if !server.is_of_2_9() {
         no_job_is_lost(&server.url(), 16, |workers, start| {
             for _ in 0..kills {
                 kill_one(workers, start);
@@ -207,11 +207,6 @@ fn no_prefetched_job_is_lost() {
         (0..kills).for_each(|_| kill_one(workers, start));
         kills
     });
-}
-
-fn version(server: &Server) -> String {
-    let connection = NatsConnection::connect(&server.options()).unwrap();
-    connection.server_version()
 }
 
 /// After a while, and starts another one.

@@ -35,6 +35,10 @@ fn what_is_pushed_later_is_there_for_others() {
     let Some(server) = Server::start("given up") else {
         return;
     };
+    // There a question stays for its five seconds.
+    if server.is_of_2_9() {
+        return eprintln!("left out: given up, which takes a nats-server of 2.10");
+    }
     for (name, prefetch) in [("single", 0), ("ahead", 16)] {
         let (jobs, other) = (queue(&server, name, 0), queue(&server, name, prefetch));
         let three = || (1..=3).for_each(|n| jobs.push(n).unwrap());
@@ -45,10 +49,8 @@ fn what_is_pushed_later_is_there_for_others() {
             three();
             assert_eq!(all(), expected);
             pop_in_vain(giver);
-            if !std::ptr::eq(giver, &jobs) {
-                // Another process is told nothing of the drop: its question is away soon.
-                thread::sleep(SHORT);
-            }
+            // Another process is told nothing of the drop: its question is away soon.
+            thread::sleep(SHORT);
             three();
             assert_eq!(all(), expected);
             let received = giver.receive_timeout(SHORT).map(drop);

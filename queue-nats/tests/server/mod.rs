@@ -5,7 +5,7 @@
 mod proxy;
 
 pub(crate) use proxy::{Network, Proxy};
-use queue_nats::NatsOptions;
+use queue_nats::{NatsConnection, NatsOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -171,6 +171,11 @@ impl Server {
 
     pub(crate) fn options(&self) -> NatsOptions {
         NatsOptions::new(self.url())
+    }
+
+    pub(crate) fn is_of_2_9(&self) -> bool {
+        let connection = NatsConnection::connect(&self.options()).unwrap();
+        connection.server_version().starts_with("2.9.")
     }
 
     pub(crate) fn folder(&self) -> &Path {
