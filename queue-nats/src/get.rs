@@ -52,6 +52,7 @@ impl Shared {
             return Ok(delivered);
         }
         let deadline = Deadline::after(self.timeout);
+        let pops_end = Deadline::after(DROPPED);
         let mut asks = false;
         let (mut strays, mut waits) = (0, 0);
         loop {
@@ -80,8 +81,10 @@ impl Shared {
             } else if counts.messages > 0
                 && self.is_known_closed()
                 && self.pops(asked > counts.asked)
+                && !pops_end.has_passed()
             {
-                // What a pop of this process is taking out is as good as gone: nothing may be left.
+                // What a pop of this process is taking out is as good as gone, unless it is a future that
+                // nobody polls: nothing may be left.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             } else if counts.messages == 0 && counts.closing == Closing::Begun {
                 // It is `Closed` as soon as nothing can come any more.

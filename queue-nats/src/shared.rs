@@ -186,9 +186,13 @@ impl Shared {
     pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
         self.undone().await;
         self.fetched().await;
+        let held = self.leases.len();
         let counts = self.all_counts().await?;
+        // Of what came back while the server was asked some may be counted as waiting still.
+        let held = held.min(self.leases.len());
+        let waiting = counts.waiting.min(counts.messages.saturating_sub(held));
         let stashed = lock(&self.stash).len();
-        let waiting = counts.waiting + counts.spare + stashed;
+        let waiting = waiting + counts.spare + stashed;
         // What changes meanwhile is not counted twice.
         let most = self.capacity.unwrap_or(usize::MAX);
         Ok((waiting.min(most), counts.in_flight.min(most)))
