@@ -11,7 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server that is there has answered so long after that.
 pub(crate) const LATE: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ impl Shared {
             subject,
             state,
             since,
-            patience: expires.map(|expires| expires + LATE),
+            patience: expires.map(|expires| Instant::now() + expires + LATE),
         })
     }
 }
@@ -86,8 +86,8 @@ pub(crate) struct Question {
     /// Of the connection, and how often the server had refused something, before it was asked.
     state: tokio::sync::watch::Receiver<u64>,
     since: u64,
-    /// None if it never ends by itself.
-    pub(crate) patience: Option<Duration>,
+    /// Until when it has ended by itself, or the server has forgotten it; None if it never does.
+    pub(crate) patience: Option<Instant>,
 }
 
 impl Question {
@@ -109,7 +109,7 @@ impl Question {
         let patience = self.patience;
         let mut late = pin!(async move {
             match patience {
-                Some(time) => tokio::time::sleep(time).await,
+                Some(until) => tokio::time::sleep_until(until.into()).await,
                 None => std::future::pending().await,
             }
         });

@@ -1,9 +1,9 @@
 //! [`Supply`]: items on their way to those who wait in this process.
 //!
 //! Who waits for an item waits for one in [`Supply::spare`]. Tasks of the connection ask the server for as
-//! many as there are waiters, and put there what comes. A question is never taken back: the server may have
-//! answered it already, and an item that nobody listens for is lost until its ack_wait is over. It ends by
-//! itself soon; what comes when nobody waits any more goes back.
+//! many as there are waiters, and put there what comes. Once nobody waits a question is taken back, so that
+//! what is pushed later is not for it; but not by ceasing to listen, for the server may have answered already, and
+//! an item that nobody listens for is lost until its ack_wait is over. What has come by then goes back.
 
 use crate::connection::before;
 use crate::get::BRIEF;
