@@ -186,13 +186,14 @@ impl Shared {
     pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
         self.undone().await;
         self.fetched().await;
-        let held = self.leases.len();
+        let lent = || self.leases.len().saturating_sub(self.spare());
+        let before = lent();
         let counts = self.all_counts().await?;
-        // Of what came back while the server was asked some may be counted as waiting still.
-        let held = held.min(self.leases.len());
-        let waiting = counts.waiting.min(counts.messages.saturating_sub(held));
+        // What came back, or was taken, while the server was asked may be counted twice: no more wait than
+        // are not with this process all the time.
+        let most = counts.messages.saturating_sub(before.min(lent()));
         let stashed = lock(&self.stash).len();
-        let waiting = waiting + counts.spare + stashed;
+        let waiting = (counts.waiting + counts.spare).min(most) + stashed;
         // What changes meanwhile is not counted twice.
         let most = self.capacity.unwrap_or(usize::MAX);
         Ok((waiting.min(most), counts.in_flight.min(most)))
