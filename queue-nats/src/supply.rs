@@ -288,31 +288,25 @@ impl Shared {
 
     /// Waits until nobody waits for an item.
     async fn unwanted(&self) -> Option<Come> {
-        loop {
-            let listener = self.unasked.listen();
-            if lock(&self.supply).waiting == 0 {
-                return None;
-            }
-            listener.await;
-        }
+        self.until(|supply| supply.waiting == 0).await;
+        None
     }
 
     /// Waits until the server is asked for nothing, or somebody waits for an item again.
-    pub(crate) async fn withdrawn(&self) {
-        let withdrawn = async {
-            loop {
-                let listener = self.unasked.listen();
-                {
-                    let supply = lock(&self.supply);
-                    if supply.asked == 0 || supply.waiting > 0 {
-                        return;
-                    }
-                }
-                listener.await;
-            }
-        };
+    async fn withdrawn(&self) {
+        let withdrawn = self.until(|supply| supply.asked == 0 || supply.waiting > 0);
         // A server that is there answers at once.
         let _ = before(Deadline::after(SOON), withdrawn).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Supply) -> bool) {
+        loop {
+            let listener = self.unasked.listen();
+            if holds(&lock(&self.supply)) {
+                return;
+            }
+            listener.await;
+        }
     }
 
     /// How many of so many items that did not come are to be asked for again; none if none can come.

@@ -129,8 +129,12 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
         self.next
     }
 
+    fn is_idle(&self) -> bool {
+        self.queue.len() == 0 && self.queue.in_flight() == 0
+    }
+
     fn is_at_end(&self) -> bool {
-        self.closed && self.queue.len() == 0 && self.queue.in_flight() == 0
+        self.closed && self.is_idle()
     }
 
     fn came_out(&mut self, item: u32) {
@@ -185,9 +189,7 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
                 self.note(("popped", item));
                 self.came_out(item);
             }
-            Err(TryPopError::Empty) => assert!(!at_end, "Empty at the end"),
-            Err(TryPopError::Closed) => assert!(at_end, "Closed before the end"),
-            Err(TryPopError::Failed(why)) => panic!("{why:#}"),
+            Err(refused) => judge_refusal(&refused, at_end),
         }
     }
 
@@ -198,9 +200,7 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
                 self.note(("received", *delivery));
                 self.lent.push(delivery);
             }
-            Err(TryPopError::Empty) => assert!(!at_end, "Empty at the end"),
-            Err(TryPopError::Closed) => assert!(at_end, "Closed before the end"),
-            Err(TryPopError::Failed(why)) => panic!("{why:#}"),
+            Err(refused) => judge_refusal(&refused, at_end),
         }
     }
 
@@ -252,7 +252,7 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
 
     fn poll(&mut self, index: usize) {
         let at_end = self.is_at_end();
-        let idle = self.queue.len() == 0 && self.queue.in_flight() == 0;
+        let idle = self.is_idle();
         let waiter = &mut self.waiters[index];
         let what = waiter.what;
         waiter.woken.0.store(false, Ordering::Relaxed);
@@ -334,9 +334,8 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
         let at_end = self.is_at_end();
         let mut items = Vec::new();
         match self.queue.try_pop_many(&mut items, 2) {
-            Err(TryPopError::Closed) => assert!(at_end, "Closed before the end"),
-            Err(TryPopError::Empty) => assert!(!at_end, "Empty at the end"),
-            other => assert_eq!(other, Ok(items.len())),
+            Err(refused) => judge_refusal(&refused, at_end),
+            Ok(count) => assert_eq!(count, items.len()),
         }
         self.note(("popped", &items));
         items.into_iter().for_each(|item| self.came_out(item));
@@ -398,8 +397,10 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
             asleep(What::Push) == 0 || !self.closed,
             "a push sleeps at the end"
         );
-        let idle = items == 0 && self.queue.in_flight() == 0;
-        assert!(asleep(What::Join) == 0 || !idle, "who joins sleeps");
+        assert!(
+            asleep(What::Join) == 0 || !self.is_idle(),
+            "who joins sleeps"
+        );
     }
 
     /// After the end everybody is woken, and all that went in comes out.
@@ -436,6 +437,15 @@ impl<Q: Lend<Item = u32> + Send + Sync + 'static> Run<Q> {
         assert!(begun.elapsed() < LONG, "it took {:?}", begun.elapsed());
         assert!(self.inside.is_empty(), "lost: {:?}", self.inside);
         assert!(self.is_at_end());
+    }
+}
+
+/// What a verb that does not wait says where it gets nothing.
+fn judge_refusal(refused: &TryPopError, at_end: bool) {
+    match refused {
+        TryPopError::Empty => assert!(!at_end, "Empty at the end"),
+        TryPopError::Closed => assert!(at_end, "Closed before the end"),
+        TryPopError::Failed(why) => panic!("{why:#}"),
     }
 }
 
