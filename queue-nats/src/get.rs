@@ -5,11 +5,10 @@
 
 use crate::connection::before;
 use crate::lease::Delivered;
-use crate::put::WINDOW;
 use crate::question::Come;
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use crate::stream::Closing;
-use crate::supply::Getter;
+use crate::supply::{Getter, WINDOW};
 use crate::watch::Who;
 use async_nats::Message;
 use bytes::Bytes;

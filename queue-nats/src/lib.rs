@@ -38,6 +38,7 @@ mod stream;
 mod stuck;
 mod supply;
 mod watch;
+mod window;
 mod work;
 
 /// How items become bytes, and bytes items: what the crate `queue-codec` has.

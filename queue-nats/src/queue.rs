@@ -3,9 +3,10 @@
 use crate::NatsQueue;
 use crate::get::NotGot;
 use crate::lease::Done;
-use crate::put::{Known, NotPut, STRETCH, STRETCH_BYTES, WINDOW};
+use crate::put::NotPut;
 use crate::shared::{BoxFuture, Shared};
 use crate::watch::{Waiting, Who};
+use crate::window::{Known, SHORTEST, STRETCH, STRETCH_BYTES};
 use bytes::Bytes;
 use queue_codec::Codec;
 use queue_core::event::{Listen, Listener};
@@ -17,9 +18,12 @@ use queue_core::{
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A waiter of a [`NatsQueue`].
 pub struct NatsListener<'a, T>(Sort<'a, T>);
@@ -201,8 +205,10 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 capacity.saturating_sub(info).max(1)
             }
         };
-        let (mut pushed, mut most) = (0, STRETCH);
+        let (mut pushed, mut parted) = (0, 0);
         while slots > 0 && !items.is_empty() {
+            // Relaxed: a hint.
+            let most = self.shared.stretch.load(Ordering::Relaxed);
             let stretch = match encode_some::<T, C>(items, slots.min(most)) {
                 Ok(stretch) => stretch,
                 Err(_) if pushed > 0 => break,
@@ -214,7 +220,12 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 items: &mut *items,
                 known: Arc::clone(&known),
             };
-            let went = self.shared.put_stretch(stretch, deadline, &known).await;
+            // Where others come in between, an answer for each is one question less.
+            let together = match most {
+                STRETCH => self.shared.together,
+                _ => 1,
+            };
+            let went = (self.shared.put_stretch(stretch, together, deadline, &known)).await;
             drop(going);
             let count = went.numbers.len();
             pushed += count;
@@ -228,10 +239,23 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                 Some(NotPut::Full | NotPut::Timeout) => return Err(TryPushError::Full(())),
                 Some(NotPut::Closed) => return Err(TryPushError::Closed(())),
                 Some(NotPut::Failed(failure)) => return Err(failed(failure)),
-                // Another producer's item came in between. What is sent in one burst is less likely to be
-                // parted, and less of it is sent in vain.
-                None if count < asked => most = WINDOW,
-                None => {}
+                // Another producer's item came in between. A shorter stretch is less likely to be parted, and
+                // less of it is sent in vain; and two that would part each other again and again do not keep
+                // in step.
+                None if count < asked => {
+                    self.shared
+                        .stretch
+                        .store((asked / 2).max(SHORTEST), Ordering::Relaxed);
+                    parted = (parted + 1).min(5);
+                    let pause = RandomState::new().hash_one(count) % (1 << parted);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                None => {
+                    parted = 0;
+                    self.shared
+                        .stretch
+                        .store((2 * most).min(STRETCH), Ordering::Relaxed);
+                }
             }
         }
         Ok(pushed)

@@ -8,6 +8,7 @@ use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::stuck::Stuck;
 use crate::supply::Supply;
 use crate::watch::Watch;
+use crate::window::STRETCH;
 use async_nats::PublishError;
 use bytes::Bytes;
 use queue_core::event::Event;
@@ -39,6 +40,10 @@ pub(crate) struct Shared {
     /// Whether a question can be taken back. A server of 2.9 that has an item come back for a question that
     /// has ended keeps it for `ack_wait`, and sends another one twice.
     pub(crate) may_withdraw: bool,
+    /// How many items of a window are answered together.
+    pub(crate) together: usize,
+    /// How many items are put in one go: fewer where other producers put theirs in between.
+    pub(crate) stretch: AtomicUsize,
     id: QueueId,
     pub(crate) ends: EndpointCounts,
     /// How far it is known to be closed; it is never open again.
@@ -92,6 +97,11 @@ pub(crate) struct Counts {
 /// What ends the task that answers for the halves of a side, and that task.
 type Half = (watch::Sender<()>, JoinHandle<()>);
 
+/// What ids are written in.
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// So many bear all that a run is told apart by.
+const RUN_DIGITS: u32 = 11;
+
 /// Locks; a panic elsewhere has left nothing half done.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,6 +127,8 @@ impl Shared {
             capacity: opened.capacity,
             ack_wait: opened.ack_wait,
             prefetch: options.prefetch,
+            together: opened.together,
+            stretch: AtomicUsize::new(STRETCH),
             id: QueueId::new(high, hasher.finish()),
             ends: EndpointCounts::new(),
             closing: AtomicU8::new(opened.closing as u8),
@@ -144,10 +156,23 @@ impl Shared {
         self.id
     }
 
-    /// An id that no other put has, of any process.
+    /// An id that no other put has, of any process. It is short: in a window the server spends a good part of
+    /// its time on ids.
     pub(crate) fn new_put(&self) -> String {
+        let mut id = String::with_capacity(20);
+        let mut push_digits = |mut number: u64, digits: u32| {
+            for _ in 0..digits {
+                id.push(char::from(DIGITS[number as usize % DIGITS.len()]));
+                number /= DIGITS.len() as u64;
+            }
+        };
+        push_digits(self.run, RUN_DIGITS);
         let number = self.puts.fetch_add(1, Ordering::Relaxed);
-        format!("{:x}.{number:x}", self.run)
+        push_digits(
+            number,
+            number.checked_ilog(DIGITS.len() as u64).unwrap_or(0) + 1,
+        );
+        id
     }
 
     /// Whether it is known to take no item any more.

@@ -5,6 +5,7 @@
 use crate::connection::{Answer, Link};
 use crate::failure::{self, ApiError};
 use crate::options::{Mode, NatsOptions};
+use crate::window::TOGETHER;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use queue_core::{Capacity, Failure, FailureKind};
@@ -95,6 +96,11 @@ struct StreamState {
 }
 
 impl StreamInfo {
+    fn replicas(&self) -> usize {
+        let replicas = self.config["num_replicas"].as_u64();
+        replicas.map_or(1, |replicas| replicas as usize)
+    }
+
     pub(crate) fn messages(&self) -> usize {
         usize::try_from(self.state.messages).unwrap_or(usize::MAX)
     }
@@ -172,6 +178,9 @@ impl ConsumerInfo {
 pub(crate) struct Opened {
     pub(crate) capacity: Option<usize>,
     pub(crate) ack_wait: Duration,
+    /// How many items of a window are answered together. Replicas may take an id for put whose item they
+    /// refused: there each item has its answer, and no id is sent again that was refused.
+    pub(crate) together: usize,
     /// The same for all who open this queue, and no other.
     pub(crate) identity: String,
     pub(crate) closing: Closing,
@@ -290,6 +299,10 @@ impl Opening<'_> {
         Ok(Opened {
             capacity: info.capacity(),
             ack_wait,
+            together: match info.replicas() {
+                1 => TOGETHER,
+                _ => 1,
+            },
             identity: format!("{} {} {}", self.link.server, names.stream, info.created),
             closing: info.closing(names),
         })
@@ -407,13 +420,10 @@ impl Opening<'_> {
                 say(capacity.flatten())
             ));
         }
-        let replicas = info.config["num_replicas"].as_u64();
-        let wanted = options.replicas.map(|wanted| wanted as u64);
-        if wanted.is_some() && wanted != replicas {
+        let replicas = info.replicas();
+        if let Some(wanted) = options.replicas.filter(|wanted| *wanted != replicas) {
             return mismatch(format!(
-                "it has {} replicas, and this program wants {}",
-                replicas.unwrap_or(1),
-                wanted.unwrap_or(1)
+                "it has {replicas} replicas, and this program wants {wanted}"
             ));
         }
         Ok(())

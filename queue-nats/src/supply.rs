@@ -8,7 +8,6 @@
 use crate::connection::before;
 use crate::get::BRIEF;
 use crate::lease::Delivered;
-use crate::put::WINDOW;
 use crate::question::{Come, LATE, Question};
 use crate::shared::{Shared, either, lock};
 use crate::stream::{self, CONSUMER};
@@ -19,6 +18,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+/// So many items are asked for at once, at most.
+pub(crate) const WINDOW: usize = 256;
 /// A question for the next item ends by itself after this.
 const EXPIRES: Duration = Duration::from_secs(5);
 /// A server that is there has taken a question back within this.

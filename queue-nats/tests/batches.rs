@@ -3,14 +3,15 @@
 mod server;
 
 use futures_core::Stream;
-use queue_nats::{Capacity, FailureKind, NatsQueue, Queue};
-use server::Server;
+use queue_nats::{Capacity, FailureKind, Mode, NatsOptions, NatsQueue, Queue};
+use server::{Network, Proxy, Server};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 fn queue(server: &Server) -> NatsQueue<u64> {
@@ -42,6 +43,59 @@ fn batches_beside_batches() {
     let (low, high): (Vec<_>, Vec<_>) = all.into_iter().partition(|n| *n < 10_000);
     assert!(low.into_iter().eq(0..4000));
     assert!(high.into_iter().eq(10_000..14_000));
+}
+
+/// Batches beside each other in a queue that is full now and then, whose network is cut in the midst: each
+/// item goes in once, and each one's are in order.
+#[test]
+fn batches_across_cuts() {
+    let Some(server) = Server::start("cut batches") else {
+        return;
+    };
+    for capacity in [Capacity::bounded(700), Capacity::Unbounded] {
+        let name = format!("jobs{}", capacity.capacity().unwrap_or(0));
+        let jobs = NatsQueue::<u64>::open(&name, &server.options().capacity(capacity)).unwrap();
+        let proxy = Proxy::to(server.port);
+        const EACH: u64 = 10_000;
+        let producers = [0, EACH].map(|first| {
+            let options = NatsOptions::new(proxy.url()).mode(Mode::Open);
+            let jobs = NatsQueue::<u64>::open(&name, &options).unwrap();
+            std::thread::spawn(move || {
+                jobs.push_many(&mut (first..first + EACH).collect())
+                    .unwrap()
+            })
+        });
+        let consumer = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            while all.len() < 2 * EACH as usize {
+                let end = Duration::from_secs(30);
+                jobs.pop_many_timeout(&mut all, 500, end).unwrap();
+            }
+            // Whatever came twice comes now.
+            let _ = jobs.pop_many_timeout(&mut all, 1, Duration::from_millis(300));
+            all
+        });
+        let mut cuts = 0;
+        while !producers.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(60 + 10 * cuts));
+            proxy.be(Network::Cut);
+            std::thread::sleep(Duration::from_millis(20));
+            proxy.be(Network::Works);
+            cuts += 1;
+        }
+        assert!(cuts > 1, "{cuts} cuts");
+        let all = consumer.join().unwrap();
+        for (producer, first) in producers.into_iter().zip([0, EACH]) {
+            producer.join().unwrap();
+            let its: Vec<_> = all
+                .iter()
+                .copied()
+                .filter(|n| n / EACH == first / EACH)
+                .collect();
+            let wrong = its.iter().zip(first..).find(|(is, should)| *is != should);
+            assert_eq!((its.len(), wrong), (EACH as usize, None), "{capacity:?}");
+        }
+    }
 }
 
 /// Whenever the future of a batch is dropped, what is in the queue and what is left make up the batch.
@@ -108,20 +162,21 @@ fn a_refusal_ends_a_batch() {
     let jobs = NatsQueue::<Vec<u8>>::open("jobs", &server.options()).unwrap();
     let stop = Arc::default();
     let sent = sent(&server, &stop);
-    let mut items: VecDeque<_> = (0..2000).map(|_| vec![7; 400]).collect();
+    let mut items: VecDeque<_> = (0..4000).map(|_| vec![7; 400]).collect();
     let failure = jobs.push_many(&mut items).unwrap_err();
     let kind = failure.failure().map(|failure| failure.kind());
     assert_eq!(kind, Some(FailureKind::Io), "{failure}");
-    let inside = 2000 - items.len();
+    let inside = 4000 - items.len();
     assert_eq!(jobs.len(), inside);
     // What was sent has come.
     std::thread::sleep(Duration::from_millis(300));
     stop.store(true, Ordering::SeqCst);
     let sent = sent.join().unwrap();
     assert!(inside > 256, "{inside} are in");
-    // In a first go, and in a second one that begins with the item that is refused.
+    // In a first go, in one that begins with those that no answer spoke for, and in a third that begins
+    // with the item that is refused.
     assert!(
-        sent <= inside + 2 * 256,
+        sent <= inside + 3 * 512,
         "{inside} are in, {sent} were sent"
     );
 }

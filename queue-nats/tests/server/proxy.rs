@@ -45,6 +45,8 @@ impl Proxy {
                     continue;
                 };
                 for (from, to) in [(&client, &server), (&server, &client)] {
+                    // What it gets it passes on at once.
+                    from.set_nodelay(true).unwrap();
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let shared = shared.clone();
                     thread::spawn(move || forward(from, to, &shared));
