@@ -68,6 +68,10 @@ impl Work {
     pub(crate) fn run(self) -> Result<(), End> {
         let program = Program::new(self.command, self.shell)?;
         let dead = match &self.dead {
+            Some(url) if *url == self.url => {
+                let message = "a job that is set aside would be in front of us again: --dead is the queue of the jobs";
+                return Err(End::Usage(message.into()));
+            }
             Some(url) => Some(Opened::existing(url, Some(Side::Producers), self.patience)?),
             None => None,
         };

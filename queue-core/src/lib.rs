@@ -63,7 +63,10 @@ pub use halves::{Consumer, EndpointCounts, Producer, Side};
 pub use kind::{Kind, QueueId};
 pub use metered::Metered;
 pub use queue::Queue;
-pub use select::{Select, pop_any, pop_any_async, pop_any_timeout};
+pub use select::{
+    Select, pop_any, pop_any_async, pop_any_timeout, receive_any, receive_any_async,
+    receive_any_timeout,
+};
 pub use sink::{IntoItemSink, ItemSink};
 pub use stats::{Activity, Stats, Waits};
 pub use stream::{IntoItemStream, IntoResultStream, ItemStream, ResultStream};

@@ -199,5 +199,5 @@ pub use queue_core::{
     IntoResultStream, ItemSink, ItemStream, Metered, PopError, PopTimeoutError, Producer,
     PushError, PushTimeoutError, Queue, ResultStream, Select, Side, Stats, TryPopError,
     TryPushError, Waits, WithCapacity, WorkQueue, dynamic, iter, pop_any, pop_any_async,
-    pop_any_timeout, select,
+    pop_any_timeout, receive_any, receive_any_async, receive_any_timeout, select,
 };

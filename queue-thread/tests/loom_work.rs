@@ -3,7 +3,7 @@
 
 use queue_core::model::check;
 use queue_core::model::deliveries::{
-    ack_frees, back_at_the_end, close, counts, join, lent_is_seen, nack,
+    ack_frees, back_at_the_end, close, counts, join, lent_is_seen, nack, one_after_another,
 };
 use queue_thread::{LockFreeQueue, ThreadQueue};
 
@@ -23,6 +23,7 @@ models! {
     thread_back_at_the_end: back_at_the_end(ThreadQueue::bounded(1)), Some(2);
     thread_ack_frees: ack_frees(ThreadQueue::bounded(1)), Some(3);
     thread_counts: counts(ThreadQueue::bounded(2)), Some(3);
+    thread_one_after_another: one_after_another(ThreadQueue::bounded(1)), None;
     thread_lent_is_seen: lent_is_seen(ThreadQueue::bounded(1)), None;
     ring_join: join(LockFreeQueue::bounded(2)), Some(3);
     ring_nack: nack(LockFreeQueue::bounded(2)), Some(3);
@@ -30,6 +31,7 @@ models! {
     ring_back_at_the_end: back_at_the_end(LockFreeQueue::bounded(1)), Some(2);
     ring_ack_frees: ack_frees(LockFreeQueue::bounded(1)), Some(3);
     ring_counts: counts(LockFreeQueue::bounded(2)), Some(3);
+    ring_one_after_another: one_after_another(LockFreeQueue::bounded(1)), Some(3);
     ring_lent_is_seen: lent_is_seen(LockFreeQueue::bounded(1)), Some(3);
     chain_join: join(LockFreeQueue::unbounded()), Some(3);
     chain_nack: nack(LockFreeQueue::unbounded()), Some(3);

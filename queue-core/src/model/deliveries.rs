@@ -104,6 +104,21 @@ pub fn counts<Q: Lend<Item = u32> + 'static>(queue: Q) {
     assert_eq!(queue.len(), 2);
 }
 
+/// A single slot, whose item came back, is popped and followed by another while somebody counts.
+/// Catches: counting what came back at one moment, and what waits at another.
+pub fn one_after_another<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    queue.try_receive().unwrap().nack().unwrap();
+    let other = queue.clone();
+    let worker = thread::spawn(move || {
+        assert_eq!(other.try_pop(), Ok(1));
+        other.try_push(2).unwrap();
+    });
+    assert!(queue.len() <= 1, "more than its capacity");
+    worker.join().unwrap();
+    assert_eq!(queue.len(), 1);
+}
+
 /// A single slot, that is lent and given back while a producer tries.
 /// Catches: an item that is seen gone and not seen lent; one that is counted twice for good.
 pub fn lent_is_seen<Q: Lend<Item = u32> + 'static>(queue: Q) {

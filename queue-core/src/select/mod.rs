@@ -12,6 +12,9 @@
 //!   wait for the same queues.
 //! * An item that was to be pushed, and was not, is still with its owner.
 //!
+//! One queue whose tries have to wait holds the others up: an `IpcQueue` whose host is stopped, a
+//! `NatsQueue` whose server is away.
+//!
 //! A try goes past those who wait in line for an `AsyncQueue`, as [`try_pop`](crate::Queue::try_pop)
 //! does.
 
@@ -81,7 +84,8 @@ use wait::{Arms, Outcome, Tried, try_all, wait_async, wait_until};
 ///   the caller's `Option` until it is.
 ///
 /// A `Select` can wait again and again. One that has a push is made anew for the next item, which
-/// costs an allocation for each arm.
+/// costs an allocation for each arm; it borrows that item's `Option` until it is dropped, so
+/// keep the outcome in a `let`, and match on that.
 #[doc(alias("select!", "selector", "epoll"))]
 #[must_use = "a select does nothing until it waits"]
 pub struct Select<'q, R> {

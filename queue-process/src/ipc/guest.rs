@@ -390,11 +390,14 @@ impl Guest {
         });
         let filling = match asked {
             Ok(filling) => filling,
-            // The time is up of a verb that waits until the queue is idle.
-            Err(Refusal::Wait) => Filling {
-                len: 1,
-                ..Filling::default()
-            },
+            // The time is up of a verb that waits until the queue is idle: nothing is known that is new.
+            Err(Refusal::Wait) => {
+                return Filling {
+                    len: 1,
+                    moments: u64::MAX,
+                    ..Filling::default()
+                };
+            }
             // Who does not answer to the point holds no queue any more.
             Err(_) => Filling {
                 closed: true,
@@ -485,7 +488,11 @@ impl Guest {
         &self,
         exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
-        self.with_line(TimeLimit::current().instant(), exchange)
+        let until = match TimeLimit::current() {
+            Deadline::AT_ONCE => Some(Instant::now()),
+            deadline => deadline.instant(),
+        };
+        self.with_line(until, exchange)
     }
 
     fn with_line<R>(

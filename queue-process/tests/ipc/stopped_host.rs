@@ -65,6 +65,15 @@ fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
         if asked_before {
             assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
             assert!(queue.pop_timeout(LIMIT).is_err());
+            // Told of an idle moment, which says nothing of what is pushed later.
+            queue.push(vec![1]).unwrap();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(LIMIT);
+                    queue.pop().unwrap();
+                });
+                queue.join();
+            });
         }
         host.signal(Signal::STOP);
         // Far more often than a socket holds questions.
@@ -72,15 +81,17 @@ fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
             let popped = ends("pop", || queue.pop_timeout(Duration::from_micros(1)));
             assert_eq!(popped, Err(PopTimeoutError::Timeout));
         }
-        let popped = ends("pop", || queue.pop_timeout(LIMIT));
-        assert_eq!(popped, Err(PopTimeoutError::Timeout));
-        let mut none = Vec::new();
-        let popped = ends("pop_many", || queue.pop_many_timeout(&mut none, 9, LIMIT));
-        assert_eq!(popped, Err(PopTimeoutError::Timeout));
-        let received = ends("receive", || queue.receive_timeout(LIMIT).map(drop));
-        assert_eq!(received, Err(PopTimeoutError::Timeout));
-        assert!(ends("pop_any", || pop_any_timeout(&[queue], LIMIT)).is_err());
-        assert!(!ends("join", || queue.join_timeout(LIMIT)));
+        for limit in [LIMIT, Duration::ZERO] {
+            let popped = ends("pop", || queue.pop_timeout(limit));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            let mut none = Vec::new();
+            let popped = ends("pop_many", || queue.pop_many_timeout(&mut none, 9, limit));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            let received = ends("receive", || queue.receive_timeout(limit).map(drop));
+            assert_eq!(received, Err(PopTimeoutError::Timeout));
+            assert!(ends("pop_any", || pop_any_timeout(&[queue], limit)).is_err());
+            assert!(!ends("join", || queue.join_timeout(limit)));
+        }
         for size in [0, 100, 40_000, 2_000_000] {
             let pushed = ends("push", || queue.push_timeout(vec![1; size], LIMIT));
             assert_eq!(pushed.unwrap_err().into_item().len(), size);

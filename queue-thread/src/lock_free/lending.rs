@@ -82,20 +82,19 @@ impl<T> Lending<T> {
         self.held.load(Ordering::SeqCst) != 0
     }
 
-    /// How many are lent, and came back, exactly.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        if !self.is_used() {
-            return (0, 0);
+    /// How many are lent, exactly.
+    pub(super) fn in_flight(&self) -> usize {
+        match self.is_used() {
+            false => 0,
+            true => self.state.lock().leases,
         }
-        let state = self.state.lock();
-        (state.leases, state.returned.len())
     }
 
-    /// Looks, while nobody lends or settles, with how many slots are held.
+    /// Looks, while nobody lends or settles, with how many slots are held, and how many items came back.
     #[cold]
-    pub(super) fn exactly<R>(&self, look: impl FnOnce(usize) -> R) -> R {
+    pub(super) fn exactly<R>(&self, look: impl FnOnce(usize, usize) -> R) -> R {
         let state = self.state.lock();
-        look(state.held())
+        look(state.held(), state.returned.len())
     }
 }
 
@@ -133,7 +132,7 @@ impl<T> Shared<T> {
     pub(super) fn found_none(&self, error: TryPopError) -> TryPopError {
         match error {
             TryPopError::Closed if self.lending.is_used() => {
-                match self.lending.exactly(|held| held) {
+                match self.lending.exactly(|held, _| held) {
                     0 => TryPopError::Closed,
                     _ => TryPopError::Empty,
                 }
@@ -270,7 +269,7 @@ impl<T: Send> Lend for LockFreeQueue<T> {
     }
 
     fn leases(&self) -> usize {
-        self.0.lending.counts().0
+        self.0.lending.in_flight()
     }
 
     fn is_idle(&self) -> bool {

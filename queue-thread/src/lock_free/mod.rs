@@ -129,18 +129,17 @@ impl<T> Shared<T> {
 
     /// How many items wait.
     fn len(&self) -> usize {
-        if !self.lending.is_used() {
-            return self.storage.len();
+        match self.lending.is_used() {
+            false => self.storage.len(),
+            true => (self.lending).exactly(|_, returned| self.storage.len() + returned),
         }
-        let (_, returned) = self.lending.counts();
-        self.storage.len() + returned
     }
 
     /// How many slots are taken.
     fn taken(&self) -> usize {
         match self.lending.is_used() {
             false => self.storage.len(),
-            true => self.lending.exactly(|held| self.storage.len() + held),
+            true => self.lending.exactly(|held, _| self.storage.len() + held),
         }
     }
 
@@ -264,7 +263,9 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         match &shared.storage {
             Bounded(ring) => {
                 let lending = &shared.lending;
-                ring.push(item, |full| lending.is_used() && lending.exactly(full))?;
+                ring.push(item, |full| {
+                    lending.is_used() && lending.exactly(|held, _| full(held))
+                })?;
                 shared.items.notify_after_rmw_unless_pending();
                 if shared.slots.has_waiting() {
                     shared.pass_on_slot(ring.capacity());
