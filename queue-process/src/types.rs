@@ -3,10 +3,11 @@
 
 use crate::codec::Codec;
 use queue_core::{Failure, FailureKind};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What the items of a queue are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Types {
     /// The name of their type.
     pub(crate) item: Cow<'static, str>,

@@ -99,7 +99,9 @@ fn a_job_that_fails_is_tried_again_and_set_aside_in_the_end() {
     let gone = ["work", "-", "--dead", dead, "--wait=0s", "--", "true"];
     stage.queue(&gone, "a").failed(1, &["no process offers"]);
     let same = ["work", dead, "--dead", dead, "--", "true"];
-    stage.queue(&same, "").failed(2, &["--dead is the queue of the jobs"]);
+    stage
+        .queue(&same, "")
+        .failed(2, &["--dead is the queue of the jobs"]);
     stage.is_empty();
 }
 

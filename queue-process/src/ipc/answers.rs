@@ -4,7 +4,6 @@ use super::IpcQueue;
 use super::guest::Guest;
 use super::hosted::Refusal;
 use super::page::Page;
-use super::service::Names;
 use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
 use super::words::{Pushes, Shelf};
 use crate::codec::Postcard;
@@ -45,12 +44,9 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
             to_guest.send(&bytes).unwrap();
         }
     });
-    let Names { item, codec } = Queued::NAMES();
     let ticket = Ticket {
         version: VERSION,
-        item: item.into(),
-        codec: codec.into(),
-        word: usize::BITS,
+        types: Types::of::<u8, Postcard>(),
         capacity: Some(3),
         role: Role::Whole,
         pushes: Page::<Pushes>::new().unwrap().memory(),
@@ -113,11 +109,15 @@ fn a_ticket_for_something_else_is_refused() {
     };
     let mismatch = FailureKind::Mismatch;
     refused(mismatch, "version", |ticket| ticket.version += 1);
-    refused(mismatch, "one library", |ticket| ticket.item = "u16".into());
-    refused(mismatch, "codec `raw`", |ticket| {
-        ticket.codec = "raw".into()
+    refused(mismatch, "one library", |ticket| {
+        ticket.types.item = "u16".into()
     });
-    refused(mismatch, "words of 16 bits", |ticket| ticket.word = 16);
+    refused(mismatch, "codec `raw`", |ticket| {
+        ticket.types.codec = "raw".into()
+    });
+    refused(mismatch, "words of 16 bits", |ticket| {
+        ticket.types.word = 16
+    });
     let corrupt = FailureKind::Corrupt;
     refused(corrupt, "capacity", |ticket| ticket.capacity = Some(0));
     let Parrot {

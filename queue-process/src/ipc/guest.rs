@@ -11,6 +11,7 @@ use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
+use ipc_channel::TryRecvError;
 use ipc_channel::ipc::IpcBytesReceiver;
 use queue_core::event::{Event, Listen, Listener};
 use queue_core::sync::{Deadline, TimeLimit};
@@ -168,13 +169,8 @@ impl Guest {
             );
             return Err(Failure::new(FailureKind::Mismatch, message));
         }
-        let found = Types {
-            item: ticket.item.into(),
-            codec: ticket.codec.into(),
-            word: ticket.word,
-        };
-        if found != *types {
-            return Err(types.mismatch(&found));
+        if ticket.types != *types {
+            return Err(types.mismatch(&ticket.types));
         }
         let capacity = match ticket.capacity.map(usize::try_from).transpose() {
             Ok(Some(0)) | Err(_) => {
@@ -459,7 +455,9 @@ impl Guest {
                 other => return Err(unexpected(other)),
             }
             // One that stays there would be taken for that of the next question.
-            let handed = catch_panic(|| wire::undisturbed(|| line.handed.recv()));
+            let handed = catch_panic(|| {
+                wire::undisturbed(|| line.handed.recv().map_err(TryRecvError::IpcError))
+            });
             let handed = handed.ok_or_else(|| wire::cut_short(doing))?;
             Ok(handed.map_err(|error| wire::failure(error, doing))?)
         });

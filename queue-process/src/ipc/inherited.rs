@@ -6,7 +6,7 @@ use super::wire::{self, Hello, Ticket};
 use crate::codec::Codec;
 use crate::sys::{self, TakeError, refused, relay};
 use crate::unwind::catch_panic;
-use ipc_channel::ipc;
+use ipc_channel::{TryRecvError, ipc};
 use queue_core::{Failure, FailureKind};
 use rustix::event::Timespec;
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
@@ -84,7 +84,8 @@ pub(super) fn take(text: &str, name: &str) -> Result<Ticket, Failure> {
             _ => Failure::caused(FailureKind::Io, "cannot take a queue", error),
         })?;
         let doing = "cannot take a queue from the parent process";
-        let ticket = catch_panic(|| wire::undisturbed(|| receives.recv()));
+        let ticket =
+            catch_panic(|| wire::undisturbed(|| receives.recv().map_err(TryRecvError::IpcError)));
         let ticket = ticket.ok_or_else(|| wire::cut_short(doing))?;
         ticket.map_err(|error| wire::failure(error, doing))
     });

@@ -34,7 +34,7 @@ use guest::Guest;
 use hosted::Hosted;
 use queue_core::sync::Lock;
 use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
-use service::{Names, open_line};
+use service::open_line;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -176,11 +176,6 @@ where
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    const NAMES: fn() -> Names = || Names {
-        item: C::item_name(),
-        codec: C::NAME,
-    };
-
     /// A handle of the same queue that does no more than one side: the verbs of the other
     /// fail with `Denied`, here and in any process that it is handed to.
     ///
@@ -234,7 +229,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     fn ticket(&self) -> Result<Ticket, Failure> {
         streams::fill();
         match self.reach()? {
-            Place::Here(host) => open_line(&host.hosted, Self::NAMES(), self.role),
+            Place::Here(host) => open_line(&host.hosted, &Types::of::<T, C>(), self.role),
             Place::Elsewhere(guest) => guest.share(self.role),
         }
     }
@@ -244,7 +239,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     fn invite(&self) -> Result<ipc_channel::ipc::IpcSender<wire::Hello>, Failure> {
         streams::fill();
         match self.reach()? {
-            Place::Here(host) => service::invite(&host.hosted, Self::NAMES(), self.role),
+            Place::Here(host) => service::invite(&host.hosted, Types::of::<T, C>(), self.role),
             Place::Elsewhere(guest) => guest.invite(self.role),
         }
     }

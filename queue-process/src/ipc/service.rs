@@ -7,24 +7,23 @@ use super::wire::{
     self, Bytes, Ending, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION,
 };
 use super::words::Pushes;
+use crate::types::Types;
 use crate::unwind::catch_panic;
+use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
 use queue_core::{Failure, FailureKind, Side};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::{io, thread};
 
-/// What the items of a queue are, by name.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Names {
-    pub(super) item: &'static str,
-    pub(super) codec: &'static str,
-}
-
 /// Opens a line for one more process, and starts the thread that serves it: the ticket
 /// by which that process takes it up. When the ticket or its taker is gone the thread
 /// ends, and the process counts as present no more.
-pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Result<Ticket, Failure> {
+pub(super) fn open_line(
+    hosted: &Arc<Hosted>,
+    types: &Types,
+    role: Role,
+) -> Result<Ticket, Failure> {
     let cannot = |error: io::Error| {
         Failure::caused(
             FailureKind::Io,
@@ -47,7 +46,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
             present
         }),
         hosted: Arc::clone(hosted),
-        names,
+        types: types.clone(),
         role,
         requests: from_guest,
         replies: to_guest,
@@ -64,9 +63,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
         .map_err(cannot)?;
     Ok(Ticket {
         version: VERSION,
-        item: names.item.into(),
-        codec: names.codec.into(),
-        word: usize::BITS,
+        types: types.clone(),
         capacity: hosted.capacity().map(|n| n as u64),
         role,
         pushes: memory,
@@ -81,7 +78,7 @@ pub(super) fn open_line(hosted: &Arc<Hosted>, names: Names, role: Role) -> Resul
 /// Where children say hello, each of which is answered with a ticket, as long as anybody has it.
 pub(super) fn invite(
     hosted: &Arc<Hosted>,
-    names: Names,
+    types: Types,
     role: Role,
 ) -> Result<IpcSender<Hello>, Failure> {
     let cannot = |error| Failure::caused(FailureKind::Io, "cannot invite a child process", error);
@@ -89,10 +86,11 @@ pub(super) fn invite(
     let hosted = Arc::clone(hosted);
     let answer = move || {
         loop {
-            match catch_panic(|| wire::undisturbed(|| hears.recv())) {
+            match catch_panic(|| wire::undisturbed(|| hears.recv().map_err(TryRecvError::IpcError)))
+            {
                 Some(Ok(Hello(child))) => {
                     // A child that gets none finds nobody there; one that is gone needs none.
-                    let ticket = open_line(&hosted, names, role);
+                    let ticket = open_line(&hosted, &types, role);
                     let _ = ticket.map(|ticket| child.send(ticket));
                 }
                 // It came without its descriptor, for this process had none to spare.
@@ -109,7 +107,7 @@ pub(super) fn invite(
 /// One guest, served.
 struct Service {
     hosted: Arc<Hosted>,
-    names: Names,
+    types: Types,
     guest: u64,
     role: Role,
     /// The sides on which the guest's process still stands.
@@ -221,11 +219,11 @@ impl Service {
                 Reply::Done
             }
             Request::Share(role) => self.hand(role, || {
-                let ticket = open_line(&self.hosted, self.names, role)?;
+                let ticket = open_line(&self.hosted, &self.types, role)?;
                 Ok(Handed::Ticket(Box::new(ticket)))
             }),
             Request::Invite(role) => self.hand(role, || {
-                let speaks = invite(&self.hosted, self.names, role)?;
+                let speaks = invite(&self.hosted, self.types.clone(), role)?;
                 Ok(Handed::Invitation(speaks))
             }),
         };
@@ -239,7 +237,9 @@ impl Service {
         }
         let sent = make().and_then(|handed| {
             let sent = self.hands.send(handed);
-            sent.map_err(|error| wire::failure(error, "cannot hand over the queue"))
+            sent.map_err(|error| {
+                wire::failure(TryRecvError::IpcError(error), "cannot hand over the queue")
+            })
         });
         match sent {
             Ok(()) => Reply::Done,
@@ -281,10 +281,9 @@ mod tests {
     use queue_core::Capacity;
     use std::time::{Duration, Instant};
 
-    const NAMES: Names = Names {
-        item: "u8",
-        codec: "raw",
-    };
+    fn types() -> Types {
+        Types::of::<u8, crate::codec::Postcard>()
+    }
 
     fn host(capacity: usize) -> Arc<Hosted> {
         Arc::new(Hosted::new(Capacity::bounded(capacity)))
@@ -334,7 +333,7 @@ mod tests {
     #[test]
     fn a_guest_whose_threads_sleep_is_called_again_and_again() {
         let hosted = host(4);
-        let ticket = open_line(&hosted, NAMES, Role::Whole).unwrap();
+        let ticket = open_line(&hosted, &types(), Role::Whole).unwrap();
         let (max, watch) = (1, Some(0));
         ask(&ticket, &Request::Pop { max, watch }, |reply| {
             assert!(matches!(reply, Reply::Empty), "{reply:?}")
@@ -358,10 +357,10 @@ mod tests {
         assert!(push(&hosted, 1).is_ok());
         let denied = |reply: Reply<'_>| assert!(matches!(reply, Reply::Denied), "{reply:?}");
         let watch = None;
-        let producer = open_line(&hosted, NAMES, Role::Producer).unwrap();
+        let producer = open_line(&hosted, &types(), Role::Producer).unwrap();
         ask(&producer, &Request::Pop { max: 1, watch }, denied);
         ask(&producer, &Request::Share(Role::Whole), denied);
-        let consumer = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+        let consumer = open_line(&hosted, &types(), Role::Consumer).unwrap();
         let items = vec![Bytes(b"x")];
         ask(&consumer, &Request::Push { items, watch }, denied);
         assert_eq!(hosted.state().len, 1);
@@ -377,7 +376,7 @@ mod tests {
         ) {
             let hosted = host(4);
             (0..2).for_each(|item| assert!(push(&hosted, item).is_ok()));
-            let ticket = open_line(&hosted, NAMES, Role::Consumer).unwrap();
+            let ticket = open_line(&hosted, &types(), Role::Consumer).unwrap();
             for message in &messages {
                 let _ = ticket.requests.send(&[&(8 + message.len() as u64).to_le_bytes(), &message[..]].concat());
             }

@@ -41,7 +41,7 @@ pub(super) struct Filling {
     pub(super) moments: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) capacity: Option<usize>,
     /// What was never lent; all of it is younger than what was.
@@ -115,23 +115,8 @@ impl State {
     pub(super) fn new(capacity: Option<usize>) -> Self {
         Self {
             capacity,
-            items: VecDeque::new(),
-            returned: Returned::new(),
-            taken: 0,
-            shelf: None,
-            shelved: VecDeque::new(),
-            shelved_from: 0,
-            wanted: false,
-            in_flight: 0,
-            granted: 0,
-            moments: 0,
-            closed: false,
             present: [1, 1],
-            guests: BTreeMap::new(),
-            next: 0,
-            came: [0; 2],
-            pushed: Vec::new(),
-            news: News::default(),
+            ..Self::default()
         }
     }
 

@@ -4,6 +4,7 @@
 //! carries the host's calls ("it is worth trying again"), for who sleeps. What needs no message
 //! goes by [words](super::words).
 
+use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory};
 use ipc_channel::{IpcError, TryRecvError};
 use queue_core::{Failure, FailureKind, Side};
@@ -207,10 +208,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ticket {
     pub(super) version: u32,
-    pub(super) item: String,
-    pub(super) codec: String,
-    /// How many bits a word has in the host's program.
-    pub(super) word: u32,
+    pub(super) types: Types,
     pub(super) capacity: Option<u64>,
     pub(super) role: Role,
     pub(super) pushes: IpcSharedMemory,
@@ -271,7 +269,12 @@ pub(super) fn send<M: Serialize>(
 ) -> Result<(), Gone> {
     encode(message, buffer);
     for piece in buffer.chunks(PIECE) {
-        undisturbed(|| channel.send(piece).map_err(IpcError::Io)).map_err(|_| Gone)?;
+        let send = || {
+            channel
+                .send(piece)
+                .map_err(|error| TryRecvError::IpcError(error.into()))
+        };
+        undisturbed(send).map_err(|_| Gone)?;
     }
     Ok(())
 }
@@ -317,13 +320,11 @@ pub(super) fn pause(since: Instant, until: Instant) -> bool {
 }
 
 fn receive_piece(channel: &IpcBytesReceiver) -> Result<Vec<u8>, Gone> {
-    undisturbed(|| channel.recv()).map_err(|_| Gone)
+    undisturbed(|| channel.recv().map_err(TryRecvError::IpcError)).map_err(|_| Gone)
 }
 
 /// The message whose pieces are to be had from `next`.
-pub(super) fn whole<E: From<Gone>>(
-    mut next: impl FnMut() -> Result<Vec<u8>, E>,
-) -> Result<Message, E> {
+pub(super) fn whole(mut next: impl FnMut() -> Result<Vec<u8>, Gone>) -> Result<Message, Gone> {
     let mut bytes = next()?;
     let header = bytes.first_chunk::<HEADER>().ok_or(Gone)?;
     let len = u64::from_le_bytes(*header);
@@ -337,7 +338,7 @@ pub(super) fn whole<E: From<Gone>>(
     }
     match bytes.len() as u64 == len {
         true => Ok(Message(bytes)),
-        false => Err(Gone.into()),
+        false => Err(Gone),
     }
 }
 
@@ -345,31 +346,15 @@ pub(super) fn whole<E: From<Gone>>(
 ///
 /// # Errors
 /// Its own.
-pub(super) fn undisturbed<R, E: Disturbed>(
-    mut attempt: impl FnMut() -> Result<R, E>,
-) -> Result<R, E> {
+pub(super) fn undisturbed<R>(
+    mut attempt: impl FnMut() -> Result<R, TryRecvError>,
+) -> Result<R, TryRecvError> {
     loop {
         match attempt() {
-            Err(error) if error.is_a_signal() => {}
+            Err(TryRecvError::IpcError(IpcError::Io(error)))
+                if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
-    }
-}
-
-/// An error that may be a signal's doing.
-pub(super) trait Disturbed {
-    fn is_a_signal(&self) -> bool;
-}
-
-impl Disturbed for IpcError {
-    fn is_a_signal(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::Interrupted)
-    }
-}
-
-impl Disturbed for TryRecvError {
-    fn is_a_signal(&self) -> bool {
-        matches!(self, Self::IpcError(error) if error.is_a_signal())
     }
 }
 
@@ -383,45 +368,15 @@ pub(super) fn cut_short(doing: &str) -> Failure {
 }
 
 /// What an error of `ipc-channel` is to our users.
-pub(super) fn failure(error: impl Into<Trouble>, doing: &str) -> Failure {
-    match error.into() {
-        Trouble::Gone => Failure::new(FailureKind::PeerGone, format!("{doing}: it is gone")),
-        Trouble::Late => Failure::new(FailureKind::PeerGone, format!("{doing}: no answer in time")),
-        Trouble::Io(error) => Failure::caused(FailureKind::Io, doing, error),
-        Trouble::Other(error) => Failure::caused(FailureKind::Corrupt, doing, error),
-    }
-}
-
-/// The errors of `ipc-channel`, sorted.
-pub(super) enum Trouble {
-    Gone,
-    Late,
-    Io(io::Error),
-    Other(IpcError),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<IpcError> for Trouble {
-    fn from(error: IpcError) -> Self {
-        match error {
-            IpcError::Disconnected => Self::Gone,
-            IpcError::Io(error) => Self::Io(error),
-            error => Self::Other(error),
+pub(super) fn failure(error: TryRecvError, doing: &str) -> Failure {
+    let gone = |how| Failure::new(FailureKind::PeerGone, format!("{doing}: {how}"));
+    match error {
+        TryRecvError::Empty => gone("no answer in time"),
+        TryRecvError::IpcError(IpcError::Disconnected) => gone("it is gone"),
+        TryRecvError::IpcError(IpcError::Io(error)) => {
+            Failure::caused(FailureKind::Io, doing, error)
         }
-    }
-}
-
-impl From<TryRecvError> for Trouble {
-    fn from(error: TryRecvError) -> Self {
-        match error {
-            TryRecvError::IpcError(error) => error.into(),
-            TryRecvError::Empty => Self::Late,
-        }
+        TryRecvError::IpcError(error) => Failure::caused(FailureKind::Corrupt, doing, error),
     }
 }
 
@@ -517,30 +472,26 @@ mod tests {
 
     #[test]
     fn a_signal_is_no_end() {
-        let interrupted = || IpcError::Io(io::ErrorKind::Interrupted.into());
-        let broken = || IpcError::Io(io::ErrorKind::BrokenPipe.into());
+        let io = |kind: io::ErrorKind| TryRecvError::IpcError(IpcError::Io(kind.into()));
+        let interrupted = || io(io::ErrorKind::Interrupted);
         let mut answers = vec![Ok(7), Err(interrupted()), Err(interrupted())];
         assert_eq!(undisturbed(|| answers.pop().unwrap()).unwrap(), 7);
-        for last in [broken(), IpcError::Disconnected] {
+        let gone = TryRecvError::IpcError(IpcError::Disconnected);
+        for last in [io(io::ErrorKind::BrokenPipe), gone, TryRecvError::Empty] {
             let mut answers = vec![Err::<(), _>(last), Err(interrupted())];
             assert!(undisturbed(|| answers.pop().unwrap()).is_err());
+            assert!(answers.is_empty(), "it was tried again");
         }
-        // Who waits for a time only is disturbed no less.
-        let mut answers = vec![Err::<(), _>(TryRecvError::Empty), Err(interrupted().into())];
-        let late = undisturbed(|| answers.pop().unwrap()).unwrap_err();
-        assert!(matches!(late, TryRecvError::Empty));
     }
 
     #[test]
     fn what_goes_wrong_is_told_apart() {
-        let kind = |trouble: Trouble| failure(trouble, "trying").kind();
-        assert_eq!(kind(IpcError::Disconnected.into()), FailureKind::PeerGone);
-        assert_eq!(kind(TryRecvError::Empty.into()), FailureKind::PeerGone);
-        let io = || io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(kind(io().into()), FailureKind::Io);
-        assert_eq!(kind(IpcError::Io(io()).into()), FailureKind::Io);
-        let gone = TryRecvError::IpcError(IpcError::Disconnected);
-        assert_eq!(kind(gone.into()), FailureKind::PeerGone);
+        let kind = |error: IpcError| failure(TryRecvError::IpcError(error), "trying").kind();
+        assert_eq!(kind(IpcError::Disconnected), FailureKind::PeerGone);
+        let io = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(kind(IpcError::Io(io)), FailureKind::Io);
+        let late = failure(TryRecvError::Empty, "trying");
+        assert_eq!(late.kind(), FailureKind::PeerGone);
     }
 
     proptest! {
