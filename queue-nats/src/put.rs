@@ -3,7 +3,7 @@
 use crate::connection::{Answer, before};
 use crate::failure::{self, ApiError};
 use crate::shared::{Shared, Whole};
-use crate::stream::ask;
+use crate::stream::{Refusal, ask};
 use crate::watch::Who;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// A server that is there answers within this, however soon the deadline is.
 const SOONEST: Duration = Duration::from_secs(1);
+/// So long it is tried to take out an item whose push was dropped, though the server is away.
+const WITHDRAWN: Duration = Duration::from_secs(30);
 
 /// An item as bytes, with the id by which the server knows it if it comes twice.
 #[derive(Clone)]
@@ -137,15 +139,45 @@ impl Shared {
         }
     }
 
+    /// What became of an item that no answer came for, in a queue that takes none any more. The server is
+    /// asked to take it again, by the name that the stream has now: it knows the ids of what it has, and
+    /// takes nothing that is to come after what was never there.
+    pub(crate) async fn was_put(&self, put: &Put) -> Outcome {
+        let headers = Self::headers(put, Some("none"));
+        // It may be renamed in between.
+        for subject in [&self.names.closing, &self.names.closed] {
+            let asked =
+                self.link
+                    .request(subject, Some(headers.clone()), Bytes::new(), self.timeout);
+            match asked.await {
+                Answer::Reply(message) => {
+                    return match outcome(&message.payload) {
+                        Outcome::OutOfLine => Outcome::Closed,
+                        known => known,
+                    };
+                }
+                Answer::Silence | Answer::NotSent => return Outcome::Unanswered(true),
+                Answer::NoResponders | Answer::Denied(_) | Answer::TooLarge => {}
+            }
+        }
+        Outcome::Failed(self.unanswered(true))
+    }
+
     /// Takes out an item whose push was dropped, unless a consumer has it already.
     pub(crate) async fn withdraw(&self, number: u64) {
         let subject = format!("STREAM.MSG.DELETE.{}", self.names.stream);
         let question = json!({ "seq": number, "no_erase": true });
-        let gone: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
-        if gone.is_ok() {
-            self.tell_room().await;
-            self.room.notify();
+        let deadline = Deadline::after(WITHDRAWN);
+        loop {
+            let gone: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
+            match gone {
+                Ok(_) => break,
+                Err(Refusal::Failed(_)) if self.link.try_again(deadline).await => {}
+                Err(_) => return,
+            }
         }
+        self.tell_room().await;
+        self.room.notify();
     }
 
     /// As long as one question may take where all must be over by `deadline`.
@@ -170,6 +202,15 @@ impl Shared {
         }
     }
 
+    /// What is told of an item that no answer came for, in a queue that is closed now.
+    async fn put_before_the_end(&self, put: &Put) -> Result<(), NotPut> {
+        match self.was_put(put).await {
+            Outcome::In(_) => Ok(()),
+            Outcome::Closed => Err(NotPut::Closed),
+            _ => Err(NotPut::Failed(self.unanswered(true))),
+        }
+    }
+
     /// Puts an item if there is a slot. It asks once; again only to learn what became of it.
     pub(crate) async fn try_put(self: &Arc<Self>, bytes: Bytes) -> Result<(), NotPut> {
         self.undone().await;
@@ -180,6 +221,7 @@ impl Shared {
             match self.put_once(&put, self.timeout).await {
                 Outcome::In(_) => return Ok(()),
                 Outcome::Full => return Err(NotPut::Full),
+                Outcome::Closed if unsure => return self.put_before_the_end(&put).await,
                 Outcome::Closed => return Err(NotPut::Closed),
                 Outcome::Failed(failure) => return Err(NotPut::Failed(failure)),
                 Outcome::OutOfLine => {}
@@ -206,6 +248,7 @@ impl Shared {
         loop {
             match self.put_once(&put, self.patience(deadline)).await {
                 Outcome::In(_) => return Ok(()),
+                Outcome::Closed if unsure => return self.put_before_the_end(&put).await,
                 Outcome::Closed => return Err(NotPut::Closed),
                 Outcome::Failed(failure) => return Err(NotPut::Failed(failure)),
                 Outcome::OutOfLine => {}

@@ -36,8 +36,8 @@ pub(crate) struct Names {
     pub(crate) stream: String,
     pub(crate) items: String,
     /// The subject of a stream that takes no more items, and of one whose last items have arrived too.
-    closing: String,
-    closed: String,
+    pub(crate) closing: String,
+    pub(crate) closed: String,
     /// The stream of what must be remembered beside the items.
     pub(crate) marks: String,
     pub(crate) mark: String,

@@ -94,6 +94,8 @@ struct Window<'a> {
     puts: &'a [Put],
     /// One of so many asks for an answer.
     together: usize,
+    /// They were tried before.
+    again: bool,
     inbox: String,
     /// What is tried now begins with this one.
     first: usize,
@@ -143,7 +145,7 @@ impl Window<'_> {
     }
 
     /// Takes note of an answer.
-    fn heed(&mut self, answer: &Message, outcomes: &mut Outcomes) {
+    async fn heed(&mut self, answer: &Message, outcomes: &mut Outcomes) {
         let nth = answer.subject.rsplit('.').next();
         let Some(nth) = nth.and_then(|nth| nth.parse::<usize>().ok()) else {
             return;
@@ -153,7 +155,11 @@ impl Window<'_> {
         }
         let begin = nth - (nth - self.first) % self.together;
         self.answered += nth + 1 - begin;
-        match outcome(&answer.payload) {
+        let come = match no_responders(answer) {
+            true => self.shared.nobody_takes_items().await,
+            false => outcome(&answer.payload),
+        };
+        match come {
             Outcome::In(number) => {
                 let numbers = (0..=number).rev();
                 let outcomes = outcomes.all[begin..=nth].iter_mut().rev();
@@ -162,9 +168,17 @@ impl Window<'_> {
                     .for_each(|(outcome, number)| *outcome = Outcome::In(number));
             }
             refused => {
-                outcomes.all[nth] = refused;
                 self.goes_on = false;
-                self.end = self.end.min(nth + 1);
+                // Of what was tried before, a queue that is closed now says nothing.
+                let is_known = match refused {
+                    Outcome::Unanswered(_) => false,
+                    Outcome::Closed => !self.again,
+                    _ => true,
+                };
+                if is_known {
+                    self.end = self.end.min(nth + 1);
+                    outcomes.note(nth, refused);
+                }
             }
         }
     }
@@ -230,11 +244,20 @@ impl Shared {
         known: &Known,
     ) -> Outcomes {
         let mut outcomes = Outcomes::default();
-        let mut puts = puts;
+        let (mut puts, mut again) = (puts, false);
         loop {
             let patience = self.patience(deadline);
-            (self.put_window(puts, together, patience, &mut outcomes, known)).await;
-            let count = outcomes.count();
+            (self.put_window(puts, (together, again), patience, &mut outcomes, known)).await;
+            let mut count = outcomes.count();
+            while let (Some(doubt @ Outcome::Unanswered(true)), true) =
+                (outcomes.all.get_mut(count), self.is_known_closed())
+            {
+                *doubt = self.was_put(&puts[count]).await;
+                if outcomes.count() == count {
+                    break;
+                }
+                count += 1;
+            }
             let goes_on = match outcomes.all.get(count) {
                 // The server knows by their ids which of those are in that this answer spoke for.
                 Some(_) if together > 1 => true,
@@ -244,7 +267,7 @@ impl Shared {
             if !goes_on {
                 return outcomes;
             }
-            (together, puts) = (1, &puts[..outcomes.all.len()]);
+            (together, again, puts) = (1, true, &puts[..outcomes.all.len()]);
         }
     }
 
@@ -252,7 +275,7 @@ impl Shared {
     async fn put_window(
         &self,
         puts: &[Put],
-        together: usize,
+        (together, again): (usize, bool),
         patience: Duration,
         outcomes: &mut Outcomes,
         known: &Known,
@@ -275,6 +298,7 @@ impl Shared {
             shared: self,
             puts,
             together,
+            again,
             inbox,
             first,
             sent: first,
@@ -301,9 +325,6 @@ impl Shared {
                 Poll::Pending
             });
             let message = match next.await {
-                Ok(Some(message)) if no_responders(&message) => {
-                    return outcomes.note(window.answered, self.nobody_takes_items().await);
-                }
                 Ok(Some(message)) => message,
                 Err(true) => {
                     let failure = self.link.denied("publish", &self.names.items);
@@ -311,7 +332,7 @@ impl Shared {
                 }
                 Ok(None) | Err(false) => return,
             };
-            window.heed(&message, outcomes);
+            window.heed(&message, outcomes).await;
             known.set(outcomes.count());
             window.goes_on &= !known.is_settled();
             late.as_mut().reset(tokio::time::Instant::now() + patience);

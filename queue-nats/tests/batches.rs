@@ -98,6 +98,46 @@ fn batches_across_cuts() {
     }
 }
 
+/// Whenever the queue is closed in the midst of a batch, what is in it and what is handed back make up the
+/// batch.
+#[test]
+fn a_batch_that_is_closed() {
+    let Some(server) = Server::start("closed batches") else {
+        return;
+    };
+    const COUNT: u64 = 3_000;
+    let mut parted = false;
+    for round in 0..16 {
+        let name = format!("jobs{round}");
+        let jobs = NatsQueue::<u64>::open(&name, &server.options()).unwrap();
+        let producers = [0, COUNT].map(|first| {
+            let jobs = jobs.clone();
+            std::thread::spawn(move || {
+                let mut items: VecDeque<u64> = (first..first + COUNT).collect();
+                let closed = jobs.push_many(&mut items);
+                assert!(closed.is_ok() || closed.is_err_and(|error| error.is_closed()));
+                items
+            })
+        });
+        std::thread::sleep(Duration::from_millis(2 + 3 * round));
+        jobs.close();
+        let left = producers.map(|producer| producer.join().unwrap());
+        let all = all_of(&jobs);
+        parted |= !all.is_empty() && left.iter().any(|left| !left.is_empty());
+        for (left, first) in left.into_iter().zip([0, COUNT]) {
+            let its = all.iter().copied().filter(|n| n / COUNT == first / COUNT);
+            let whole: Vec<_> = its.chain(left).collect();
+            let wrong = whole.iter().zip(first..).find(|(is, should)| *is != should);
+            assert_eq!(
+                (whole.len(), wrong),
+                (COUNT as usize, None),
+                "round {round}"
+            );
+        }
+    }
+    assert!(parted, "it was never closed in the midst");
+}
+
 /// Whenever the future of a batch is dropped, what is in the queue and what is left make up the batch.
 #[test]
 fn a_batch_that_is_dropped() {

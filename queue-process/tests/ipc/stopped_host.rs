@@ -48,12 +48,12 @@ impl Drop for Host {
 
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// Fails unless `verb` ends soon after its time.
+/// Fails unless `verb` ends after its time: else it waits for the host, which goes on only after it.
 fn ends<R>(verb: &str, run: impl FnOnce() -> R) -> R {
     let begun = Instant::now();
     let result = run();
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(5), "{verb} took {took:?}");
+    assert!(took < Duration::from_secs(20), "{verb} took {took:?}");
     result
 }
 
