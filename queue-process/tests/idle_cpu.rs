@@ -112,7 +112,6 @@ fn threads_that_sleep_use_no_processor() {
     are_asleep("popper", THREADS);
     are_asleep("pusher", THREADS);
     let a_second = used_in(Duration::from_secs(3)) / 3;
-    println!("{a_second:?} of a processor each second, and {bare:?} of two bare threads");
     empty.close();
     full.close();
     for popper in poppers {
@@ -121,6 +120,9 @@ fn threads_that_sleep_use_no_processor() {
     for pusher in pushers {
         assert_eq!(pusher.join().unwrap(), Err(PushError::Closed(1)));
     }
+    // Of itself alone, and again, for a moment's luck before says little of that one.
+    let bare = bare.max(two_that_only_wake());
+    println!("{a_second:?} of a processor each second, and {bare:?} of two bare threads");
     let limit = Duration::from_millis(4).max(bare * 4);
     assert!(a_second < limit, "{a_second:?}");
 }
