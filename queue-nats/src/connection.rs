@@ -230,6 +230,11 @@ impl Link {
         is_connected(*self.reports.state.borrow())
     }
 
+    /// Another one whenever it was made anew.
+    pub(crate) fn number(&self) -> u64 {
+        *self.reports.state.borrow()
+    }
+
     /// Whether it was made anew a short while ago: the server may have died and forgotten something.
     pub(crate) fn is_fresh(&self) -> bool {
         let renewed = *self.reports.renewed();

@@ -22,6 +22,8 @@ pub(crate) const FULL: u64 = 10077;
 pub(crate) const WRONG_LAST_ID: u64 = 10070;
 pub(crate) const NO_STREAM: u64 = 10059;
 pub(crate) const NO_CONSUMER: u64 = 10014;
+/// There is no such item, as a rule.
+pub(crate) const NOT_DELETED: u64 = 10057;
 pub(crate) const NAME_IN_USE: u64 = 10058;
 pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
 const TOO_LARGE: u64 = 10054;

@@ -3,7 +3,7 @@
 use crate::connection::Answer;
 use crate::failure::{self, ApiError};
 use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
-use crate::stream::ask;
+use crate::stream::{self, ask};
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use queue_core::sync::Deadline;
@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 
 /// So many items are given back at once.
 const AT_ONCE: usize = 64;
+/// An item is done.
+const ACK: &str = "+ACK";
+/// A server that has just started again and does not answer for so long may have forgotten a delivery.
+const FORGOTTEN: Duration = Duration::from_millis(100);
 
 /// The leases of this process, which one task extends.
 #[derive(Default)]
@@ -47,6 +51,8 @@ pub(crate) struct Delivered {
     /// Less than none if it was given back here, and counted, without the server.
     released: i64,
     reply: String,
+    /// Of the connection by which it came.
+    connection: u64,
     pub(crate) payload: Bytes,
     /// Whether it counts as on its way out of the queue.
     goes_out: bool,
@@ -90,6 +96,7 @@ impl Delivered {
             times,
             released: 0,
             reply,
+            connection: shared.link.number(),
             payload: message.payload,
             goes_out: false,
             is_settled: false,
@@ -145,7 +152,7 @@ impl Delivered {
     pub(crate) fn done(mut self, undo: fn(Arc<Shared>, Done) -> BoxFuture<()>) -> Whole<Done> {
         let shared = self.shared.clone();
         let work = async move {
-            let acked = self.ask("+ACK").await;
+            let acked = self.ask(ACK).await;
             self.forget();
             let payload = std::mem::take(&mut self.payload);
             if acked.is_ok() {
@@ -251,11 +258,19 @@ impl Delivered {
         back.map_err(|no| no.why)
     }
 
+    /// Whether the server, which may have died, takes the item for one that was never delivered. For such a
+    /// one it answers no ack.
+    async fn is_forgotten(&self) -> bool {
+        let shared = &self.shared;
+        let consumer = stream::consumer_info(&shared.link, &shared.names, shared.timeout).await;
+        consumer.is_ok_and(|consumer| consumer.delivered() < self.number)
+    }
+
     /// Settles it at the server, and waits until that says so.
     async fn ask(&self, how: &'static str) -> Result<(), NotSettled> {
         let shared = &self.shared;
         let deadline = Deadline::after(shared.timeout);
-        let mut unsure = false;
+        let (mut unsure, mut in_doubt) = (false, false);
         loop {
             if self.is_lost() {
                 let message = format!(
@@ -266,13 +281,26 @@ impl Delivered {
                 let why = Failure::new(FailureKind::PeerGone, message);
                 return Err(NotSettled { why, unsure: false });
             }
-            let asked = shared
-                .link
-                .request(&self.reply, None, how.into(), shared.timeout);
+            in_doubt |= self.connection != shared.link.number();
+            if how == ACK && in_doubt && self.is_forgotten().await {
+                match stream::delete_item(&shared.link, &shared.names, self.number, shared.timeout)
+                    .await
+                {
+                    Ok(()) => return Ok(()),
+                    // The ack came through before the server died.
+                    Err(refusal) if refusal.is(failure::NOT_DELETED) => return Ok(()),
+                    Err(_) => {}
+                }
+            }
+            let patience = match shared.link.is_fresh() {
+                true => FORGOTTEN.min(shared.timeout),
+                false => shared.timeout,
+            };
+            let asked = (shared.link).request(&self.reply, None, how.into(), patience);
             match asked.await {
                 Answer::Reply(_) => return Ok(()),
                 Answer::Denied(why) => return Err(NotSettled { why, unsure: false }),
-                Answer::Silence => unsure = true,
+                Answer::Silence => (unsure, in_doubt) = (true, true),
                 // The consumer is between two leaders, or gone.
                 Answer::NoResponders | Answer::NotSent | Answer::TooLarge => {}
             }
@@ -301,6 +329,7 @@ impl Drop for Delivered {
             times: self.times,
             released: self.released,
             reply: std::mem::take(&mut self.reply),
+            connection: self.connection,
             payload: std::mem::take(&mut self.payload),
             goes_out: false,
             is_settled: false,

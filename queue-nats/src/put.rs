@@ -3,7 +3,7 @@
 use crate::connection::{Answer, before};
 use crate::failure::{self, ApiError};
 use crate::shared::{Shared, Whole};
-use crate::stream::{Refusal, ask};
+use crate::stream::{self, Refusal};
 use crate::watch::Who;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
@@ -11,7 +11,6 @@ use bytes::Bytes;
 use queue_core::sync::Deadline;
 use queue_core::{Failure, FailureKind};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,13 +164,10 @@ impl Shared {
 
     /// Takes out an item whose push was dropped, unless a consumer has it already.
     pub(crate) async fn withdraw(&self, number: u64) {
-        let subject = format!("STREAM.MSG.DELETE.{}", self.names.stream);
-        let question = json!({ "seq": number, "no_erase": true });
         let deadline = Deadline::after(WITHDRAWN);
         loop {
-            let gone: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
-            match gone {
-                Ok(_) => break,
+            match stream::delete_item(&self.link, &self.names, number, self.timeout).await {
+                Ok(()) => break,
                 Err(Refusal::Failed(_)) if self.link.try_again(deadline).await => {}
                 Err(_) => return,
             }

@@ -511,6 +511,19 @@ pub(crate) async fn delete_consumer(
     Ok(())
 }
 
+/// Takes an item out of the stream, whoever has it.
+pub(crate) async fn delete_item(
+    link: &Link,
+    names: &Names,
+    number: u64,
+    patience: Duration,
+) -> Result<(), Refusal> {
+    let subject = format!("STREAM.MSG.DELETE.{}", names.stream);
+    let question = json!({ "seq": number, "no_erase": true });
+    let _: Value = ask(link, &subject, &question, patience).await?;
+    Ok(())
+}
+
 /// Takes the subject away from the stream, so that it takes no item any more, and waits for those that it
 /// took.
 pub(crate) async fn close(link: &Link, names: &Names, patience: Duration) -> Result<(), Refusal> {

@@ -220,6 +220,34 @@ fn kill_one(workers: &mut Vec<Child>, start: &dyn Fn() -> Child) {
 
 /// What is on its way when the network is cut is neither lost nor left lying, also if it is silent for
 /// longer than the server waits for an ack.
+/// A server that is killed may not know after its start what it has delivered, and answers no ack for that.
+#[test]
+fn what_a_server_forgot_is_acked_all_the_same() {
+    let Some(mut server) = Server::start("forgotten") else {
+        return;
+    };
+    let jobs = jobs(&server.url(), 0);
+    for round in 0..10 {
+        (0..100).for_each(|number| jobs.push(number).unwrap());
+        let held: Vec<_> = (0..50).map(|_| jobs.receive().unwrap()).collect();
+        server.kill();
+        server.restart();
+        let began = Instant::now();
+        held.into_iter().for_each(|job| job.ack().unwrap());
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(4), "round {round}: {took:?}");
+        let mut rest = Vec::new();
+        while rest.len() < 50 {
+            let number = jobs.pop().unwrap();
+            // A server of 2.9 delivers some twice.
+            assert!(number >= 50 || server.is_of_2_9(), "{number} is done");
+            rest.extend((number >= 50).then_some(number));
+        }
+        assert!(rest.is_sorted() || server.is_of_2_9(), "{rest:?}");
+    }
+    assert!(jobs.join_timeout(Duration::from_secs(20)));
+}
+
 #[test]
 fn no_accepted_job_is_lost_by_a_cut() {
     let Some(server) = Server::start("cuts") else {
