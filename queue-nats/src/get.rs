@@ -10,7 +10,6 @@ use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use crate::stream::Closing;
 use crate::supply::{Getter, WINDOW};
 use crate::watch::Who;
-use async_nats::Message;
 use bytes::Bytes;
 use queue_core::sync::Deadline;
 use queue_core::{Failure, FailureKind};
@@ -43,7 +42,15 @@ impl Shared {
     pub(crate) async fn try_get(self: &Arc<Self>) -> Result<Delivered, NotGot> {
         // First of all: what comes from here on does not go back, behind what is younger.
         let mut here = self.getter();
-        self.try_get_as(&mut here).await
+        self.try_get_or_give_up(&mut here).await
+    }
+
+    /// Without an item it waits for none any more.
+    async fn try_get_or_give_up(self: &Arc<Self>, here: &mut Getter) -> Result<Delivered, NotGot> {
+        match self.try_get_as(here).await {
+            Err(NotGot::Empty) => here.give_up().await.ok_or(NotGot::Empty),
+            tried => tried,
+        }
     }
 
     async fn try_get_as(self: &Arc<Self>, here: &mut Getter) -> Result<Delivered, NotGot> {
@@ -127,80 +134,56 @@ impl Shared {
             return Ok(Some(delivered));
         }
         self.fetched().await;
-        // What waits is for those who have asked before.
-        if self.asked().0 > 0 {
-            return Ok(None);
-        }
-        // Again: what came between the two looks is older than what would be asked for now.
-        if let Some(delivered) = here.take() {
-            return Ok(Some(delivered));
-        }
-        match self.ask_at_once().await {
-            Come::Item(message) => {
-                let Some(mut delivered) = self.delivered(message).await else {
-                    return Ok(None);
-                };
-                if self.prefetch > 0 {
-                    // What another getter of this process has begun to fetch meanwhile is older.
-                    self.fetched().await;
-                    lock(&self.supply).insert(delivered);
-                    let first = here.take();
-                    self.items.notify();
-                    return Ok(first);
-                }
-                delivered.goes_out();
-                here.has_one();
-                Ok(Some(delivered))
-            }
-            Come::Denied(denied) => Err(NotGot::Failed(denied)),
-            Come::Silence => Err(NotGot::Failed(self.link.unavailable())),
-            Come::Over | Come::Withdrawn | Come::Nobody => Ok(None),
-        }
+        self.ask_at_once().await.map_err(NotGot::Failed)?;
+        Ok(here.take())
     }
 
-    /// Asks for an item that waits. If it is dropped in the midst, the item goes back.
-    fn ask_at_once(self: &Arc<Self>) -> Whole<Come> {
+    /// Asks for an item that waits, as [`supply_some`](Self::supply_some) does, and not again. Nobody else may
+    /// ask meanwhile, or the younger one of two items might come out first.
+    fn ask_at_once(self: &Arc<Self>) -> Whole<Result<(), Failure>> {
         let shared = self.clone();
         let work = async move {
-            let Some(mut question) = shared.question(1, None).await else {
-                return Come::Silence;
-            };
-            match before(Deadline::after(AT_ONCE), question.next()).await {
-                Some(come) => come,
-                // Another consumer took what this was to get, and the server keeps the question.
-                None => {
-                    let mut supply = lock(&shared.supply);
-                    supply.asked += 1;
-                    supply.questions += 1;
-                    drop(supply);
-                    let keeper = shared.clone();
-                    let kept = async move { keeper.supply_some(1, Some(question)).await };
-                    shared.link.spawn(kept);
-                    Come::Over
+            {
+                let mut supply = lock(&shared.supply);
+                // What waits is for those who have asked before, and what has come is older.
+                if supply.questions > 0 || !supply.spare.is_empty() {
+                    return Ok(());
                 }
+                supply.questions += 1;
+                supply.asked += 1;
             }
+            let mut asked = Ok(());
+            let mut come = None;
+            match shared.question(1, None).await {
+                Some(mut question) => {
+                    match before(Deadline::after(AT_ONCE), question.next()).await {
+                        Some(Come::Item(message)) => come = Delivered::new(&shared, message).await,
+                        Some(Come::Denied(denied)) => asked = Err(denied),
+                        Some(Come::Silence) => asked = Err(shared.link.unavailable()),
+                        Some(Come::Over | Come::Withdrawn | Come::Nobody) => {}
+                        // Another consumer took what this was to get, and the server keeps the question.
+                        None => {
+                            let keeper = shared.clone();
+                            let kept = async move { keeper.supply_some(1, Some(question)).await };
+                            shared.link.spawn(kept);
+                            return Ok(());
+                        }
+                    }
+                }
+                None => asked = Err(shared.link.unavailable()),
+            }
+            match come {
+                Some(delivered) => shared.supply_it(delivered),
+                None => lock(&shared.supply).asked -= 1,
+            }
+            lock(&shared.supply).questions -= 1;
+            shared.unasked.notify_all();
+            asked
         };
-        Whole::new(self, work, |shared, come| {
-            Box::pin(async move {
-                let Come::Item(message) = come else { return };
-                let delivered = Delivered::new(&shared, message).await;
-                if let Some(delivered) = delivered {
-                    let _ = delivered.back(false).await;
-                }
-            })
-        })
-    }
-
-    /// The delivery of a message. If it is dropped in the midst it goes back.
-    fn delivered(self: &Arc<Self>, message: Message) -> Whole<Option<Delivered>> {
-        let shared = self.clone();
-        let work = async move { Delivered::new(&shared, message).await };
-        Whole::new(self, work, |_, delivered| {
-            Box::pin(async move {
-                if let Some(delivered) = delivered {
-                    let _ = delivered.back(false).await;
-                }
-            })
+        // Otherwise whoever asked this asks for the others, when it has got something or given up.
+        Whole::new(self, work, |shared, _| {
+            shared.ask_for_more();
+            Box::pin(async {})
         })
     }
 
@@ -291,7 +274,7 @@ impl Shared {
     /// Gets up to `most` items, as many as wait, in order: at least one.
     async fn try_get_many(self: &Arc<Self>, most: usize) -> Result<VecDeque<Delivered>, NotGot> {
         let mut here = self.getter();
-        let mut all = VecDeque::from([self.try_get_as(&mut here).await?]);
+        let mut all = VecDeque::from([self.try_get_or_give_up(&mut here).await?]);
         let all_but_one = most.saturating_sub(1);
         if all_but_one == 0 {
             return Ok(all);
@@ -331,6 +314,13 @@ impl Shared {
             waits += 1;
             if waits % ELSEWHERE == 0 {
                 self.forget_returned();
+            }
+        }
+        // What is on its way here would come back behind what is younger.
+        while all.len() <= most {
+            match here.give_up().await {
+                Some(delivered) => all.push_back(delivered),
+                None => break,
             }
         }
         Ok(all)

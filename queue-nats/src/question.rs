@@ -1,7 +1,7 @@
 //! [`Question`]: asking the server for items, and what comes for it.
 
 use crate::shared::Shared;
-use crate::stream::nanos;
+use crate::stream::{CONSUMER, nanos};
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// A server that is there has answered so long after that.
 pub(crate) const LATE: Duration = Duration::from_secs(2);
+
+/// No item has such a number.
+const NO_ITEM: u64 = 1 << 53;
 
 /// What came for a question.
 pub(crate) enum Come {
@@ -95,12 +98,20 @@ impl Question {
     /// come. The server puts them in one row with the items, and lets go of the question behind the last one.
     /// So whatever comes comes here, and nothing more is on its way.
     pub(crate) async fn withdraw(&mut self, items: usize) {
-        if !std::mem::replace(&mut self.is_withdrawn, true) {
-            let client = &self.shared.link.client;
-            for _ in 0..items {
-                let _ = client.publish(self.inbox.clone(), Bytes::new()).await;
-            }
+        if std::mem::replace(&mut self.is_withdrawn, true) {
+            return;
         }
+        let Shared { link, timeout, .. } = &*self.shared;
+        for _ in 0..items {
+            let _ = link.client.publish(self.inbox.clone(), Bytes::new()).await;
+        }
+        // An item that the server was about to send comes too late, and is the next one again. The server sends
+        // such items and answers to acks one after the other: so this is answered behind it.
+        let nothing = format!(
+            "$JS.ACK.{}.{CONSUMER}.1.{NO_ITEM}.1.0.0",
+            self.shared.names.stream
+        );
+        let _ = link.request(&nothing, None, "+WPI".into(), *timeout).await;
     }
 
     pub(crate) async fn next(&mut self) -> Come {

@@ -10,7 +10,7 @@ use crate::get::BRIEF;
 use crate::lease::Delivered;
 use crate::question::{Come, LATE, Question};
 use crate::shared::{Shared, either, lock};
-use crate::stream::{self, CONSUMER};
+use crate::stream::CONSUMER;
 use crate::stuck;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
@@ -82,15 +82,6 @@ impl Getter {
         lock(&self.shared.supply).waiting += items;
     }
 
-    /// It has one that came otherwise.
-    pub(crate) fn has_one(&mut self) {
-        self.has_got = true;
-        if self.items > 0 {
-            self.items -= 1;
-            lock(&self.shared.supply).waiting -= 1;
-        }
-    }
-
     /// Takes an item that has come.
     pub(crate) fn take(&mut self) -> Option<Delivered> {
         let mut supply = lock(&self.shared.supply);
@@ -151,11 +142,18 @@ impl Drop for Getter {
         supply.last = Some(Instant::now());
         let nobody = supply.waiting == 0;
         let left = nobody && !supply.spare.is_empty();
+        let asks = nobody && supply.asked > 0 && !supply.is_fetching;
         drop(supply);
         if left {
             shared.give_back_soon();
         }
         shared.unasked.notify_all();
+        if asks && shared.may_withdraw {
+            // What this process pushes from now on is not for this one.
+            let shared = shared.clone();
+            self.shared
+                .clear_up(async move { shared.withdrawn().await });
+        }
         // What it has taken may have been asked for by somebody else.
         shared.ask_for_more();
         if self.has_got {
@@ -273,11 +271,7 @@ impl Shared {
             };
             match come {
                 Some(Some(come)) => return come,
-                Some(None) => {
-                    question.withdraw(left).await;
-                    // Whoever asks has the server forget questions that nobody listens to.
-                    let _ = stream::consumer_info(&self.link, &self.names, self.timeout).await;
-                }
+                Some(None) => question.withdraw(left).await,
                 // Whoever counts sees whether the consumer is stuck.
                 None => match self.all_counts().await {
                     Ok(counts) if counts.asked > 0 || question.patience.is_some() => {}
@@ -334,7 +328,7 @@ impl Shared {
         again
     }
 
-    fn supply_it(self: &Arc<Self>, delivered: Delivered) {
+    pub(crate) fn supply_it(self: &Arc<Self>, delivered: Delivered) {
         let mut supply = lock(&self.supply);
         supply.asked -= 1;
         self.put_spare(supply, delivered);

@@ -7,6 +7,7 @@ use queue_nats::{NatsQueue, PopTimeoutError, Queue, TryPopError, WorkQueue};
 use server::Server;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -143,5 +144,59 @@ fn pop_in_vain_or(queue: &NatsQueue<u64>, all: &mut Vec<u64>) {
             return all.extend(popped);
         }
         thread::sleep(Duration::from_micros(300));
+    }
+}
+
+/// Pops whose time is up just when items come: whichever way the two meet, no item overtakes another.
+#[test]
+fn items_that_meet_the_end_of_a_pop_keep_their_place() {
+    let Some(server) = Server::start("given up in order") else {
+        return;
+    };
+    if server.is_of_2_9() {
+        return eprintln!("left out: given up in order, which takes a nats-server of 2.10");
+    }
+    const PRODUCERS: u64 = 6;
+    const ROUNDS: u64 = 100;
+    const BATCH: u64 = 100;
+    let round = Arc::new(Barrier::new(PRODUCERS as usize + 1));
+    for producer in 0..PRODUCERS {
+        let (jobs, round) = (queue(&server, "order", 0), round.clone());
+        thread::spawn(move || {
+            for nth in 0..ROUNDS {
+                round.wait();
+                let first = (producer << 32) + nth * BATCH;
+                jobs.push_many(&mut (first..first + BATCH).collect())
+                    .unwrap();
+            }
+        });
+    }
+    let jobs = queue(&server, "order", 0);
+    let mut last = [None; PRODUCERS as usize];
+    for nth in 0..ROUNDS {
+        // It waits in vain, and its time is up when the items come.
+        let (other, began) = (round.clone(), Instant::now());
+        let starts = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            other.wait();
+        });
+        let mut all = Vec::new();
+        let mut time = Duration::from_micros(9_000 + nth * 37 % 3_000);
+        while all.len() < (PRODUCERS * BATCH) as usize {
+            match jobs.pop_timeout(time) {
+                Ok(item) => all.push(item),
+                Err(timeout) => assert_eq!(timeout, PopTimeoutError::Timeout),
+            }
+            let most = 100 * usize::from(all.len() > 2);
+            let _ = jobs.pop_many_timeout(&mut all, most, Duration::from_millis(1));
+            time = Duration::from_millis(1);
+            assert!(began.elapsed() < LONG);
+        }
+        for item in all {
+            let last = &mut last[(item >> 32) as usize];
+            assert!(*last < Some(item), "{item:x} after {last:x?}");
+            *last = Some(item);
+        }
+        starts.join().unwrap();
     }
 }
