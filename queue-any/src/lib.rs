@@ -65,7 +65,7 @@ mod process;
 mod scheme;
 
 pub use address::Address;
-pub use open::{Item, Registry, open, remove};
+pub use open::{Item, Registry, open, remove, remove_abandoned};
 
 #[cfg(feature = "async")]
 pub use queue_async::{AsyncQueue, Permit};

@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use queue_core::dynamic::DynQueue;
 use queue_core::{Failure, FailureKind};
 use queue_nats::{NatsConnection, NatsOptions, NatsQueue};
+use std::time::Duration;
 
 /// `nats://host:4222/jobs`: the server, and the queue's name on it.
 pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
@@ -17,6 +18,41 @@ pub(crate) fn open<T: Item>(address: &Address) -> Result<DynQueue<T>, Failure> {
 pub(crate) fn remove(address: &Address) -> Result<bool, Failure> {
     let (name, options) = options(address)?;
     NatsConnection::connect(&options)?.delete(&name, &options)
+}
+
+/// `nats://host:4222`: the server.
+pub(crate) fn remove_abandoned(
+    address: &Address,
+    patience: Duration,
+) -> Result<Vec<String>, Failure> {
+    let server = address.name().unwrap_or_default();
+    if server.is_empty() || server.contains('/') {
+        let scheme = address.scheme();
+        let message = format!("`{scheme}:` is followed by a server: `{scheme}://localhost:4222`");
+        return Err(Failure::new(FailureKind::Unsupported, message));
+    }
+    let options = with_credentials(NatsOptions::new(url_of(address.scheme(), server)), address);
+    NatsConnection::connect(&options)?.remove_abandoned(patience)
+}
+
+/// A server, for those who connect to it: in an address a user's name may have any letters.
+fn url_of(scheme: &str, server: &str) -> String {
+    let Some((user, host)) = server.rsplit_once('@') else {
+        return format!("{scheme}://{server}");
+    };
+    let encode = |part| utf8_percent_encode(part, NON_ALPHANUMERIC);
+    let user = match user.split_once(':') {
+        Some((user, password)) => format!("{}:{}", encode(user), encode(password)),
+        None => encode(user).to_string(),
+    };
+    format!("{scheme}://{user}@{host}")
+}
+
+fn with_credentials(options: NatsOptions, address: &Address) -> NatsOptions {
+    match address.get("creds") {
+        Some(file) => options.credentials(file),
+        None => options,
+    }
 }
 
 fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
@@ -31,18 +67,7 @@ fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
             );
             Failure::new(FailureKind::Unsupported, message)
         })?;
-    let server = match server.rsplit_once('@') {
-        None => format!("{scheme}://{server}"),
-        Some((user, host)) => {
-            let encode = |part| utf8_percent_encode(part, NON_ALPHANUMERIC);
-            let user = match user.split_once(':') {
-                Some((user, password)) => format!("{}:{}", encode(user), encode(password)),
-                None => encode(user).to_string(),
-            };
-            format!("{scheme}://{user}@{host}")
-        }
-    };
-    let mut options = NatsOptions::new(server).mode(match Mode::of(address)? {
+    let mut options = NatsOptions::new(url_of(scheme, server)).mode(match Mode::of(address)? {
         Mode::Open => queue_nats::Mode::Open,
         Mode::Create => queue_nats::Mode::Create,
         Mode::OpenOrCreate => queue_nats::Mode::OpenOrCreate,
@@ -67,8 +92,5 @@ fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
         })?;
         options = options.prefetch(items);
     }
-    if let Some(file) = address.get("creds") {
-        options = options.credentials(file);
-    }
-    Ok((name.to_owned(), options))
+    Ok((name.to_owned(), with_credentials(options, address)))
 }

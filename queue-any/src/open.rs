@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 /// What goes through every kind of queue: implemented for all that can.
 pub trait Item: Send + Serialize + DeserializeOwned + 'static {}
@@ -60,6 +61,32 @@ pub fn remove(url: &str) -> Result<bool, Failure> {
         #[cfg(feature = "nats")]
         "nats" => crate::nats::remove(&address),
         _ => Ok(false),
+    }
+}
+
+/// Removes what killed processes left behind at a server, such as `nats://localhost:4222`: queues without a
+/// name of their own (`NatsQueue::bounded` and the like) that nobody uses any more. Their names.
+///
+/// One is taken to be in use if somebody who has it answers within `patience`, which this may take; a process
+/// that is cut off from the server for as long loses it. No other kind leaves anything behind.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(queue_any::remove_abandoned("thread://", Duration::ZERO), Ok(vec![]));
+/// ```
+///
+/// # Errors
+/// As [`open`], and `Denied` if this user may not list or remove queues.
+pub fn remove_abandoned(url: &str, patience: Duration) -> Result<Vec<String>, Failure> {
+    let address = Address::parse(url)?;
+    match known(&address)?.feature.name {
+        #[cfg(feature = "nats")]
+        "nats" => crate::nats::remove_abandoned(&address, patience),
+        _ => {
+            let _ = patience;
+            Ok(Vec::new())
+        }
     }
 }
 

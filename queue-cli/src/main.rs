@@ -9,6 +9,7 @@
 
 mod close;
 mod end;
+mod gc;
 mod input;
 mod job;
 mod list;
@@ -61,6 +62,7 @@ enum Command {
     Serve(serve::Serve),
     Close(close::Close),
     Rm(close::Remove),
+    Gc(gc::Collect),
     #[cfg(target_os = "linux")]
     #[command(hide = true, name = job::GUARD)]
     Guard(job::Guard),
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Close(close) => close.run(),
         Command::Rm(remove) => remove.run(),
+        Command::Gc(collect) => collect.run(),
         #[cfg(target_os = "linux")]
         Command::Guard(guard) => return guard.run(),
     };

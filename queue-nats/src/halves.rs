@@ -1,14 +1,13 @@
 //! Halves in several processes: who holds one answers whoever asks.
 
 use crate::connection::{Answer, before};
-use crate::shared::{Shared, half, lock};
+use crate::shared::{Half, Shared, half, lock};
 use bytes::Bytes;
 use futures_core::Stream;
 use queue_core::Side;
 use queue_core::sync::Deadline;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -23,11 +22,14 @@ impl Shared {
     }
 
     /// This process has a half of `side` from now on.
-    pub(crate) async fn hold_half(self: &Arc<Self>, side: Side) {
+    pub(crate) async fn hold_half(&self, side: Side) {
+        *lock(&self.halves[half(side)]) = self.answer_at(self.half_subject(side)).await;
+    }
+
+    /// Answers whoever asks there, until what it returns is dropped.
+    pub(crate) async fn answer_at(&self, subject: String) -> Option<Half> {
         let client = self.link.client.clone();
-        let Ok(mut asks) = client.subscribe(self.half_subject(side)).await else {
-            return;
-        };
+        let mut asks = client.subscribe(subject).await.ok()?;
         let (stop, mut stopped) = watch::channel(());
         let answering = self.link.spawn(async move {
             let mut gone = pin!(stopped.changed());
@@ -43,7 +45,7 @@ impl Shared {
             }
             let _ = asks.unsubscribe().await;
         });
-        *lock(&self.halves[half(side)]) = Some((stop, answering));
+        Some((stop, answering))
     }
 
     /// This process has none any more: whether nobody has.

@@ -37,6 +37,7 @@ mod shared;
 mod stream;
 mod stuck;
 mod supply;
+mod temporary;
 mod watch;
 mod window;
 mod work;

@@ -5,6 +5,7 @@ use crate::connection::{Link, NatsConnection};
 use crate::options::{Mode, NatsOptions};
 use crate::shared::{Shared, lock};
 use crate::stream::{self, Names, Opening};
+use crate::temporary;
 use queue_codec::{Codec, Postcard};
 use queue_core::{Capacity, Failure, WithCapacity};
 use std::fmt;
@@ -12,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// A queue between machines: its items are in a stream of a NATS server.
 #[doc(alias("jetstream", "broker"))]
@@ -71,6 +73,9 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         };
         let opened = link.block_on(opening.open())?;
         let shared = Shared::new(link.clone(), names, &opened, options, is_temporary);
+        if name.starts_with(temporary::PREFIX) {
+            link.block_on(shared.tell_of_use());
+        }
         let ahead = (options.prefetch > 0).then(|| Arc::new(Ahead::new(&shared)));
         Ok(Self {
             shared,
@@ -110,6 +115,34 @@ impl NatsConnection {
     }
 }
 
+impl NatsConnection {
+    /// Removes the queues without a name of their own ([`WithCapacity`]) that nobody uses any more, for a
+    /// `kill -9` left them behind: their names, in order.
+    ///
+    /// Whoever has such a queue, in whichever process, answers a question about it. One is removed if no
+    /// answer comes from its first question on until `patience` is over, so a process that is cut off from
+    /// the server for as long as that loses it. Blocks for `patience` if there may be any to remove.
+    ///
+    /// ```no_run
+    /// use queue_nats::{NatsConnection, NatsOptions};
+    /// use std::time::Duration;
+    ///
+    /// let connection = NatsConnection::connect(&NatsOptions::new("nats://localhost:4222"))?;
+    /// for name in connection.remove_abandoned(Duration::from_secs(60))? {
+    ///     println!("removed {name}");
+    /// }
+    /// # Ok::<(), queue_nats::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Unavailable` if the server does not answer, `Denied` if this user may not do that; what is
+    /// removed by then stays so.
+    pub fn remove_abandoned(&self, patience: Duration) -> Result<Vec<String>, Failure> {
+        self.0
+            .block_on(temporary::remove_abandoned(&self.0, patience))
+    }
+}
+
 impl<T: Send> NatsQueue<T, Postcard>
 where
     Postcard: Codec<T>,
@@ -142,7 +175,11 @@ impl<T: Send, C: Codec<T>> WithCapacity for NatsQueue<T, C> {
             }
         };
         drop(connections);
-        let name = format!("temporary-{:016x}", RandomState::new().hash_one(0));
+        let name = format!(
+            "{}{:016x}",
+            temporary::PREFIX,
+            RandomState::new().hash_one(0)
+        );
         Self::open_on(&link, &name, &options, true)
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     run: u64,
     puts: AtomicU64,
     pub(crate) halves: [Mutex<Option<Half>>; 2],
+    /// Answers who asks whether a queue without a name of its own is in use.
+    pub(crate) use_of_it: Mutex<Option<Half>>,
     /// Whether the queue goes with its last handle in this process.
     is_temporary: bool,
 }
@@ -95,7 +97,7 @@ pub(crate) struct Counts {
 }
 
 /// What ends the task that answers for the halves of a side, and that task.
-type Half = (watch::Sender<()>, JoinHandle<()>);
+pub(crate) type Half = (watch::Sender<()>, JoinHandle<()>);
 
 /// What ids are written in.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -148,6 +150,7 @@ impl Shared {
             run: RandomState::new().hash_one(0),
             puts: AtomicU64::new(0),
             halves: [Mutex::default(), Mutex::default()],
+            use_of_it: Mutex::default(),
             is_temporary,
         })
     }

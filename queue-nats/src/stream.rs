@@ -12,6 +12,7 @@ use queue_core::{Capacity, Failure, FailureKind};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Names {
     pub(crate) event: String,
     /// To which the processes that hold a half listen.
     pub(crate) half: String,
+    /// To which those listen who use a queue without a name of its own.
+    pub(crate) in_use: String,
 }
 
 impl Names {
@@ -66,6 +69,7 @@ impl Names {
             mark: format!("q.{queue}.mark"),
             event: format!("q.{queue}.event"),
             half: format!("q.{queue}.half"),
+            in_use: format!("q.{queue}.half.use"),
         })
     }
 }
@@ -474,6 +478,36 @@ pub(crate) async fn consumer_info(
 ) -> Result<ConsumerInfo, Refusal> {
     let subject = format!("CONSUMER.INFO.{}.{CONSUMER}", names.stream);
     ask(link, &subject, &Value::Null, patience).await
+}
+
+/// The queues whose names begin so, in order; of some only the marks may be there.
+pub(crate) async fn queues(
+    link: &Link,
+    prefix: &str,
+    patience: Duration,
+) -> Result<BTreeSet<String>, Refusal> {
+    #[derive(Deserialize)]
+    struct Page {
+        total: usize,
+        #[serde(default)]
+        streams: Option<Vec<String>>,
+    }
+    let (mut queues, mut offset) = (BTreeSet::new(), 0);
+    loop {
+        let question = json!({ "offset": offset });
+        let page: Page = ask(link, "STREAM.NAMES", &question, patience).await?;
+        let streams = page.streams.unwrap_or_default();
+        offset += streams.len();
+        let is_last = streams.is_empty() || offset >= page.total;
+        let names = streams.iter().filter_map(|stream| {
+            let queue = stream.strip_prefix("Q_").or(stream.strip_prefix("QM_"));
+            queue.filter(|queue| queue.starts_with(prefix))
+        });
+        queues.extend(names.map(str::to_owned));
+        if is_last {
+            return Ok(queues);
+        }
+    }
 }
 
 /// Makes the consumer, which begins with the oldest item. It is no error if there is the same already.
