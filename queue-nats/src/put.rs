@@ -94,16 +94,21 @@ impl Shared {
         headers
     }
 
-    /// One try. If it is dropped in the midst, an item that it put is taken out again.
-    fn put_once(self: &Arc<Self>, put: &Put, patience: Duration) -> Whole<Outcome> {
+    /// One try; of an item that may be in by an earlier one, if so said. If it is dropped in the midst, an item
+    /// that it put is taken out again.
+    fn put_once(self: &Arc<Self>, put: &Put, unsure: bool, patience: Duration) -> Whole<Outcome> {
         let (shared, put) = (self.clone(), put.clone());
         let work = async move {
             let headers = Self::headers(&put, None);
             let items = &shared.names.items;
-            let asked = (shared.link).request(items, Some(headers), put.bytes, patience);
+            let bytes = put.bytes.clone();
+            let asked = (shared.link).request(items, Some(headers), bytes, patience);
             match asked.await {
                 Answer::Reply(message) => outcome(&message.payload),
-                Answer::NoResponders => shared.nobody_takes_items().await,
+                Answer::NoResponders => match shared.nobody_takes_items().await {
+                    Outcome::Closed if unsure => shared.was_put(&put).await,
+                    why => why,
+                },
                 Answer::Silence => Outcome::Unanswered(true),
                 Answer::NotSent => Outcome::Unanswered(false),
                 Answer::Denied(failure) => Outcome::Failed(failure),
@@ -198,15 +203,6 @@ impl Shared {
         }
     }
 
-    /// What is told of an item that no answer came for, in a queue that is closed now.
-    async fn put_before_the_end(&self, put: &Put) -> Result<(), NotPut> {
-        match self.was_put(put).await {
-            Outcome::In(_) => Ok(()),
-            Outcome::Closed => Err(NotPut::Closed),
-            _ => Err(NotPut::Failed(self.unanswered(true))),
-        }
-    }
-
     /// Puts an item if there is a slot. It asks once; again only to learn what became of it.
     pub(crate) async fn try_put(self: &Arc<Self>, bytes: Bytes) -> Result<(), NotPut> {
         self.undone().await;
@@ -214,10 +210,9 @@ impl Shared {
         let deadline = Deadline::after(self.timeout);
         let mut unsure = false;
         loop {
-            match self.put_once(&put, self.timeout).await {
+            match self.put_once(&put, unsure, self.timeout).await {
                 Outcome::In(_) => return Ok(()),
                 Outcome::Full => return Err(NotPut::Full),
-                Outcome::Closed if unsure => return self.put_before_the_end(&put).await,
                 Outcome::Closed => return Err(NotPut::Closed),
                 Outcome::Failed(failure) => return Err(NotPut::Failed(failure)),
                 Outcome::OutOfLine => {}
@@ -242,9 +237,8 @@ impl Shared {
         let (mut _waiting, mut listener) = (None, None);
         let mut unsure = false;
         loop {
-            match self.put_once(&put, self.patience(deadline)).await {
+            match self.put_once(&put, unsure, self.patience(deadline)).await {
                 Outcome::In(_) => return Ok(()),
-                Outcome::Closed if unsure => return self.put_before_the_end(&put).await,
                 Outcome::Closed => return Err(NotPut::Closed),
                 Outcome::Failed(failure) => return Err(NotPut::Failed(failure)),
                 Outcome::OutOfLine => {}

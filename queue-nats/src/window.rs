@@ -2,7 +2,7 @@
 
 use crate::connection::no_responders;
 use crate::put::{NotPut, Outcome, Put, outcome};
-use crate::shared::{BoxFuture, Shared, Whole, lock};
+use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
 use async_nats::client::PublishErrorKind;
 use async_nats::{Message, Subject};
 use bytes::Bytes;
@@ -19,6 +19,8 @@ const UNANSWERED: usize = 512;
 /// One of so many asks for an answer, which speaks for those before it too: an item is taken only if the
 /// one before it is the last in the stream.
 pub(crate) const TOGETHER: usize = 64;
+// Otherwise the window would wait for answers that nobody asked for yet.
+const _: () = assert!(UNANSWERED.is_multiple_of(TOGETHER));
 /// So many are put in one go, at most.
 pub(crate) const STRETCH: usize = 8192;
 /// And where other producers put theirs in between, at least.
@@ -228,8 +230,9 @@ impl Shared {
         Whole::new(self, work, |shared, went| -> BoxFuture<()> {
             Box::pin(async move {
                 let stays = went.known.settle();
-                for number in went.numbers.into_iter().skip(stays) {
-                    shared.withdraw(number).await;
+                for some in went.numbers[stays..].chunks(TOGETHER) {
+                    let out = some.iter().map(|number| Box::pin(shared.withdraw(*number)));
+                    join_all(out.collect()).await;
                 }
             })
         })

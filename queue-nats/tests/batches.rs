@@ -166,6 +166,51 @@ fn a_batch_that_is_dropped() {
     assert!(parted, "it was never dropped in the midst");
 }
 
+/// Also if the connection breaks while what is not known to be in is taken out again.
+#[test]
+fn a_batch_that_is_dropped_and_cut() {
+    let Some(server) = Server::start("dropped and cut") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let (direct, jobs) = (
+        queue(&server),
+        NatsQueue::<u64>::open("jobs", &NatsOptions::new(proxy.url())).unwrap(),
+    );
+    let mut parted = false;
+    for round in 0..10 {
+        let mut items: VecDeque<u64> = (0..3000).collect();
+        {
+            let mut push = pin!(jobs.push_many_async(&mut items));
+            let mut cx = Context::from_waker(Waker::noop());
+            let end = Instant::now() + Duration::from_millis(4 + round);
+            while push.as_mut().poll(&mut cx).is_pending() && Instant::now() < end {
+                std::thread::yield_now();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(round % 5));
+        proxy.be(Network::Cut);
+        std::thread::sleep(Duration::from_millis(20));
+        proxy.be(Network::Works);
+        let end = Instant::now() + Duration::from_secs(20);
+        while direct.len() != 3000 - items.len() {
+            assert!(
+                Instant::now() < end,
+                "round {round}: {} and {}",
+                direct.len(),
+                items.len()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        parted |= !items.is_empty();
+        assert!(
+            all_of(&direct).into_iter().chain(items).eq(0..3000),
+            "round {round}"
+        );
+    }
+    assert!(parted, "it was never dropped in the midst");
+}
+
 /// How many messages of the queue's items are sent to the server, in or not, until it is stopped.
 fn sent(server: &Server, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
