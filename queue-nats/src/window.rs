@@ -230,7 +230,12 @@ impl Shared {
         Whole::new(self, work, |shared, went| -> BoxFuture<()> {
             Box::pin(async move {
                 let stays = went.known.settle();
-                for some in went.numbers[stays..].chunks(TOGETHER) {
+                for some in went
+                    .numbers
+                    .get(stays..)
+                    .unwrap_or_default()
+                    .chunks(TOGETHER)
+                {
                     let out = some.iter().map(|number| Box::pin(shared.withdraw(*number)));
                     join_all(out.collect()).await;
                 }
