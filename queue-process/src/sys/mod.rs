@@ -26,6 +26,8 @@ mod locks;
 #[cfg(not(loom))]
 mod memfd;
 #[cfg(not(loom))]
+pub(crate) mod packets;
+#[cfg(not(loom))]
 mod read_words;
 #[cfg(not(loom))]
 pub(crate) mod relay;

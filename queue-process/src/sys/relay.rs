@@ -1,23 +1,17 @@
 //! The sockets below the channels of `ipc-channel`, which offers no way to inherit one.
 
-use super::above_stdio;
 use super::descriptors::ABOVE_STDIO;
+use super::packets;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, dup2, fcntl_dupfd_cloexec, fcntl_getfd};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
-    sendmsg, socketpair, sockopt,
-};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair, sockopt};
 use std::fmt::Debug;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::time::{Duration, Instant};
 
-/// More bytes and descriptors than any message has that goes through here.
+/// More bytes than any message has that goes through here.
 const BYTES: usize = 1 << 16;
-const FDS: usize = 16;
 
 /// What goes through a channel: bytes, and descriptors.
 type Packet = (Vec<u8>, Vec<OwnedFd>);
@@ -60,7 +54,7 @@ pub(crate) fn introduce(
 ) -> io::Result<()> {
     let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
     let (keeps, gives) = socketpair(family, SocketType::SEQPACKET, flags, None)?;
-    match send(speaks, hello, &[gives.as_fd()]) {
+    match packets::send(speaks, hello, &[gives.as_fd()]) {
         Ok(()) | Err(Errno::PIPE | Errno::CONNREFUSED | Errno::CONNRESET) => {}
         Err(error) => return Err(error.into()),
     }
@@ -90,7 +84,7 @@ pub(crate) fn pass_on(from: BorrowedFd<'_>, to: &OwnedFd, patience: Duration) ->
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-    Ok(send(to.as_fd(), &bytes, &fds)?)
+    Ok(packets::send(to, &bytes, &fds)?)
 }
 
 /// The packet that has come at `from`; an empty one is the end.
@@ -99,31 +93,11 @@ pub(crate) fn pass_on(from: BorrowedFd<'_>, to: &OwnedFd, patience: Duration) ->
 /// What the system says, also if nothing has come.
 pub(crate) fn receive(from: BorrowedFd<'_>) -> io::Result<Packet> {
     let mut bytes = vec![0; BYTES];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let slices = &mut [IoSliceMut::new(&mut bytes)];
-    let received = recvmsg(from, slices, &mut control, flags)?;
-    bytes.truncate(received.bytes);
-    let mut fds = Vec::new();
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(some) = message {
-            fds.extend(some.map(above_stdio));
-        }
-    }
-    if (received.flags).intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    let received = packets::receive(from, &mut bytes, RecvFlags::DONTWAIT)?;
+    if received.is_cut {
         let message = "not all of it came: this process may open no more files (ulimit -n)";
         return Err(io::Error::other(message));
     }
-    Ok((bytes, fds.into_iter().collect::<io::Result<_>>()?))
-}
-
-fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(Errno::TOOBIG);
-    }
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT | SendFlags::EOR;
-    sendmsg(to, &[IoSlice::new(bytes)], &mut control, flags).map(drop)
+    bytes.truncate(received.bytes);
+    Ok((bytes, received.fds?))
 }

@@ -1,15 +1,12 @@
 //! [`FdBundle`]: a queue on its way to another process.
 
-use crate::sys::refused;
+use crate::sys::{packets, refused};
 use queue_core::{Failure, FailureKind, Side};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-
-/// The most descriptors that a queue is made of.
-pub(crate) const MAX_FDS: usize = 8;
 
 /// The descriptors that a queue is made of, memory first, all close-on-exec; and what
 /// they are.
@@ -22,7 +19,7 @@ pub(crate) struct FdBundle {
 impl FdBundle {
     /// Duplicates of `fds`, as `half` of the queue.
     pub(crate) fn pack(fds: &[BorrowedFd<'_>], half: Option<Side>) -> Result<Self, Failure> {
-        debug_assert!(fds.len() <= MAX_FDS);
+        debug_assert!(fds.len() <= packets::MAX_FDS);
         let id = id(fds[0])?;
         let header = BundleHeader { id, half };
         let fds = duplicates(fds)?;

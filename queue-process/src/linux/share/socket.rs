@@ -1,16 +1,12 @@
 //! Sending an [`FdBundle`] through a socket, between processes of one user.
 
-use super::fd_bundle::{BundleHeader, FdBundle, MAX_FDS, malformed};
-use crate::sys::{above_stdio, refused};
+use super::fd_bundle::{BundleHeader, FdBundle, malformed};
+use crate::sys::{packets, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::{Errno, IoSlice, IoSliceMut};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
-};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, sockopt};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -43,14 +39,7 @@ pub(super) fn same_user(stream: &UnixStream) -> Result<(), Failure> {
 pub(super) fn send(stream: &UnixStream, bundle: &FdBundle) -> io::Result<()> {
     let text = bundle.header.to_string();
     let fds: Vec<BorrowedFd<'_>> = bundle.fds.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let flags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-    let text = [IoSlice::new(text.as_bytes())];
-    sendmsg(stream, &text, &mut control, flags)?;
+    packets::send(stream, text.as_bytes(), &fds)?;
     Ok(())
 }
 
@@ -59,38 +48,30 @@ pub(super) fn send(stream: &UnixStream, bundle: &FdBundle) -> io::Result<()> {
 pub(super) fn receive(stream: &UnixStream) -> Result<FdBundle, Failure> {
     let deadline = Instant::now() + PEER_TIMEOUT;
     let mut text = [0; MAX_HEADER_LEN];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let message = loop {
+    let received = loop {
         let left = deadline.saturating_duration_since(Instant::now());
         // Zero would mean for ever.
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        let mut slices = [IoSliceMut::new(&mut text)];
-        match recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+        match packets::receive(stream, &mut text, RecvFlags::empty()) {
             Err(Errno::INTR) if !left.is_zero() => {}
             Err(Errno::AGAIN | Errno::INTR) => return Err(timed_out(stream)),
             Err(error) => return Err(no_reply(error.into())),
-            Ok(message) => break message,
+            Ok(received) => break received,
         }
     };
-    let mut fds = Vec::new();
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(some) = message {
-            fds.extend(some.map(above_stdio));
-        }
-    }
-    let fds = fds.into_iter().collect::<io::Result<Vec<_>>>();
-    if message.bytes == 0 {
+    if received.bytes == 0 {
         return Err(no_reply(io::ErrorKind::UnexpectedEof.into()));
     }
-    if message.flags.contains(ReturnFlags::CTRUNC) {
+    if received.is_cut {
         // Too many of them, or this process may not open so many.
         let message = "could not receive all descriptors of the queue";
         return Err(Failure::new(FailureKind::Io, message));
     }
-    let text = std::str::from_utf8(&text[..message.bytes]);
+    let text = std::str::from_utf8(&text[..received.bytes]);
     let header: BundleHeader = text.map_err(|_| malformed("it is not text"))?.parse()?;
-    let fds = fds.map_err(|e| refused("cannot receive all descriptors of the queue", e))?;
+    let fds = received
+        .fds
+        .map_err(|e| refused("cannot receive all descriptors of the queue", e))?;
     if fds.is_empty() {
         return Err(malformed("it came without descriptors"));
     }
