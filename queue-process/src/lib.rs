@@ -173,6 +173,7 @@ mod per_process;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // Here alone.
 mod sys;
+mod try_error;
 mod types;
 mod unwind;
 

@@ -17,6 +17,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
     ("handover", &[]),
     ("codec", &[]),
     ("types", &["codec"]),
+    ("try_error", &[]),
     ("deferred", &["codec", "per_process"]),
     (
         "ipc",
@@ -28,11 +29,12 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
             "deferred",
             "per_process",
             "types",
+            "try_error",
         ],
     ),
     ("linux::membership", &["sys"]),
     ("linux::lease", &["sys"]),
-    ("linux::engine", &["sys", "linux::lease"]),
+    ("linux::engine", &["sys", "try_error", "linux::lease"]),
     ("linux::wait", &["sys", "unwind", "linux::engine"]),
     (
         "linux::queue",
@@ -42,6 +44,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
             "unwind",
             "deferred",
             "types",
+            "try_error",
             "linux::membership",
             "linux::lease",
             "linux::engine",
@@ -76,6 +79,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
         "loom",
         &[
             "sys",
+            "try_error",
             "linux::membership",
             "linux::lease",
             "linux::engine",

@@ -2,11 +2,11 @@
 
 use super::IpcQueue;
 use super::guest::Guest;
-use super::hosted::Refusal;
 use super::page::Page;
 use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
 use super::words::{Pushes, Shelf};
 use crate::codec::Postcard;
+use crate::try_error::TryError;
 use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};
 use queue_core::event::Listen;
@@ -85,12 +85,12 @@ fn told_queue<R>(reply: &Reply<'_>, ask: impl FnOnce(&Queued) -> R) -> R {
 }
 
 /// The kind of a failure; `None` for "wait", `PeerGone` for "closed".
-fn kind<R>(answer: Result<R, Refusal>) -> Option<FailureKind> {
+fn kind<R>(answer: Result<R, TryError>) -> Option<FailureKind> {
     match answer {
         Ok(_) => panic!("it succeeded"),
-        Err(Refusal::Wait) => None,
-        Err(Refusal::Closed) => Some(FailureKind::PeerGone),
-        Err(Refusal::Failed(failure)) => Some(failure.kind()),
+        Err(TryError::WouldBlock) => None,
+        Err(TryError::Closed) => Some(FailureKind::PeerGone),
+        Err(TryError::Failed(failure)) => Some(failure.kind()),
     }
 }
 

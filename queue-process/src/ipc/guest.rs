@@ -1,6 +1,5 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::hosted::Refusal;
 use super::line::{Line, Requests, lock, lock_until, tell};
 use super::page::Page;
 use super::state::Filling;
@@ -9,6 +8,7 @@ use super::wire::{
 };
 use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
+use crate::try_error::TryError;
 use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::TryRecvError;
@@ -26,7 +26,7 @@ use std::{fmt, thread};
 #[cfg(target_os = "linux")]
 use {super::wire::Hello, ipc_channel::ipc::IpcSender};
 
-impl From<Gone> for Refusal {
+impl From<Gone> for TryError {
     fn from(_: Gone) -> Self {
         Self::Closed
     }
@@ -224,7 +224,10 @@ impl Guest {
     }
 
     /// Pushes of `items`, at least one, as many as find a place: how many.
-    pub(super) fn push<'a>(&self, items: impl Iterator<Item = &'a [u8]>) -> Result<usize, Refusal> {
+    pub(super) fn push<'a>(
+        &self,
+        items: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<usize, TryError> {
         let items: Vec<_> = items.collect();
         if self.push_ahead(&items)? {
             return Ok(items.len());
@@ -236,16 +239,16 @@ impl Guest {
         self.converse_in_time(|line| {
             match line.ask_in_time(&request, size, &self.pushes)?.read()? {
                 Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-                Reply::Full => Err(Refusal::Wait),
+                Reply::Full => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }
         })
     }
 
     /// Pushes `items` by words, if slots are granted for all of them and there is room: whether it did.
-    fn push_ahead(&self, items: &[&[u8]]) -> Result<bool, Refusal> {
+    fn push_ahead(&self, items: &[&[u8]]) -> Result<bool, TryError> {
         if self.is_gone() {
-            return Err(Refusal::Closed);
+            return Err(TryError::Closed);
         } else if items.iter().any(|item| item.len() > LARGEST) {
             return Ok(false);
         }
@@ -254,7 +257,7 @@ impl Guest {
         match self.pushes.push(items, &self.shelf) {
             Pushed::Done => {}
             Pushed::TooFew => return Ok(false),
-            Pushed::Closed => return Err(Refusal::Closed),
+            Pushed::Closed => return Err(TryError::Closed),
         }
         if self.pushes.must_tell() {
             tell(&requests);
@@ -267,9 +270,9 @@ impl Guest {
         &self,
         max: usize,
         take: impl FnOnce(&mut Items<'_>) -> R,
-    ) -> Result<R, Refusal> {
+    ) -> Result<R, TryError> {
         if self.is_gone() {
-            return Err(Refusal::Closed);
+            return Err(TryError::Closed);
         }
         // While others push this might go on and on: no more than ever are inside at once.
         let max = self.capacity.map_or(max, |capacity| max.min(capacity));
@@ -302,7 +305,7 @@ impl Guest {
     }
 
     /// Asks for up to `max` items: the answer with them, or none if there are some on the shelf.
-    fn ask_for_items(&self, max: usize) -> Result<Option<Message>, Refusal> {
+    fn ask_for_items(&self, max: usize) -> Result<Option<Message>, TryError> {
         let watch = self.watch(Side::Consumers);
         let request = Request::Pop {
             max: max as u64,
@@ -316,7 +319,7 @@ impl Guest {
             match reply.read()? {
                 Reply::Shelved => Ok(None),
                 Reply::Popped(_) => Ok(Some(reply)),
-                Reply::Empty => Err(Refusal::Wait),
+                Reply::Empty => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }
         })
@@ -336,7 +339,10 @@ impl Guest {
     }
 
     /// Has the oldest item delivered: what `take` makes of its bytes, its number and its attempt.
-    pub(super) fn receive<R>(&self, take: impl FnOnce(&[u8], u64, u32) -> R) -> Result<R, Refusal> {
+    pub(super) fn receive<R>(
+        &self,
+        take: impl FnOnce(&[u8], u64, u32) -> R,
+    ) -> Result<R, TryError> {
         let watch = self.watch(Side::Consumers);
         let request = Request::Receive { watch };
         let reply = self.converse_in_time(|line| line.ask_in_time(&request, 0, &self.pushes))?;
@@ -346,12 +352,12 @@ impl Guest {
                 attempt,
                 item,
             } => Ok(take(item.0, delivery, attempt)),
-            Reply::Empty => Err(Refusal::Wait),
+            Reply::Empty => Err(TryError::WouldBlock),
             other => Err(unexpected(other)),
         }
     }
 
-    pub(super) fn settle(&self, delivery: u64, how: Ending) -> Result<(), Refusal> {
+    pub(super) fn settle(&self, delivery: u64, how: Ending) -> Result<(), TryError> {
         self.converse(
             |line| match line.ask(&Request::Settle { delivery, how })?.read()? {
                 Reply::Done => Ok(()),
@@ -387,7 +393,7 @@ impl Guest {
         let filling = match asked {
             Ok(filling) => filling,
             // The time is up of a verb that waits until the queue is idle: nothing is known that is new.
-            Err(Refusal::Wait) => {
+            Err(TryError::WouldBlock) => {
                 return Filling {
                     len: 1,
                     moments: u64::MAX,
@@ -462,7 +468,7 @@ impl Guest {
             Ok(handed.map_err(|error| wire::failure(error, doing))?)
         });
         asked.map_err(|refusal| match refusal {
-            Refusal::Failed(failure) => failure,
+            TryError::Failed(failure) => failure,
             _ => Failure::new(FailureKind::PeerGone, format!("{doing}: its host is gone")),
         })
     }
@@ -476,16 +482,16 @@ impl Guest {
     /// Has the line to itself for an exchange, or for several that belong together.
     fn converse<R>(
         &self,
-        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
+        exchange: impl FnOnce(&mut Line) -> Result<R, TryError>,
+    ) -> Result<R, TryError> {
         self.with_line(None, exchange)
     }
 
     /// The same, for a verb that may have a time limit.
     fn converse_in_time<R>(
         &self,
-        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
+        exchange: impl FnOnce(&mut Line) -> Result<R, TryError>,
+    ) -> Result<R, TryError> {
         let until = match TimeLimit::current() {
             Deadline::AT_ONCE => Some(Instant::now()),
             deadline => deadline.instant(),
@@ -496,10 +502,10 @@ impl Guest {
     fn with_line<R>(
         &self,
         until: Option<Instant>,
-        exchange: impl FnOnce(&mut Line) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
+        exchange: impl FnOnce(&mut Line) -> Result<R, TryError>,
+    ) -> Result<R, TryError> {
         if self.is_gone() {
-            return Err(Refusal::Closed);
+            return Err(TryError::Closed);
         }
         let late = until.map(|until| until.max(Instant::now() + GRACE));
         let line = match late {
@@ -511,7 +517,7 @@ impl Guest {
                 line.until = if line.withdrawn { until } else { late };
                 exchange(&mut line)
             }
-            Err(TryLockError::WouldBlock) => Err(Refusal::Wait),
+            Err(TryLockError::WouldBlock) => Err(TryError::WouldBlock),
             // By a panic in the middle of an exchange: then the next answer may be that of the last
             // question, and the line is of no more use.
             Err(TryLockError::Poisoned(_)) => {
@@ -582,9 +588,9 @@ impl Future for Joining<'_> {
 }
 
 /// What an answer that is no success comes to.
-fn unexpected(reply: Reply<'_>) -> Refusal {
-    Refusal::Failed(match reply {
-        Reply::Closed => return Refusal::Closed,
+fn unexpected(reply: Reply<'_>) -> TryError {
+    TryError::Failed(match reply {
+        Reply::Closed => return TryError::Closed,
         Reply::Denied => denied(),
         _ => off_the_point(),
     })

@@ -4,6 +4,7 @@ use super::page::Page;
 use super::state::{Bytes, Filling, Guest, Lent, News, State, Who};
 use super::wire::{self, Call, Role, Watch};
 use super::words::Pushes;
+use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
 use ipc_channel::ipc::{IpcBytesSender, IpcSharedMemory};
 use queue_core::event::Event;
@@ -11,23 +12,6 @@ use queue_core::sync::Lock;
 use queue_core::work::Idle;
 use queue_core::{Capacity, Failure, Side};
 use std::mem;
-
-/// Why the queue took or gave nothing.
-#[derive(Debug, PartialEq)]
-pub(super) enum Refusal {
-    /// Full or empty, and open.
-    Wait,
-    /// Closed, or the host is gone, and the queue with it.
-    Closed,
-    /// Of a guest alone.
-    Failed(Failure),
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// What a guest gets that pops.
 #[derive(Debug)]
@@ -104,10 +88,10 @@ impl Hosted {
     }
 
     /// Whether a push would be refused now.
-    pub(super) fn refuses(&self) -> Option<Refusal> {
+    pub(super) fn refuses(&self) -> Option<TryError> {
         self.with(|state| match state.room_for(1) {
-            _ if state.closed => Some(Refusal::Closed),
-            0 => Some(Refusal::Wait),
+            _ if state.closed => Some(TryError::Closed),
+            0 => Some(TryError::WouldBlock),
             _ => None,
         })
     }
@@ -130,12 +114,12 @@ impl Hosted {
         &self,
         who: Who,
         items: impl ExactSizeIterator<Item = Bytes>,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<usize, TryError> {
         self.with(|state| {
             // Behind all pushes that have returned.
             state.collect();
             if state.closed {
-                return Err(Refusal::Closed);
+                return Err(TryError::Closed);
             }
             let room = state.room_for(items.len().max(1));
             let count = room.min(items.len());
@@ -148,14 +132,14 @@ impl Hosted {
                 state.pushed.push(number);
             }
             match (count, room) {
-                (0, 0) => Err(Refusal::Wait),
+                (0, 0) => Err(TryError::WouldBlock),
                 _ => Ok(count),
             }
         })
     }
 
     /// Takes up to `max` of the oldest items for the host, for good.
-    pub(super) fn pop(&self, max: usize) -> Result<Vec<Bytes>, Refusal> {
+    pub(super) fn pop(&self, max: usize) -> Result<Vec<Bytes>, TryError> {
         self.draw(Who::Host, max, |state| {
             let popped = state.pop(max);
             (!popped.is_empty()).then_some(popped)
@@ -163,7 +147,7 @@ impl Hosted {
     }
 
     /// Takes the oldest item, until [`settle`](Self::settle) or [`give_back`](Self::give_back).
-    pub(super) fn deliver(&self, who: Who) -> Result<Lent, Refusal> {
+    pub(super) fn deliver(&self, who: Who) -> Result<Lent, TryError> {
         self.draw(who, 1, |state| {
             let delivered = state.take_first()?;
             state.in_flight += 1;
@@ -173,7 +157,7 @@ impl Hosted {
 
     /// Gives up to `max` of the oldest items to a guest that pops, and offers some more: on the shelf, for
     /// all guests, unless the first is too large for that, or this guest cannot see it.
-    pub(super) fn offer(&self, number: u64, watch: Watch, max: usize) -> Result<Offer, Refusal> {
+    pub(super) fn offer(&self, number: u64, watch: Watch, max: usize) -> Result<Offer, TryError> {
         self.draw(Who::Guest(number, watch), max, |state| {
             if state.guests.get(&number)?.pushes.is_shared() && state.shelve(max) {
                 return Some(Offer::Shelved);
@@ -189,7 +173,7 @@ impl Hosted {
         who: Who,
         max: usize,
         take: impl FnOnce(&mut State) -> Option<R>,
-    ) -> Result<R, Refusal> {
+    ) -> Result<R, TryError> {
         self.with(|state| {
             state.look();
             if state.to_be_had() < max {
@@ -201,8 +185,8 @@ impl Hosted {
             }
             match drawn {
                 Some(drawn) => Ok(drawn),
-                None if state.is_drained() => Err(Refusal::Closed),
-                None => Err(Refusal::Wait),
+                None if state.is_drained() => Err(TryError::Closed),
+                None => Err(TryError::WouldBlock),
             }
         })
     }

@@ -4,12 +4,12 @@
 //! settled: with the guest's line, however that ended, they go back.
 
 use super::guest::Joining;
-use super::hosted::Refusal;
 use super::state::{Bytes, Who};
 use super::wire::Ending;
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
 use crate::deferred::Outcome;
+use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
@@ -117,7 +117,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             _ => unreachable!("a lease is of one queue, which is in one place"),
         };
         ended.map_err(|refusal| match refusal {
-            Refusal::Failed(failure) => failure,
+            TryError::Failed(failure) => failure,
             _ => {
                 let message = "the queue is gone with its host, and all its items";
                 Failure::new(FailureKind::PeerGone, message)

@@ -1,8 +1,8 @@
 //! [`Line`]: what a guest asks its host, and the answers.
 
-use super::hosted::Refusal;
 use super::wire::{self, Gone, Handed, Message, Request};
 use super::words::Pushes;
+use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
 use std::mem;
@@ -71,14 +71,14 @@ impl Line {
         request: &Request<'_>,
         size: usize,
         pushes: &Pushes,
-    ) -> Result<Message, Refusal> {
+    ) -> Result<Message, TryError> {
         let until = match self.until {
             Some(until) if self.may_withdraw => until,
             _ => return Ok(self.ask(request)?),
         };
         let hear = |line: &Self| wire::receive_until(&line.replies, until);
         if self.withdrawn {
-            hear(self)?.ok_or(Refusal::Wait)?;
+            hear(self)?.ok_or(TryError::WouldBlock)?;
             self.withdrawn = false;
         }
         if size >= wire::PIECE {
@@ -93,7 +93,7 @@ impl Line {
         }
         if pushes.withdraw(self.asked) {
             self.withdrawn = true;
-            return Err(Refusal::Wait);
+            return Err(TryError::WouldBlock);
         }
         Ok(wire::receive(&self.replies)?)
     }

@@ -1,13 +1,13 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
 use super::guest::Items;
-use super::hosted::Refusal;
 use super::state::{Filling, Who};
 use super::wire::BATCH_BYTES;
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
 use crate::deferred::{Deferred, Outcome};
 use crate::per_process::PerProcess;
+use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
 use queue_core::event::{Event, Listen, Listener};
 use queue_core::sync::Deadline;
@@ -70,11 +70,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             None => self.push_bytes(&item),
             Some(refusal) => Err(refusal),
         };
-        refused.map_err(|refusal| match refusal {
-            Refusal::Wait => TryPushError::Full(item),
-            Refusal::Closed => TryPushError::Closed(item),
-            Refusal::Failed(failure) => TryPushError::Failed(item, failure),
-        })
+        refused.map_err(|error| error.with_item(item))
     }
 
     fn try_pop(&self) -> Result<T, TryPopError> {
@@ -95,11 +91,8 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         if items.is_empty() {
             return Ok(0);
         }
-        let pushed = self.push_some(items).map_err(|refusal| match refusal {
-            Refusal::Wait => TryPushError::Full(()),
-            Refusal::Closed => TryPushError::Closed(()),
-            Refusal::Failed(failure) => TryPushError::Failed((), failure),
-        })?;
+        let pushed = self.push_some(items);
+        let pushed = pushed.map_err(|error| error.with_item(()))?;
         items.drain(..pushed);
         Ok(pushed)
     }
@@ -193,7 +186,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
 }
 
 impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
-    fn push_bytes(&self, item: &T) -> Result<(), Refusal> {
+    fn push_bytes(&self, item: &T) -> Result<(), TryError> {
         self.allow(Side::Producers)?;
         let mut bytes = Vec::new();
         C::encode(item, &mut bytes)?;
@@ -209,7 +202,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     }
 
     /// Pushes of `items` from the front what finds a place, and leaves them there.
-    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, Refusal> {
+    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, TryError> {
         self.allow(Side::Producers)?;
         let room = match &self.place {
             Place::Here(host) => match host.hosted.refuses() {
@@ -287,16 +280,6 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
                 closed: true,
                 ..Filling::default()
             },
-        }
-    }
-}
-
-impl From<Refusal> for TryPopError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Wait => Self::Empty,
-            Refusal::Closed => Self::Closed,
-            Refusal::Failed(failure) => Self::Failed(failure),
         }
     }
 }

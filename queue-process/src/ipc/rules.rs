@@ -1,35 +1,36 @@
 //! The rules of a [`Hosted`] queue, by itself: what it takes and gives, whom it calls when.
 
-use super::hosted::{Hosted, Offer, Refusal};
+use super::hosted::{Hosted, Offer};
 use super::page::Page;
 use super::state::{Bytes, Who};
 use super::wire::{self, BATCH_BYTES, Call, Gone, Message, Role, Watch};
 use super::words::{Pushed, Pushes, Shelf};
+use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{Capacity, Side};
 use std::time::Duration;
 
-const WAIT: Result<usize, Refusal> = Err(Refusal::Wait);
-const CLOSED: Result<usize, Refusal> = Err(Refusal::Closed);
+const WAIT: Result<usize, TryError> = Err(TryError::WouldBlock);
+const CLOSED: Result<usize, TryError> = Err(TryError::Closed);
 
 fn hosted(capacity: usize) -> Hosted {
     Hosted::new(Capacity::bounded(capacity))
 }
 
 /// Pushes so many items: how many went in.
-fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, Refusal> {
+fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, TryError> {
     hosted.push(who, vec![Bytes::from([7]); count].into_iter())
 }
 
 /// Pops so many for the host: how many came out.
-fn pop(hosted: &Hosted, max: usize) -> Result<usize, Refusal> {
+fn pop(hosted: &Hosted, max: usize) -> Result<usize, TryError> {
     hosted.pop(max).map(|items| items.len())
 }
 
 /// The same for a guest that shares no memory.
-fn fetch(hosted: &Hosted, guest: u64, watch: Watch, max: usize) -> Result<usize, Refusal> {
+fn fetch(hosted: &Hosted, guest: u64, watch: Watch, max: usize) -> Result<usize, TryError> {
     match hosted.offer(guest, watch, max)? {
         Offer::Items(items) => Ok(items.len()),
         Offer::Shelved => panic!("it shares none"),
@@ -74,12 +75,12 @@ fn it_takes_what_finds_a_place_and_gives_what_is_there() {
     assert_eq!((queue.refuses(), state(&queue)), (None, (2, false)));
     assert_eq!(push(&queue, Who::Host, 0), Ok(0));
     assert_eq!(push(&queue, Who::Host, 2), Ok(1), "the first of them");
-    assert_eq!(queue.refuses(), Some(Refusal::Wait));
+    assert_eq!(queue.refuses(), Some(TryError::WouldBlock));
     assert_eq!(push(&queue, Who::Host, 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 0), WAIT);
     assert_eq!(pop(&queue, 2), Ok(2));
     assert!(queue.close() && !queue.close());
-    assert_eq!(queue.refuses(), Some(Refusal::Closed));
+    assert_eq!(queue.refuses(), Some(TryError::Closed));
     assert_eq!(push(&queue, Who::Host, 1), CLOSED);
     assert_eq!(pop(&queue, 9), Ok(1));
     assert_eq!(pop(&queue, 9), CLOSED);

@@ -1,12 +1,13 @@
 //! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
 
-use super::hosted::{Hosted, Offer, Refusal};
+use super::hosted::{Hosted, Offer};
 use super::page::Page;
 use super::state::{Lent, Who};
 use super::wire::{
     self, Bytes, Ending, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION,
 };
 use super::words::Pushes;
+use crate::try_error::TryError;
 use crate::types::Types;
 use crate::unwind::catch_panic;
 use ipc_channel::TryRecvError;
@@ -255,11 +256,11 @@ impl Service {
 }
 
 /// The answer to a request that came to nothing: `wait` if it may be tried again.
-fn refused(refusal: Refusal, wait: Reply<'static>) -> Reply<'static> {
+fn refused(refusal: TryError, wait: Reply<'static>) -> Reply<'static> {
     match refusal {
-        Refusal::Wait => wait,
-        Refusal::Closed => Reply::Closed,
-        Refusal::Failed(failure) => Reply::Failed(format!("{failure:#}")),
+        TryError::WouldBlock => wait,
+        TryError::Closed => Reply::Closed,
+        TryError::Failed(failure) => Reply::Failed(format!("{failure:#}")),
     }
 }
 
@@ -289,7 +290,7 @@ mod tests {
         Arc::new(Hosted::new(Capacity::bounded(capacity)))
     }
 
-    fn push(hosted: &Hosted, item: u8) -> Result<usize, Refusal> {
+    fn push(hosted: &Hosted, item: u8) -> Result<usize, TryError> {
         hosted.push(Who::Host, std::iter::once([item].into()))
     }
 

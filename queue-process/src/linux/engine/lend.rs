@@ -10,10 +10,11 @@
 
 use super::batch::Batch;
 use super::layout::{Cursor, End, EndState, Tries, joining, needs_trim};
-use super::{EndGuard, Engine, Platform, Storage, TryError};
+use super::{EndGuard, Engine, Platform, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::lease::slot::{LeaseKey, State};
 use crate::linux::lease::table::Table;
+use crate::try_error::TryError;
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 

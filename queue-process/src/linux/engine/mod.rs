@@ -38,27 +38,11 @@ mod tests;
 pub(crate) use platform::Platform;
 
 use crate::linux::lease::bytes::Lease;
+use crate::try_error::TryError;
 use batch::Batch;
 use layout::{Acquired, Control, Cursor, End, EndState, Item, Tries, needs_trim};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
-
-/// Why nothing was pushed or popped.
-#[derive(Debug)]
-pub(crate) enum TryError {
-    /// No free slot, or no item: it is worth waiting.
-    WouldBlock,
-    /// The queue is closed (and drained).
-    Closed,
-    /// It failed.
-    Failed(Failure),
-}
-
-impl From<Failure> for TryError {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// One process's working half of a queue.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use super::linux_queue::{LinuxQueue, recycle, take_buffer};
 use super::open::Shareable;
 use crate::codec::Codec;
 use crate::deferred::{Outcome, decode_from};
-use crate::linux::engine::TryError;
 use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::join_listener::JoinListener;
+use crate::try_error::TryError;
 use queue_core::work::{Lend, Settlement};
 use queue_core::{Failure, Side, TryPopError};
 

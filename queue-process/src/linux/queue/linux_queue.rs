@@ -8,10 +8,11 @@ use super::options::LinuxOptions;
 use super::shared::Shared;
 use crate::codec::{Codec, Postcard};
 use crate::deferred::{Outcome, decode_from};
+use crate::linux::engine::Storage;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::End;
-use crate::linux::engine::{Storage, TryError};
 use crate::linux::wait::listener::{Listener, WaitTarget};
+use crate::try_error::TryError;
 use queue_core::event::Listen;
 use queue_core::sync::{Deadline, spin};
 use queue_core::{
@@ -338,12 +339,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     #[cold]
     fn push_error<U>(&self, item: U, error: TryError) -> TryPushError<U> {
         match error {
-            TryError::WouldBlock => match self.shared.is_closed() {
-                true => TryPushError::Closed(item),
-                false => TryPushError::Full(item),
-            },
-            TryError::Closed => TryPushError::Closed(item),
-            TryError::Failed(failure) => TryPushError::Failed(item, failure),
+            TryError::WouldBlock if self.shared.is_closed() => TryPushError::Closed(item),
+            error => error.with_item(item),
         }
     }
 
@@ -371,14 +368,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
 
     #[cold]
     pub(super) fn pop_error(&self, error: TryError) -> TryPopError {
-        match error {
-            TryError::WouldBlock => {
-                self.shared.check_peers_if_due();
-                TryPopError::Empty
-            }
-            TryError::Closed => TryPopError::Closed,
-            TryError::Failed(failure) => TryPopError::Failed(failure),
+        if matches!(error, TryError::WouldBlock) {
+            self.shared.check_peers_if_due();
         }
+        error.into()
     }
 }
 

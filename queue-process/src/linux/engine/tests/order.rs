@@ -4,9 +4,10 @@
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::Item;
 use crate::linux::engine::layout::{Control, Cursor, End, Tries};
-use crate::linux::engine::{Engine, PeerCursor, Platform, Storage, TryError, corrupt};
+use crate::linux::engine::{Engine, PeerCursor, Platform, Storage, corrupt};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;
+use crate::try_error::TryError;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Failure, FailureKind};
 use std::ptr;
