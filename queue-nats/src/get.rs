@@ -6,17 +6,17 @@
 use crate::connection::before;
 use crate::lease::Delivered;
 use crate::question::Come;
-use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
+use crate::shared::{BoxFuture, Shared, Taken, Whole, join_all, lock};
 use crate::stream::Closing;
 use crate::supply::{Getter, WINDOW};
 use crate::watch::Who;
-use bytes::Bytes;
 use queue_core::sync::Deadline;
 use queue_core::{Failure, FailureKind};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Who waits for an item that is there looks so often whether it still is.
 pub(crate) const BRIEF: Duration = Duration::from_millis(10);
@@ -120,7 +120,11 @@ impl Shared {
     /// dropped in the midst may give its item to the next one.
     async fn is_over(&self, since: u64) -> bool {
         let deadline = Deadline::after(DROPPED);
-        while self.popping.load(Ordering::SeqCst) > 0 && !deadline.has_passed() {
+        let comes = || {
+            let lent = self.lent_taken.load(Ordering::SeqCst);
+            self.popping.load(Ordering::SeqCst) + lent > 0
+        };
+        while comes() && !deadline.has_passed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         !self.has_changed(since) && self.spare() == 0
@@ -139,9 +143,11 @@ impl Shared {
     }
 
     /// Asks for an item that waits, as [`supply_some`](Self::supply_some) does, and not again. Nobody else may
-    /// ask meanwhile, or the younger one of two items might come out first.
+    /// ask meanwhile, or the younger one of two items might come out first: so it goes on though the future
+    /// that began it is not polled.
     fn ask_at_once(self: &Arc<Self>) -> Whole<Result<(), Failure>> {
         let shared = self.clone();
+        let (tell, told) = oneshot::channel();
         let work = async move {
             {
                 let mut supply = lock(&shared.supply);
@@ -176,11 +182,23 @@ impl Shared {
                 Some(delivered) => shared.supply_it(delivered),
                 None => lock(&shared.supply).asked -= 1,
             }
-            lock(&shared.supply).questions -= 1;
+            let others = {
+                let mut supply = lock(&shared.supply);
+                supply.questions -= 1;
+                supply.waiting > 1
+            };
             shared.unasked.notify_all();
+            if others {
+                shared.ask_for_more();
+            }
             asked
         };
-        // Otherwise whoever asked this asks for the others, when it has got something or given up.
+        self.link.spawn(async move {
+            let _ = tell.send(work.await);
+        });
+        let unavailable = self.link.unavailable();
+        let work = async move { told.await.unwrap_or(Err(unavailable)) };
+        // One that is dropped may have been counted among the others.
         Whole::new(self, work, |shared, _| {
             shared.ask_for_more();
             Box::pin(async {})
@@ -328,7 +346,7 @@ impl Shared {
 
     /// Takes up to `max` items out for good, as many as wait. If it is dropped in the midst those
     /// that are out are kept for the next pop.
-    pub(crate) async fn take_many(self: &Arc<Self>, max: usize) -> Result<VecDeque<Bytes>, NotGot> {
+    pub(crate) async fn take_many(self: &Arc<Self>, max: usize) -> Result<VecDeque<Taken>, NotGot> {
         let all = self.try_get_many(max).await?;
         let shared = self.clone();
         let work = async move {
@@ -342,7 +360,7 @@ impl Shared {
                 match done.acked {
                     Err(failure) if !done.is_out => why = Some(failure),
                     // Who does not know whether it is out keeps it.
-                    Ok(()) | Err(_) => out.push_back(done.payload),
+                    Ok(()) | Err(_) => out.push_back(done.item),
                 }
             }
             match why {

@@ -2,7 +2,7 @@
 
 use crate::connection::Answer;
 use crate::failure::{self, ApiError};
-use crate::shared::{BoxFuture, Shared, Whole, join_all, lock};
+use crate::shared::{BoxFuture, Shared, Taken, Whole, join_all, lock};
 use crate::stream::{self, ask};
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
@@ -60,11 +60,23 @@ pub(crate) struct Delivered {
 }
 
 /// The [`Lease`](queue_core::work::Lend::Lease) of a [`NatsQueue`](crate::NatsQueue).
-pub struct NatsLease(pub(crate) Delivered);
+pub struct NatsLease(pub(crate) Lent);
+
+pub(crate) enum Lent {
+    Delivered(Delivered),
+    /// What a pop had taken out of the queue that was dropped then.
+    Taken(LentTaken),
+}
+
+/// An item that is out of the queue. Dropped, it is kept for whoever in this process asks next.
+pub(crate) struct LentTaken {
+    shared: Arc<Shared>,
+    item: Option<Taken>,
+}
 
 /// An item, and whether it is done.
 pub(crate) struct Done {
-    pub(crate) payload: Bytes,
+    pub(crate) item: Taken,
     pub(crate) acked: Result<(), Failure>,
     /// It is out of the queue, or may be: it would be lost if nobody took it.
     pub(crate) is_out: bool,
@@ -79,8 +91,60 @@ struct NotSettled {
 impl fmt::Debug for NatsLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsLease")
-            .field("attempt", &self.0.attempt())
+            .field("attempt", &self.attempt())
             .finish_non_exhaustive()
+    }
+}
+
+impl NatsLease {
+    pub(crate) fn attempt(&self) -> u32 {
+        match &self.0 {
+            Lent::Delivered(delivered) => delivered.attempt(),
+            Lent::Taken(lent) => lent.item.as_ref().map_or(1, |item| item.attempt),
+        }
+    }
+}
+
+impl LentTaken {
+    /// The next one, if there is any.
+    pub(crate) fn next(shared: &Arc<Shared>) -> Option<Self> {
+        if !shared.has_stashed() {
+            return None;
+        }
+        // First: at every moment it is in the stash or lent.
+        shared.lent_taken.fetch_add(1, Ordering::SeqCst);
+        let lent = Self {
+            shared: shared.clone(),
+            item: shared.take_stashed(),
+        };
+        lent.item.is_some().then_some(lent)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.item.as_ref().map_or(&[], |item| &item.bytes)
+    }
+
+    /// The item is done.
+    pub(crate) fn done(mut self) {
+        self.item = None;
+    }
+
+    /// The item goes back.
+    pub(crate) fn back(mut self, counted: bool) {
+        if let Some(item) = &mut self.item {
+            item.attempt = item.attempt.saturating_add(u32::from(counted));
+        }
+    }
+}
+
+impl Drop for LentTaken {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        if let Some(item) = self.item.take() {
+            shared.stash_first([item].into());
+        }
+        shared.lent_taken.fetch_sub(1, Ordering::SeqCst);
+        shared.watch.look_if_needed();
     }
 }
 
@@ -154,7 +218,10 @@ impl Delivered {
         let work = async move {
             let acked = self.ask(ACK).await;
             self.forget();
-            let payload = std::mem::take(&mut self.payload);
+            let item = Taken {
+                bytes: std::mem::take(&mut self.payload),
+                attempt: self.attempt(),
+            };
             if acked.is_ok() {
                 let shared = &self.shared;
                 if self.released != 0 {
@@ -168,7 +235,7 @@ impl Delivered {
                 shared.watch.look_if_needed();
             }
             Done {
-                payload,
+                item,
                 is_out: acked.as_ref().is_ok() || acked.as_ref().is_err_and(|no| no.unsure),
                 acked: acked.map_err(|no| no.why),
             }

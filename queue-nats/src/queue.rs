@@ -4,7 +4,7 @@ use crate::NatsQueue;
 use crate::get::NotGot;
 use crate::lease::Done;
 use crate::put::NotPut;
-use crate::shared::{BoxFuture, Shared};
+use crate::shared::{BoxFuture, Shared, Taken};
 use crate::watch::{Waiting, Who};
 use crate::window::{Known, SHORTEST, STRETCH, STRETCH_BYTES};
 use bytes::Bytes;
@@ -114,7 +114,7 @@ fn encode<T, C: Codec<T>>(item: &T) -> Result<Bytes, Failure> {
 }
 
 /// Bytes as an item, which is gone if they are not one.
-pub(crate) fn decode<T, C: Codec<T>>(bytes: &Bytes) -> Result<T, Failure> {
+pub(crate) fn decode<T, C: Codec<T>>(bytes: &[u8]) -> Result<T, Failure> {
     C::decode(bytes).map_err(Failure::with_item_consumed)
 }
 
@@ -153,7 +153,7 @@ impl<T> Drop for Going<'_, T> {
 }
 
 /// Items that are out of the queue, and go into the stash if nobody takes them.
-struct Out(Arc<Shared>, VecDeque<Bytes>);
+struct Out(Arc<Shared>, VecDeque<Taken>);
 
 impl Drop for Out {
     fn drop(&mut self) {
@@ -165,7 +165,7 @@ impl Drop for Out {
 
 fn stash_one(shared: Arc<Shared>, done: Done) -> BoxFuture<()> {
     if done.is_out {
-        shared.stash_first([done.payload].into());
+        shared.stash_first([done.item].into());
     }
     Box::pin(async {})
 }
@@ -286,8 +286,8 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
 
     async fn get_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
         loop {
-            if let Some(bytes) = self.shared.take_stashed() {
-                return decode::<T, C>(&bytes).map_err(PopTimeoutError::Failed);
+            if let Some(item) = self.shared.take_stashed() {
+                return decode::<T, C>(&item.bytes).map_err(PopTimeoutError::Failed);
             }
             match self.shared.get(deadline).await {
                 Ok(Some(delivered)) => {
@@ -304,7 +304,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
                         }
                         // Who does not know whether it is out takes it: better twice than never.
                         Ok(()) | Err(_) => {
-                            let item = decode::<T, C>(&done.payload);
+                            let item = decode::<T, C>(&done.item.bytes);
                             return item.map_err(PopTimeoutError::Failed);
                         }
                     }
@@ -322,9 +322,9 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     async fn try_get(&self) -> Result<T, TryPopError> {
         let shared = &self.shared;
         shared.undone().await;
-        let bytes = loop {
-            if let Some(bytes) = shared.take_stashed() {
-                break bytes;
+        let item = loop {
+            if let Some(item) = shared.take_stashed() {
+                break item;
             }
             let delivered = match shared.try_get().await {
                 Err(NotGot::Empty | NotGot::Closed) if shared.has_stashed() => continue,
@@ -335,10 +335,10 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             drop(popping);
             match done.acked {
                 Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
-                Ok(()) | Err(_) => break done.payload,
+                Ok(()) | Err(_) => break done.item,
             }
         };
-        decode::<T, C>(&bytes).map_err(TryPopError::Failed)
+        decode::<T, C>(&item.bytes).map_err(TryPopError::Failed)
     }
 
     /// Takes what waits, up to `max`. `into` has what is out, whenever it is dropped.
@@ -355,13 +355,13 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             }
         }
         let mut count = 0;
-        while let Some(bytes) = out.1.pop_front() {
-            match decode::<T, C>(&bytes) {
+        while let Some(taken) = out.1.pop_front() {
+            match decode::<T, C>(&taken.bytes) {
                 Ok(item) => into.push(item),
                 Err(failure) if count == 0 => return Err(TryPopError::Failed(failure)),
                 Err(_) => {
                     // The next pop tells of it.
-                    out.1.push_front(bytes);
+                    out.1.push_front(taken);
                     return Ok(count);
                 }
             }
@@ -425,7 +425,7 @@ pub(crate) fn pop_error(error: PopTimeoutError) -> PopError {
     }
 }
 
-fn not_got(why: NotGot) -> TryPopError {
+pub(crate) fn not_got(why: NotGot) -> TryPopError {
     match why {
         NotGot::Empty => TryPopError::Empty,
         NotGot::Closed => TryPopError::Closed,

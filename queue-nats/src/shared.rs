@@ -63,9 +63,11 @@ pub(crate) struct Shared {
     pub(crate) unasked: Event,
     /// How many pops have an item and are about to ack it.
     pub(crate) popping: AtomicUsize,
+    /// How many items are lent that are out of the queue.
+    pub(crate) lent_taken: AtomicUsize,
     /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
     /// process take them.
-    stash: Mutex<VecDeque<Bytes>>,
+    stash: Mutex<VecDeque<Taken>>,
     /// The items that this process gave back, until they are delivered to it again.
     pub(crate) returned: Mutex<HashSet<u64>>,
     /// How many operations go on though their future was dropped: begun and ended.
@@ -78,6 +80,13 @@ pub(crate) struct Shared {
     pub(crate) use_of_it: Mutex<Option<Half>>,
     /// Whether the queue goes with its last handle in this process.
     is_temporary: bool,
+}
+
+/// An item that is out of the queue.
+pub(crate) struct Taken {
+    pub(crate) bytes: Bytes,
+    /// Which delivery it was.
+    pub(crate) attempt: u32,
 }
 
 /// How many items there are.
@@ -144,6 +153,7 @@ impl Shared {
             fetched: Event::new(),
             unasked: Event::new(),
             popping: AtomicUsize::new(0),
+            lent_taken: AtomicUsize::new(0),
             stash: Mutex::default(),
             returned: Mutex::default(),
             unwanted: watch::Sender::default(),
@@ -222,9 +232,10 @@ impl Shared {
         let most = counts.messages.saturating_sub(before.min(lent()));
         let stashed = lock(&self.stash).len();
         let waiting = (counts.waiting + counts.spare).min(most) + stashed;
+        let in_flight = counts.in_flight + self.lent_taken.load(Ordering::SeqCst);
         // What changes meanwhile is not counted twice.
         let most = self.capacity.unwrap_or(usize::MAX);
-        Ok((waiting.min(most), counts.in_flight.min(most)))
+        Ok((waiting.min(most), in_flight.min(most)))
     }
 
     pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
@@ -265,7 +276,8 @@ impl Shared {
                 .min(fresh.saturating_add(returned))
                 .min(messages),
             spare,
-            in_flight: unacked.saturating_sub(returned + spare),
+            // A server that was killed counts some for a while that are gone.
+            in_flight: unacked.saturating_sub(returned + spare).min(messages),
             closing: info.closing(&self.names),
         })
     }
@@ -308,7 +320,7 @@ impl Shared {
     }
 
     /// Keeps items whose pop was dropped, in front of those that were kept before.
-    pub(crate) fn stash_first(&self, items: VecDeque<Bytes>) {
+    pub(crate) fn stash_first(&self, items: VecDeque<Taken>) {
         let mut stash = lock(&self.stash);
         for item in items.into_iter().rev() {
             stash.push_front(item);
@@ -317,14 +329,19 @@ impl Shared {
         self.items.notify_all();
     }
 
-    pub(crate) fn take_all_stashed(&self, max: usize) -> VecDeque<Bytes> {
+    pub(crate) fn take_all_stashed(&self, max: usize) -> VecDeque<Taken> {
         let mut stash = lock(&self.stash);
         let count = stash.len().min(max);
         stash.drain(..count).collect()
     }
 
-    pub(crate) fn take_stashed(&self) -> Option<Bytes> {
+    pub(crate) fn take_stashed(&self) -> Option<Taken> {
         lock(&self.stash).pop_front()
+    }
+
+    /// Whether items are with this process that have left the queue, and are not done.
+    pub(crate) fn has_taken(&self) -> bool {
+        self.has_stashed() || self.lent_taken.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn has_stashed(&self) -> bool {

@@ -197,7 +197,7 @@ impl Shared {
             self.room.notify();
         }
         if drained {
-            if self.idle.has_waiting() {
+            if self.idle.has_waiting() && !self.has_taken() {
                 self.idle.notify();
             }
             if self.is_known_closed() {

@@ -2,8 +2,8 @@
 
 use crate::NatsQueue;
 use crate::get::NotGot;
-use crate::lease::{Delivered, NatsLease};
-use crate::queue::{decode, pop_error};
+use crate::lease::{Delivered, Lent, LentTaken, NatsLease};
+use crate::queue::{decode, not_got, pop_error};
 use crate::watch::{Waiting, Who};
 use queue_codec::Codec;
 use queue_core::event::Listen;
@@ -44,7 +44,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         match decode::<T, C>(&delivered.payload) {
             Ok(item) => {
                 delivered.stays();
-                Ok((item, NatsLease(delivered)))
+                Ok((item, NatsLease(Lent::Delivered(delivered))))
             }
             Err(failure) => {
                 let done = delivered.done(|_, _| Box::pin(async {})).await;
@@ -53,13 +53,29 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         }
     }
 
+    /// What a pop had taken that was dropped: it is lent as any other.
+    fn lend_stashed(&self) -> Option<Result<(T, NatsLease), Failure>> {
+        let lent = LentTaken::next(&self.shared)?;
+        Some(match decode::<T, C>(lent.bytes()) {
+            Ok(item) => Ok((item, NatsLease(Lent::Taken(lent)))),
+            Err(failure) => {
+                lent.done();
+                Err(failure)
+            }
+        })
+    }
+
     async fn lend_some(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
         loop {
+            if let Some(lent) = self.lend_stashed() {
+                return lent.map_err(PopTimeoutError::Failed);
+            }
             match self.shared.get(deadline).await {
                 Ok(Some(delivered)) => {
                     let lent = self.lent(delivered).await;
                     return lent.map_err(PopTimeoutError::Failed);
                 }
+                Ok(None) | Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => {}
                 Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
                 Ok(None) => {}
                 Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
@@ -79,27 +95,42 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
 
     fn try_lend(&self) -> Result<(T, NatsLease), TryPopError> {
         self.shared.link.block_on(async {
-            match self.shared.try_get().await {
-                Ok(delivered) => self.lent(delivered).await.map_err(TryPopError::Failed),
-                Err(NotGot::Empty) => Err(TryPopError::Empty),
-                Err(NotGot::Closed) => Err(TryPopError::Closed),
-                Err(NotGot::Failed(failure)) => Err(TryPopError::Failed(failure)),
+            self.shared.undone().await;
+            loop {
+                if let Some(lent) = self.lend_stashed() {
+                    return lent.map_err(TryPopError::Failed);
+                }
+                let delivered = match self.shared.try_get().await {
+                    Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => continue,
+                    got => got.map_err(not_got)?,
+                };
+                return self.lent(delivered).await.map_err(TryPopError::Failed);
             }
         })
     }
 
     fn attempt(lease: &NatsLease) -> u32 {
-        lease.0.attempt()
+        lease.attempt()
     }
 
     fn settle(&self, lease: NatsLease, how: Settlement<T>) -> Result<(), Failure> {
         let link = &self.shared.link;
-        match how {
-            Settlement::Done => {
-                let done = lease.0.done(|_, _| Box::pin(async {}));
+        match (lease.0, how) {
+            (Lent::Delivered(delivered), Settlement::Done) => {
+                let done = delivered.done(|_, _| Box::pin(async {}));
                 link.block_on(done).acked
             }
-            Settlement::Back { counted, .. } => link.block_on(lease.0.back(counted)),
+            (Lent::Delivered(delivered), Settlement::Back { counted, .. }) => {
+                link.block_on(delivered.back(counted))
+            }
+            (Lent::Taken(taken), Settlement::Done) => {
+                taken.done();
+                Ok(())
+            }
+            (Lent::Taken(taken), Settlement::Back { counted, .. }) => {
+                taken.back(counted);
+                Ok(())
+            }
         }
     }
 
@@ -117,7 +148,7 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
             Ok(info) => info.messages() == 0,
             Err(why) => why.kind() == FailureKind::PeerGone,
         };
-        is_empty && !shared.has_stashed()
+        is_empty && !shared.has_taken()
     }
 
     fn listen_idle(&self) -> NatsIdleListener<'_> {

@@ -8,6 +8,9 @@ use queue_nats::{
 };
 use server::Server;
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 fn queue(server: &Server, capacity: usize) -> NatsQueue<u64> {
@@ -234,4 +237,56 @@ fn who_has_gone_keeps_no_item() {
     assert_eq!(popped, Ok(1));
     let took = when - pushed;
     assert!(took < Duration::from_millis(200), "it took {took:?}");
+}
+
+/// The pop of an item that is dropped when it has left the queue.
+fn drop_a_pop_that_has_taken(jobs: &NatsQueue<u64>, other: &NatsQueue<u64>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        let mut pop = pin!(jobs.pop_async());
+        let item = loop {
+            if let Poll::Ready(item) = pop.as_mut().poll(&mut cx) {
+                break item.unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            if other.len() + other.in_flight() == 0 {
+                return;
+            }
+        };
+        // Its pop saw it leave before we did.
+        jobs.push(item).unwrap();
+    }
+}
+
+/// A pop that is dropped when its item has just left the queue leaves it to whoever asks next, a worker
+/// too, though the queue is closed by then.
+#[test]
+fn what_a_dropped_pop_had_taken_is_lent() {
+    let Some(server) = Server::start("taken") else {
+        return;
+    };
+    let (jobs, other) = (queue(&server, 3), queue(&server, 3));
+    for _ in 0..5 {
+        jobs.push(1).unwrap();
+        drop_a_pop_that_has_taken(&jobs, &other);
+        let job = jobs.try_receive().unwrap();
+        assert_eq!((*job, job.attempt()), (1, 1));
+        assert_eq!((jobs.len(), jobs.in_flight()), (0, 1));
+        assert!(!jobs.join_timeout(Duration::from_millis(50)));
+        job.nack().unwrap();
+        assert_eq!(jobs.len(), 1);
+        let job = jobs.receive().unwrap();
+        assert_eq!((*job, job.attempt()), (1, 2));
+        drop(job);
+        let job = jobs.receive_timeout(Duration::ZERO).unwrap();
+        job.ack().unwrap();
+        assert!(jobs.join_timeout(Duration::from_secs(5)));
+        assert!(jobs.is_empty());
+    }
+    jobs.push(2).unwrap();
+    drop_a_pop_that_has_taken(&jobs, &other);
+    other.close();
+    let job = jobs.receive().unwrap();
+    assert_eq!(job.take(), Ok(2));
+    assert!(matches!(jobs.receive(), Err(PopError::Closed)));
 }
