@@ -196,8 +196,8 @@ impl Shared {
         self.link.spawn(async move {
             let _ = tell.send(work.await);
         });
-        let unavailable = self.link.unavailable();
-        let work = async move { told.await.unwrap_or(Err(unavailable)) };
+        let link = self.link.clone();
+        let work = async move { told.await.unwrap_or_else(|_| Err(link.unavailable())) };
         // One that is dropped may have been counted among the others.
         Whole::new(self, work, |shared, _| {
             shared.ask_for_more();

@@ -105,7 +105,7 @@ pub(crate) struct Counts {
     pub(crate) closing: Closing,
 }
 
-/// What ends the task that answers for the halves of a side, and that task.
+/// What ends a task that answers whoever asks, and that task.
 pub(crate) type Half = (watch::Sender<()>, JoinHandle<()>);
 
 /// What ids are written in.
