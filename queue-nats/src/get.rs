@@ -66,11 +66,13 @@ impl Shared {
             if let Some(delivered) = here.take() {
                 return Ok(delivered);
             }
+            let ended = self.pops.ended();
             let counts = self.all_counts().await.map_err(NotGot::Failed)?;
             let (asked, for_nobody) = self.asked();
             // An item that is on its way: to this process, for the server has answered a question
             // of it; or to whomever.
-            let may_come = counts.unacked > self.leases.len() && strays < STRAYS;
+            let elsewhere = counts.unacked > self.leases.len();
+            let may_come = elsewhere && strays < STRAYS;
             let comes = (asks || for_nobody) && (asked > counts.asked || may_come);
             if counts.waiting > 0 || comes {
                 strays += u32::from(counts.waiting == 0);
@@ -86,11 +88,12 @@ impl Shared {
                 }
             } else if counts.messages > 0
                 && self.is_known_closed()
-                && self.pops(asked > counts.asked)
+                && (self.pops(asked > counts.asked || asked > 0 && elsewhere)
+                    || self.pops.ended() > ended)
                 && !pops_end.has_passed()
             {
                 // What a pop of this process is taking out is as good as gone, unless it is a future that
-                // nobody polls: nothing may be left.
+                // nobody polls: nothing may be left. One that has ended meanwhile took what was counted.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             } else if counts.messages == 0 && counts.closing == Closing::Begun {
                 // It is `Closed` as soon as nothing can come any more.
@@ -122,7 +125,7 @@ impl Shared {
         let deadline = Deadline::after(DROPPED);
         let comes = || {
             let lent = self.lent_taken.load(Ordering::SeqCst);
-            self.popping.load(Ordering::SeqCst) + lent > 0
+            self.pops.under_way() + lent > 0
         };
         while comes() && !deadline.has_passed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -207,7 +210,7 @@ impl Shared {
 
     /// Whether an item is on its way out of the queue, or may be.
     fn pops(&self, comes: bool) -> bool {
-        comes || self.spare() > 0 || self.popping.load(Ordering::SeqCst) > 0
+        comes || self.spare() > 0 || self.pops.under_way() > 0
     }
 
     /// How many questions this process has at the server; and whether one of them is for

@@ -193,14 +193,14 @@ impl Delivered {
     /// It has been taken, and counts as on its way out of the queue until it is lent or settled.
     pub(crate) fn goes_out(&mut self) {
         if !std::mem::replace(&mut self.goes_out, true) {
-            self.shared.popping.fetch_add(1, Ordering::SeqCst);
+            self.shared.pops.begin();
         }
     }
 
     /// It stays in the queue, as far as is known.
     pub(crate) fn stays(&mut self) {
         if std::mem::take(&mut self.goes_out) {
-            self.shared.popping.fetch_sub(1, Ordering::SeqCst);
+            self.shared.pops.end();
         }
     }
 

@@ -61,8 +61,7 @@ pub(crate) struct Shared {
     pub(crate) fetched: Event,
     /// Somebody has begun or ended to wait for an item, or a question has ended.
     pub(crate) unasked: Event,
-    /// How many pops have an item and are about to ack it.
-    pub(crate) popping: AtomicUsize,
+    pub(crate) pops: Pops,
     /// How many items are lent that are out of the queue.
     pub(crate) lent_taken: AtomicUsize,
     /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
@@ -152,7 +151,7 @@ impl Shared {
             supply: Mutex::default(),
             fetched: Event::new(),
             unasked: Event::new(),
-            popping: AtomicUsize::new(0),
+            pops: Pops::default(),
             lent_taken: AtomicUsize::new(0),
             stash: Mutex::default(),
             returned: Mutex::default(),
@@ -315,8 +314,8 @@ impl Shared {
 
     /// Counts a pop, until it is dropped.
     pub(crate) fn popping(&self) -> Popping<'_> {
-        self.popping.fetch_add(1, Ordering::SeqCst);
-        Popping(&self.popping)
+        self.pops.begin();
+        Popping(&self.pops)
     }
 
     /// Keeps items whose pop was dropped, in front of those that were kept before.
@@ -405,12 +404,39 @@ impl Drop for Shared {
     }
 }
 
+/// The pops that have an item and are about to ack it.
+#[derive(Default)]
+pub(crate) struct Pops {
+    under_way: AtomicUsize,
+    ended: AtomicU64,
+}
+
+impl Pops {
+    pub(crate) fn begin(&self) {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// In this order: who finds none under way sees those that have ended.
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
+
 /// A pop that has an item.
-pub(crate) struct Popping<'a>(&'a AtomicUsize);
+pub(crate) struct Popping<'a>(&'a Pops);
 
 impl Drop for Popping<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.end();
     }
 }
 

@@ -63,6 +63,42 @@ fn pushes_pops_and_closes() {
     assert!(matches!(jobs.try_push(3), Err(TryPushError::Closed(3))));
 }
 
+/// Others may be taking out what is still counted.
+#[test]
+fn a_try_at_a_closed_queue_gets_an_item_or_the_end() {
+    let Some(server) = Server::start("closed") else {
+        return;
+    };
+    let options = server.options().capacity(Capacity::bounded(8));
+    for round in 0..25 {
+        let jobs = NatsQueue::<u64>::open(&format!("jobs{round}"), &options).unwrap();
+        for n in 0..6 {
+            jobs.push(n).unwrap();
+        }
+        jobs.close();
+        let popped = std::thread::scope(|scope| {
+            let tries = || {
+                let all = std::iter::from_fn(|| Some(jobs.try_pop()));
+                let mut popped = 0;
+                for tried in all {
+                    match tried {
+                        Ok(_) => popped += 1,
+                        Err(TryPopError::Closed) => break,
+                        Err(why) => panic!("{why:?} in round {round}"),
+                    }
+                }
+                popped
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(tries)).collect();
+            threads
+                .into_iter()
+                .map(|one| one.join().unwrap())
+                .sum::<i32>()
+        });
+        assert_eq!(popped, 6);
+    }
+}
+
 #[test]
 fn lends_items() {
     let Some(server) = Server::start("deliveries") else {
