@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 use queue_core::event::{Event, Listener};
+use queue_core::work::Idle;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -111,4 +112,24 @@ fn every_task_is_woken_for_a_change_of_its_own() {
     event.notify_under_lock_unless_pending(2);
     assert_eq!(rung(), 6);
     assert!(!event.has_waiting());
+}
+
+#[test]
+fn an_idle_moment_of_before_is_none_for_who_listens_since() {
+    let idle = Idle::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut old = idle.listen_since(0);
+    let mut new = idle.listen_since(1);
+    assert!(Pin::new(&mut old).poll(&mut cx).is_pending());
+    // It is told of late.
+    idle.reached(1);
+    assert!(Pin::new(&mut old).poll(&mut cx).is_ready());
+    assert!(Pin::new(&mut new).poll(&mut cx).is_pending());
+    drop(old);
+    assert!(idle.has_waiting());
+    idle.reached(2);
+    idle.reached(1);
+    assert!(Pin::new(&mut new).poll(&mut cx).is_ready());
+    drop(new);
+    assert!(!idle.has_waiting());
 }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use queue_core::{Failure, FailureKind};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -43,11 +43,18 @@ pub(crate) struct Watch {
     /// Whether it has subscribed.
     ready: watch::Sender<bool>,
     look: Notify,
+    /// How many looks have begun.
+    looks: AtomicU64,
 }
 
 impl Watch {
     fn count(&self, who: Who) -> usize {
         self.waiting[who as usize].load(Ordering::SeqCst)
+    }
+
+    /// The last look that has begun: it may tell of what was before.
+    pub(crate) fn last_look(&self) -> u64 {
+        self.looks.load(Ordering::SeqCst)
     }
 
     /// Looks soon.
@@ -167,20 +174,21 @@ impl Shared {
     }
 
     /// The queue has been deleted: tells everybody.
-    fn wake_all_with(&self, why: Failure) {
+    fn wake_all_with(&self, look: u64, why: Failure) {
         lock(&self.supply).refuse(why);
         self.room.notify_all();
         self.items.notify_all();
-        self.idle.notify();
+        self.idle.reached(look);
     }
 
     /// Looks at the stream, and wakes those who wait for what it sees.
     async fn look_around(&self, by_itself: bool) {
+        let look = self.watch.looks.fetch_add(1, Ordering::SeqCst) + 1;
         let info = match self.info().await {
             Ok(info) => info,
             Err(why) => {
                 if why.kind() == FailureKind::PeerGone {
-                    self.wake_all_with(why);
+                    self.wake_all_with(look, why);
                 }
                 return;
             }
@@ -198,7 +206,7 @@ impl Shared {
         }
         if drained {
             if self.idle.has_waiting() && !self.has_taken() {
-                self.idle.notify();
+                self.idle.reached(look);
             }
             if self.is_known_closed() {
                 self.items.notify_all();

@@ -152,8 +152,9 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
     }
 
     fn listen_idle(&self) -> NatsIdleListener<'_> {
-        let listener = self.shared.idle.listen();
-        NatsIdleListener(listener, self.shared.watch_for(Who::Join))
+        let shared = &self.shared;
+        let listener = shared.idle.listen_since(shared.watch.last_look());
+        NatsIdleListener(listener, shared.watch_for(Who::Join))
     }
 
     fn lend_until(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {

@@ -1,7 +1,7 @@
 //! [`Idle`]: how somebody who waits until all is done learns of it.
 
 use crate::event::{Event, Listen, Listener};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Deadline, seq_cst};
 use std::future::Future;
 use std::pin::Pin;
@@ -13,13 +13,15 @@ use std::task::{Context, Poll};
 /// idle, and calls [`notify`](Self::notify) if it is.
 ///
 /// A listener is notified of an idle moment after it was registered, and of none before: unlike
-/// that of an [`Event`] it passes nothing on when it is dropped.
+/// that of an [`Event`] it passes nothing on when it is dropped. A kind that hears of idle moments
+/// later than they were numbers them itself, by [`listen_since`](Self::listen_since) and
+/// [`reached`](Self::reached).
 #[derive(Debug)]
 pub struct Idle {
     /// How many listen.
     listening: AtomicUsize,
-    /// How often the queue was idle while somebody listened.
-    moments: AtomicUsize,
+    /// The number of the last idle moment that is known of.
+    moment: AtomicU64,
     event: Event,
 }
 
@@ -34,7 +36,7 @@ impl Idle {
     pub fn new() -> Self {
         Self {
             listening: seq_cst(0),
-            moments: AtomicUsize::new(0),
+            moment: AtomicU64::new(0),
             event: Event::new(),
         }
     }
@@ -49,10 +51,15 @@ impl Idle {
 
     /// Registers a listener. Look whether the queue is idle after this and before waiting on it.
     pub fn listen(&self) -> IdleListener<'_> {
+        self.listen_since(self.moment.load(Ordering::Acquire))
+    }
+
+    /// Registers a listener that idle moments up to this one say nothing to.
+    pub fn listen_since(&self, since: u64) -> IdleListener<'_> {
         self.listening.fetch_add(1, Ordering::SeqCst);
         IdleListener {
             idle: self,
-            moments: self.moments.load(Ordering::Acquire),
+            since,
             listener: Some(self.event.listen()),
         }
     }
@@ -61,8 +68,17 @@ impl Idle {
     #[cold]
     pub fn notify(&self) {
         // Release: pairs with the Acquire in `came`; who joins sees what was done.
-        self.moments.fetch_add(1, Ordering::Release);
+        self.moment.fetch_add(1, Ordering::Release);
         self.event.notify_all();
+    }
+
+    /// The queue was idle at this moment: wakes those who listen since an earlier one.
+    #[cold]
+    pub fn reached(&self, moment: u64) {
+        // Release: as in `notify`.
+        if self.moment.fetch_max(moment, Ordering::Release) < moment {
+            self.event.notify_all();
+        }
     }
 }
 
@@ -71,7 +87,7 @@ impl Idle {
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct IdleListener<'a> {
     idle: &'a Idle,
-    moments: usize,
+    since: u64,
     listener: Option<Listener<'a>>,
 }
 
@@ -79,7 +95,7 @@ impl IdleListener<'_> {
     /// Whether the queue was idle since.
     fn came(&self) -> bool {
         // Acquire: pairs with the Release in `notify`.
-        self.idle.moments.load(Ordering::Acquire) != self.moments
+        self.idle.moment.load(Ordering::Acquire) > self.since
     }
 }
 
