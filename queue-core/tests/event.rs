@@ -118,8 +118,8 @@ fn every_task_is_woken_for_a_change_of_its_own() {
 fn an_idle_moment_of_before_is_none_for_who_listens_since() {
     let idle = Idle::new();
     let mut cx = Context::from_waker(Waker::noop());
-    let mut old = idle.listen_since(0);
-    let mut new = idle.listen_since(1);
+    let mut old = idle.listen();
+    let mut new = idle.listen().since(1);
     assert!(Pin::new(&mut old).poll(&mut cx).is_pending());
     // It is told of late.
     idle.reached(1);

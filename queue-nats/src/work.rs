@@ -153,7 +153,7 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
 
     fn listen_idle(&self) -> NatsIdleListener<'_> {
         let shared = &self.shared;
-        let listener = shared.idle.listen_since(shared.watch.last_look());
+        let listener = shared.idle.listen().since(shared.watch.last_look());
         NatsIdleListener(listener, shared.watch_for(Who::Join))
     }
 

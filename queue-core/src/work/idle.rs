@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 ///
 /// A listener is notified of an idle moment after it was registered, and of none before: unlike
 /// that of an [`Event`] it passes nothing on when it is dropped. A kind that hears of idle moments
-/// later than they were numbers them itself, by [`listen_since`](Self::listen_since) and
-/// [`reached`](Self::reached).
+/// later than they were numbers them itself, by [`reached`](Self::reached) and
+/// [`IdleListener::since`].
 #[derive(Debug)]
 pub struct Idle {
     /// How many listen.
@@ -51,15 +51,10 @@ impl Idle {
 
     /// Registers a listener. Look whether the queue is idle after this and before waiting on it.
     pub fn listen(&self) -> IdleListener<'_> {
-        self.listen_since(self.moment.load(Ordering::Acquire))
-    }
-
-    /// Registers a listener that idle moments up to this one say nothing to.
-    pub fn listen_since(&self, since: u64) -> IdleListener<'_> {
         self.listening.fetch_add(1, Ordering::SeqCst);
         IdleListener {
             idle: self,
-            since,
+            since: self.moment.load(Ordering::Acquire),
             listener: Some(self.event.listen()),
         }
     }
@@ -92,6 +87,12 @@ pub struct IdleListener<'a> {
 }
 
 impl IdleListener<'_> {
+    /// Idle moments up to this one say nothing to this listener.
+    pub fn since(mut self, moment: u64) -> Self {
+        self.since = moment;
+        self
+    }
+
     /// Whether the queue was idle since.
     fn came(&self) -> bool {
         // Acquire: pairs with the Release in `notify`.
