@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 8;
 const SINGLE: u64 = 3_000;
 const BATCH: u64 = 20_000;
 const WINDOW: usize = 256;
@@ -161,7 +161,8 @@ fn rate(count: u64, time: Duration) -> f64 {
 
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+    let middle = rates.len() / 2;
+    (rates[middle - 1] + rates[middle]) / 2.0
 }
 
 fn main() -> Outcome {
@@ -181,16 +182,20 @@ fn main() -> Outcome {
         "push, both with the ids",
     ];
     let mut rates = cells.map(|_| (Vec::new(), Vec::new()));
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let mut time =
             |cell: usize, count: u64, ours: &dyn Fn() -> Outcome, theirs: &dyn Fn() -> Outcome| {
-                let start = Instant::now();
-                ours()?;
-                let between = Instant::now();
-                theirs()?;
                 let (a, b): &mut (Vec<f64>, Vec<f64>) = &mut rates[cell];
-                a.push(rate(count, between - start));
-                b.push(rate(count, between.elapsed()));
+                let mut both = [(ours, a), (theirs, b)];
+                // Who goes first finds a server that has just done something else.
+                if round % 2 == 1 {
+                    both.reverse();
+                }
+                for (which, rates) in both {
+                    let start = Instant::now();
+                    which()?;
+                    rates.push(rate(count, start.elapsed()));
+                }
                 Outcome::Ok(())
             };
         time(0, SINGLE, &|| push(&queue, SINGLE), &|| {
