@@ -22,35 +22,6 @@ const SILENT: Duration = Duration::from_millis(100);
 /// The server is asked for so many at a time.
 const MOST: usize = 1024;
 
-/// What the handles of a queue that fetches ahead have in common: with the last of them its items go back.
-pub(crate) struct Ahead(Arc<Shared>);
-
-impl Ahead {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(shared.clone())
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        let shared = self.0.clone();
-        let link = self.0.link.clone();
-        lock(&shared.supply).is_over = true;
-        let deadline = Deadline::after(shared.timeout);
-        let ended = async move {
-            shared.undone().await;
-            shared.fetched().await;
-            let spare = std::mem::take(&mut lock(&shared.supply).spare);
-            Delivered::all_back(spare).await;
-        };
-        let ended = link.spawn(ended);
-        if !link.is_own_thread() && link.is_connected() {
-            // A program that ends now keeps nothing.
-            let _ = link.block_on(before(deadline, ended));
-        }
-    }
-}
-
 impl Supply {
     /// How many are here, or asked for, that nobody waits for.
     fn ahead(&self) -> usize {

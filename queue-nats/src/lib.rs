@@ -27,6 +27,7 @@ mod connection;
 mod failure;
 mod get;
 mod halves;
+mod last;
 mod lease;
 mod nats_queue;
 mod options;

@@ -1,7 +1,7 @@
 //! [`NatsQueue`]: opening one.
 
-use crate::ahead::Ahead;
 use crate::connection::{Link, NatsConnection};
+use crate::last::Last;
 use crate::options::{Mode, NatsOptions};
 use crate::shared::{Shared, lock};
 use crate::stream::{self, Names, Opening};
@@ -19,8 +19,7 @@ use std::time::Duration;
 #[doc(alias("jetstream", "broker"))]
 pub struct NatsQueue<T, C = Postcard> {
     pub(crate) shared: Arc<Shared>,
-    /// Where items are fetched ahead: what gives them back with the last handle.
-    ahead: Option<Arc<Ahead>>,
+    last: Arc<Last>,
     types: PhantomData<fn(T) -> C>,
 }
 
@@ -76,10 +75,10 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         if name.starts_with(temporary::PREFIX) {
             link.block_on(shared.tell_of_use());
         }
-        let ahead = (options.prefetch > 0).then(|| Arc::new(Ahead::new(&shared)));
+        let last = Last::new(&shared);
         Ok(Self {
             shared,
-            ahead,
+            last,
             types: PhantomData,
         })
     }
@@ -188,7 +187,7 @@ impl<T, C> Clone for NatsQueue<T, C> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
-            ahead: self.ahead.clone(),
+            last: self.last.clone(),
             types: PhantomData,
         }
     }

@@ -297,6 +297,12 @@ impl Shared {
         begun
     }
 
+    /// Whether nothing is being cleared up.
+    pub(crate) fn is_cleared_up(&self) -> bool {
+        let (begun, ended) = *self.unwanted.borrow();
+        begun == ended
+    }
+
     /// Whether more has begun to be cleared up since.
     pub(crate) fn has_changed(&self, since: u64) -> bool {
         self.unwanted.borrow().0 != since
@@ -332,6 +338,13 @@ impl Shared {
         let mut stash = lock(&self.stash);
         let count = stash.len().min(max);
         stash.drain(..count).collect()
+    }
+
+    /// Nobody in this process can pop any more: items whose pop was dropped are put anew.
+    pub(crate) async fn put_stashed_back(self: &Arc<Self>, deadline: Deadline) {
+        while let Some(item) = self.take_stashed() {
+            let _ = self.put(item.bytes, deadline).await;
+        }
     }
 
     pub(crate) fn take_stashed(&self) -> Option<Taken> {

@@ -329,3 +329,17 @@ fn what_a_dropped_pop_had_taken_is_lent() {
     assert_eq!(job.take(), Ok(2));
     assert!(matches!(jobs.receive(), Err(PopError::Closed)));
 }
+
+/// With the last handle of its process it is in the queue again, behind what is there.
+#[test]
+fn what_a_dropped_pop_had_taken_goes_back_with_the_process() {
+    let Some(server) = Server::start("taken and left") else {
+        return;
+    };
+    let (jobs, other) = (queue(&server, 3), queue(&server, 3));
+    jobs.push(1).unwrap();
+    drop_a_pop_that_has_taken(&jobs, &other);
+    other.push(2).unwrap();
+    drop(jobs);
+    assert_eq!((other.try_pop(), other.try_pop()), (Ok(2), Ok(1)));
+}
