@@ -88,8 +88,13 @@ impl Pop<'_> {
             return Ok(wanted);
         }
         // Those behind them in the log are not in the pipe, so it gives fewer.
+        self.count_read(|| read(&self.pipe.pipe, &mut *into))
+    }
+
+    /// How many records `read` has read from the pipe, which holds some.
+    fn count_read(&self, mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Failure> {
         loop {
-            match read(&self.pipe.pipe, &mut *into) {
+            match read() {
                 Ok(bytes) if bytes > 0 && bytes % SIZE == 0 => return Ok(bytes / SIZE),
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::AGAIN) => {
@@ -108,16 +113,8 @@ impl Pop<'_> {
             lease.put_record(&record);
             return Ok(());
         }
-        loop {
-            match lease.read_record(&self.pipe.pipe) {
-                Ok(SIZE) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Ok(_) | Err(Errno::AGAIN) => {
-                    return Err(self.poison(corrupt("the pipe does not hold what it should")));
-                }
-                Err(error) => return Err(refused("cannot read from the pipe", error)),
-            }
-        }
+        self.count_read(|| lease.read_record(&self.pipe.pipe))?;
+        Ok(())
     }
 
     /// Gives the chunk of the log back that ends before `head`.

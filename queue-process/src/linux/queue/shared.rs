@@ -4,11 +4,12 @@
 use super::format::Limits;
 use super::platform::Linux;
 use crate::deferred::Deferred;
-use crate::linux::engine::layout::{End, Tries};
+use crate::linux::engine::layout::{End, Tries, joining};
+use crate::linux::engine::lend::PreparedJoin;
 use crate::linux::engine::{Engine, Storage};
 use crate::linux::wait::futures::WaitList;
-use crate::linux::wait::listener::WaitTarget;
 use crate::linux::wait::sleepers::Sleepers;
+use crate::linux::wait::target::WaitTarget;
 use crate::linux::wait::waker_thread::{Registration, WatchedQueue};
 use crate::sys::PerProcess;
 use crate::unwind::ignore_panic;
@@ -99,6 +100,15 @@ impl<S: Storage> Shared<S> {
         stats
     }
 
+    /// Who slept looks for the dead: without fail if it slept for as long as one may.
+    fn is_awake(&self, is_time: bool) {
+        match is_time {
+            true => self.check_peers(Tries::Endless),
+            // Who is woken again and again, by signals say, sleeps no whole time.
+            false => self.check_peers_if_due(),
+        }
+    }
+
     /// Wakes those who wait for items: something was deferred.
     pub(crate) fn wake_consumers(&self) {
         self.engine.wake_waiting(End::Tail);
@@ -108,16 +118,9 @@ impl<S: Storage> Shared<S> {
 
 impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     fn wait(&self, end: End, deadline: Deadline) -> bool {
-        let awake = |is_time| {
-            if is_time {
-                self.check_peers(Tries::Endless);
-            } else {
-                // Who is woken again and again, by signals say, sleeps no whole time.
-                self.check_peers_if_due();
-            }
-        };
         let sleepers = self.sleepers(end);
         let left = || deadline.remaining();
+        let awake = |is_time| self.is_awake(is_time);
         (self.engine).wait(end, sleepers, left, || has_deferred(self, end), awake)
     }
 
@@ -150,6 +153,21 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
         let queue: Weak<Shared<S>> = Arc::downgrade(self);
         let queue: Weak<dyn WatchedQueue> = queue;
         Registration::new(&queue, self.engine.platform().eventfds(), end)
+    }
+
+    fn join(&self, deadline: Deadline) -> bool {
+        let awake = |is_time| self.is_awake(is_time);
+        self.engine.join(|| deadline.remaining(), awake)
+    }
+
+    fn joining(&self) -> &Event {
+        self.joining.get_or_init(Event::new)
+    }
+
+    fn prepare_join(&self) -> PreparedJoin {
+        // A failure: it is looked at again as long as this waits.
+        let asleep = PreparedJoin::Asleep(0);
+        self.engine.prepare_join(joining::FUTURES).unwrap_or(asleep)
     }
 }
 

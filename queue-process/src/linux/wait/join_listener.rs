@@ -1,9 +1,11 @@
 //! [`JoinListener`]: whoever waits until a queue between processes is idle.
 
 use super::own_wait::OwnWait;
+use super::target::WaitTarget;
 use super::waker_thread::Registration;
+use crate::linux::engine::layout::End;
 use crate::linux::engine::lend::PreparedJoin;
-use queue_core::event::{self, Event, Listen};
+use queue_core::event::{self, Listen};
 use queue_core::sync::Deadline;
 use std::fmt;
 use std::future::Future;
@@ -11,22 +13,13 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A queue, as far as joining it goes.
-pub(crate) trait JoinTarget: Send + Sync {
-    fn join(&self, deadline: Deadline) -> bool;
-    fn joining(&self) -> &Event;
-    /// As a future.
-    fn prepare_join(&self) -> PreparedJoin;
-    fn registration(&self) -> Option<Registration>;
-}
-
 /// Waits once until a queue between processes is idle: as a thread, asleep in the kernel; or as a
 /// future, which a thread of this crate wakes, whatever the executor.
 ///
 /// It is no party to the queue until it is waited on: it then looks for itself before it sleeps.
 #[must_use = "a listener that is not waited on does nothing"]
 pub struct JoinListener<'a> {
-    queue: &'a dyn JoinTarget,
+    queue: &'a dyn WaitTarget,
     /// While it waits as a future.
     waiting: OwnWait<Waiting<'a>>,
 }
@@ -41,7 +34,7 @@ struct Waiting<'a> {
 }
 
 impl<'a> JoinListener<'a> {
-    pub(crate) fn new(queue: &'a dyn JoinTarget) -> Self {
+    pub(crate) fn new(queue: &'a dyn WaitTarget) -> Self {
         Self {
             queue,
             waiting: OwnWait::new(),
@@ -91,7 +84,7 @@ impl Future for JoinListener<'_> {
                     registration: Some(registration),
                     ..
                 }) => Some(registration),
-                _ => queue.registration(),
+                _ => queue.registration(End::Head),
             };
             if registration.is_none() {
                 // The system gives no thread just now: it must look again by itself.

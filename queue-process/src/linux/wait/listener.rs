@@ -1,30 +1,16 @@
 //! [`Listener`]: whoever waits for a queue between processes.
 
 use super::own_wait::OwnWait;
+use super::target::WaitTarget;
 use super::waker_thread::Registration;
 use crate::linux::engine::layout::End;
-use queue_core::event::{self, Event, Listen};
+use queue_core::event::{self, Listen};
 use queue_core::sync::{Deadline, spin};
 use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-/// A queue, as far as waiting goes.
-pub(crate) trait WaitTarget: Send + Sync {
-    fn wait(&self, end: End, deadline: Deadline) -> bool;
-
-    /// About how much there is of what those want who wait for `end`.
-    fn ready_hint(&self, end: End) -> usize;
-
-    /// How many items, or slots, are worth waiting for.
-    fn batch_target(&self) -> usize;
-
-    fn event(&self, end: End) -> &Event;
-    fn prepare_async_wait(&self, end: End) -> bool;
-    fn registration(&self, end: End) -> Option<Registration>;
-}
 
 /// Waits once for a queue between processes: as a thread, asleep in the kernel; or as a
 /// future, which a thread of this crate wakes, whatever the executor.

@@ -14,6 +14,8 @@ mod own_wait;
 pub(crate) mod prepare;
 pub(crate) mod sleepers;
 #[cfg(not(loom))]
+pub(crate) mod target;
+#[cfg(not(loom))]
 pub(crate) mod waker_thread;
 
 #[cfg(all(test, not(loom)))]

@@ -9,7 +9,7 @@ use crate::linux::queue::platform::Header;
 use crate::linux::ring::storage::{Mapped, Ring};
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::eventfds;
-use crate::linux::wait::listener::WaitTarget;
+use crate::linux::wait::target::WaitTarget;
 use crate::sys::Mapping;
 use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};

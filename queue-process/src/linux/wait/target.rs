@@ -1,0 +1,30 @@
+//! [`WaitTarget`]: a queue, as far as waiting for it goes.
+
+use super::waker_thread::Registration;
+use crate::linux::engine::layout::End;
+use crate::linux::engine::lend::PreparedJoin;
+use queue_core::event::Event;
+use queue_core::sync::Deadline;
+
+pub(crate) trait WaitTarget: Send + Sync {
+    fn wait(&self, end: End, deadline: Deadline) -> bool;
+
+    /// About how much there is of what those want who wait for `end`.
+    fn ready_hint(&self, end: End) -> usize;
+
+    /// How many items, or slots, are worth waiting for.
+    fn batch_target(&self) -> usize;
+
+    fn event(&self, end: End) -> &Event;
+    fn prepare_async_wait(&self, end: End) -> bool;
+
+    /// Those who join are registered with the head.
+    fn registration(&self, end: End) -> Option<Registration>;
+
+    /// Waits until the queue is idle.
+    fn join(&self, deadline: Deadline) -> bool;
+    fn joining(&self) -> &Event;
+
+    /// As a future.
+    fn prepare_join(&self) -> PreparedJoin;
+}
