@@ -80,11 +80,16 @@ impl Shared {
 
     /// Whether an item that is given back stays in this process.
     pub(crate) fn keeps_items(&self) -> bool {
-        self.prefetch > 0 && self.may_keep(&lock(&self.supply))
+        self.may_keep(&lock(&self.supply))
     }
 
     fn may_keep(&self, supply: &Supply) -> bool {
-        !supply.is_over && supply.waiting + supply.asked + supply.spare.len() > 0
+        let comes = match self.prefetch {
+            // What a dropped pop has left here is younger.
+            0 => 0,
+            _ => supply.waiting + supply.asked,
+        };
+        !supply.is_over && comes + supply.spare.len() > 0
     }
 
     /// Puts an item that was given back among those that are here; it is returned if there are none.

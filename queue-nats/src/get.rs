@@ -4,17 +4,15 @@
 //! getter's own.
 
 use crate::connection::before;
-use crate::lease::Delivered;
+use crate::lease::{Delivered, Several};
 use crate::question::Come;
-use crate::shared::{BoxFuture, Shared, Taken, Whole, join_all, lock};
+use crate::shared::{Shared, Whole, lock};
 use crate::stream::Closing;
 use crate::supply::{Getter, WINDOW};
 use crate::watch::Who;
 use queue_core::sync::Deadline;
 use queue_core::{Failure, FailureKind};
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -120,14 +118,10 @@ impl Shared {
     }
 
     /// Whether a queue that was seen closed and empty is so for good: a pop of this process that is
-    /// dropped in the midst may give its item to the next one.
+    /// dropped in the midst gives its item back.
     async fn is_over(&self, since: u64) -> bool {
         let deadline = Deadline::after(DROPPED);
-        let comes = || {
-            let lent = self.lent_taken.load(Ordering::SeqCst);
-            self.pops.under_way() + lent > 0
-        };
-        while comes() && !deadline.has_passed() {
+        while self.pops.under_way() > 0 && !deadline.has_passed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         !self.has_changed(since) && self.spare() == 0
@@ -220,8 +214,7 @@ impl Shared {
         (supply.questions, supply.asked >= supply.waiting.max(1))
     }
 
-    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first,
-    /// or there is something in the stash.
+    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first.
     pub(crate) async fn get(
         self: &Arc<Self>,
         deadline: Deadline,
@@ -251,8 +244,6 @@ impl Shared {
                     Ok(info) if info.messages() == 0 => {
                         if self.is_over(changes).await {
                             return Err(NotGot::Closed);
-                        } else if self.has_stashed() {
-                            return Ok(None);
                         }
                         continue;
                     }
@@ -273,9 +264,6 @@ impl Shared {
             if let Some(delivered) = here.take() {
                 return Ok(Some(delivered));
             }
-            if self.has_stashed() {
-                return Ok(None);
-            }
             if sealed != self.is_known_sealed() {
                 continue;
             }
@@ -293,13 +281,16 @@ impl Shared {
     }
 
     /// Gets up to `most` items, as many as wait, in order: at least one.
-    async fn try_get_many(self: &Arc<Self>, most: usize) -> Result<VecDeque<Delivered>, NotGot> {
+    pub(crate) async fn try_get_many(self: &Arc<Self>, most: usize) -> Result<Several, NotGot> {
         let mut here = self.getter();
-        let mut all = VecDeque::from([self.try_get_or_give_up(&mut here).await?]);
+        let mut all = Several([self.try_get_or_give_up(&mut here).await?].into());
         let all_but_one = most.saturating_sub(1);
         if all_but_one == 0 {
             return Ok(all);
         }
+        // As long as this waits for one more nothing goes back.
+        here.add(1);
+        let changes = self.undone().await;
         self.fetched().await;
         let Ok(counts) = self.all_counts().await else {
             return Ok(all);
@@ -307,20 +298,19 @@ impl Shared {
         // Others have asked for some of them.
         let asked = {
             let supply = lock(&self.supply);
-            supply.asked.min(supply.waiting)
+            supply.asked.min(supply.waiting.saturating_sub(1))
         };
         let most = (counts.waiting + self.spare()).saturating_sub(asked);
         let most = most.min(all_but_one).min(WINDOW);
-        if most == 0 {
-            return Ok(all);
+        if most > 0 {
+            here.add(most - 1);
+            self.ask_for_more();
         }
-        here.add(most);
-        self.ask_for_more();
         let mut waits = 0;
-        while all.len() <= most {
+        while all.0.len() <= most {
             match here.next(Deadline::after(BRIEF)).await {
                 Ok(Some(delivered)) => {
-                    all.push_back(delivered);
+                    all.0.push_back(delivered);
                     waits = 0;
                     continue;
                 }
@@ -337,46 +327,23 @@ impl Shared {
                 self.forget_returned();
             }
         }
+        // What a dropped pop asked for, or gives back, may come yet.
+        while all.0.len() <= all_but_one
+            && (self.has_changed(changes) || matches!(self.asked(), (1.., true)))
+        {
+            here.add(1);
+            match self.try_get_as(&mut here).await {
+                Ok(delivered) => all.0.push_back(delivered),
+                Err(_) => break,
+            }
+        }
         // What is on its way here would come back behind what is younger.
-        while all.len() <= most {
+        while all.0.len() <= most {
             match here.give_up().await {
-                Some(delivered) => all.push_back(delivered),
+                Some(delivered) => all.0.push_back(delivered),
                 None => break,
             }
         }
         Ok(all)
-    }
-
-    /// Takes up to `max` items out for good, as many as wait. If it is dropped in the midst those
-    /// that are out are kept for the next pop.
-    pub(crate) async fn take_many(self: &Arc<Self>, max: usize) -> Result<VecDeque<Taken>, NotGot> {
-        let all = self.try_get_many(max).await?;
-        let shared = self.clone();
-        let work = async move {
-            let _popping = shared.popping();
-            let acks = all
-                .into_iter()
-                .map(|one| one.done(|_, _| Box::pin(async {})));
-            let mut out = VecDeque::new();
-            let mut why = None;
-            for done in join_all(acks.collect()).await {
-                match done.acked {
-                    Err(failure) if !done.is_out => why = Some(failure),
-                    // Who does not know whether it is out keeps it.
-                    Ok(()) | Err(_) => out.push_back(done.item),
-                }
-            }
-            match why {
-                Some(failure) if out.is_empty() => Err(NotGot::Failed(failure)),
-                _ => Ok(out),
-            }
-        };
-        Whole::new(self, work, |shared, taken| -> BoxFuture<()> {
-            if let Ok(items) = taken {
-                shared.stash_first(items);
-            }
-            Box::pin(async {})
-        })
-        .await
     }
 }

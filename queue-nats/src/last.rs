@@ -20,7 +20,7 @@ impl Drop for Last {
         let shared = self.0.clone();
         let link = self.0.link.clone();
         lock(&shared.supply).is_over = true;
-        let is_done = shared.is_cleared_up() && shared.spare() == 0 && !shared.has_stashed();
+        let is_done = shared.is_cleared_up() && shared.spare() == 0;
         if shared.prefetch == 0 && is_done {
             return;
         }
@@ -30,7 +30,6 @@ impl Drop for Last {
             shared.fetched().await;
             let spare = std::mem::take(&mut lock(&shared.supply).spare);
             Delivered::all_back(spare).await;
-            shared.put_stashed_back(deadline).await;
         };
         let ended = link.spawn(ended);
         if !link.is_own_thread() && link.is_connected() {

@@ -2,7 +2,7 @@
 
 use crate::connection::Answer;
 use crate::failure::{self, ApiError};
-use crate::shared::{BoxFuture, Shared, Taken, Whole, join_all, lock};
+use crate::shared::{Shared, Whole, join_all, lock};
 use crate::stream::{self, ask};
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -60,23 +59,10 @@ pub(crate) struct Delivered {
 }
 
 /// The [`Lease`](queue_core::work::Lend::Lease) of a [`NatsQueue`](crate::NatsQueue).
-pub struct NatsLease(pub(crate) Lent);
+pub struct NatsLease(pub(crate) Delivered);
 
-pub(crate) enum Lent {
-    Delivered(Delivered),
-    /// What a pop had taken out of the queue that was dropped then.
-    Taken(LentTaken),
-}
-
-/// An item that is out of the queue. Dropped, it is kept for whoever in this process asks next.
-pub(crate) struct LentTaken {
-    shared: Arc<Shared>,
-    item: Option<Taken>,
-}
-
-/// An item, and whether it is done.
+/// Whether an item is done.
 pub(crate) struct Done {
-    pub(crate) item: Taken,
     pub(crate) acked: Result<(), Failure>,
     /// It is out of the queue, or may be: it would be lost if nobody took it.
     pub(crate) is_out: bool,
@@ -88,63 +74,23 @@ struct NotSettled {
     unsure: bool,
 }
 
+/// Items that a pop has taken. Those that are left when it is dropped are for whoever comes next.
+pub(crate) struct Several(pub(crate) VecDeque<Delivered>);
+
+impl Drop for Several {
+    fn drop(&mut self) {
+        if let Some(first) = self.0.front() {
+            let shared = first.shared.clone();
+            shared.untake(self.0.drain(..));
+        }
+    }
+}
+
 impl fmt::Debug for NatsLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsLease")
-            .field("attempt", &self.attempt())
+            .field("attempt", &self.0.attempt())
             .finish_non_exhaustive()
-    }
-}
-
-impl NatsLease {
-    pub(crate) fn attempt(&self) -> u32 {
-        match &self.0 {
-            Lent::Delivered(delivered) => delivered.attempt(),
-            Lent::Taken(lent) => lent.item.as_ref().map_or(1, |item| item.attempt),
-        }
-    }
-}
-
-impl LentTaken {
-    /// The next one, if there is any.
-    pub(crate) fn next(shared: &Arc<Shared>) -> Option<Self> {
-        if !shared.has_stashed() {
-            return None;
-        }
-        // First: at every moment it is in the stash or lent.
-        shared.lent_taken.fetch_add(1, Ordering::SeqCst);
-        let lent = Self {
-            shared: shared.clone(),
-            item: shared.take_stashed(),
-        };
-        lent.item.is_some().then_some(lent)
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.item.as_ref().map_or(&[], |item| &item.bytes)
-    }
-
-    /// The item is done.
-    pub(crate) fn done(mut self) {
-        self.item = None;
-    }
-
-    /// The item goes back.
-    pub(crate) fn back(mut self, counted: bool) {
-        if let Some(item) = &mut self.item {
-            item.attempt = item.attempt.saturating_add(u32::from(counted));
-        }
-    }
-}
-
-impl Drop for LentTaken {
-    fn drop(&mut self) {
-        let shared = &self.shared;
-        if let Some(item) = self.item.take() {
-            shared.stash_first([item].into());
-        }
-        shared.lent_taken.fetch_sub(1, Ordering::SeqCst);
-        shared.watch.look_if_needed();
     }
 }
 
@@ -211,17 +157,12 @@ impl Delivered {
         lock(&self.shared.leases.0).leases.remove(&self.reply);
     }
 
-    /// The item is done; it is given back whatever comes of that. If it is dropped in the midst it
-    /// goes on, and `undo` gets what came of it.
-    pub(crate) fn done(mut self, undo: fn(Arc<Shared>, Done) -> BoxFuture<()>) -> Whole<Done> {
+    /// The item is done. If it is dropped in the midst it goes on.
+    pub(crate) fn done(mut self) -> Whole<Done> {
         let shared = self.shared.clone();
         let work = async move {
             let acked = self.ask(ACK).await;
             self.forget();
-            let item = Taken {
-                bytes: std::mem::take(&mut self.payload),
-                attempt: self.attempt(),
-            };
             if acked.is_ok() {
                 let shared = &self.shared;
                 if self.released != 0 {
@@ -235,12 +176,11 @@ impl Delivered {
                 shared.watch.look_if_needed();
             }
             Done {
-                item,
                 is_out: acked.as_ref().is_ok() || acked.as_ref().is_err_and(|no| no.unsure),
                 acked: acked.map_err(|no| no.why),
             }
         };
-        Whole::new(&shared, work, undo)
+        Whole::new(&shared, work, |_, _| Box::pin(async {}))
     }
 
     /// The item goes back.

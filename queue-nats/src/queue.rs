@@ -2,9 +2,8 @@
 
 use crate::NatsQueue;
 use crate::get::NotGot;
-use crate::lease::Done;
+use crate::lease::Delivered;
 use crate::put::NotPut;
-use crate::shared::{BoxFuture, Shared, Taken};
 use crate::watch::{Waiting, Who};
 use crate::window::{Known, SHORTEST, STRETCH, STRETCH_BYTES};
 use bytes::Bytes;
@@ -152,24 +151,6 @@ impl<T> Drop for Going<'_, T> {
     }
 }
 
-/// Items that are out of the queue, and go into the stash if nobody takes them.
-struct Out(Arc<Shared>, VecDeque<Taken>);
-
-impl Drop for Out {
-    fn drop(&mut self) {
-        if !self.1.is_empty() {
-            self.0.stash_first(std::mem::take(&mut self.1));
-        }
-    }
-}
-
-fn stash_one(shared: Arc<Shared>, done: Done) -> BoxFuture<()> {
-    if done.is_out {
-        shared.stash_first([done.item].into());
-    }
-    Box::pin(async {})
-}
-
 impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     async fn put_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
         let bytes = match encode::<T, C>(&item) {
@@ -284,85 +265,73 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         Ok(())
     }
 
+    /// As a verb that blocks, which knows when it returns that the item is out.
     async fn get_until(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
         loop {
-            if let Some(item) = self.shared.take_stashed() {
-                return decode::<T, C>(&item.bytes).map_err(PopTimeoutError::Failed);
-            }
-            match self.shared.get(deadline).await {
-                Ok(Some(delivered)) => {
-                    let popping = self.shared.popping();
-                    let done = delivered.done(stash_one).await;
-                    drop(popping);
-                    match done.acked {
-                        Err(why) if !done.is_out => {
-                            // It comes again.
-                            let passing = why.kind() == FailureKind::Unavailable;
-                            if !passing || !self.shared.link.try_again(deadline).await {
-                                return Err(PopTimeoutError::Failed(why));
-                            }
-                        }
-                        // Who does not know whether it is out takes it: better twice than never.
-                        Ok(()) | Err(_) => {
-                            let item = decode::<T, C>(&done.item.bytes);
-                            return item.map_err(PopTimeoutError::Failed);
-                        }
+            let delivered = self.next(deadline).await?;
+            let bytes = delivered.payload.clone();
+            let done = delivered.done().await;
+            match done.acked {
+                Err(why) if !done.is_out => {
+                    // It comes again.
+                    let passing = why.kind() == FailureKind::Unavailable;
+                    if !passing || !self.shared.link.try_again(deadline).await {
+                        return Err(PopTimeoutError::Failed(why));
                     }
                 }
-                Ok(None) | Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => {}
-                Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
-                Ok(None) => {}
-                Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
-                Err(NotGot::Closed) => return Err(PopTimeoutError::Closed),
-                Err(NotGot::Failed(failure)) => return Err(PopTimeoutError::Failed(failure)),
+                // Who does not know whether it is out takes it: better twice than never.
+                Ok(()) | Err(_) => return decode::<T, C>(&bytes).map_err(PopTimeoutError::Failed),
             }
         }
+    }
+
+    /// As a future, which may be dropped as long as it has not returned the item.
+    async fn get(&self, deadline: Deadline) -> Result<T, PopTimeoutError> {
+        let delivered = self.next(deadline).await?;
+        self.take_out_soon(delivered)
+            .map_err(PopTimeoutError::Failed)
+    }
+
+    async fn next(&self, deadline: Deadline) -> Result<Delivered, PopTimeoutError> {
+        let delivered = self.shared.get(deadline).await;
+        self.shared.untold().map_err(PopTimeoutError::Failed)?;
+        let delivered = delivered.map_err(pop_timeout_error)?;
+        delivered.ok_or(PopTimeoutError::Timeout)
+    }
+
+    fn take_out_soon(&self, delivered: Delivered) -> Result<T, Failure> {
+        let bytes = delivered.payload.clone();
+        // First: by a panic of its own code too it is gone.
+        self.shared.take_out_soon(delivered);
+        decode::<T, C>(&bytes)
     }
 
     async fn try_get(&self) -> Result<T, TryPopError> {
         let shared = &self.shared;
         shared.undone().await;
-        let item = loop {
-            if let Some(item) = shared.take_stashed() {
-                break item;
-            }
-            let delivered = match shared.try_get().await {
-                Err(NotGot::Empty | NotGot::Closed) if shared.has_stashed() => continue,
-                got => got.map_err(not_got)?,
-            };
-            let popping = shared.popping();
-            let done = delivered.done(stash_one).await;
-            drop(popping);
-            match done.acked {
-                Err(why) if !done.is_out => return Err(TryPopError::Failed(why)),
-                Ok(()) | Err(_) => break done.item,
-            }
-        };
-        decode::<T, C>(&item.bytes).map_err(TryPopError::Failed)
+        shared.untold().map_err(TryPopError::Failed)?;
+        let delivered = shared.try_get().await.map_err(not_got)?;
+        let bytes = delivered.payload.clone();
+        let done = delivered.done().await;
+        match done.acked {
+            Err(why) if !done.is_out => Err(TryPopError::Failed(why)),
+            Ok(()) | Err(_) => decode::<T, C>(&bytes).map_err(TryPopError::Failed),
+        }
     }
 
     /// Takes what waits, up to `max`. `into` has what is out, whenever it is dropped.
     async fn try_get_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         self.shared.undone().await;
-        let mut out = Out(self.shared.clone(), VecDeque::new());
-        while out.1.is_empty() {
-            out.1 = self.shared.take_all_stashed(max);
-            if out.1.is_empty() {
-                out.1 = match self.shared.take_many(max).await {
-                    Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => continue,
-                    taken => taken.map_err(not_got)?,
-                };
-            }
-        }
+        self.shared.untold().map_err(TryPopError::Failed)?;
+        let mut all = self.shared.try_get_many(max).await.map_err(not_got)?;
         let mut count = 0;
-        while let Some(taken) = out.1.pop_front() {
-            match decode::<T, C>(&taken.bytes) {
+        while let Some(delivered) = all.0.pop_front() {
+            match self.take_out_soon(delivered) {
                 Ok(item) => into.push(item),
                 Err(failure) if count == 0 => return Err(TryPopError::Failed(failure)),
-                Err(_) => {
-                    // The next pop tells of it.
-                    out.1.push_front(taken);
-                    return Ok(count);
+                Err(failure) => {
+                    self.shared.tell_next(failure);
+                    break;
                 }
             }
             count += 1;
@@ -387,13 +356,20 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             }
             Err(TryPopError::Empty | TryPopError::Failed(_)) => {}
         }
-        into.push(self.get_until(deadline).await?);
+        into.push(self.get(deadline).await?);
         if max == 1 {
             return Ok(1);
         }
         // A failure is told by the next pop.
         let more = self.try_get_many(into, max - 1).await;
         Ok(1 + more.unwrap_or(0))
+    }
+
+    /// A verb that blocks: when it returns, its items are out.
+    async fn taken_out<R>(&self, verb: impl Future<Output = R>) -> R {
+        let output = verb.await;
+        self.shared.undone().await;
+        output
     }
 
     /// What is inside, in order; what is damaged is skipped.
@@ -422,6 +398,14 @@ pub(crate) fn pop_error(error: PopTimeoutError) -> PopError {
         PopTimeoutError::Closed => PopError::Closed,
         PopTimeoutError::Failed(failure) => PopError::Failed(failure),
         PopTimeoutError::Timeout => unreachable!("never has not come"),
+    }
+}
+
+pub(crate) fn pop_timeout_error(why: NotGot) -> PopTimeoutError {
+    match why {
+        NotGot::Empty => PopTimeoutError::Timeout,
+        NotGot::Closed => PopTimeoutError::Closed,
+        NotGot::Failed(failure) => PopTimeoutError::Failed(failure),
     }
 }
 
@@ -502,7 +486,8 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
 
     fn close_now(&self) -> Vec<T> {
         self.close();
-        self.shared.link.block_on(self.take_rest())
+        let rest = self.taken_out(self.take_rest());
+        self.shared.link.block_on(rest)
     }
 
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {
@@ -521,7 +506,7 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         deadline: Deadline,
     ) -> Result<usize, PopTimeoutError> {
         let popped = self.get_many(into, max, deadline);
-        self.shared.link.block_on(popped)
+        self.shared.link.block_on(self.taken_out(popped))
     }
 
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
@@ -542,7 +527,7 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
             return Ok(0);
         }
         let popped = self.try_get_many(into, max);
-        self.shared.link.block_on(popped)
+        self.shared.link.block_on(self.taken_out(popped))
     }
 
     /// # Cancel safety
@@ -554,7 +539,7 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
     }
 
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
-        let popped = self.get_until(Deadline::NEVER);
+        let popped = self.get(Deadline::NEVER);
         self.on_any_executor(async { popped.await.map_err(pop_error) })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::connection::{Link, before};
 use crate::failure;
-use crate::lease::Leases;
+use crate::lease::{Delivered, Leases};
 use crate::options::NatsOptions;
 use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::stuck::Stuck;
@@ -14,8 +14,8 @@ use bytes::Bytes;
 use queue_core::event::Event;
 use queue_core::sync::Deadline;
 use queue_core::work::Idle;
-use queue_core::{EndpointCounts, Failure, QueueId, Side};
-use std::collections::{HashSet, VecDeque};
+use queue_core::{EndpointCounts, Failure, FailureKind, QueueId, Side};
+use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::pin::{Pin, pin};
@@ -62,11 +62,8 @@ pub(crate) struct Shared {
     /// Somebody has begun or ended to wait for an item, or a question has ended.
     pub(crate) unasked: Event,
     pub(crate) pops: Pops,
-    /// How many items are lent that are out of the queue.
-    pub(crate) lent_taken: AtomicUsize,
-    /// Items that are out of the queue, and whose pop was dropped in that moment: the next pops of this
-    /// process take them.
-    stash: Mutex<VecDeque<Taken>>,
+    /// A failure that the next pop tells of.
+    untold: Mutex<Option<Failure>>,
     /// The items that this process gave back, until they are delivered to it again.
     pub(crate) returned: Mutex<HashSet<u64>>,
     /// How many operations go on though their future was dropped: begun and ended.
@@ -79,13 +76,6 @@ pub(crate) struct Shared {
     pub(crate) use_of_it: Mutex<Option<Half>>,
     /// Whether the queue goes with its last handle in this process.
     is_temporary: bool,
-}
-
-/// An item that is out of the queue.
-pub(crate) struct Taken {
-    pub(crate) bytes: Bytes,
-    /// Which delivery it was.
-    pub(crate) attempt: u32,
 }
 
 /// How many items there are.
@@ -107,6 +97,8 @@ pub(crate) struct Counts {
 /// What ends a task that answers whoever asks, and that task.
 pub(crate) type Half = (watch::Sender<()>, JoinHandle<()>);
 
+/// Who counts looks so often at most.
+const LOOKS: u32 = 5;
 /// What ids are written in.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /// So many bear all that a run is told apart by.
@@ -152,8 +144,7 @@ impl Shared {
             fetched: Event::new(),
             unasked: Event::new(),
             pops: Pops::default(),
-            lent_taken: AtomicUsize::new(0),
-            stash: Mutex::default(),
+            untold: Mutex::default(),
             returned: Mutex::default(),
             unwanted: watch::Sender::default(),
             run: RandomState::new().hash_one(0),
@@ -221,20 +212,26 @@ impl Shared {
 
     /// How many items wait and how many are in flight.
     pub(crate) async fn counts(&self) -> Result<(usize, usize), Failure> {
-        self.undone().await;
-        self.fetched().await;
+        let mut looks = 0;
         let lent = || self.leases.len().saturating_sub(self.spare());
-        let before = lent();
-        let counts = self.all_counts().await?;
+        let (before, counts) = loop {
+            let changes = self.undone().await;
+            self.fetched().await;
+            let before = lent();
+            let counts = self.all_counts().await?;
+            looks += 1;
+            // What began to go back meanwhile is counted as lent.
+            if looks == LOOKS || !self.has_changed(changes) {
+                break (before, counts);
+            }
+        };
         // What came back, or was taken, while the server was asked may be counted twice: no more wait than
         // are not with this process all the time.
         let most = counts.messages.saturating_sub(before.min(lent()));
-        let stashed = lock(&self.stash).len();
-        let waiting = (counts.waiting + counts.spare).min(most) + stashed;
-        let in_flight = counts.in_flight + self.lent_taken.load(Ordering::SeqCst);
+        let waiting = (counts.waiting + counts.spare).min(most);
         // What changes meanwhile is not counted twice.
         let most = self.capacity.unwrap_or(usize::MAX);
-        Ok((waiting.min(most), in_flight.min(most)))
+        Ok((waiting.min(most), counts.in_flight.min(most)))
     }
 
     pub(crate) async fn all_counts(&self) -> Result<Counts, Failure> {
@@ -318,46 +315,26 @@ impl Shared {
         });
     }
 
-    /// Counts a pop, until it is dropped.
-    pub(crate) fn popping(&self) -> Popping<'_> {
-        self.pops.begin();
-        Popping(&self.pops)
+    /// Takes an item out though nobody waits for the server's word: verbs that begin later do. So a future
+    /// that is dropped has taken nothing out.
+    pub(crate) fn take_out_soon(self: &Arc<Self>, delivered: Delivered) {
+        let shared = self.clone();
+        self.clear_up(async move {
+            let acked = delivered.done().await.acked;
+            if let Some(why) = acked.err().filter(|why| why.kind() == FailureKind::Denied) {
+                shared.tell_next(why);
+            }
+        });
     }
 
-    /// Keeps items whose pop was dropped, in front of those that were kept before.
-    pub(crate) fn stash_first(&self, items: VecDeque<Taken>) {
-        let mut stash = lock(&self.stash);
-        for item in items.into_iter().rev() {
-            stash.push_front(item);
-        }
-        drop(stash);
-        self.items.notify_all();
+    /// Has the next pop tell of this.
+    pub(crate) fn tell_next(&self, why: Failure) {
+        *lock(&self.untold) = Some(why);
     }
 
-    pub(crate) fn take_all_stashed(&self, max: usize) -> VecDeque<Taken> {
-        let mut stash = lock(&self.stash);
-        let count = stash.len().min(max);
-        stash.drain(..count).collect()
-    }
-
-    /// Nobody in this process can pop any more: items whose pop was dropped are put anew.
-    pub(crate) async fn put_stashed_back(self: &Arc<Self>, deadline: Deadline) {
-        while let Some(item) = self.take_stashed() {
-            let _ = self.put(item.bytes, deadline).await;
-        }
-    }
-
-    pub(crate) fn take_stashed(&self) -> Option<Taken> {
-        lock(&self.stash).pop_front()
-    }
-
-    /// Whether items are with this process that have left the queue, and are not done.
-    pub(crate) fn has_taken(&self) -> bool {
-        self.has_stashed() || self.lent_taken.load(Ordering::SeqCst) > 0
-    }
-
-    pub(crate) fn has_stashed(&self) -> bool {
-        !lock(&self.stash).is_empty()
+    /// What an earlier pop could not tell.
+    pub(crate) fn untold(&self) -> Result<(), Failure> {
+        lock(&self.untold).take().map_or(Ok(()), Err)
     }
 
     /// Says that an item has left the queue. Who waits looks by itself, if this is lost.
@@ -441,15 +418,6 @@ impl Pops {
 
     pub(crate) fn ended(&self) -> u64 {
         self.ended.load(Ordering::SeqCst)
-    }
-}
-
-/// A pop that has an item.
-pub(crate) struct Popping<'a>(&'a Pops);
-
-impl Drop for Popping<'_> {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

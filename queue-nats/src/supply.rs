@@ -334,6 +334,15 @@ impl Shared {
         self.put_spare(supply, delivered);
     }
 
+    /// Puts items that were taken, and are not to go out, among those that came.
+    pub(crate) fn untake(self: &Arc<Self>, all: impl Iterator<Item = Delivered>) {
+        for mut delivered in all {
+            let supply = lock(&self.supply);
+            delivered.stays();
+            self.put_spare(supply, delivered);
+        }
+    }
+
     /// Puts an item among those that came, for whoever waits or comes for it within a moment.
     pub(crate) fn put_spare(
         self: &Arc<Self>,

@@ -205,7 +205,7 @@ impl Shared {
             self.room.notify();
         }
         if drained {
-            if self.idle.has_waiting() && !self.has_taken() {
+            if self.idle.has_waiting() {
                 self.idle.reached(look);
             }
             if self.is_known_closed() {

@@ -1,9 +1,8 @@
 //! [`Lend`] for [`NatsQueue`].
 
 use crate::NatsQueue;
-use crate::get::NotGot;
-use crate::lease::{Delivered, Lent, LentTaken, NatsLease};
-use crate::queue::{decode, not_got, pop_error};
+use crate::lease::{Delivered, NatsLease};
+use crate::queue::{decode, not_got, pop_error, pop_timeout_error};
 use crate::watch::{Waiting, Who};
 use queue_codec::Codec;
 use queue_core::event::Listen;
@@ -44,44 +43,17 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         match decode::<T, C>(&delivered.payload) {
             Ok(item) => {
                 delivered.stays();
-                Ok((item, NatsLease(Lent::Delivered(delivered))))
+                Ok((item, NatsLease(delivered)))
             }
-            Err(failure) => {
-                let done = delivered.done(|_, _| Box::pin(async {})).await;
-                done.acked.and(Err(failure))
-            }
+            Err(failure) => delivered.done().await.acked.and(Err(failure)),
         }
     }
 
-    /// What a pop had taken that was dropped: it is lent as any other.
-    fn lend_stashed(&self) -> Option<Result<(T, NatsLease), Failure>> {
-        let lent = LentTaken::next(&self.shared)?;
-        Some(match decode::<T, C>(lent.bytes()) {
-            Ok(item) => Ok((item, NatsLease(Lent::Taken(lent)))),
-            Err(failure) => {
-                lent.done();
-                Err(failure)
-            }
-        })
-    }
-
     async fn lend_some(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
-        loop {
-            if let Some(lent) = self.lend_stashed() {
-                return lent.map_err(PopTimeoutError::Failed);
-            }
-            match self.shared.get(deadline).await {
-                Ok(Some(delivered)) => {
-                    let lent = self.lent(delivered).await;
-                    return lent.map_err(PopTimeoutError::Failed);
-                }
-                Ok(None) | Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => {}
-                Ok(None) if deadline.has_passed() => return Err(PopTimeoutError::Timeout),
-                Ok(None) => {}
-                Err(NotGot::Empty) => return Err(PopTimeoutError::Timeout),
-                Err(NotGot::Closed) => return Err(PopTimeoutError::Closed),
-                Err(NotGot::Failed(failure)) => return Err(PopTimeoutError::Failed(failure)),
-            }
+        let delivered = self.shared.get(deadline).await;
+        match delivered.map_err(pop_timeout_error)? {
+            Some(delivered) => (self.lent(delivered).await).map_err(PopTimeoutError::Failed),
+            None => Err(PopTimeoutError::Timeout),
         }
     }
 }
@@ -96,41 +68,20 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
     fn try_lend(&self) -> Result<(T, NatsLease), TryPopError> {
         self.shared.link.block_on(async {
             self.shared.undone().await;
-            loop {
-                if let Some(lent) = self.lend_stashed() {
-                    return lent.map_err(TryPopError::Failed);
-                }
-                let delivered = match self.shared.try_get().await {
-                    Err(NotGot::Empty | NotGot::Closed) if self.shared.has_stashed() => continue,
-                    got => got.map_err(not_got)?,
-                };
-                return self.lent(delivered).await.map_err(TryPopError::Failed);
-            }
+            let delivered = self.shared.try_get().await.map_err(not_got)?;
+            self.lent(delivered).await.map_err(TryPopError::Failed)
         })
     }
 
     fn attempt(lease: &NatsLease) -> u32 {
-        lease.attempt()
+        lease.0.attempt()
     }
 
     fn settle(&self, lease: NatsLease, how: Settlement<T>) -> Result<(), Failure> {
         let link = &self.shared.link;
-        match (lease.0, how) {
-            (Lent::Delivered(delivered), Settlement::Done) => {
-                let done = delivered.done(|_, _| Box::pin(async {}));
-                link.block_on(done).acked
-            }
-            (Lent::Delivered(delivered), Settlement::Back { counted, .. }) => {
-                link.block_on(delivered.back(counted))
-            }
-            (Lent::Taken(taken), Settlement::Done) => {
-                taken.done();
-                Ok(())
-            }
-            (Lent::Taken(taken), Settlement::Back { counted, .. }) => {
-                taken.back(counted);
-                Ok(())
-            }
+        match how {
+            Settlement::Done => link.block_on(lease.0.done()).acked,
+            Settlement::Back { counted, .. } => link.block_on(lease.0.back(counted)),
         }
     }
 
@@ -144,11 +95,10 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
     fn is_idle(&self) -> bool {
         let shared = &self.shared;
         let info = shared.link.block_on(shared.info_after_all());
-        let is_empty = match info {
+        match info {
             Ok(info) => info.messages() == 0,
             Err(why) => why.kind() == FailureKind::PeerGone,
-        };
-        is_empty && !shared.has_taken()
+        }
     }
 
     fn listen_idle(&self) -> NatsIdleListener<'_> {
