@@ -85,8 +85,8 @@ impl Shared {
 
     fn may_keep(&self, supply: &Supply) -> bool {
         let comes = match self.prefetch {
-            // What a dropped pop has left here is younger.
-            0 => 0,
+            // What a dropped pop has left here, or asked for, is younger.
+            0 => supply.asked.saturating_sub(supply.waiting),
             _ => supply.waiting + supply.asked,
         };
         !supply.is_over && comes + supply.spare.len() > 0
