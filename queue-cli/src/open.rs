@@ -59,12 +59,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Opened {
-    /// A queue that must be there. This process counts on `side` alone, or on none, so that whoever is
-    /// on the other side is not kept by it.
+    /// A queue that must be there, unless a server keeps it and this process is to push. It counts on `side`
+    /// alone, or on none, so that whoever is on the other side is not kept by it.
     pub(crate) fn existing(url: &str, side: Option<Side>, patience: Patience) -> Result<Self, End> {
         let address = shared(url)?;
         let (queue, created) = match address.get("mode") {
             Some("create" | "open_or_create") => open_or_create(url, &address)?,
+            None if outlives_us(&address) && side == Some(Side::Producers) => {
+                open_or_create(url, &address)?
+            }
             _ => (wait_for(url, &address, patience)?, false),
         };
         Ok(Self::on_side(
@@ -177,7 +180,7 @@ fn with_mode(url: &str, mode: &str) -> String {
 }
 
 fn wait_for(url: &str, address: &Address, patience: Patience) -> Result<Lines, End> {
-    let url = match is_named(address) {
+    let url = match is_named(address) || outlives_us(address) {
         true => with_mode(url, "open"),
         false => url.to_owned(),
     };

@@ -52,7 +52,7 @@ impl Capacity {
     pub fn try_bounded(n: usize) -> Result<Self, Failure> {
         NonZeroUsize::new(n).map(Self::Bounded).ok_or_else(|| {
             let message =
-                "a bounded queue needs a capacity of at least 1 (use unbounded() for no bound)";
+                "a bounded queue needs a capacity of at least 1; one without a capacity is unbounded";
             Failure::new(FailureKind::Unsupported, message)
         })
     }
