@@ -7,6 +7,9 @@ use queue_nats::{
     Queue, TryPushError, WorkQueue,
 };
 use server::Server;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 fn open(options: &NatsOptions) -> Result<NatsQueue<u64>, Failure> {
@@ -39,6 +42,7 @@ fn wrong_credentials_and_missing_rights() {
         { user: push, password: hushhush, permissions: {
             publish: ["q.jobs.items", "$JS.API.STREAM.INFO.Q_jobs"], subscribe: "_INBOX.>" } }
         { user: deaf, password: hushhush, permissions: { subscribe: ["_INBOX.>", "q.jobs.event.*"] } }
+        { user: keep, password: hushhush, permissions: { publish: { deny: "$JS.ACK.>" } } }
     ] }"#;
     let Some(server) = Server::start_with("rights", config) else {
         return;
@@ -75,6 +79,20 @@ fn wrong_credentials_and_missing_rights() {
         );
     }
     assert_eq!(jobs.pop(), Ok(1));
+    // A future has its item before the server refuses to take it out: the next pop tells.
+    jobs.push(2).unwrap();
+    let keeper = open(&at("keep", "hushhush")).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut pop = pin!(keeper.pop_async());
+    let popped = loop {
+        match pop.as_mut().poll(&mut cx) {
+            Poll::Ready(popped) => break popped,
+            Poll::Pending => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    assert_eq!(popped, Ok(2));
+    let popped = keeper.try_pop();
+    assert!(format!("{popped:?}").contains("does not let"), "{popped:?}");
     refused(producer.try_close(), FailureKind::Denied, "does not let");
 }
 
