@@ -120,10 +120,12 @@ fn known(address: &Address) -> Result<&'static Scheme, Failure> {
             return Err(refused(format!("`{}:` takes no name", scheme.scheme)));
         }
         (Name::Required, None) => {
-            return Err(refused(format!(
-                "`{0}:` needs a name, such as `{0}:JOBS`",
-                scheme.scheme
-            )));
+            let example = match scheme.scheme.starts_with("nats") {
+                true => format!("{}://localhost:4222/jobs", scheme.scheme),
+                false => format!("{}:JOBS", scheme.scheme),
+            };
+            let message = format!("`{}:` needs a name, such as `{example}`", scheme.scheme);
+            return Err(refused(message));
         }
         (Name::Optional, None) if address.get("mode").is_some() => {
             return Err(refused(format!(

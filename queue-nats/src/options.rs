@@ -227,11 +227,15 @@ impl NatsOptions {
             options = options.add_root_certificates(file.clone());
         }
         if let Some(file) = &self.credentials {
-            let read = options.credentials_file(file).await;
-            options = read.map_err(|error| {
+            let place = file.display();
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                let message = format!("cannot read the credentials in {place}");
+                Failure::caused(FailureKind::Io, message, error)
+            })?;
+            options = options.credentials(&text).map_err(|_| {
                 // Its text may quote the file.
-                let message = format!("cannot read the credentials in {}", file.display());
-                Failure::new(FailureKind::Io, format!("{message}: {}", error.kind()))
+                let message = format!("what is in {place} are no credentials");
+                Failure::new(FailureKind::Io, message)
             })?;
         }
         let connected = options.connect(addresses).await;

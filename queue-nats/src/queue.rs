@@ -538,11 +538,17 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         self.on_any_executor(async { pushed.await.map_err(push_error) })
     }
 
+    /// # Cancel safety
+    /// If it is dropped, it has taken nothing out. When it returns an item, that is taken out behind it: the
+    /// verbs of this process that follow wait for it.
     fn pop_async(&self) -> impl Future<Output = Result<T, PopError>> + Send {
         let popped = self.get(Deadline::NEVER);
         self.on_any_executor(async { popped.await.map_err(pop_error) })
     }
 
+    /// # Cancel safety
+    /// If it is dropped, `items` has what did not go in, and what was taken out again; of that a consumer
+    /// may have got some before.
     fn push_many_async(
         &self,
         items: &mut VecDeque<T>,
