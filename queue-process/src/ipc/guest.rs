@@ -13,12 +13,14 @@ use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::IpcBytesReceiver;
-use queue_core::event::Event;
+use queue_core::event::{Event, Listen, Listener};
 use queue_core::sync::{Deadline, TimeLimit};
-use queue_core::work::{Idle, IdleListener};
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 #[cfg(target_os = "linux")]
@@ -54,9 +56,11 @@ pub(super) struct Guest {
 struct Ears {
     places: Event,
     items: Event,
-    /// Who waits until the queue is idle, and how many calls of that have been heard.
-    idle: Idle,
+    /// Who waits until the queue is idle; how many calls of that have been heard, and the number of
+    /// the last time that is known of.
+    idle: Event,
     heard_idle: AtomicU64,
+    moments: AtomicU64,
     /// How many calls for each side have been heard.
     heard: [AtomicU64; 2],
     gone: AtomicBool,
@@ -91,14 +95,11 @@ impl Ears {
                 }
                 Ok(Call::Retry) => self.wake_all(),
                 Ok(Call::Idle(moment)) => {
+                    // Before the notification: who is woken says how many were heard.
                     self.heard_idle.fetch_add(1, Ordering::Relaxed);
-                    ignore_panic(|| self.idle.reached(moment));
-                    // Who began to wait while the call was on its way is called by the next one, for
-                    // which the host has to be asked again.
-                    let guest = self.idle.has_waiting().then(|| guest.upgrade());
-                    if let Some(guest) = guest.flatten() {
-                        guest.state();
-                    }
+                    self.moments.fetch_max(moment, Ordering::Relaxed);
+                    // Whoever began to wait while the call was on its way has to ask again.
+                    ignore_panic(|| self.idle.notify_all());
                 }
                 Err(_) => break,
             }
@@ -106,7 +107,7 @@ impl Ears {
         // Relaxed: the events order it, as above.
         self.gone.store(true, Ordering::Relaxed);
         self.wake_all();
-        ignore_panic(|| self.idle.reached(u64::MAX));
+        self.was_idle(u64::MAX);
     }
 
     /// Wakes one sleeper for each item or place, as long as there are both.
@@ -131,6 +132,14 @@ impl Ears {
         // Relaxed: asked after one listens, or was notified. So it is not older than the last
         // notification that came too early to reach that listener.
         self.heard[side as usize].load(Ordering::Relaxed)
+    }
+
+    /// The queue was idle, for the time of this number.
+    fn was_idle(&self, moment: u64) {
+        // Relaxed: the event orders it.
+        if self.moments.fetch_max(moment, Ordering::Relaxed) < moment {
+            ignore_panic(|| self.idle.notify_all());
+        }
     }
 
     fn wake_all(&self) {
@@ -398,15 +407,19 @@ impl Guest {
                 ..Filling::default()
             },
         };
-        ignore_panic(|| self.ears.idle.reached(filling.moments));
+        self.ears.was_idle(filling.moments);
         filling
     }
 
     /// Who waits until the queue is idle.
-    pub(super) fn listen_idle(&self) -> IdleListener<'_> {
+    pub(super) fn listen_idle(&self) -> Joining<'_> {
         // Before the question: the host is to call.
         let listener = self.ears.idle.listen();
-        listener.since(self.state().moments)
+        Joining {
+            guest: self,
+            since: self.state().moments,
+            listener: Some(listener),
+        }
     }
 
     pub(super) fn close(&self) -> bool {
@@ -518,6 +531,59 @@ impl Guest {
     fn watch(&self, side: Side) -> Watch {
         let waiting = self.event(side).has_waiting();
         waiting.then(|| self.ears.heard(side))
+    }
+}
+
+/// Listens until the queue was idle.
+#[derive(Debug)]
+pub(crate) struct Joining<'a> {
+    guest: &'a Guest,
+    /// The last such time before this one listened.
+    since: u64,
+    listener: Option<Listener<'a>>,
+}
+
+impl<'a> Joining<'a> {
+    fn came(&self) -> bool {
+        // Relaxed: the event orders it.
+        self.guest.ears.moments.load(Ordering::Relaxed) > self.since
+    }
+
+    /// A listener for which the host calls, unless it need not.
+    fn listen(&mut self) -> Option<Listener<'a>> {
+        if self.listener.is_none() && !self.came() {
+            self.listener = Some(self.guest.ears.idle.listen());
+            self.guest.state();
+        }
+        match self.came() {
+            true => None,
+            false => self.listener.take(),
+        }
+    }
+}
+
+impl Listen for Joining<'_> {
+    fn wait(mut self, deadline: Deadline) -> bool {
+        while let Some(listener) = self.listen() {
+            if !listener.wait(deadline) {
+                return self.came();
+            }
+        }
+        true
+    }
+}
+
+impl Future for Joining<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(mut listener) = self.listen() {
+            if Pin::new(&mut listener).poll(cx).is_pending() {
+                self.listener = Some(listener);
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The host keeps the bytes of what is in flight, and for each guest which deliveries it has not
 //! settled: with the guest's line, however that ended, they go back.
 
+use super::guest::Joining;
 use super::state::{Bytes, Who};
 use super::wire::Ending;
 use super::{IpcQueue, Place};
@@ -32,14 +33,26 @@ enum From {
     Deferred(Vec<u8>),
 }
 
-/// Who waits until the queue is idle, unless there is no queue to wait for.
+/// Who waits until the queue is idle.
 #[must_use = "a listener that is not waited on does nothing"]
 #[derive(Debug)]
-pub struct Idle<'a>(Option<IdleListener<'a>>);
+pub struct Idle<'a>(Listens<'a>);
+
+#[derive(Debug)]
+enum Listens<'a> {
+    Here(IdleListener<'a>),
+    Elsewhere(Joining<'a>),
+    /// There is no queue to wait for.
+    Never,
+}
 
 impl Listen for Idle<'_> {
     fn wait(self, deadline: Deadline) -> bool {
-        self.0.is_none_or(|listener| listener.wait(deadline))
+        match self.0 {
+            Listens::Here(listener) => listener.wait(deadline),
+            Listens::Elsewhere(listener) => listener.wait(deadline),
+            Listens::Never => true,
+        }
     }
 }
 
@@ -48,8 +61,9 @@ impl Future for Idle<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
-            Some(listener) => Pin::new(listener).poll(cx),
-            None => Poll::Ready(()),
+            Listens::Here(listener) => Pin::new(listener).poll(cx),
+            Listens::Elsewhere(listener) => Pin::new(listener).poll(cx),
+            Listens::Never => Poll::Ready(()),
         }
     }
 }
@@ -165,9 +179,9 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
 
     fn listen_idle(&self) -> Idle<'_> {
         Idle(match self.reach() {
-            Ok(Place::Here(host)) => Some(host.hosted.idle.listen()),
-            Ok(Place::Elsewhere(guest)) => Some(guest.listen_idle()),
-            Err(_) => None,
+            Ok(Place::Here(host)) => Listens::Here(host.hosted.idle.listen()),
+            Ok(Place::Elsewhere(guest)) => Listens::Elsewhere(guest.listen_idle()),
+            Err(_) => Listens::Never,
         })
     }
 }
