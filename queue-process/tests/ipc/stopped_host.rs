@@ -3,7 +3,7 @@
 use super::*;
 use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
 use queue_core::{WorkQueue, pop_any_timeout};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 type Blobs = IpcQueue<Vec<u8>>;
 
@@ -35,7 +35,13 @@ impl Host {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        let process = Pid::from_child(&self.process);
+        kill_process(process, signal).unwrap();
+        if signal == Signal::STOP {
+            // It runs on for a moment, and one that stops in the midst of an answer is waited for.
+            let stopped = waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
+            assert!(stopped.is_some_and(|(_, status)| status.stopped()));
+        }
     }
 }
 
