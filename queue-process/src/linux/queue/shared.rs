@@ -101,7 +101,7 @@ impl<S: Storage> Shared<S> {
     }
 
     /// Who slept looks for the dead: without fail if it slept for as long as one may.
-    fn is_awake(&self, is_time: bool) {
+    fn check_after_sleep(&self, is_time: bool) {
         match is_time {
             true => self.check_peers(Tries::Endless),
             // Who is woken again and again, by signals say, sleeps no whole time.
@@ -120,7 +120,7 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     fn wait(&self, end: End, deadline: Deadline) -> bool {
         let sleepers = self.sleepers(end);
         let left = || deadline.remaining();
-        let awake = |is_time| self.is_awake(is_time);
+        let awake = |is_time| self.check_after_sleep(is_time);
         (self.engine).wait(end, sleepers, left, || has_deferred(self, end), awake)
     }
 
@@ -156,7 +156,7 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
     }
 
     fn join(&self, deadline: Deadline) -> bool {
-        let awake = |is_time| self.is_awake(is_time);
+        let awake = |is_time| self.check_after_sleep(is_time);
         self.engine.join(|| deadline.remaining(), awake)
     }
 
