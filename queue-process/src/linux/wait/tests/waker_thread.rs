@@ -96,11 +96,11 @@ fn a_queue_is_forgotten_at_once_and_one_for_which_nobody_waits_soon() {
     drop(self::registration(&queue, &eventfds, End::Head));
     assert_eq!(watched(&eventfds), 1, "another may come");
     let begun = Instant::now();
-    while watched(&eventfds) > 0 {
+    // It is dropped a moment after it is forgotten, with no lock held.
+    while watched(&eventfds) > 0 || Arc::strong_count(&eventfds) > 1 {
         assert!(begun.elapsed() < LONG, "for ever");
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(Arc::strong_count(&eventfds), 1);
 }
 
 #[test]
