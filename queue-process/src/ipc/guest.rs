@@ -18,7 +18,7 @@ use queue_core::sync::{Deadline, TimeLimit};
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -38,6 +38,10 @@ pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
 /// A verb whose time is up waits for so much longer for an answer, which a host that runs gives.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// After a pop of several items, so many waits expect several again, and do not have single ones put
+/// on the shelf for them.
+const BATCHES: u32 = 16;
+
 /// A line to the host, and who waits in this process.
 pub(super) struct Guest {
     line: Mutex<Line>,
@@ -49,6 +53,8 @@ pub(super) struct Guest {
     role: Role,
     ends: EndpointCounts,
     pub(super) owed: Deferred,
+    /// How many waits more expect several items.
+    batches: AtomicU32,
 }
 
 /// What the host's calls reach: a thread of its own listens to them.
@@ -196,6 +202,7 @@ impl Guest {
             role,
             ends: EndpointCounts::new(),
             owed: Deferred::default(),
+            batches: AtomicU32::new(0),
         });
         // The thread must not keep the line open: the host is to notice when the last
         // handle has gone.
@@ -209,6 +216,20 @@ impl Guest {
     /// What those of `side` in this process wait for.
     pub(super) fn event(&self, side: Side) -> &Event {
         self.ears.event(side)
+    }
+
+    /// Whether a pop would find something without asking, for one who looks again and again; of pushes
+    /// nothing is known.
+    pub(super) fn ready_hint(&self, side: Side) -> usize {
+        match side {
+            _ if self.is_gone() => usize::MAX,
+            Side::Producers => 0,
+            // Relaxed, here and below: only speed rests on it.
+            Side::Consumers if self.batches.load(Ordering::Relaxed) > 0 => {
+                self.shelf.has_items().into()
+            }
+            Side::Consumers => self.shelf.look().into(),
+        }
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
@@ -259,7 +280,7 @@ impl Guest {
             Pushed::TooFew => return Ok(false),
             Pushed::Closed => return Err(TryError::Closed),
         }
-        if self.pushes.must_tell() {
+        if self.pushes.must_tell() || self.shelf.must_feed() {
             tell(&requests);
         }
         Ok(true)
@@ -281,6 +302,9 @@ impl Guest {
             let taken = self.shelf.pop(max - popped.len());
             if !taken.is_empty() && self.shelf.must_tell() {
                 tell(&lock(&self.requests));
+            }
+            if !taken.is_empty() && self.shelf.has_items() {
+                self.batches.store(BATCHES, Ordering::Relaxed);
             }
             match popped.is_empty() {
                 true => popped = taken,
@@ -319,7 +343,12 @@ impl Guest {
             match reply.read()? {
                 Reply::Shelved => Ok(None),
                 Reply::Popped(_) => Ok(Some(reply)),
-                Reply::Empty => Err(TryError::WouldBlock),
+                Reply::Empty => {
+                    let left = self.batches.load(Ordering::Relaxed);
+                    self.batches
+                        .store(left.saturating_sub(1), Ordering::Relaxed);
+                    Err(TryError::WouldBlock)
+                }
                 other => Err(unexpected(other)),
             }
         })

@@ -335,8 +335,8 @@ impl Hosted {
                 state.grant(number);
             }
         }
-        if state.news.called[Side::Consumers as usize] {
-            // Who is called finds them without asking.
+        if state.news.called[Side::Consumers as usize] || state.is_looked_for() {
+            // Who is called, or looks, finds them without asking.
             state.shelve(0);
         }
         // If it is closed, it is for the end that somebody waits.

@@ -36,13 +36,13 @@ impl<T: Send, C: Codec<T>> Kind for IpcQueue<T, C> {
         }
     }
 
-    /// In a guest looking costs as much as trying, so it does not spin.
+    /// In a guest, what is known without asking the host.
     fn ready_hint(&self, side: Side) -> usize {
         match self.reach() {
             Ok(_) if side == Side::Consumers && self.owed().is_some() => usize::MAX,
             Ok(Place::Here(host)) => host.hosted.ready_hint(side),
-            Ok(Place::Elsewhere(guest)) if !guest.is_gone() => 0,
-            Ok(Place::Elsewhere(_)) | Err(_) => usize::MAX,
+            Ok(Place::Elsewhere(guest)) => guest.ready_hint(side),
+            Err(_) => usize::MAX,
         }
     }
 

@@ -395,6 +395,29 @@ fn a_guest_tells_what_it_pushes_if_a_consumer_waits() {
 }
 
 #[test]
+fn who_looks_at_the_shelf_finds_there_what_is_pushed_meanwhile() {
+    let queue = hosted(9);
+    let (number, theirs, _calls) = sharing(&queue);
+    let shelf = shelf(&queue);
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert!(!shelf.has_items(), "nobody looks");
+    assert!(!shelf.look());
+    assert_eq!(push(&queue, Who::Host, 1), Ok(1));
+    assert_eq!(shelf.pop(9).len(), 2);
+    assert!(!shelf.look());
+    assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
+    assert_eq!(shelf.pop(9).len(), 1);
+    // By words: the host is told.
+    assert!(!shelf.look());
+    assert_eq!(theirs.push(&[&[1]], &shelf), Pushed::Done);
+    assert!(!theirs.must_tell() && shelf.must_feed());
+    assert!(!shelf.has_items());
+    queue.look(number);
+    assert_eq!(shelf.pop(9).len(), 1);
+    assert_eq!(state(&queue).0, 0);
+}
+
+#[test]
 fn a_guest_tells_what_it_takes_if_somebody_waits_for_that() {
     let queue = hosted(2);
     let (number, ..) = sharing(&queue);

@@ -220,6 +220,12 @@ impl State {
         !self.shelved.is_empty()
     }
 
+    /// Whether a guest looks at the shelf, and there is something to put on it.
+    pub(super) fn is_looked_for(&self) -> bool {
+        let looked_at = |shelf: &Page<Shelf>| shelf.was_looked_at();
+        self.returned.len() + self.items.len() > 0 && self.shelf.as_ref().is_some_and(looked_at)
+    }
+
     /// Looks what guests have taken from the shelf.
     pub(super) fn look(&mut self) {
         if let (Some(shelf), false) = (&self.shelf, self.shelved.is_empty()) {

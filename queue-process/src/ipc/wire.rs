@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
 /// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
 /// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of

@@ -20,6 +20,12 @@ pub const LARGEST: usize = RING * size_of::<u64>() / 4;
 /// In `greeting`: the guest sees these words.
 const SHARED: u64 = 0x7175_6575_6521;
 
+/// In `looked_at`: a guest looks, and the host is not told.
+const LOOKED_AT: u64 = 1;
+
+/// The same, and the host is told, or soon will be.
+const TOLD: u64 = 2;
+
 /// In `slots`: the queue is closed.
 const CLOSED: u64 = 1 << 63;
 
@@ -51,6 +57,8 @@ pub struct Shelf {
     items: CachePadded<AtomicU64>,
     /// Whether the host wants to be told when an item is taken.
     wanted: CachePadded<AtomicU64>,
+    /// Whether a guest looks for an item here for a moment before it sleeps: zero, [`LOOKED_AT`] or [`TOLD`].
+    looked_at: CachePadded<AtomicU64>,
     ring: Ring,
 }
 
@@ -339,6 +347,26 @@ impl Shelf {
         Range::of(self.items.load(Ordering::Relaxed)).len() > 0
     }
 
+    /// Whether there are items, for a guest that looks again and again: whoever pushes meanwhile has them
+    /// put here. It asks before it sleeps, so nothing but speed rests on it.
+    pub fn look(&self) -> bool {
+        // Relaxed: at worst it looks in vain.
+        if self.looked_at.load(Ordering::Relaxed) == 0 {
+            self.looked_at.store(LOOKED_AT, Ordering::Relaxed);
+        }
+        self.has_items()
+    }
+
+    /// Whether the host is to be told that a guest looks. True for one who asks, and tells.
+    pub fn must_feed(&self) -> bool {
+        let order = Ordering::Relaxed;
+        self.looked_at.load(order) == LOOKED_AT
+            && (self
+                .looked_at
+                .compare_exchange(LOOKED_AT, TOLD, order, order))
+            .is_ok()
+    }
+
     /// Whether the host is to be told that items were taken just now. True for the first who asks,
     /// and for fewer and fewer after it, for that one may be stopped or killed before it tells.
     pub fn must_tell(&self) -> bool {
@@ -399,6 +427,12 @@ impl Shelf {
         Range::of(before.unwrap_or_default()).start
     }
 
+    /// Whether a guest has begun to look since this was last asked.
+    pub fn was_looked_at(&self) -> bool {
+        self.looked_at.load(Ordering::Relaxed) != 0
+            && self.looked_at.swap(0, Ordering::Relaxed) != 0
+    }
+
     /// Has guests tell when they take items. Look after this for those that were taken before.
     pub fn want(&self) {
         want(&self.wanted);
@@ -452,6 +486,7 @@ mod zeros {
                 tickets: zero(),
                 items: zero(),
                 wanted: zero(),
+                looked_at: zero(),
                 ring: ring(),
             }
         }
@@ -586,6 +621,18 @@ mod tests {
         assert_eq!(told.len(), 4, "the first, second, fourth and eighth");
         shelf.heed();
         assert!(!shelf.must_tell());
+    }
+
+    #[test]
+    fn one_has_the_host_feed_who_looks() {
+        let shelf = Shelf::new();
+        assert!(!shelf.must_feed() && !shelf.was_looked_at());
+        assert!(!shelf.look());
+        assert!(shelf.must_feed() && !shelf.must_feed());
+        assert!(!shelf.look() && !shelf.must_feed(), "it is told");
+        assert!(shelf.was_looked_at() && !shelf.was_looked_at());
+        shelf.put(b"x");
+        assert!(shelf.look() && shelf.was_looked_at() && !shelf.must_feed());
     }
 
     #[test]
