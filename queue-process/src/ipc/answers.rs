@@ -33,8 +33,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
     let (to_guest, replies) = ipc::bytes_channel().unwrap();
     let (caller, calls) = ipc::bytes_channel().unwrap();
     let (_, handed) = ipc::channel().unwrap();
-    let mut bytes = Vec::new();
-    wire::encode(reply, &mut bytes);
+    let bytes = wire::encoded(reply);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let notes = asked.clone();
     thread::spawn(move || {

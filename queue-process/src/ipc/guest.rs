@@ -13,14 +13,11 @@ use crate::types::Types;
 use crate::unwind::{catch_panic, ignore_panic};
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::IpcBytesReceiver;
-use queue_core::event::{Event, Listen, Listener};
+use queue_core::event::Event;
 use queue_core::sync::{Deadline, TimeLimit};
 use queue_core::{EndpointCounts, Failure, FailureKind, Side};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, Weak};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 #[cfg(target_os = "linux")]
@@ -440,15 +437,15 @@ impl Guest {
         filling
     }
 
-    /// Who waits until the queue is idle.
-    pub(super) fn listen_idle(&self) -> Joining<'_> {
-        // Before the question: the host is to call.
-        let listener = self.ears.idle.listen();
-        Joining {
-            guest: self,
-            since: self.state().moments,
-            listener: Some(listener),
-        }
+    /// What is notified when the queue is idle, or the host is gone.
+    pub(super) fn idle(&self) -> &Event {
+        &self.ears.idle
+    }
+
+    /// The number of the last idle time that is known of.
+    pub(super) fn moments(&self) -> u64 {
+        // Relaxed: the event orders it.
+        self.ears.moments.load(Ordering::Relaxed)
     }
 
     pub(super) fn close(&self) -> bool {
@@ -560,59 +557,6 @@ impl Guest {
     fn watch(&self, side: Side) -> Watch {
         let waiting = self.event(side).has_waiting();
         waiting.then(|| self.ears.heard(side))
-    }
-}
-
-/// Listens until the queue was idle.
-#[derive(Debug)]
-pub(crate) struct Joining<'a> {
-    guest: &'a Guest,
-    /// The last such time before this one listened.
-    since: u64,
-    listener: Option<Listener<'a>>,
-}
-
-impl<'a> Joining<'a> {
-    fn came(&self) -> bool {
-        // Relaxed: the event orders it.
-        self.guest.ears.moments.load(Ordering::Relaxed) > self.since
-    }
-
-    /// A listener for which the host calls, unless it need not.
-    fn listen(&mut self) -> Option<Listener<'a>> {
-        if self.listener.is_none() && !self.came() {
-            self.listener = Some(self.guest.ears.idle.listen());
-            self.guest.state();
-        }
-        match self.came() {
-            true => None,
-            false => self.listener.take(),
-        }
-    }
-}
-
-impl Listen for Joining<'_> {
-    fn wait(mut self, deadline: Deadline) -> bool {
-        while let Some(listener) = self.listen() {
-            if !listener.wait(deadline) {
-                return self.came();
-            }
-        }
-        true
-    }
-}
-
-impl Future for Joining<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(mut listener) = self.listen() {
-            if Pin::new(&mut listener).poll(cx).is_pending() {
-                self.listener = Some(listener);
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
 use super::page::Page;
-use super::state::{Bytes, Filling, Guest, Lent, News, State, Who};
-use super::wire::{self, Call, Role, Watch};
+use super::state::{Filling, Guest, Lent, News, State, Who};
+use super::wire::{self, Call, Item, Role, Watch};
 use super::words::Pushes;
 use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
@@ -17,7 +17,7 @@ use std::mem;
 #[derive(Debug)]
 pub(super) enum Offer {
     /// These.
-    Items(Vec<Bytes>),
+    Items(Vec<Item>),
     /// What it can take from the shelf.
     Shelved,
 }
@@ -113,7 +113,7 @@ impl Hosted {
     pub(super) fn push(
         &self,
         who: Who,
-        items: impl ExactSizeIterator<Item = Bytes>,
+        items: impl ExactSizeIterator<Item = Item>,
     ) -> Result<usize, TryError> {
         self.with(|state| {
             // Behind all pushes that have returned.
@@ -139,7 +139,7 @@ impl Hosted {
     }
 
     /// Takes up to `max` of the oldest items for the host, for good.
-    pub(super) fn pop(&self, max: usize) -> Result<Vec<Bytes>, TryError> {
+    pub(super) fn pop(&self, max: usize) -> Result<Vec<Item>, TryError> {
         self.draw(Who::Host, max, |state| {
             let popped = state.pop(max);
             (!popped.is_empty()).then_some(popped)

@@ -3,9 +3,9 @@
 //! The host keeps the bytes of what is in flight, and for each guest which deliveries it has not
 //! settled: with the guest's line, however that ended, they go back.
 
-use super::guest::Joining;
-use super::state::{Bytes, Who};
-use super::wire::Ending;
+use super::joining::Joining;
+use super::state::Who;
+use super::wire::{Ending, Item};
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
 use crate::deferred::Outcome;
@@ -26,7 +26,7 @@ pub struct Lease(From);
 #[derive(Debug)]
 enum From {
     /// From the deque of this process.
-    Here(Bytes, work::Lease),
+    Here(Item, work::Lease),
     /// From the host, by this number.
     Elsewhere { delivery: u64, attempt: u32 },
     /// From what this process has in its hands.
@@ -180,7 +180,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
     fn listen_idle(&self) -> Idle<'_> {
         Idle(match self.reach() {
             Ok(Place::Here(host)) => Listens::Here(host.hosted.idle.listen()),
-            Ok(Place::Elsewhere(guest)) => Listens::Elsewhere(guest.listen_idle()),
+            Ok(Place::Elsewhere(guest)) => Listens::Elsewhere(Joining::new(guest)),
             Err(_) => Listens::Never,
         })
     }

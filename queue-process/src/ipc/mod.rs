@@ -9,6 +9,7 @@ mod hosted;
 #[cfg(target_os = "linux")]
 mod inherited;
 mod invitation;
+mod joining;
 mod lending;
 mod line;
 mod message;

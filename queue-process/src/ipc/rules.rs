@@ -2,8 +2,8 @@
 
 use super::hosted::{Hosted, Offer};
 use super::page::Page;
-use super::state::{Bytes, Who};
-use super::wire::{self, BATCH_BYTES, Call, Gone, Message, Role, Watch};
+use super::state::Who;
+use super::wire::{self, BATCH_BYTES, Call, Gone, Item, Message, Role, Watch};
 use super::words::{Pushed, Pushes, Shelf};
 use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
@@ -21,7 +21,7 @@ fn hosted(capacity: usize) -> Hosted {
 
 /// Pushes so many items: how many went in.
 fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, TryError> {
-    hosted.push(who, vec![Bytes::from([7]); count].into_iter())
+    hosted.push(who, (0..count).map(|_| Item::from(vec![7])))
 }
 
 /// Pops so many for the host: how many came out.
@@ -91,7 +91,7 @@ fn it_takes_what_finds_a_place_and_gives_what_is_there() {
 fn it_gives_no_more_bytes_at_once_than_a_message_carries_but_one_item() {
     let queue = hosted(9);
     let sizes = [BATCH_BYTES / 2, BATCH_BYTES / 2, 1, BATCH_BYTES + 1, 1];
-    let items: Vec<_> = sizes.map(|size| Bytes::from(vec![0; size])).into();
+    let items: Vec<_> = sizes.map(|size| Item::from(vec![0; size])).into();
     assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(5));
     let popped = [(); 4].map(|()| pop(&queue, 9).unwrap());
     assert_eq!(popped, [2, 1, 1, 1]);
@@ -469,7 +469,7 @@ fn what_comes_back_is_before_what_is_on_the_shelf() {
     let queue = hosted(9);
     let (number, ..) = sharing(&queue);
     let shelf = shelf(&queue);
-    let items = (1..=4).map(|n| Bytes::from([n])).collect::<Vec<_>>();
+    let items = (1..=4).map(|n| Item::from(vec![n])).collect::<Vec<_>>();
     assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
     let delivery = queue.deliver(Who::Host).unwrap();
     assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));

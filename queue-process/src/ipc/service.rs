@@ -4,7 +4,8 @@ use super::hosted::{Hosted, Offer};
 use super::page::Page;
 use super::state::{Lent, Who};
 use super::wire::{
-    self, Bytes, Ending, Gone, Handed, Hello, Reply, Request, Role, Ticket, VERSION,
+    self, Bytes, Ending, Gone, Handed, Hello, Item, PIECE, Reply, Request, Role, Ticket, VERSION,
+    Watch,
 };
 use super::words::Pushes;
 use crate::try_error::TryError;
@@ -15,7 +16,7 @@ use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
 use queue_core::{Failure, FailureKind, Side};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::{io, thread};
+use std::{io, iter, thread};
 
 /// Opens a line for one more process, and starts the thread that serves it: the ticket
 /// by which that process takes it up. When the ticket or its taker is gone the thread
@@ -130,9 +131,17 @@ impl Service {
             let Ok((number, request)) = message.read::<(u64, Request<'_>)>() else {
                 return;
             };
-            let answered = match number == 0 || self.hosted.begins(self.guest, number) {
-                true => self.answer(request, &mut buffer),
-                false => wire::send(&self.replies, &Reply::Withdrawn, &mut buffer),
+            let answered = match request {
+                _ if number != 0 && !self.hosted.begins(self.guest, number) => {
+                    wire::send(&self.replies, &Reply::Withdrawn, &mut buffer)
+                }
+                Request::Push { watch, items } if items.len() == 1 && items[0].0.len() >= PIECE => {
+                    // The message becomes the item, for it has no bytes to spare.
+                    let len = items[0].0.len();
+                    let reply = self.push(watch, iter::once(message.into_last(len)));
+                    wire::send(&self.replies, &reply, &mut buffer)
+                }
+                request => self.answer(request, &mut buffer),
             };
             if answered.is_err() {
                 return;
@@ -145,16 +154,11 @@ impl Service {
         // What a reply refers to.
         let popped;
         let reply = match request {
-            Request::Push { .. } if !self.role.allows(Side::Producers) => Reply::Denied,
             Request::Pop { .. } | Request::Receive { .. } if !self.role.allows(Side::Consumers) => {
                 Reply::Denied
             }
-            Request::Push { items, watch } => {
-                let who = Who::Guest(self.guest, watch);
-                match (self.hosted).push(who, items.iter().map(|item| item.0.into())) {
-                    Ok(count) => Reply::Pushed(count as u64),
-                    Err(refusal) => refused(refusal, Reply::Full),
-                }
+            Request::Push { watch, items } => {
+                self.push(watch, items.iter().map(|item| item.0.into()))
             }
             Request::Pop { max, watch } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
@@ -231,6 +235,16 @@ impl Service {
         wire::send(&self.replies, &reply, buffer)
     }
 
+    fn push(&self, watch: Watch, items: impl ExactSizeIterator<Item = Item>) -> Reply<'static> {
+        if !self.role.allows(Side::Producers) {
+            return Reply::Denied;
+        }
+        match self.hosted.push(Who::Guest(self.guest, watch), items) {
+            Ok(count) => Reply::Pushed(count as u64),
+            Err(refusal) => refused(refusal, Reply::Full),
+        }
+    }
+
     /// Sends what a third process needs, if this guest may hand that much on.
     fn hand(&self, role: Role, make: impl FnOnce() -> Result<Handed, Failure>) -> Reply<'static> {
         if !role.sides().all(|side| self.role.allows(side)) {
@@ -291,7 +305,7 @@ mod tests {
     }
 
     fn push(hosted: &Hosted, item: u8) -> Result<usize, TryError> {
-        hosted.push(Who::Host, std::iter::once([item].into()))
+        hosted.push(Who::Host, std::iter::once(vec![item].into()))
     }
 
     /// How many items are inside, and whether the queue is closed.

@@ -1,14 +1,13 @@
 //! [`State`]: what a host knows of its queue, and what may be done with it under its lock.
 
 use super::page::Page;
-use super::wire::{BATCH_BYTES, Call, Watch};
+use super::wire::{BATCH_BYTES, Call, Item, Watch};
 use super::words::{self, Pushes, Shelf};
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::Side;
 use queue_core::work::{Lease, Returned};
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
-use std::sync::Arc;
 
 /// As many slots a guest is granted ahead.
 const SLOTS_AHEAD: usize = 256;
@@ -23,11 +22,8 @@ pub(super) enum Who {
     Guest(u64, Watch),
 }
 
-/// An item, as bytes.
-pub(super) type Bytes = Arc<[u8]>;
-
 /// An item that is out of the deque, and may come back.
-pub(super) type Lent = (Bytes, Lease);
+pub(super) type Lent = (Item, Lease);
 
 /// How full the queue is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +41,8 @@ pub(super) struct Filling {
 pub(super) struct State {
     pub(super) capacity: Option<usize>,
     /// What was never lent; all of it is younger than what was.
-    pub(super) items: VecDeque<Bytes>,
-    pub(super) returned: Returned<Bytes>,
+    pub(super) items: VecDeque<Item>,
+    pub(super) returned: Returned<Item>,
     /// How many items were ever lent or popped.
     pub(super) taken: u64,
     /// From where guests pop, once there was one; what is there, each with the place behind it, and
@@ -161,7 +157,7 @@ impl State {
     }
 
     /// Pops up to `max` of the oldest items, of so many bytes as one message carries.
-    pub(super) fn pop(&mut self, max: usize) -> Vec<Bytes> {
+    pub(super) fn pop(&mut self, max: usize) -> Vec<Item> {
         let (mut popped, mut size) = (Vec::new(), 0);
         while popped.len() < max {
             let Some((item, lease)) = self.take_first() else {

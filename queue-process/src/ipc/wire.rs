@@ -7,8 +7,10 @@
 use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory};
 use ipc_channel::{IpcError, TryRecvError};
+use postcard::ser_flavors::{Flavor, Size};
 use queue_core::{Failure, FailureKind, Side};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -80,9 +82,10 @@ enum SideName {
 pub(super) enum Request<'a> {
     /// Push these in order, as many as find a place.
     Push {
+        watch: Watch,
+        /// At the end of the message, so that it can become the item.
         #[serde(borrow)]
         items: Vec<Bytes<'a>>,
-        watch: Watch,
     },
     /// Pop up to so many of the oldest items.
     Pop {
@@ -245,20 +248,120 @@ impl Message {
             Failure::caused(FailureKind::Corrupt, message, error)
         })
     }
+
+    /// Its last `len` bytes.
+    pub(super) fn into_last(self, len: usize) -> Item {
+        let start = self.0.len() - len;
+        Item {
+            bytes: self.0,
+            start,
+        }
+    }
+}
+
+/// The bytes of an item that is in the queue.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// All of them, or a message that ends with them.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Deref for Item {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+impl From<Vec<u8>> for Item {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
+    }
+}
+
+impl From<&[u8]> for Item {
+    fn from(bytes: &[u8]) -> Self {
+        bytes.to_vec().into()
+    }
 }
 
 /// The other end of a channel is gone (or the channel is broken, which is the same).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone;
 
-/// The bytes of `message`, in `buffer`.
-pub(super) fn encode<M: Serialize>(message: &M, buffer: &mut Vec<u8>) {
+/// What a message is serialized into: pieces, each of which is sent once it is full. What fills one of
+/// its own is not copied.
+struct Pieces<'a, S> {
+    buffer: &'a mut Vec<u8>,
+    send: S,
+}
+
+impl<S: FnMut(&[u8]) -> Result<(), Gone>> Pieces<'_, S> {
+    fn send_buffer(&mut self) -> postcard::Result<()> {
+        let sent = (self.send)(self.buffer);
+        self.buffer.clear();
+        sent.map_err(|Gone| postcard::Error::SerializeBufferFull)
+    }
+}
+
+impl<S: FnMut(&[u8]) -> Result<(), Gone>> Flavor for Pieces<'_, S> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, mut bytes: &[u8]) -> postcard::Result<()> {
+        while !bytes.is_empty() {
+            let (piece, rest) = bytes.split_at(bytes.len().min(PIECE - self.buffer.len()));
+            bytes = rest;
+            if piece.len() == PIECE {
+                (self.send)(piece).map_err(|Gone| postcard::Error::SerializeBufferFull)?;
+                continue;
+            }
+            self.buffer.extend_from_slice(piece);
+            if self.buffer.len() == PIECE {
+                self.send_buffer()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finalize(mut self) -> postcard::Result<()> {
+        match self.buffer.is_empty() {
+            true => Ok(()),
+            false => self.send_buffer(),
+        }
+    }
+}
+
+/// The bytes of `message`.
+#[cfg(test)]
+pub(super) fn encoded<M: Serialize>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let append = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    send_pieces(message, &mut Vec::new(), append).unwrap();
+    bytes
+}
+
+/// Has `send` send the pieces of `message`, most of them by way of `buffer`.
+fn send_pieces<M: Serialize>(
+    message: &M,
+    buffer: &mut Vec<u8>,
+    send: impl FnMut(&[u8]) -> Result<(), Gone>,
+) -> Result<(), Gone> {
+    // These types always serialize.
+    let size = postcard::serialize_with_flavor(message, Size::default());
+    let len = HEADER + size.expect("a message of ours serializes");
     buffer.clear();
-    buffer.extend([0; HEADER]);
-    // These types always serialize, and a vector takes everything.
-    postcard::to_io(message, &mut *buffer).expect("a message of ours serializes");
-    let len = buffer.len() as u64;
-    buffer[..HEADER].copy_from_slice(&len.to_le_bytes());
+    buffer.extend((len as u64).to_le_bytes());
+    let pieces = Pieces { buffer, send };
+    postcard::serialize_with_flavor(message, pieces).map_err(|_| Gone)
 }
 
 /// Sends `message`, by way of `buffer`. A signal that comes in between changes nothing.
@@ -267,16 +370,13 @@ pub(super) fn send<M: Serialize>(
     message: &M,
     buffer: &mut Vec<u8>,
 ) -> Result<(), Gone> {
-    encode(message, buffer);
-    for piece in buffer.chunks(PIECE) {
+    send_pieces(message, buffer, |piece| {
         let send = || {
-            channel
-                .send(piece)
-                .map_err(|error| TryRecvError::IpcError(error.into()))
+            let sent = channel.send(piece);
+            sent.map_err(|error| TryRecvError::IpcError(error.into()))
         };
-        undisturbed(send).map_err(|_| Gone)?;
-    }
-    Ok(())
+        undisturbed(send).map_err(|_| Gone)
+    })
 }
 
 /// Receives a message. A signal that comes in between changes nothing.
@@ -391,28 +491,19 @@ mod tests {
         let items = prop::collection::vec(item, 0..4);
         let change = prop::collection::vec((0..40usize, any::<u8>()), 0..3);
         (items, any::<u64>(), 0..6u8, change).prop_map(|(items, number, which, change)| {
-            let mut bytes = Vec::new();
             let items: Vec<_> = items.iter().map(|item| Bytes(item)).collect();
-            match which {
-                0 => encode(
-                    &Request::Push {
-                        items,
-                        watch: Some(number),
-                    },
-                    &mut bytes,
-                ),
-                1 => encode(
-                    &Request::Pop {
-                        max: number,
-                        watch: None,
-                    },
-                    &mut bytes,
-                ),
-                2 => encode(&Reply::Popped(items), &mut bytes),
-                3 => encode(&Reply::Pushed(number), &mut bytes),
-                4 => encode(&Reply::Failed(number.to_string()), &mut bytes),
-                _ => bytes.extend([[0; HEADER], number.to_ne_bytes()].concat()),
-            }
+            let watch = Some(number);
+            let mut bytes = match which {
+                0 => encoded(&Request::Push { items, watch }),
+                1 => encoded(&Request::Pop {
+                    max: number,
+                    watch: None,
+                }),
+                2 => encoded(&Reply::Popped(items)),
+                3 => encoded(&Reply::Pushed(number)),
+                4 => encoded(&Reply::Failed(number.to_string())),
+                _ => [[0; HEADER], number.to_ne_bytes()].concat(),
+            };
             for (at, byte) in change {
                 if let Some(old) = bytes.get_mut(HEADER + at) {
                     *old = byte;
@@ -499,14 +590,11 @@ mod tests {
         #[test]
         fn any_message_is_answered(bytes in nearly()) {
             let message = Message(bytes);
-            let mut again = Vec::new();
             if let Ok(request) = message.read::<Request<'_>>() {
-                encode(&request, &mut again);
-                prop_assert!(Message(again.clone()).read::<Request<'_>>().is_ok());
+                prop_assert!(Message(encoded(&request)).read::<Request<'_>>().is_ok());
             }
             if let Ok(reply) = message.read::<Reply<'_>>() {
-                encode(&reply, &mut again);
-                prop_assert!(Message(again).read::<Reply<'_>>().is_ok());
+                prop_assert!(Message(encoded(&reply)).read::<Reply<'_>>().is_ok());
             }
         }
     }

@@ -262,7 +262,7 @@ impl Pushes {
 /// after another had returned comes after it, and not without it.
 pub fn collect<'a, G: Copy>(
     guests: impl Iterator<Item = (G, &'a Pushes)> + Clone,
-) -> Vec<(G, Box<[u8]>)> {
+) -> Vec<(G, Vec<u8>)> {
     let (mut found, mut last) = (Vec::new(), 0);
     for (guest, pushes) in guests.clone() {
         pushes.pop(u64::MAX, |ticket, bytes| {
