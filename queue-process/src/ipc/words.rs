@@ -96,31 +96,35 @@ impl Ring {
         };
         write(head);
         write(bytes.len() as u64);
-        for chunk in bytes.chunks(8) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            write(u64::from_le_bytes(word.try_into().expect("8 bytes")));
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+            word[..rest.len()].copy_from_slice(rest);
             write(u64::from_le_bytes(word));
         }
         at
     }
 
-    /// Reads the record at a place, the first of so many words, into `bytes`: its first word and where
-    /// it ends, unless it makes no sense.
-    fn read(&self, at: u64, words: u64, bytes: &mut Vec<u8>) -> Option<(u64, u64)> {
+    /// The record at a place, the first of so many words: its first word, where it ends, and its bytes,
+    /// unless it makes no sense.
+    fn read(&self, at: u64, words: u64) -> Option<(u64, u64, Vec<u8>)> {
         let word = |at: u64| self.0[at as usize % RING].load(Ordering::Relaxed);
         let len = usize::try_from(word(at.wrapping_add(1))).ok()?;
         if words > RING as u64 || len > RING * size_of::<u64>() || words_of(len) > words {
             return None;
         }
-        let end = at.wrapping_add(words_of(len));
-        bytes.clear();
         let mut next = at.wrapping_add(HEADER);
-        while next != end {
-            bytes.extend_from_slice(&word(next).to_le_bytes());
+        let mut bytes = vec![0; len.next_multiple_of(8)];
+        for chunk in bytes.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&word(next).to_le_bytes());
             next = next.wrapping_add(1);
         }
         bytes.truncate(len);
-        Some((word(at), end))
+        Some((word(at), next, bytes))
     }
 }
 
@@ -238,16 +242,15 @@ impl Pushes {
 
     /// Reads what was written with tickets below `end`: `take` gets the ticket and the bytes of each item.
     /// What makes no sense is skipped.
-    fn pop(&self, end: u64, mut take: impl FnMut(u64, &[u8])) {
+    fn pop(&self, end: u64, mut take: impl FnMut(u64, Vec<u8>)) {
         let written = self.written.load(Ordering::Acquire);
         let mut at = self.read.load(Ordering::Relaxed);
-        let mut bytes = Vec::new();
         while at != written {
             let left = written.wrapping_sub(at);
-            match self.ring.read(at, left, &mut bytes) {
-                Some((ticket, _)) if ticket >= end => break,
-                Some((ticket, next)) => {
-                    take(ticket, &bytes);
+            match self.ring.read(at, left) {
+                Some((ticket, ..)) if ticket >= end => break,
+                Some((ticket, next, bytes)) => {
+                    take(ticket, bytes);
                     at = next;
                 }
                 None => at = written,
@@ -267,14 +270,12 @@ pub fn collect<'a, G: Copy>(
     for (guest, pushes) in guests.clone() {
         pushes.pop(u64::MAX, |ticket, bytes| {
             last = last.max(ticket);
-            found.push((ticket, guest, bytes.into()));
+            found.push((ticket, guest, bytes));
         });
     }
     // What was looked for too early: whoever had pushed when one of these began.
     for (guest, pushes) in guests {
-        pushes.pop(last, |ticket, bytes| {
-            found.push((ticket, guest, bytes.into()))
-        });
+        pushes.pop(last, |ticket, bytes| found.push((ticket, guest, bytes)));
     }
     found.sort_by_key(|(ticket, ..)| *ticket);
     (found.into_iter())
@@ -317,10 +318,8 @@ impl Shelf {
             let (mut items, mut rest) = (Vec::new(), Range::of(word));
             while items.len() < most && rest.len() > 0 {
                 // If others take it meanwhile it may be written over: then the change below fails.
-                let mut bytes = Vec::new();
-                let read = (self.ring).read(rest.start.into(), rest.len().into(), &mut bytes);
-                match read {
-                    Some((_, end)) => {
+                match (self.ring).read(rest.start.into(), rest.len().into()) {
+                    Some((_, end, bytes)) => {
                         rest.start = end as u32;
                         items.push(bytes);
                     }
@@ -500,7 +499,7 @@ mod tests {
     /// All that can be read.
     fn read(pushes: &Pushes, end: u64) -> Vec<(u64, Vec<u8>)> {
         let mut read = Vec::new();
-        pushes.pop(end, |ticket, bytes| read.push((ticket, bytes.to_vec())));
+        pushes.pop(end, |ticket, bytes| read.push((ticket, bytes)));
         read
     }
 
