@@ -13,6 +13,10 @@ use serde::de::DeserializeOwned;
 /// Numbers take as few bytes as they need, there are no field names and no padding, and
 /// nothing depends on the machine's byte order. Both sides need the same type.
 ///
+/// serde has a `Vec<u8>` written and read byte by byte: some 0.7 ns for each, both ways. The codec
+/// [`Raw`](crate::Raw), or a `ByteBuf` of [serde_bytes](https://docs.rs/serde_bytes) as a part of an
+/// item, copies them at once: 4 KiB in a thirtieth of the time.
+///
 /// # What serde's attributes it cannot carry
 ///
 /// The format does not describe itself: it counts fields and variants instead of naming them.
