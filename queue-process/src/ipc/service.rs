@@ -381,6 +381,25 @@ mod tests {
         assert_eq!(hosted.state().len, 1);
     }
 
+    #[test]
+    fn large_items_arrive_alone_and_in_batches() {
+        let hosted = host(9);
+        let ticket = open_line(&hosted, &types(), Role::Whole).unwrap();
+        let all = [PIECE + 1, 3 * PIECE, 0, PIECE].map(|size| vec![size as u8; size]);
+        let mut expected = Vec::new();
+        for batch in [&all[..1], &all[1..2], &all, &all[1..]] {
+            let items = batch.iter().map(|item| Bytes(item)).collect();
+            ask(&ticket, &Request::Push { watch: None, items }, |reply| {
+                let Reply::Pushed(count) = reply else {
+                    panic!("{reply:?}")
+                };
+                assert_eq!(count, batch.len() as u64);
+            });
+            expected.extend(batch.concat());
+        }
+        assert!(drain(&hosted) == expected);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
