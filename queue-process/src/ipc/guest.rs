@@ -1,6 +1,6 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::line::{Line, Requests, lock, lock_until, tell};
+use super::line::{Line, Requests, lock, lock_in_time, lock_until, tell};
 use super::page::Page;
 use super::state::Filling;
 use super::wire::{
@@ -270,8 +270,11 @@ impl Guest {
         } else if items.iter().any(|item| item.len() > LARGEST) {
             return Ok(false);
         }
-        // As long as one holds it nobody else writes.
-        let requests = lock(&self.requests);
+        // As long as one holds it nobody else writes. One that sends a large item may hold it long.
+        let late = || time_limit().map(latest_answer);
+        let Some(requests) = lock_in_time(&self.requests, late) else {
+            return Err(TryError::WouldBlock);
+        };
         match self.pushes.push(items, &self.shelf) {
             Pushed::Done => {}
             Pushed::TooFew => return Ok(false),
@@ -518,11 +521,7 @@ impl Guest {
         &self,
         exchange: impl FnOnce(&mut Line) -> Result<R, TryError>,
     ) -> Result<R, TryError> {
-        let until = match TimeLimit::current() {
-            Deadline::AT_ONCE => Some(Instant::now()),
-            deadline => deadline.instant(),
-        };
-        self.with_line(until, exchange)
+        self.with_line(time_limit(), exchange)
     }
 
     fn with_line<R>(
@@ -533,7 +532,7 @@ impl Guest {
         if self.is_gone() {
             return Err(TryError::Closed);
         }
-        let late = until.map(|until| until.max(Instant::now() + GRACE));
+        let late = until.map(latest_answer);
         let line = match late {
             None => self.line.lock().map_err(TryLockError::from),
             Some(late) => lock_until(&self.line, late),
@@ -558,6 +557,19 @@ impl Guest {
         let waiting = self.event(side).has_waiting();
         waiting.then(|| self.ears.heard(side))
     }
+}
+
+/// Until when the verb of this thread may wait.
+fn time_limit() -> Option<Instant> {
+    match TimeLimit::current() {
+        Deadline::AT_ONCE => Some(Instant::now()),
+        deadline => deadline.instant(),
+    }
+}
+
+/// Until when the answer has to come, of a verb that may wait until then.
+fn latest_answer(until: Instant) -> Instant {
+    until.max(Instant::now() + GRACE)
 }
 
 /// What an answer that is no success comes to.

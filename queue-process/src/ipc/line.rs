@@ -7,7 +7,10 @@ use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A host that answered so long ago is there.
+const FRESH: Duration = Duration::from_millis(10);
 
 /// Where requests go, each whole before the next. Who pushes by words has it, and sends what needs no
 /// answer.
@@ -23,6 +26,8 @@ pub(super) struct Line {
     pub(super) until: Option<Instant>,
     /// The number of the latest question that may be withdrawn.
     asked: u64,
+    /// When the latest answer came.
+    heard: Instant,
     /// A question was withdrawn, and the answer that says so has not come.
     pub(super) withdrawn: bool,
     /// The host sees when a question is withdrawn.
@@ -44,6 +49,7 @@ impl Line {
             buffer: Vec::new(),
             until: None,
             asked: 1,
+            heard: Instant::now(),
             withdrawn: false,
             may_withdraw: false,
         };
@@ -61,7 +67,13 @@ impl Line {
             wire::receive(&self.replies)?;
         }
         self.send(0, request)?;
-        wire::receive(&self.replies)
+        self.hear()
+    }
+
+    fn hear(&mut self) -> Result<Message, Gone> {
+        let answer = wire::receive(&self.replies);
+        self.heard = Instant::now();
+        answer
     }
 
     /// The same, in the time of the verb: a question that the host has not begun with by then is
@@ -72,6 +84,11 @@ impl Line {
         size: usize,
         pushes: &Pushes,
     ) -> Result<Message, TryError> {
+        if size >= wire::PIECE && self.heard.elapsed() > FRESH {
+            // The system takes no more than that from us before the host has it, and until then others of
+            // this process cannot push: is it there?
+            self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
+        }
         let until = match self.until {
             Some(until) if self.may_withdraw => until,
             _ => return Ok(self.ask(request)?),
@@ -81,21 +98,18 @@ impl Line {
             hear(self)?.ok_or(TryError::WouldBlock)?;
             self.withdrawn = false;
         }
-        if size >= wire::PIECE {
-            // The system takes no more than that from us before the host has it: is it there?
-            self.ask_in_time(&Request::State { join: None }, 0, pushes)?;
-        }
         self.asked += 1;
         pushes.ask(self.asked);
         self.send(self.asked, request)?;
         if let Some(answer) = hear(self)? {
+            self.heard = Instant::now();
             return Ok(answer);
         }
         if pushes.withdraw(self.asked) {
             self.withdrawn = true;
             return Err(TryError::WouldBlock);
         }
-        Ok(wire::receive(&self.replies)?)
+        Ok(self.hear()?)
     }
 
     fn send(&mut self, number: u64, request: &Request<'_>) -> Result<(), Gone> {
@@ -117,6 +131,22 @@ pub(super) fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> TryLockResult<M
             done => return done,
         }
     }
+}
+
+/// Locks `requests`, unless they are locked until then; that is asked where one has to wait.
+pub(super) fn lock_in_time(
+    requests: &Mutex<IpcBytesSender>,
+    until: impl FnOnce() -> Option<Instant>,
+) -> Option<MutexGuard<'_, IpcBytesSender>> {
+    let taken = |locked| match locked {
+        Ok(requests) => Some(requests),
+        Err(TryLockError::Poisoned(requests)) => Some(requests.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    taken(requests.try_lock()).or_else(|| match until() {
+        None => Some(lock(requests)),
+        Some(until) => taken(lock_until(requests, until)),
+    })
 }
 
 pub(super) fn lock(requests: &Mutex<IpcBytesSender>) -> MutexGuard<'_, IpcBytesSender> {

@@ -71,6 +71,30 @@ use wire::{Role, Ticket};
 /// * One side of it: its `Producer`s and `Consumer`s by [`Handover`](crate::Handover), and
 ///   [`half`](Self::half), a handle for pushing or popping alone, in either way.
 ///
+/// ```no_run
+/// use queue_process::{IpcQueue, WorkQueue};
+/// use std::process::Command;
+///
+/// # fn parent() -> Result<(), Box<dyn std::error::Error>> {
+/// // The parent:
+/// let jobs = IpcQueue::<String>::bounded(8);
+/// let mut worker = Command::new("worker");
+/// jobs.share_with(&mut worker, "JOBS")?;
+/// let worker = worker.spawn()?;
+/// # drop(worker);
+/// # Ok(())
+/// # }
+///
+/// // Its child, which may do all that the parent may:
+/// let jobs = IpcQueue::<String>::from_parent("JOBS")?;
+/// for job in jobs.deliveries() {
+///     let job = job?;
+///     println!("{}", *job);
+///     job.ack()?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Promises
 ///
 /// It keeps the family's contract, between processes too. What is its own:
@@ -90,11 +114,13 @@ use wire::{Role, Ticket};
 ///   until it ends). When the last one of a side has gone, however it went, the queue closes.
 /// * **A `try_` verb of a guest may ask the host**: a push if it has no slots left that were granted
 ///   ahead, a pop if it finds nothing. That takes as long as the host's system needs to run a thread,
-///   also inside a future: tens of microseconds. It waits for nobody else. So while the host is
-///   stopped (`SIGSTOP`, a debugger) verbs of its guests wait. One with a time limit ends some tenths of
-///   a second after it at the latest, and takes back what it asked for. Where `ipc-channel` copies memory
-///   (macOS), or if the host was stopped in the very moment in which it answers, it waits too, and
-///   so does a process that takes the queue over.
+///   also inside a future: tens of microseconds. It waits for nobody else.
+/// * **While the host is stopped** (`SIGSTOP`, a debugger) verbs of its guests wait for it: `push` and `pop`,
+///   `try_` verbs, futures, `len` and its like, [`ack`](queue_core::work::Delivery::ack), and a process that
+///   takes the queue over. One with a time limit ends some tenths of a second after it at the latest
+///   (half a second, if other threads of the process wait for the host, too), and takes back what it
+///   asked for. It waits as well where `ipc-channel` copies memory (macOS), and if the host was stopped
+///   while an answer, or an item of more than 128 KiB, was on its way.
 /// * **A standard stream that is closed** is opened, as `/dev/null`, when the queue is handed
 ///   over or taken: `ipc-channel` would use its number.
 /// * **Signals disturb nothing**, whatever handlers there are.

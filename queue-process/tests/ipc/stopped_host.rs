@@ -11,25 +11,28 @@ type Blobs = IpcQueue<Vec<u8>>;
 pub(super) const ROLES: &[(&str, fn())] = &[("host_blobs", host_blobs)];
 
 const SERVER: &str = "IPC_TEST_SERVER";
+const CAPACITY: &str = "IPC_TEST_CAPACITY";
 
 /// Sends its queue to whoever started it, and waits to be killed.
 fn host_blobs() {
-    let queue = Blobs::bounded(2);
+    let queue = Blobs::bounded(env::var(CAPACITY).unwrap().parse().unwrap());
     let server = env::var(SERVER).unwrap();
     IpcSender::connect(server).unwrap().send(&queue).unwrap();
     thread::sleep(Duration::from_secs(300));
 }
 
-/// A process that hosts a queue of two places.
+/// A process that hosts a queue.
 struct Host {
     process: Child,
     queue: Blobs,
 }
 
 impl Host {
-    fn start() -> Self {
+    fn start(capacity: usize) -> Self {
         let (server, name) = IpcOneShotServer::<Blobs>::new().unwrap();
-        let process = command("host_blobs").env(SERVER, name).spawn().unwrap();
+        let mut command = command("host_blobs");
+        command.env(CAPACITY, capacity.to_string());
+        let process = command.env(SERVER, name).spawn().unwrap();
         let (_, queue) = server.accept().unwrap();
         Self { process, queue }
     }
@@ -66,7 +69,7 @@ fn ends<R>(verb: &str, run: impl FnOnce() -> R) -> R {
 #[test]
 fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
     for asked_before in [false, true] {
-        let host = Host::start();
+        let host = Host::start(2);
         let queue = &host.queue;
         if asked_before {
             assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
@@ -115,10 +118,42 @@ fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
     }
 }
 
+/// A thread that pushes a large item without a time limit holds up no other: neither one that has a limit,
+/// nor one that has slots ahead.
+#[test]
+fn a_large_push_to_a_stopped_host_holds_up_no_other() {
+    /// More than a socket holds.
+    const LARGE: usize = 300_000;
+    for (capacity, ahead) in [(2, false), (9, true)] {
+        let host = Host::start(capacity);
+        let queue = &host.queue;
+        queue.push(vec![1]).unwrap();
+        queue.pop().unwrap();
+        // The host was last heard of a while ago.
+        thread::sleep(LIMIT);
+        host.signal(Signal::STOP);
+        thread::scope(|scope| {
+            let large = scope.spawn(|| queue.push(vec![2; LARGE]));
+            // A debug build takes a while to serialize it.
+            thread::sleep(5 * LIMIT);
+            let popped = queue.pop_timeout(LIMIT);
+            let pushed = queue.push_timeout(vec![3], LIMIT);
+            let waits = !large.is_finished();
+            host.signal(Signal::CONT);
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            assert_eq!(pushed.is_ok(), ahead);
+            assert!(waits);
+            let mut popped = (0..2).map_while(|_| queue.pop_timeout(200 * LIMIT).ok());
+            assert!(popped.any(|item| item.len() == LARGE));
+            large.join().unwrap().unwrap();
+        });
+    }
+}
+
 /// Whoever sleeps in a process where another gave up in the meantime.
 #[test]
 fn who_waits_longer_than_the_host_is_stopped_goes_on() {
-    let host = Host::start();
+    let host = Host::start(2);
     let queue = &host.queue;
     thread::scope(|scope| {
         let patient = scope.spawn(|| queue.pop_timeout(Duration::from_secs(60)));
