@@ -35,9 +35,12 @@ pub(super) type Items<'a> = dyn Iterator<Item = &'a [u8]> + 'a;
 /// A verb whose time is up waits for so much longer for an answer, which a host that runs gives.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// After a pop of several items, so many waits expect several again, and do not have single ones put
-/// on the shelf for them.
-const BATCHES: u32 = 16;
+/// A guest that moves so many items between two questions is in a stream: what comes soon is not worth
+/// looking for, for more comes a little later.
+const STREAM: u32 = 8;
+
+/// As long as it has asked so often since, it is so still.
+const STREAM_LASTS: u32 = 16;
 
 /// A line to the host, and who waits in this process.
 pub(super) struct Guest {
@@ -50,8 +53,10 @@ pub(super) struct Guest {
     role: Role,
     ends: EndpointCounts,
     pub(super) owed: Deferred,
-    /// How many waits more expect several items.
-    batches: AtomicU32,
+    /// How many items went by words since the last question.
+    moved: AtomicU32,
+    /// For how many questions more this is a stream.
+    stream: AtomicU32,
 }
 
 /// What the host's calls reach: a thread of its own listens to them.
@@ -199,7 +204,8 @@ impl Guest {
             role,
             ends: EndpointCounts::new(),
             owed: Deferred::default(),
-            batches: AtomicU32::new(0),
+            moved: AtomicU32::new(0),
+            stream: AtomicU32::new(0),
         });
         // The thread must not keep the line open: the host is to notice when the last
         // handle has gone.
@@ -221,10 +227,7 @@ impl Guest {
         match side {
             _ if self.is_gone() => usize::MAX,
             Side::Producers => 0,
-            // Relaxed, here and below: only speed rests on it.
-            Side::Consumers if self.batches.load(Ordering::Relaxed) > 0 => {
-                self.shelf.has_items().into()
-            }
+            Side::Consumers if self.is_stream() => self.shelf.has_items().into(),
             Side::Consumers => self.shelf.look().into(),
         }
     }
@@ -254,6 +257,7 @@ impl Guest {
         let items = items.into_iter().map(Bytes).collect();
         let watch = self.watch(Side::Producers);
         let request = Request::Push { items, watch };
+        self.note_question();
         self.converse_in_time(|line| {
             match line.ask_in_time(&request, size, &self.pushes)?.read()? {
                 Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
@@ -280,6 +284,7 @@ impl Guest {
             Pushed::TooFew => return Ok(false),
             Pushed::Closed => return Err(TryError::Closed),
         }
+        self.note_moved(items.len());
         if self.pushes.must_tell() || self.shelf.must_feed() {
             tell(&requests);
         }
@@ -303,9 +308,7 @@ impl Guest {
             if !taken.is_empty() && self.shelf.must_tell() {
                 tell(&lock(&self.requests));
             }
-            if !taken.is_empty() && self.shelf.has_items() {
-                self.batches.store(BATCHES, Ordering::Relaxed);
-            }
+            self.note_moved(taken.len());
             match popped.is_empty() {
                 true => popped = taken,
                 false => popped.extend(taken),
@@ -328,6 +331,26 @@ impl Guest {
         Ok(take(&mut popped.chain(rest.iter().map(|item| item.0))))
     }
 
+    /// So many items went by words. Relaxed, here and below: only speed rests on it.
+    fn note_moved(&self, count: usize) {
+        let moved = self.moved.load(Ordering::Relaxed);
+        let moved = moved.saturating_add(count as u32);
+        self.moved.store(moved, Ordering::Relaxed);
+    }
+
+    /// It is about to ask for items or places.
+    fn note_question(&self) {
+        let stream = match self.moved.swap(0, Ordering::Relaxed) {
+            STREAM.. => STREAM_LASTS,
+            _ => self.stream.load(Ordering::Relaxed).saturating_sub(1),
+        };
+        self.stream.store(stream, Ordering::Relaxed);
+    }
+
+    fn is_stream(&self) -> bool {
+        self.stream.load(Ordering::Relaxed) > 0
+    }
+
     /// Asks for up to `max` items: the answer with them, or none if there are some on the shelf.
     fn ask_for_items(&self, max: usize) -> Result<Option<Message>, TryError> {
         let watch = self.watch(Side::Consumers);
@@ -335,6 +358,7 @@ impl Guest {
             max: max as u64,
             watch,
         };
+        self.note_question();
         self.converse_in_time(|line| {
             if self.shelf.has_items() {
                 return Ok(None); // Another thread has asked meanwhile.
@@ -343,12 +367,7 @@ impl Guest {
             match reply.read()? {
                 Reply::Shelved => Ok(None),
                 Reply::Popped(_) => Ok(Some(reply)),
-                Reply::Empty => {
-                    let left = self.batches.load(Ordering::Relaxed);
-                    self.batches
-                        .store(left.saturating_sub(1), Ordering::Relaxed);
-                    Err(TryError::WouldBlock)
-                }
+                Reply::Empty => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }
         })
@@ -540,6 +559,7 @@ impl Guest {
         match line {
             Ok(mut line) => {
                 line.until = if line.withdrawn { until } else { late };
+                line.looks = !self.is_stream();
                 exchange(&mut line)
             }
             Err(TryLockError::WouldBlock) => Err(TryError::WouldBlock),

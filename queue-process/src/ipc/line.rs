@@ -24,10 +24,13 @@ pub(super) struct Line {
     buffer: Vec<u8>,
     /// When the time is up of the verb that has the line.
     pub(super) until: Option<Instant>,
+    /// Whether an answer is worth looking for before one sleeps.
+    pub(super) looks: bool,
     /// The number of the latest question that may be withdrawn.
     asked: u64,
-    /// When the latest answer came.
+    /// When the latest answer came, and how many in a row did not come soon.
     heard: Instant,
+    misses: u32,
     /// A question was withdrawn, and the answer that says so has not come.
     pub(super) withdrawn: bool,
     /// The host sees when a question is withdrawn.
@@ -48,8 +51,10 @@ impl Line {
             handed,
             buffer: Vec::new(),
             until: None,
+            looks: true,
             asked: 1,
             heard: Instant::now(),
+            misses: 0,
             withdrawn: false,
             may_withdraw: false,
         };
@@ -71,9 +76,12 @@ impl Line {
     }
 
     fn hear(&mut self) -> Result<Message, Gone> {
-        let answer = wire::receive(&self.replies);
+        let answer = match self.looks {
+            true => wire::receive_soon(&self.replies, &mut self.misses)?,
+            false => wire::receive(&self.replies)?,
+        };
         self.heard = Instant::now();
-        answer
+        Ok(answer)
     }
 
     /// The same, in the time of the verb: a question that the host has not begun with by then is

@@ -132,8 +132,8 @@ use wire::{Role, Ticket};
 /// there for all guests that pop. While there is work on both sides, an item costs no message, and
 /// some millions pass in a second. A message (and its answer, 16 µs on a busy machine of two
 /// processors) is needed when a guest has used up its slots or finds no item, to wake who sleeps, and
-/// for each item of more than 16 KiB, each delivery and its settlement. A guest that waits looks at the
-/// memory for some 50 µs before it sleeps, and what is pushed meanwhile it finds there. Where
+/// for each item of more than 16 KiB, each delivery and its settlement. Who waits for an item or a
+/// message looks for it for some 50 µs before it sleeps, and for less and less if that is in vain. Where
 /// `ipc-channel` copies memory that it sends (macOS), each push and each pop is one exchange of
 /// messages. An item may be as large as memory allows. The host runs one (sleeping) thread for each
 /// guest, and shares 64 KiB and a descriptor with each, and with all of them; a guest runs one thread in

@@ -126,8 +126,8 @@ struct Service {
 impl Service {
     /// Serves until the guest is gone, or speaks nonsense.
     fn run(mut self) {
-        let mut buffer = Vec::new();
-        while let Ok(message) = wire::receive(&self.requests) {
+        let (mut buffer, mut misses) = (Vec::new(), 0);
+        while let Ok(message) = wire::receive_soon(&self.requests, &mut misses) {
             let Ok((number, request)) = message.read::<(u64, Request<'_>)>() else {
                 return;
             };

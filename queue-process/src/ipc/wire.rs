@@ -32,6 +32,9 @@ pub(super) const KEPT: usize = 1 << 16;
 /// No more memory is taken ahead for a message that comes in pieces.
 const RESERVED: usize = 1 << 22;
 
+/// For so long who waits for a message looks before it sleeps.
+const SOON: Duration = Duration::from_micros(50);
+
 /// Who looks again and again does not sleep for a shorter time than this, nor for a longer one than that.
 const SHORT: Duration = Duration::from_micros(20);
 const LONGEST: Duration = Duration::from_millis(5);
@@ -382,6 +385,23 @@ pub(super) fn send<M: Serialize>(
 /// Receives a message. A signal that comes in between changes nothing.
 pub(super) fn receive(channel: &IpcBytesReceiver) -> Result<Message, Gone> {
     whole(|| receive_piece(channel))
+}
+
+/// Receives a message. The thread looks for a moment before it sleeps, for it takes tens of microseconds
+/// to wake it, and longer where its processor has fallen asleep, too. If it looks in vain several times in
+/// a row (`misses`) the moment is shorter and shorter.
+pub(super) fn receive_soon(channel: &IpcBytesReceiver, misses: &mut u32) -> Result<Message, Gone> {
+    let soon = SOON / (1 << (*misses / 4).min(5));
+    match receive_until(channel, Instant::now() + soon)? {
+        Some(message) => {
+            *misses = 0;
+            Ok(message)
+        }
+        None => {
+            *misses = misses.saturating_add(1);
+            receive(channel)
+        }
+    }
 }
 
 /// Receives a message, unless none has begun to come at `instant`.
