@@ -75,15 +75,6 @@ impl Line {
         self.hear()
     }
 
-    fn hear(&mut self) -> Result<Message, Gone> {
-        let answer = match self.looks {
-            true => wire::receive_soon(&self.replies, &mut self.misses)?,
-            false => wire::receive(&self.replies)?,
-        };
-        self.heard = Instant::now();
-        Ok(answer)
-    }
-
     /// The same, in the time of the verb: a question that the host has not begun with by then is
     /// withdrawn. Its items, if it has any, have `size` bytes.
     pub(super) fn ask_in_time(
@@ -118,6 +109,16 @@ impl Line {
             return Err(TryError::WouldBlock);
         }
         Ok(self.hear()?)
+    }
+
+    /// The answer to the question that was sent last.
+    fn hear(&mut self) -> Result<Message, Gone> {
+        let answer = match self.looks {
+            true => wire::receive_soon(&self.replies, &mut self.misses)?,
+            false => wire::receive(&self.replies)?,
+        };
+        self.heard = Instant::now();
+        Ok(answer)
     }
 
     fn send(&mut self, number: u64, request: &Request<'_>) -> Result<(), Gone> {
