@@ -44,13 +44,23 @@ fn who_leaves_gives_back_first() {
     };
     let jobs = queue(&server.url());
     jobs.push(1).unwrap();
+    let mut at_once = 0;
     for round in 0..20 {
         let leaver = Command::new(std::env::current_exe().unwrap())
             .args(["leaver", "--exact"])
             .env("QUEUE_NATS_LEAVER", server.url())
             .stdout(Stdio::null())
             .status();
-        assert!(leaver.unwrap().success(), "it popped at once");
+        match leaver.unwrap().code() {
+            Some(0) => {}
+            // Its first look was slow, or the answer quick: it has the item for good.
+            Some(1) => {
+                jobs.push(1).unwrap();
+                at_once += 1;
+                continue;
+            }
+            other => panic!("{other:?}"),
+        }
         // Its lease would last for 30 seconds.
         let job = jobs.receive_timeout(Duration::from_secs(5));
         assert_eq!(
@@ -58,4 +68,5 @@ fn who_leaves_gives_back_first() {
             1
         );
     }
+    assert!(at_once < 20, "nobody left while it popped");
 }
