@@ -145,10 +145,10 @@ fn a_batch_that_is_cancelled_or_waits_is_counted_as_far_as_it_came() {
         thread::scope(|scope| {
             scope.spawn(|| queue.push_many(&mut items).unwrap());
             thread::sleep(BIT);
-            queue.pop().unwrap();
+            assert_eq!(queue.pop(), Ok(pushed - 1));
         });
-        items.push_back(4);
         pushed += 1;
+        items.push_back(pushed + 1);
     }
     let activity = activity(&queue);
     assert_eq!((activity.pushed, activity.push_waits.count), (pushed, 1));

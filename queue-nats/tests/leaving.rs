@@ -39,13 +39,14 @@ fn leaver() {
 
 #[test]
 fn who_leaves_gives_back_first() {
+    const ROUNDS: u32 = 20;
     let Some(server) = Server::start("leaving") else {
         return;
     };
     let jobs = queue(&server.url());
     jobs.push(1).unwrap();
     let mut at_once = 0;
-    for round in 0..20 {
+    for round in 0..ROUNDS {
         let leaver = Command::new(std::env::current_exe().unwrap())
             .args(["leaver", "--exact"])
             .env("QUEUE_NATS_LEAVER", server.url())
@@ -68,5 +69,5 @@ fn who_leaves_gives_back_first() {
             1
         );
     }
-    assert!(at_once < 20, "nobody left while it popped");
+    assert!(at_once < ROUNDS, "nobody left while it popped");
 }
