@@ -3,7 +3,7 @@
 use crate::state::State;
 use queue_core::EndpointCounts;
 use queue_core::sync::{Lock, LockGuard};
-use queue_core::waiters::wake_all;
+use queue_core::waiters::{wake, wake_all};
 use std::task::Waker;
 
 /// The state under its lock, and the ends beside it.
@@ -61,7 +61,7 @@ fn serve<T>(mut state: LockGuard<'_, State<T>>) {
     // Foreign code, a waker's, runs without the lock.
     drop(state);
     if let Some(waker) = first {
-        waker.wake();
+        wake(waker);
     }
 }
 

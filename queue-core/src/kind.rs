@@ -33,8 +33,8 @@ pub trait Kind: Send + Sync {
     }
 
     /// About how many items there are to pop, or free slots to push to; `usize::MAX` when closed. A
-    /// thread that is about to sleep calls it many times in a row, so it must be cheap. A kind where
-    /// looking costs as much as trying returns zero.
+    /// thread that is about to sleep, or a task that is about to wait, calls it many times in a row, so it
+    /// must be cheap. A kind where looking costs as much as trying returns zero.
     fn ready_hint(&self, side: Side) -> usize
     where
         Self: Queue,

@@ -18,7 +18,7 @@ pub use listener::{Listen, Listener};
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Lock, seq_cst};
-use crate::waiters::wake_all;
+use crate::waiters::{wake, wake_all};
 use listeners::Listeners;
 
 /// Something that threads and futures wait for together.
@@ -175,7 +175,7 @@ impl Event {
         self.publish(&list);
         drop(list);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         more
     }

@@ -81,6 +81,33 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
     found
 }
 
+/// As [`until_some`], for a task, which must not keep its thread from other tasks: for a few microseconds
+/// at most, and seldom where that brings nothing.
+#[cfg(not(loom))]
+pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
+    // A task that this thread has woken runs on it next, and does nothing before this one waits. And where
+    // single items change hands, to wait costs a task less than to take the queue's memory from the other side.
+    if WOKE.replace(false) || target == 1 {
+        return false;
+    }
+    let mut spin = TASK_SPIN.get();
+    let found = spin.spin_briefly(target, &hint);
+    TASK_SPIN.set(spin);
+    found
+}
+
+/// Says that this thread is about to wake a task, perhaps.
+pub(crate) fn note_wake() {
+    #[cfg(not(loom))]
+    WOKE.set(true);
+}
+
+/// Under loom no task spins.
+#[cfg(loom)]
+pub fn briefly_until_some(_: usize, _: impl Fn() -> usize) -> bool {
+    false
+}
+
 /// Under loom no thread spins: the model goes straight to sleep.
 #[cfg(loom)]
 pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
@@ -89,7 +116,11 @@ pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
 
 #[cfg(not(loom))]
 thread_local! {
-    static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin { misses: 0, skips: 0, contended: 0 }) };
+    static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin::NEW) };
+    /// What the tasks on this thread have learned.
+    static TASK_SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin::NEW) };
+    /// Whether this thread has woken somebody since a task on it looked.
+    static WOKE: Cell<bool> = const { Cell::new(false) };
     /// Whether the latest push of this thread had to wait for a single slot, and got it without sleep.
     static PUSH_WAITED: Cell<bool> = const { Cell::new(false) };
     /// The same of its latest pop.
@@ -133,6 +164,8 @@ pub(crate) fn set_waited(_: Side, _: bool) {}
 struct AdaptiveSpin {
     /// How many waits in a row ended in sleep.
     misses: u32,
+    /// How many times a task is to wait without a look, because several in a row brought nothing.
+    rests: u32,
     /// How many times not to wait for a batch, because waiting for one brought nothing.
     skips: u32,
     /// How often of late a pause brought nothing and a yield did. Then other threads share this
@@ -150,22 +183,20 @@ impl AdaptiveSpin {
     const TURN: Duration = Duration::from_micros(1);
     /// It spins for no longer than this in all, however the time was spent.
     const LONGEST: Duration = Duration::from_micros(400);
+    /// So many pauses of a task: some three microseconds.
+    const BRIEF: u32 = 128;
+
+    const NEW: Self = Self {
+        misses: 0,
+        rests: 0,
+        skips: 0,
+        contended: 0,
+    };
 
     fn spin(&mut self, deadline: Deadline, target: usize, hint: &impl Fn() -> usize) -> bool {
-        let mut pauses: u32 = if self.contended < 4 { 64 } else { 4 };
-        let mut next = 1;
-        while pauses > 0 {
-            pause(next);
-            pauses = pauses.saturating_sub(next);
-            // Short pauses, so that an item is seen soon.
-            next = (2 * next).min(4);
-            let found = hint();
-            if found != 0 {
-                self.misses = 0;
-                self.contended /= 2;
-                self.await_batch(found, target, hint);
-                return true;
-            }
+        if self.pause_until_some(if self.contended < 4 { 64 } else { 4 }, target, hint) {
+            self.contended /= 2;
+            return true;
         }
         // A thread that slept several times in a row is idle, and spins for less and less.
         let worth = Self::WORTH / (1 << (self.misses / 4).min(5));
@@ -188,6 +219,43 @@ impl AdaptiveSpin {
             now += turn;
         }
         self.misses = self.misses.saturating_add(1);
+        false
+    }
+
+    fn spin_briefly(&mut self, target: usize, hint: &impl Fn() -> usize) -> bool {
+        if self.rests > 0 {
+            self.rests -= 1;
+            return false;
+        }
+        if self.pause_until_some(Self::BRIEF, target, hint) {
+            return true;
+        }
+        self.misses = self.misses.saturating_add(1);
+        if self.misses >= 4 {
+            self.rests = 32;
+        }
+        false
+    }
+
+    fn pause_until_some(
+        &mut self,
+        mut pauses: u32,
+        target: usize,
+        hint: &impl Fn() -> usize,
+    ) -> bool {
+        let mut next = 1;
+        while pauses > 0 {
+            pause(next);
+            pauses = pauses.saturating_sub(next);
+            // Short pauses, so that an item is seen soon.
+            next = (2 * next).min(4);
+            let found = hint();
+            if found != 0 {
+                self.misses = 0;
+                self.await_batch(found, target, hint);
+                return true;
+            }
+        }
         false
     }
 
@@ -252,6 +320,31 @@ mod tests {
         assert_eq!(both(), [false, true]);
         set_waited(Side::Consumers, false);
         assert_eq!(both(), [false, false]);
+    }
+
+    #[test]
+    fn a_task_looks_seldom_in_vain_and_not_at_all_where_it_has_woken_another() {
+        let looks = Cell::new(0);
+        let looks_of = |target, there_is| {
+            let before = looks.get();
+            let found = briefly_until_some(target, || {
+                looks.set(looks.get() + 1);
+                there_is
+            });
+            assert!(!found || there_is != 0);
+            looks.get() - before
+        };
+        let tries: Vec<_> = (0..40).map(|_| looks_of(2, 0) != 0).collect();
+        let expected = |number| matches!(number, 0..4 | 36);
+        assert_eq!(tries, (0..40).map(expected).collect::<Vec<_>>());
+        while looks_of(2, 2) == 0 {}
+        assert!(
+            (0..4).all(|_| looks_of(2, 0) != 0),
+            "it has found something"
+        );
+        while looks_of(2, 2) == 0 {}
+        note_wake();
+        assert_eq!([looks_of(2, 2), looks_of(2, 2), looks_of(1, 1)], [0, 1, 0]);
     }
 
     #[test]

@@ -5,18 +5,56 @@
 //! anyway.
 
 use crate::coop;
+use crate::event::Listen;
+use crate::sync::spin;
 use crate::{PopError, PushError, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// The state of a task that waits until another try is worth it.
+enum Wait<L> {
+    /// It has tried, or is about to.
+    Tried,
+    /// It has tried because the hint promised something.
+    Hinted,
+    /// It has tried while it listened: whatever comes from now on notifies it.
+    Listening(L),
+}
+
+impl<L: Listen> Wait<L> {
+    /// Waits until `side` should try again.
+    async fn again<'a, Q>(&mut self, queue: &'a Q, side: Side)
+    where
+        Q: Queue<Listener<'a> = L> + ?Sized,
+    {
+        *self = match mem::replace(self, Self::Tried) {
+            Self::Tried if look(queue, side) => Self::Hinted,
+            Self::Tried | Self::Hinted => Self::Listening(queue.listen(side)),
+            Self::Listening(listener) => {
+                listener.await;
+                return;
+            }
+        }
+    }
+}
+
+/// Looks for a moment: whether a try is worth it.
+#[cold]
+#[inline(never)]
+fn look<Q: Queue + ?Sized>(queue: &Q, side: Side) -> bool {
+    let target = spin::batch_target(queue.capacity());
+    spin::briefly_until_some(target, || queue.ready_hint(side))
+}
 
 pub(crate) async fn push_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     item: T,
 ) -> Result<(), PushError<T>> {
     coop::proceed().await;
-    let mut listener = None;
+    let mut wait = Wait::Tried;
     let mut item = item;
     loop {
         item = match queue.try_push(item) {
@@ -27,10 +65,7 @@ pub(crate) async fn push_async<T: Send, Q: Queue<Item = T> + ?Sized>(
                 return Err(PushError::Failed(item, failure));
             }
         };
-        match listener.take() {
-            None => listener = Some(queue.listen(Side::Producers)),
-            Some(listener) => listener.await,
-        }
+        wait.again(queue, Side::Producers).await;
     }
 }
 
@@ -46,7 +81,7 @@ pub(crate) async fn until_popped_async<Q: Queue + ?Sized, R>(
     mut attempt: impl FnMut() -> Result<R, TryPopError>,
 ) -> Result<R, PopError> {
     coop::proceed().await;
-    let mut listener = None;
+    let mut wait = Wait::Tried;
     loop {
         match attempt() {
             Ok(popped) => return Ok(popped),
@@ -54,10 +89,7 @@ pub(crate) async fn until_popped_async<Q: Queue + ?Sized, R>(
             Err(TryPopError::Closed) => return Err(PopError::Closed),
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
         }
-        match listener.take() {
-            None => listener = Some(queue.listen(Side::Consumers)),
-            Some(listener) => listener.await,
-        }
+        wait.again(queue, Side::Consumers).await;
     }
 }
 
@@ -72,6 +104,7 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<Item = T> + ?Sized>(
         ready!(Pin::new(listening).poll(cx));
         *listener = None;
     }
+    let mut looked = false;
     let popped = loop {
         match queue.try_pop() {
             Ok(item) => break Ok(item),
@@ -80,6 +113,7 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<Item = T> + ?Sized>(
             Err(TryPopError::Failed(failure)) => break Err(PopError::Failed(failure)),
         }
         match listener {
+            None if !looked && look(queue, Side::Consumers) => looked = true,
             // Try once more before waiting.
             None => *listener = Some(queue.listen(Side::Consumers)),
             Some(listening) => {
@@ -96,24 +130,21 @@ pub(crate) async fn push_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
     queue: &Q,
     items: &mut VecDeque<T>,
 ) -> Result<(), PushError<()>> {
-    let mut listener = None;
+    let mut wait = Wait::Tried;
     while !items.is_empty() {
         // For each batch: it never has to wait if others pop as fast as it pushes.
         coop::proceed().await;
         match queue.try_push_many(items) {
             Ok(count) => {
                 coop::spend(count);
-                listener = None;
+                wait = Wait::Tried;
                 continue;
             }
             Err(TryPushError::Full(())) => {}
             Err(TryPushError::Closed(())) => return Err(PushError::Closed(())),
             Err(TryPushError::Failed((), failure)) => return Err(PushError::Failed((), failure)),
         }
-        match listener.take() {
-            None => listener = Some(queue.listen(Side::Producers)),
-            Some(listener) => listener.await,
-        }
+        wait.again(queue, Side::Producers).await;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Sleeping and waking: a thread as a [`Waker`], and waking many at once.
 
+use crate::sync::spin;
 use crate::sync::thread::{self, Thread};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -55,7 +56,21 @@ pub fn park(left: Option<Duration>) {
     }
 }
 
-/// Wakes all of `wakers` in order, even if some of them panic. Then the first panic continues.
+/// Wakes, on behalf of a queue.
+///
+/// Tasks that wait on this thread take it into account: one that has just woken another does not look
+/// for what that one will do, for it may have to leave first.
+///
+/// ```
+/// queue_core::waiters::wake(std::task::Waker::noop().clone());
+/// ```
+#[inline]
+pub fn wake(waker: Waker) {
+    spin::note_wake();
+    waker.wake();
+}
+
+/// [`wake`]s all of `wakers` in order, even if some of them panic. Then the first panic continues.
 ///
 /// ```
 /// queue_core::waiters::wake_all([std::task::Waker::noop().clone()]);
@@ -64,7 +79,7 @@ pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     let mut panic = None;
     for waker in wakers {
         // Nothing of ours is touched meanwhile, and the waker is gone after.
-        let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        let woken = catch_unwind(AssertUnwindSafe(|| wake(waker)));
         panic = panic.or(woken.err());
     }
     if let Some(panic) = panic {

@@ -26,7 +26,7 @@ fn neighbours_run_beside(mut step: impl AsyncFnMut()) {
         let mut steps = 0;
         while !ran.load(Ordering::Relaxed) {
             steps += 1;
-            assert!(steps < 10_000, "the neighbour starves");
+            assert!(steps < 20_000, "the neighbour starves");
             step().await;
         }
         neighbour.await.unwrap();
