@@ -9,11 +9,13 @@
 
 mod deadline;
 mod lock;
+mod prefetch;
 pub mod spin;
 mod time_limit;
 
 pub use deadline::Deadline;
 pub use lock::{SpinGuard, SpinLock};
+pub use prefetch::prefetch_for_writing;
 pub use time_limit::TimeLimit;
 
 #[cfg(not(loom))]

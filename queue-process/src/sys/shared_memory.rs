@@ -195,6 +195,12 @@ pub(super) mod mapping {
             };
         }
 
+        /// Asks for the cache line at byte `at`, to write to it. It may lie behind the end.
+        #[inline]
+        pub(crate) fn prefetch_for_writing(&self, at: usize) {
+            queue_core::sync::prefetch_for_writing(self.base.as_ptr().wrapping_add(at));
+        }
+
         /// Gives the memory for the `len` bytes from `at` on back. If that fails they keep it.
         pub(crate) fn punch_hole(&self, at: usize, len: usize) {
             sys::punch_hole(self.file(), at as u64, len as u64);
