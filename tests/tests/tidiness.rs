@@ -5,6 +5,7 @@ use std::path::Path;
 /// The files that may hold unsafe code. Each block argues for itself.
 const MAY_BE_UNSAFE: &[&str] = &[
     "queue-core/src/sync/lock.rs",
+    "queue-core/src/sync/prefetch.rs",
     "queue-thread/src/lock_free/ring.rs",
     "queue-thread/src/lock_free/chain.rs",
     "queue-thread/src/lock_free/owner.rs",

@@ -1,5 +1,6 @@
 //! [`ShmQueue`](queue::ShmQueue): a queue whose items are in shared memory.
 
+pub(crate) mod arena;
 #[cfg(not(loom))]
 pub(crate) mod queue;
 pub(crate) mod storage;

@@ -1,6 +1,6 @@
 //! [`ShmQueue`]: between processes at memory speed.
 
-use super::storage::Mapped;
+use super::arena::Mapped;
 use super::storage::Ring;
 use crate::codec::Postcard;
 use crate::linux::engine::corrupt;

@@ -1,7 +1,7 @@
-//! Tests of [`arena`](crate::linux::ring::storage).
+//! Tests of [`arena`](crate::linux::ring::arena).
 
 use crate::linux::queue::platform::Header;
-use crate::linux::ring::storage::*;
+use crate::linux::ring::arena::*;
 use crate::sys::Mapping;
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 
 use crate::linux::engine::PeerCursor;
 use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
+use crate::linux::ring::arena::Arena;
 use crate::linux::ring::storage::*;
-use crate::linux::ring::storage::{Arena, COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
+use crate::linux::ring::storage::{COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
 use queue_core::Failure;
 use queue_core::FailureKind;
 use queue_core::sync::atomic::Ordering;
