@@ -81,8 +81,8 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
     found
 }
 
-/// As [`until_some`], for a task, which must not keep its thread from other tasks: for a few microseconds
-/// at most, and seldom where that brings nothing.
+/// As [`until_some`], for a task, which must not keep its thread from other tasks: for a few microseconds,
+/// some tens if more keeps coming, and seldom where that brings nothing.
 #[cfg(not(loom))]
 pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
     // A task that this thread has woken runs on it next, and does nothing before this one waits. And where

@@ -257,7 +257,7 @@ impl<T: Send> Kind for LockFreeQueue<T> {
 }
 
 impl<T: Send> Queue for LockFreeQueue<T> {
-    #[inline]
+    #[inline(always)]
     fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
         let shared: &Shared<T> = &self.0;
         match &shared.storage {
@@ -276,7 +276,7 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_pop(&self) -> Result<T, TryPopError> {
         let item = self.0.take()?;
         self.0.taken_one();
