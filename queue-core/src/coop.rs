@@ -20,8 +20,8 @@ use std::task::{Context, Poll};
 /// Ready if the task may go on. If not, the task is woken, to be polled again after its neighbours.
 ///
 /// tokio gives a task 128 units for each time it runs. 128 of these calls cost one unit, or one for each
-/// two microseconds that they and the work between them took. So a task that works on what it pops
-/// yields after 128 items at the latest, and one that does nothing but push or pop after some 250 microseconds.
+/// two microseconds that they and the work between them took. So a task that does nothing but push or pop
+/// yields after some 250 microseconds, and one that works for longer than that on 128 items after those.
 #[inline(always)]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     budget::poll_proceed(cx)
@@ -55,16 +55,15 @@ mod budget {
     /// After this many polls there is a charge: as many as a task has units, so that one that works for
     /// long between two polls yields as often as with tokio's own channels.
     const POLLS: u32 = 128;
-    /// This long costs one unit. A task that yields while it has a full queue, or an empty one, before
-    /// it leaves another on its worker to act on the same side: at a fourth of this, tasks on two workers
-    /// moved a third fewer items.
+    /// This long costs one unit. A task that yields early leaves its worker to another one of the same
+    /// side: with a fourth of this, tasks on two workers moved a third fewer items.
     const UNIT: Duration = Duration::from_micros(2);
 
     thread_local! {
         /// Polls on this thread, whatever the task, since the latest charge. A task that
         /// never yields has the thread, and so the count, to itself.
         static COUNT: Cell<u32> = const { Cell::new(0) };
-        /// When that was.
+        /// When that was; `None` if other tasks have run since.
         static CHARGED: Cell<Option<Instant>> = const { Cell::new(None) };
     }
 
@@ -80,30 +79,38 @@ mod budget {
 
     #[cold]
     fn poll_charge(cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..units(since_charged()) {
-            // A poll that then has to wait is charged too. That is one in many, and a task that waits
-            // has a new budget when it is polled again.
-            ready!(coop::poll_proceed(cx)).made_progress();
+        let (units, from) = due(CHARGED.get(), now());
+        CHARGED.set(None);
+        ready!(coop::poll_proceed(cx)).made_progress();
+        // Only the first unit is asked for, so that whoever has one left gets on, however long it took.
+        for _ in 1..units {
+            if coop::has_budget_remaining() {
+                ready!(coop::poll_proceed(cx)).made_progress();
+            }
         }
-        COUNT.set(0);
+        CHARGED.set(from);
+        // With nothing left the next poll yields.
+        let is_over = !coop::has_budget_remaining();
+        COUNT.set(if is_over { POLLS - 1 } else { 0 });
         Poll::Ready(())
     }
 
-    /// How long ago the latest charge was.
-    fn since_charged() -> Duration {
-        // There is no clock there: to ask for the time is a panic.
-        if cfg!(all(target_family = "wasm", target_os = "unknown")) {
-            return Duration::ZERO;
-        }
-        let now = Instant::now();
-        let before = CHARGED.replace(Some(now));
-        before.map_or(Duration::ZERO, |before| now - before)
+    /// `None` where there is no clock: to ask for the time is a panic there.
+    fn now() -> Option<Instant> {
+        (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(Instant::now)
     }
 
-    /// What `POLLS` polls cost that took so long.
-    fn units(elapsed: Duration) -> u32 {
-        let units = elapsed.as_micros() / UNIT.as_micros();
-        u32::try_from(units).unwrap_or(POLLS).clamp(1, POLLS)
+    /// What `POLLS` polls cost, from `charged` until `now`; and from when the next ones count.
+    fn due(charged: Option<Instant>, now: Option<Instant>) -> (u32, Option<Instant>) {
+        let (Some(charged), Some(now)) = (charged, now) else {
+            return (1, now);
+        };
+        let units = now.saturating_duration_since(charged).as_nanos() / UNIT.as_nanos();
+        match u32::try_from(units).unwrap_or(POLLS) {
+            0 => (1, Some(now)),
+            units @ 1..POLLS => (units, Some(charged + UNIT * units)),
+            POLLS.. => (POLLS, Some(now)),
+        }
     }
 
     #[inline(always)]
@@ -117,19 +124,24 @@ mod budget {
         use super::*;
         use std::task::Waker;
 
+        fn block_on<R>(mut poll: impl FnMut(&mut Context<'_>) -> R) -> R {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let future = std::future::poll_fn(|cx| Poll::Ready(poll(cx)));
+            runtime.unwrap().block_on(future)
+        }
+
         /// How many polls of a task are let go on that works for `work`, and spends `more`, after each.
         fn polls(more: usize, work: Duration) -> u32 {
-            let runtime = tokio::runtime::Builder::new_current_thread().build();
             let mut polls = 0;
-            runtime.unwrap().block_on(std::future::poll_fn(|cx| {
+            block_on(|cx| {
                 COUNT.set(0);
+                CHARGED.set(Some(Instant::now()));
                 while super::poll_proceed(cx).is_ready() {
                     spend(more);
                     std::thread::sleep(work);
                     polls += 1;
                 }
-                Poll::Ready(())
-            }));
+            });
             polls
         }
 
@@ -137,17 +149,54 @@ mod budget {
         fn a_task_has_so_many_polls_and_fewer_long_ones() {
             // Fewer where the machine was busy with something else.
             assert!((128..=128 * 129).contains(&polls(0, Duration::ZERO)));
-            assert!((2..=256).contains(&polls(1000, Duration::ZERO)));
-            assert!((2..=256).contains(&polls(usize::MAX, Duration::ZERO)));
-            assert!((128..=256).contains(&polls(0, Duration::from_micros(20))));
+            assert!((1..=129).contains(&polls(1000, Duration::ZERO)));
+            assert!((1..=129).contains(&polls(usize::MAX, Duration::ZERO)));
+            assert_eq!(polls(0, Duration::from_micros(20)), 128);
         }
 
         #[test]
         fn time_costs_a_unit_for_each_two_microseconds_and_never_more_than_a_task_has() {
-            let units = [0, 3, 4, 100, 255, 256, 1 << 40]
-                .map(Duration::from_micros)
-                .map(units);
-            assert_eq!(units, [1, 1, 2, 50, 127, 128, 128]);
+            let start = Instant::now();
+            let after = |micros| Some(start + Duration::from_micros(micros));
+            let cases = [
+                (1, (1, after(1))),
+                (2, (1, after(2))),
+                (3, (1, after(2))),
+                (101, (50, after(100))),
+                (255, (127, after(254))),
+                (256, (128, after(256))),
+                (1 << 30, (128, after(1 << 30))),
+            ];
+            for (now, expected) in cases {
+                assert_eq!(due(Some(start), after(now)), expected, "{now}");
+            }
+            assert_eq!(due(None, after(9)), (1, after(9)));
+            assert_eq!(due(Some(start), None), (1, None));
+        }
+
+        #[test]
+        fn who_yields_does_not_pay_for_what_its_neighbours_take() {
+            block_on(|cx| {
+                while super::poll_proceed(cx).is_ready() {}
+                assert_eq!((CHARGED.get(), COUNT.get()), (None, POLLS - 1));
+            });
+        }
+
+        #[test]
+        fn who_has_one_unit_left_goes_on_however_long_it_took() {
+            block_on(|cx| {
+                for _ in 0..127 {
+                    assert!(
+                        coop::poll_proceed(cx)
+                            .map(|unit| unit.made_progress())
+                            .is_ready()
+                    );
+                }
+                COUNT.set(POLLS - 1);
+                CHARGED.set(Instant::now().checked_sub(Duration::from_millis(1)));
+                assert!(super::poll_proceed(cx).is_ready());
+                assert!(super::poll_proceed(cx).is_pending());
+            });
         }
 
         #[test]

@@ -3,16 +3,18 @@
 
 #![cfg(not(loom))]
 
+use futures_core::Stream;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{
     EndpointCounts, Kind, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
 };
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// One slot. Whoever waits hears nothing, but when its time is up what it waited for has
@@ -114,7 +116,7 @@ impl Queue for Late {
     }
 
     fn capacity(&self) -> Option<usize> {
-        Some(1)
+        Some(4) // A task that waits for the only slot does not look.
     }
 
     fn close(&self) -> bool {
@@ -147,4 +149,25 @@ fn a_thread_whose_time_is_up_does_not_look_for_more() {
         queue.push_timeout(1, brief),
         Err(PushTimeoutError::Timeout(1))
     );
+}
+
+/// The same for a task, within one poll.
+#[test]
+fn a_task_that_looks_in_vain_waits() {
+    let queue = Late::default();
+    let teased_is_pending = |future: Pin<&mut dyn Future<Output = ()>>| {
+        queue.teases.store(10, Ordering::Relaxed);
+        let polled = future.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending() && queue.teases.load(Ordering::Relaxed) < 9);
+    };
+    teased_is_pending(pin!(async { drop(queue.pop_async().await) }));
+    teased_is_pending(pin!(async { drop(queue.push_async(1).await) }));
+    let mut items = VecDeque::from([1]);
+    teased_is_pending(pin!(async {
+        drop(queue.push_many_async(&mut items).await)
+    }));
+    let mut stream = pin!(queue.stream());
+    teased_is_pending(pin!(async {
+        poll_fn(|cx| stream.as_mut().poll_next(cx)).await;
+    }));
 }

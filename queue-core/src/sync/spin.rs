@@ -85,8 +85,7 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
 /// some tens if more keeps coming, and seldom where that brings nothing.
 #[cfg(not(loom))]
 pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
-    // A task that this thread has woken runs on it next, and does nothing before this one waits. And where
-    // single items change hands, to wait costs a task less than to take the queue's memory from the other side.
+    // A task that this thread has woken may need this very thread to run. And where single items change hands, to wait costs a task less than to take the queue's memory from the other side.
     if WOKE.replace(false) || target == 1 {
         return false;
     }
@@ -96,16 +95,17 @@ pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
     found
 }
 
-/// Says that this thread is about to wake a task, perhaps.
-pub(crate) fn note_wake() {
-    #[cfg(not(loom))]
-    WOKE.set(true);
-}
-
 /// Under loom no task spins.
 #[cfg(loom)]
 pub fn briefly_until_some(_: usize, _: impl Fn() -> usize) -> bool {
     false
+}
+
+/// Says that this thread is about to wake somebody, who may be a task.
+pub(crate) fn note_wake() {
+    // A thread that is ending looks for nothing.
+    #[cfg(not(loom))]
+    let _ = WOKE.try_with(|woke| woke.set(true));
 }
 
 /// Under loom no thread spins: the model goes straight to sleep.

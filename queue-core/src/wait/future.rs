@@ -9,8 +9,7 @@ use crate::event::Listen;
 use crate::sync::spin;
 use crate::{PopError, PushError, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
-use std::future::Future;
-use std::mem;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,26 +17,29 @@ use std::task::{Context, Poll, ready};
 enum Wait<L> {
     /// It has tried, or is about to.
     Tried,
-    /// It has tried because the hint promised something.
+    /// It tries because the hint promised something.
     Hinted,
-    /// It has tried while it listened: whatever comes from now on notifies it.
+    /// It listens, and tries once more: whatever comes from now on notifies it.
     Listening(L),
 }
 
 impl<L: Listen> Wait<L> {
-    /// Waits until `side` should try again.
-    async fn again<'a, Q>(&mut self, queue: &'a Q, side: Side)
+    /// Ready when `side` should try again.
+    ///
+    /// It polls the listener where it lies: a future that holds it twice is twice as large.
+    fn poll_again<'a, Q>(&mut self, queue: &'a Q, side: Side, cx: &mut Context<'_>) -> Poll<()>
     where
         Q: Queue<Listener<'a> = L> + ?Sized,
     {
-        *self = match mem::replace(self, Self::Tried) {
+        *self = match self {
             Self::Tried if look(queue, side) => Self::Hinted,
             Self::Tried | Self::Hinted => Self::Listening(queue.listen(side)),
             Self::Listening(listener) => {
-                listener.await;
-                return;
+                ready!(Pin::new(listener).poll(cx));
+                Self::Tried
             }
-        }
+        };
+        Poll::Ready(())
     }
 }
 
@@ -65,7 +67,7 @@ pub(crate) async fn push_async<T: Send, Q: Queue<Item = T> + ?Sized>(
                 return Err(PushError::Failed(item, failure));
             }
         };
-        wait.again(queue, Side::Producers).await;
+        poll_fn(|cx| wait.poll_again(queue, Side::Producers, cx)).await;
     }
 }
 
@@ -89,7 +91,7 @@ pub(crate) async fn until_popped_async<Q: Queue + ?Sized, R>(
             Err(TryPopError::Closed) => return Err(PopError::Closed),
             Err(TryPopError::Failed(failure)) => return Err(PopError::Failed(failure)),
         }
-        wait.again(queue, Side::Consumers).await;
+        poll_fn(|cx| wait.poll_again(queue, Side::Consumers, cx)).await;
     }
 }
 
@@ -144,7 +146,7 @@ pub(crate) async fn push_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
             Err(TryPushError::Closed(())) => return Err(PushError::Closed(())),
             Err(TryPushError::Failed((), failure)) => return Err(PushError::Failed((), failure)),
         }
-        wait.again(queue, Side::Producers).await;
+        poll_fn(|cx| wait.poll_again(queue, Side::Producers, cx)).await;
     }
     Ok(())
 }

@@ -58,8 +58,7 @@ pub fn park(left: Option<Duration>) {
 
 /// Wakes, on behalf of a queue.
 ///
-/// Tasks that wait on this thread take it into account: one that has just woken another does not look
-/// for what that one will do, for it may have to leave first.
+/// A task that has just woken another does not spin before it waits: the other may need this thread to run.
 ///
 /// ```
 /// queue_core::waiters::wake(std::task::Waker::noop().clone());

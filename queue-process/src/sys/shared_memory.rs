@@ -195,7 +195,7 @@ pub(super) mod mapping {
             };
         }
 
-        /// Asks for the cache line at byte `at`, to write to it. It may lie behind the end.
+        /// Asks for the cache line at byte `at`, to write to it. It may lie past the end.
         #[inline]
         pub(crate) fn prefetch_for_writing(&self, at: usize) {
             queue_core::sync::prefetch_for_writing(self.base.as_ptr().wrapping_add(at));

@@ -76,7 +76,7 @@ fn whoever_pushes_batches<K: Kind>() {
     });
 }
 
-/// Batches cost as much as their items do, up to a unit.
+/// Batches cost as much as their items do.
 fn whoever_pushes_long_batches<K: Kind>() {
     let queue = K::unbounded::<u32>();
     let mut steps = 0;
