@@ -83,10 +83,9 @@ mod budget {
         CHARGED.set(None);
         ready!(coop::poll_proceed(cx)).made_progress();
         // Only the first unit is asked for, so that whoever has one left gets on, however long it took.
-        for _ in 1..units {
-            if coop::has_budget_remaining() {
-                ready!(coop::poll_proceed(cx)).made_progress();
-            }
+        let mut units = 1..units;
+        while coop::has_budget_remaining() && units.next().is_some() {
+            ready!(coop::poll_proceed(cx)).made_progress();
         }
         CHARGED.set(from);
         // With nothing left the next poll yields.

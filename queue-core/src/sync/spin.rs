@@ -90,7 +90,7 @@ pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
         return false;
     }
     let mut spin = TASK_SPIN.get();
-    let found = spin.spin_briefly(target, &hint);
+    let found = spin.spin(target, &hint);
     TASK_SPIN.set(spin);
     found
 }
@@ -116,9 +116,8 @@ pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
 
 #[cfg(not(loom))]
 thread_local! {
-    static SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin::NEW) };
-    /// What the tasks on this thread have learned.
-    static TASK_SPIN: Cell<AdaptiveSpin> = const { Cell::new(AdaptiveSpin::NEW) };
+    static SPIN: Cell<ThreadSpin> = const { Cell::new(ThreadSpin::NEW) };
+    static TASK_SPIN: Cell<TaskSpin> = const { Cell::new(TaskSpin::NEW) };
     /// Whether this thread has woken somebody since a task on it looked.
     static WOKE: Cell<bool> = const { Cell::new(false) };
     /// Whether the latest push of this thread had to wait for a single slot, and got it without sleep.
@@ -161,20 +160,17 @@ pub(crate) fn set_waited(_: Side, _: bool) {}
 /// What a thread has learned from its latest waits.
 #[cfg(not(loom))]
 #[derive(Clone, Copy)]
-struct AdaptiveSpin {
+struct ThreadSpin {
     /// How many waits in a row ended in sleep.
     misses: u32,
-    /// How many times a task is to wait without a look, because several in a row brought nothing.
-    rests: u32,
-    /// How many times not to wait for a batch, because waiting for one brought nothing.
-    skips: u32,
     /// How often of late a pause brought nothing and a yield did. Then other threads share this
     /// thread's core, and every pause only keeps them from their work.
     contended: u32,
+    batches: Batches,
 }
 
 #[cfg(not(loom))]
-impl AdaptiveSpin {
+impl ThreadSpin {
     /// About what falling asleep and being woken costs. Spinning for longer never pays; spinning
     /// for as long costs at most twice the best.
     const WORTH: Duration = Duration::from_micros(50);
@@ -183,18 +179,17 @@ impl AdaptiveSpin {
     const TURN: Duration = Duration::from_micros(1);
     /// It spins for no longer than this in all, however the time was spent.
     const LONGEST: Duration = Duration::from_micros(400);
-    /// So many pauses of a task: some three microseconds.
-    const BRIEF: u32 = 128;
 
     const NEW: Self = Self {
         misses: 0,
-        rests: 0,
-        skips: 0,
         contended: 0,
+        batches: Batches::NEW,
     };
 
     fn spin(&mut self, deadline: Deadline, target: usize, hint: &impl Fn() -> usize) -> bool {
-        if self.pause_until_some(if self.contended < 4 { 64 } else { 4 }, target, hint) {
+        let pauses = if self.contended < 4 { 64 } else { 4 };
+        if self.batches.pause_until_some(pauses, target, hint) {
+            self.misses = 0;
             self.contended /= 2;
             return true;
         }
@@ -221,13 +216,37 @@ impl AdaptiveSpin {
         self.misses = self.misses.saturating_add(1);
         false
     }
+}
 
-    fn spin_briefly(&mut self, target: usize, hint: &impl Fn() -> usize) -> bool {
+/// What the tasks on a thread have learned from their latest waits.
+#[cfg(not(loom))]
+#[derive(Clone, Copy)]
+struct TaskSpin {
+    /// How many looks in a row brought nothing.
+    misses: u32,
+    /// How many times to wait without a look, because several in a row brought nothing.
+    rests: u32,
+    batches: Batches,
+}
+
+#[cfg(not(loom))]
+impl TaskSpin {
+    /// So many pauses: some three microseconds.
+    const PAUSES: u32 = 128;
+
+    const NEW: Self = Self {
+        misses: 0,
+        rests: 0,
+        batches: Batches::NEW,
+    };
+
+    fn spin(&mut self, target: usize, hint: &impl Fn() -> usize) -> bool {
         if self.rests > 0 {
             self.rests -= 1;
             return false;
         }
-        if self.pause_until_some(Self::BRIEF, target, hint) {
+        if self.batches.pause_until_some(Self::PAUSES, target, hint) {
+            self.misses = 0;
             return true;
         }
         self.misses = self.misses.saturating_add(1);
@@ -236,7 +255,22 @@ impl AdaptiveSpin {
         }
         false
     }
+}
 
+/// How to wait for a batch.
+#[cfg(not(loom))]
+#[derive(Clone, Copy)]
+struct Batches {
+    /// How many times not to wait for one, because waiting for one brought nothing.
+    skips: u32,
+}
+
+#[cfg(not(loom))]
+impl Batches {
+    const NEW: Self = Self { skips: 0 };
+
+    /// Waits for so many pauses until there is something, and then for more. Returns false if there is
+    /// nothing.
     fn pause_until_some(
         &mut self,
         mut pauses: u32,
@@ -251,7 +285,6 @@ impl AdaptiveSpin {
             next = (2 * next).min(4);
             let found = hint();
             if found != 0 {
-                self.misses = 0;
                 self.await_batch(found, target, hint);
                 return true;
             }

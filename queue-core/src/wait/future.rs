@@ -9,7 +9,7 @@ use crate::event::Listen;
 use crate::sync::spin;
 use crate::{PopError, PushError, Queue, Side, TryPopError, TryPushError};
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -102,30 +102,27 @@ pub(crate) fn poll_pop<'a, T: Send, Q: Queue<Item = T> + ?Sized>(
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, PopError>> {
     ready!(coop::poll_proceed(cx));
-    if let Some(listening) = listener {
-        ready!(Pin::new(listening).poll(cx));
-        *listener = None;
-    }
-    let mut looked = false;
-    let popped = loop {
-        match queue.try_pop() {
-            Ok(item) => break Ok(item),
-            Err(TryPopError::Empty) => {}
-            Err(TryPopError::Closed) => break Err(PopError::Closed),
-            Err(TryPopError::Failed(failure)) => break Err(PopError::Failed(failure)),
-        }
-        match listener {
-            None if !looked && look(queue, Side::Consumers) => looked = true,
-            // Try once more before waiting.
-            None => *listener = Some(queue.listen(Side::Consumers)),
-            Some(listening) => {
-                ready!(Pin::new(listening).poll(cx));
-                *listener = None;
+    let mut wait = listener.take().map_or(Wait::Tried, Wait::Listening);
+    let mut tries = !matches!(wait, Wait::Listening(_));
+    loop {
+        if tries {
+            match queue.try_pop() {
+                Ok(item) => return Poll::Ready(Ok(item)),
+                Err(TryPopError::Empty) => {}
+                Err(TryPopError::Closed) => return Poll::Ready(Err(PopError::Closed)),
+                Err(TryPopError::Failed(failure)) => {
+                    return Poll::Ready(Err(PopError::Failed(failure)));
+                }
             }
         }
-    };
-    *listener = None;
-    Poll::Ready(popped)
+        tries = true;
+        if wait.poll_again(queue, Side::Consumers, cx).is_pending() {
+            if let Wait::Listening(listening) = wait {
+                *listener = Some(listening);
+            }
+            return Poll::Pending;
+        }
+    }
 }
 
 pub(crate) async fn push_many_async<T: Send, Q: Queue<Item = T> + ?Sized>(
