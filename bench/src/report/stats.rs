@@ -55,6 +55,12 @@ impl Row {
             })
     }
 
+    /// The part of the ceiling that our best reaches.
+    pub fn share(&self) -> Option<f64> {
+        let (ours, most) = (self.best(Role::Ours)?.1, self.best(Role::Ceiling)?.1);
+        Some(ratio(&self.cell, ours, most))
+    }
+
     /// How many times better our best is than the best peer.
     pub fn ratio(&self) -> Option<f64> {
         let (ours, theirs) = (self.best(Role::Ours)?.1, self.best(Role::Peer)?.1);

@@ -91,11 +91,25 @@ fn score(out: &mut String, rows: &[Row]) {
         .map(|(cell, ratio)| format!("{cell} {}", short(*ratio)))
         .collect();
     match lost.is_empty() {
-        true => out.push_str(".\n\n"),
+        true => out.push('.'),
         false => {
-            let _ = writeln!(out, "; behind, the furthest first: {}.\n", lost.join(", "));
+            let _ = write!(out, "; behind, the furthest first: {}.", lost.join(", "));
         }
     }
+    let shares = rows.iter().filter_map(|row| Some((row.cell, row.share()?)));
+    let mut shares: Vec<_> = shares.collect();
+    shares.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let furthest: Vec<_> = (shares.iter().take(3))
+        .map(|(cell, share)| format!("{cell} {}", short(*share)))
+        .collect();
+    if !furthest.is_empty() {
+        let _ = write!(
+            out,
+            " Furthest below their ceiling: {}.",
+            furthest.join(", ")
+        );
+    }
+    out.push_str("\n\n");
 }
 
 /// Ours against the best peer, cell by cell.
@@ -104,8 +118,11 @@ fn summary(out: &mut String, rows: &[Row]) {
     if ours.is_empty() {
         return;
     }
-    let head = format!("| cell | {} | best peer | ratio |", ours.join(" | "));
-    head_line(out, &head, ours.len() + 3);
+    let head = format!(
+        "| cell | {} | best peer | ratio | ceiling | share |",
+        ours.join(" | ")
+    );
+    head_line(out, &head, ours.len() + 5);
     for row in rows {
         let mut line = format!("| {} |", label(&row.cell));
         for name in &ours {
@@ -119,10 +136,17 @@ fn summary(out: &mut String, rows: &[Row]) {
             None => line.push_str(" none |"),
         }
         let _ = match row.ratio() {
-            Some(ratio) if ratio < LEVEL => writeln!(out, "{line} **{} behind** |", short(ratio)),
-            Some(ratio) => writeln!(out, "{line} {} |", short(ratio)),
-            None => writeln!(out, "{line} |"),
+            Some(ratio) if ratio < LEVEL => write!(line, " **{} behind** |", short(ratio)),
+            Some(ratio) => write!(line, " {} |", short(ratio)),
+            None => write!(line, " |"),
         };
+        match row.best(Role::Ceiling).zip(row.share()) {
+            Some(((_, most), share)) => {
+                let _ = write!(line, " {} | {} |", short(most), short(share));
+            }
+            None => line.push_str(" | |"),
+        }
+        let _ = writeln!(out, "{line}");
     }
     out.push('\n');
 }

@@ -1,5 +1,6 @@
 //! Queues between threads.
 
+mod ceiling;
 mod channel;
 mod crossfire;
 mod drive;
@@ -19,6 +20,14 @@ pub fn subjects() -> Vec<Subject> {
     all.extend(family::lenders());
     all.extend(peers::subjects());
     all.extend(select::subjects());
+    all.extend(ceilings());
+    all
+}
+
+/// What bounds queues between threads, and between tasks: a task on a thread is no faster than it.
+pub fn ceilings() -> Vec<Subject> {
+    let mut all = ceiling::crossing();
+    all.push(ceiling::alone());
     all
 }
 

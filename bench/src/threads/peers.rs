@@ -3,7 +3,6 @@
 use super::channel::{Channel, Rx, Tx};
 use super::crossfire;
 use super::locks::{ByHand, ParkingLot, Std};
-use super::ring::Rtrb;
 use super::subject;
 use crate::cell::Shape;
 use crate::channels::channel;
@@ -12,7 +11,7 @@ use crate::subject::{Role, Subject};
 
 /// Every peer between threads.
 pub fn subjects() -> Vec<Subject> {
-    use Role::{Ceiling, Peer};
+    use Role::Peer;
     let mut all = crossfire::subjects();
     all.extend([
         subject::<Crossbeam>(Peer),
@@ -25,7 +24,6 @@ pub fn subjects() -> Vec<Subject> {
         subject::<Thingbuf>(Peer),
         subject::<ByHand<ParkingLot>>(Peer),
         subject::<ByHand<Std>>(Peer),
-        subject::<Rtrb>(Ceiling),
     ]);
     all
 }
