@@ -26,8 +26,25 @@ struct State {
 pub(crate) enum Outcome {
     /// The failure of an item that is gone.
     Failure(Failure),
-    /// The bytes of an item.
-    Item(Vec<u8>),
+    /// An item.
+    Item(Item),
+}
+
+/// An item that is deferred: its bytes, and which attempt its next delivery is.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub bytes: Vec<u8>,
+    pub attempt: u32,
+}
+
+impl Outcome {
+    /// An item that was never delivered.
+    pub(crate) fn item(bytes: &[u8]) -> Self {
+        Self::Item(Item {
+            bytes: bytes.to_vec(),
+            attempt: 1,
+        })
+    }
 }
 
 /// The items of a batch that are still bytes, and the failures so far. They are deferred if an
@@ -43,7 +60,7 @@ struct Undecoded<'d, 'b, I: Iterator<Item = &'b [u8]>, W: Fn()> {
 impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W> {
     fn drop(&mut self) {
         let failures = self.failures.drain(..).map(Outcome::Failure);
-        let items = (self.items.by_ref()).map(|bytes| Outcome::Item(bytes.to_vec()));
+        let items = self.items.by_ref().map(Outcome::item);
         let mut new: VecDeque<_> = failures.chain(items).collect();
         if !new.is_empty() {
             self.deferred.with(|outcomes| outcomes.append(&mut new));
@@ -115,6 +132,12 @@ impl Deferred {
         });
     }
 
+    /// Takes back an item whose delivery ended; `counted` says whether that was an attempt.
+    pub(crate) fn give_back(&self, mut item: Item, counted: bool) {
+        item.attempt = item.attempt.saturating_add(u32::from(counted));
+        self.prepend([Outcome::Item(item)].into());
+    }
+
     /// Takes the first, if there is any.
     #[inline]
     pub(crate) fn next(&self) -> Option<Outcome> {
@@ -142,7 +165,7 @@ impl Deferred {
     fn pop_first<T, C: Codec<T>>(&self) -> Option<Result<T, Failure>> {
         Some(match self.next()? {
             Outcome::Failure(failure) => Err(failure),
-            Outcome::Item(mut bytes) => decode_from::<T, C>(&mut bytes),
+            Outcome::Item(mut item) => decode_from::<T, C>(&mut item.bytes),
         })
     }
 
@@ -220,8 +243,8 @@ impl Deferred {
         };
         let mut left = Vec::with_capacity(all.outcomes.len());
         while let Some(outcome) = all.outcomes.get(all.at) {
-            if let Outcome::Item(bytes) = outcome {
-                left.extend(C::decode(bytes).ok());
+            if let Outcome::Item(item) = outcome {
+                left.extend(C::decode(&item.bytes).ok());
             }
             all.at += 1;
         }

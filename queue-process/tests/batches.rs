@@ -3,8 +3,9 @@
 
 #![cfg(not(loom))]
 
+use queue_core::Metered;
 use queue_process::dynamic::DynQueue;
-use queue_process::{FailureKind, IpcQueue, Queue, TryPopError, TryPushError};
+use queue_process::{FailureKind, IpcQueue, Queue, TryPopError, TryPushError, WorkQueue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -266,6 +267,51 @@ fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Item = Moody> + 'static>(make:
     }
 }
 
+/// A job that is given back each time must not look new each time: whoever gives up on it after a
+/// few attempts would never do so.
+fn what_was_deferred_counts_its_attempts(queue: impl WorkQueue<Item = Moody>) {
+    let queue = filled(queue, [2, 3, 5]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+    for attempt in 1..4 {
+        let delivery = queue.try_receive().unwrap();
+        assert_eq!((delivery.0, delivery.attempt()), (3, attempt));
+        delivery.nack().unwrap();
+    }
+    drop(queue.try_receive().unwrap());
+    let delivery = queue.try_receive().unwrap();
+    assert_eq!((delivery.0, delivery.attempt()), (3, 5));
+    delivery.ack().unwrap();
+    let next = queue.try_receive().unwrap();
+    assert_eq!((next.0, next.attempt()), (5, 1));
+    next.ack().unwrap();
+    assert!(queue.is_empty());
+}
+
+/// A failure is counted once, and neither it nor a close is a wait.
+#[test]
+fn a_metered_batch_that_fails_has_not_waited() {
+    #[derive(Debug, Deserialize)]
+    struct Unserializable;
+    impl Serialize for Unserializable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("as it is meant to be"))
+        }
+    }
+    let queue = Metered::new("metered", IpcQueue::bounded(9));
+    let mut items = VecDeque::from([Unserializable]);
+    let counted = || {
+        let activity = queue.stats().activity.expect("it is metered");
+        (activity.failed, activity.push_waits.count)
+    };
+    let failed = queue.push_many(&mut items).unwrap_err();
+    assert!(failed.failure().is_some(), "{failed}");
+    assert_eq!((items.len(), counted()), (1, (1, 0)));
+    queue.close();
+    let closed = queue.push_many(&mut items).unwrap_err();
+    assert!(closed.failure().is_none(), "{closed}");
+    assert_eq!((items.len(), counted()), (1, (1, 0)));
+}
+
 fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {
     what_is_behind_a_panic_still_comes(&make);
     failures_and_panics_in_one_batch(&make);
@@ -285,18 +331,21 @@ fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
 #[test]
 fn pipe_queue() {
     all(|| queue_process::PipeQueue::<Moody>::bounded(9));
+    what_was_deferred_counts_its_attempts(queue_process::PipeQueue::bounded(9));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn shm_queue() {
     all(|| queue_process::ShmQueue::<Moody>::bounded(9));
+    what_was_deferred_counts_its_attempts(queue_process::ShmQueue::bounded(9));
     all(|| DynQueue::without_deliveries(queue_process::ShmQueue::<Moody>::unbounded()));
 }
 
 #[test]
 fn ipc_queue() {
     all(|| IpcQueue::<Moody>::bounded(9));
+    what_was_deferred_counts_its_attempts(IpcQueue::bounded(9));
 }
 
 #[test]
@@ -309,4 +358,6 @@ fn guest_of_an_ipc_queue() {
         hosts.lock().unwrap().push(host);
         guest
     });
+    let host = IpcQueue::bounded(9);
+    what_was_deferred_counts_its_attempts(guest(&host));
 }

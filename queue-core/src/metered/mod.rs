@@ -311,12 +311,16 @@ impl<Q: Queue> Queue for Metered<Q> {
     }
 
     fn push_many(&self, items: &mut VecDeque<Q::Item>) -> Result<(), PushError<()>> {
-        if self.try_push_many(items).is_ok() && items.is_empty() {
-            return Ok(());
-        }
         let batch = Batch::new(self, Side::Producers, items);
-        let pushing = || self.queue.push_many(batch.items);
-        self.count_failure(self.waiting(Side::Producers, pushing))
+        let result = match self.queue.try_push_many(batch.items) {
+            Ok(_) if batch.items.is_empty() => Ok(()),
+            Err(TryPushError::Closed(())) => Err(PushError::Closed(())),
+            Err(TryPushError::Failed((), failure)) if !failure.may_pass() => {
+                Err(PushError::Failed((), failure))
+            }
+            _ => self.waiting(Side::Producers, || self.queue.push_many(batch.items)),
+        };
+        self.count_failure(result)
     }
 
     async fn push_many_async(&self, items: &mut VecDeque<Q::Item>) -> Result<(), PushError<()>> {

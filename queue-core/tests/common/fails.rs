@@ -6,16 +6,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// All of the broken panic: what they say is not worth a backtrace, which can take longer to
-/// write than the step_timeout lasts.
+/// write than a step may take.
 fn short() {
     std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
 }
 
 /// Fails unless the clause fails, with its name and one of the `reasons`.
 ///
-/// Some of the broken hang, so the step_timeout is short, and on a busy machine a step may be
+/// Some of the broken hang, so the time of a step is short, and on a busy machine a step may be
 /// given up that is only slow; others are found out by chance, of which there is less
-/// then. So each has several tries, with more step_timeout each time.
+/// then. So each has several tries, with more time for each step.
 pub(crate) fn fails_for(test: fn(), clause: impl Display, reasons: &str) {
     short();
     let mut outcome = Ok(());

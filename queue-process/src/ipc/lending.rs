@@ -8,7 +8,7 @@ use super::state::Who;
 use super::wire::{Ending, Item};
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
-use crate::deferred::Outcome;
+use crate::deferred::{self, Outcome};
 use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
 use queue_core::event::Listen;
@@ -30,7 +30,7 @@ enum From {
     /// From the host, by this number.
     Elsewhere { delivery: u64, attempt: u32 },
     /// From what this process has in its hands.
-    Deferred(Vec<u8>),
+    Deferred(deferred::Item),
 }
 
 /// Who waits until the queue is idle.
@@ -85,7 +85,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         let mut undecoded = Undecoded(self, Some(lease));
         let bytes: &[u8] = match &undecoded.1 {
             Some(Lease(From::Here(bytes, _))) => bytes,
-            Some(Lease(From::Deferred(bytes))) => bytes,
+            Some(Lease(From::Deferred(item))) => &item.bytes,
             _ => bytes,
         };
         match C::decode(bytes) {
@@ -107,9 +107,9 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
             (From::Elsewhere { delivery, .. }, Place::Elsewhere(guest)) => {
                 guest.settle(delivery, how)
             }
-            (From::Deferred(bytes), _) => {
-                if let Ending::Back { .. } = how {
-                    self.owed().prepend([Outcome::Item(bytes)].into());
+            (From::Deferred(item), _) => {
+                if let Ending::Back { counted } = how {
+                    self.owed().give_back(item, counted);
                     ignore_panic(|| self.event(Side::Consumers).notify());
                 }
                 Ok(())
@@ -136,7 +136,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
     fn try_lend(&self) -> Result<(T, Lease), TryPopError> {
         self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
         match self.owed().next() {
-            Some(Outcome::Item(bytes)) => return self.decode(&[], Lease(From::Deferred(bytes))),
+            Some(Outcome::Item(item)) => return self.decode(&[], Lease(From::Deferred(item))),
             Some(Outcome::Failure(failure)) => return Err(TryPopError::Failed(failure)),
             None => {}
         }
@@ -155,7 +155,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
         match &lease.0 {
             From::Here(_, lease) => lease.attempt(),
             From::Elsewhere { attempt, .. } => *attempt,
-            From::Deferred(_) => 1,
+            From::Deferred(item) => item.attempt,
         }
     }
 

@@ -165,7 +165,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         loop {
             let before = left.len();
             let popped = self.pop_bytes(usize::MAX, |items| {
-                left.extend(items.map(|bytes| Outcome::Item(bytes.to_vec())));
+                left.extend(items.map(Outcome::item));
             });
             match popped {
                 Ok(()) if left.len() > before => {}

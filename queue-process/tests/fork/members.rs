@@ -3,14 +3,19 @@
 
 use crate::tools::*;
 use crate::{Jobs, Role, program, roles};
-use queue_process::{FailureKind, PopTimeoutError, TryPopError, TryPushError, WorkQueue};
+use queue_process::{
+    FailureKind, PopTimeoutError, Queue, ShmQueue, TryPopError, TryPushError, WorkQueue,
+};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) fn tests() -> Vec<Role> {
-    roles![
+    let deferred = "shm a_delivery_of_a_deferred_item_stays_its_parents".to_owned();
+    let mut tests: Vec<Role> = roles![
         a_child_counts_once_it_pushes,
         a_child_that_starts_a_program_counts_no_more,
         an_idle_child_keeps_nobody,
@@ -22,7 +27,9 @@ pub(crate) fn tests() -> Vec<Role> {
         a_daemon_owns_the_queue,
         who_cannot_take_part_is_told,
         one_number_in_two_namespaces,
-    ]
+    ];
+    tests.push((deferred, a_delivery_of_a_deferred_item_stays_its_parents));
+    tests
 }
 
 /// What other processes of these tests can be told to be.
@@ -81,6 +88,40 @@ fn a_delivery_stays_its_parents<Q: Jobs>() {
     eight.nack().unwrap();
     let eight = queue.receive().unwrap();
     assert_eq!((*eight, eight.attempt()), (8, 2));
+}
+
+/// An item; to bring a two out of the queue is a panic.
+#[derive(Debug, PartialEq, Serialize)]
+struct Moody(u64);
+
+impl<'de> Deserialize<'de> for Moody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            2 => panic!("as it is meant to be"),
+            number => Ok(Self(number)),
+        }
+    }
+}
+
+/// The same where the item came out of the queue in a batch before, and is in the parent's hands.
+fn a_delivery_of_a_deferred_item_stays_its_parents() {
+    let queue = ShmQueue::bounded(4);
+    for number in [2, 3, 5] {
+        queue.push(Moody(number)).unwrap();
+    }
+    let popped = catch_unwind(AssertUnwindSafe(|| queue.pop_many(&mut Vec::new(), 4)));
+    assert!(popped.is_err(), "no panic");
+    let (three, five) = (queue.receive().unwrap(), queue.receive().unwrap());
+    let Some(child) = fork() else {
+        assert_eq!(three.ack().unwrap_err().kind(), FailureKind::Denied);
+        drop(five);
+        assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+        exit()
+    };
+    child.succeeds();
+    five.nack().unwrap();
+    three.nack().unwrap();
+    assert_eq!((queue.pop(), queue.pop()), (Ok(Moody(3)), Ok(Moody(5))));
 }
 
 /// A child that received as a participant of its own is killed.

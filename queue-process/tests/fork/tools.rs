@@ -30,12 +30,12 @@ pub(crate) fn bare_fork() -> Option<Forked> {
     (pid != 0).then(|| Forked(pid as libc::pid_t))
 }
 
-/// EndpointCounts this process in order: what is to run at its end runs.
+/// Ends this process in order: what is to run at its end runs.
 pub(crate) fn exit() -> ! {
     std::process::exit(0)
 }
 
-/// EndpointCounts this process here.
+/// Ends this process here.
 pub(crate) fn exit_at_once() -> ! {
     // SAFETY: it does not return.
     unsafe { libc::_exit(0) }

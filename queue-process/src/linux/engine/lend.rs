@@ -463,7 +463,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 }
 
 #[cold]
-fn not_ours() -> Failure {
+pub(crate) fn not_ours() -> Failure {
     let message = "this delivery belongs to another process, or was given to another";
     Failure::new(FailureKind::Denied, message)
 }

@@ -6,9 +6,11 @@
 use super::linux_queue::{LinuxQueue, recycle, take_buffer};
 use super::open::Shareable;
 use crate::codec::Codec;
-use crate::deferred::{Outcome, decode_from};
+use crate::deferred::{self, Outcome, decode_from};
+use crate::linux::engine::lend::not_ours;
 use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::join_listener::JoinListener;
+use crate::sys::generation;
 use crate::try_error::TryError;
 use queue_core::work::{Lend, Settlement};
 use queue_core::{Failure, Side, TryPopError};
@@ -24,8 +26,8 @@ pub struct LinuxLease(Kept);
 enum Kept {
     /// In a lease, where others find it.
     Shared(LeaseKey),
-    /// Here: it came out of the queue in a batch of this process before, and was deferred.
-    Here(Vec<u8>),
+    /// Here: it came out of the queue in a batch of the process of this generation, and was deferred.
+    Here(deferred::Item, u32),
 }
 
 /// Ends the lease of an item that is none, also where its own code panics.
@@ -83,7 +85,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
     fn attempt(lease: &LinuxLease) -> u32 {
         match &lease.0 {
             Kept::Shared(key) => key.attempt(),
-            Kept::Here(_) => 1,
+            Kept::Here(item, _) => item.attempt,
         }
     }
 
@@ -96,9 +98,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
         };
         match (lease.0, back) {
             (Kept::Shared(key), back) => self.shared.engine.settle(&key, back),
-            (Kept::Here(_), None) => Ok(()),
-            (Kept::Here(bytes), Some(_)) => {
-                self.shared.deferred.prepend([Outcome::Item(bytes)].into());
+            (Kept::Here(_, process), _) if process != generation() => Err(not_ours()),
+            (Kept::Here(..), None) => Ok(()),
+            (Kept::Here(item, _), Some(counted)) => {
+                self.shared.deferred.give_back(item, counted);
                 self.shared.wake_consumers();
                 Ok(())
             }
@@ -124,10 +127,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     fn lend_deferred(&self) -> Option<Result<(T, LinuxLease), TryPopError>> {
         let lent = match self.shared.deferred.next()? {
             Outcome::Failure(failure) => Err(failure),
-            Outcome::Item(mut bytes) => {
-                let kept = bytes.clone();
-                decode_from::<T, C>(&mut bytes).map(|item| (item, LinuxLease(Kept::Here(kept))))
-            }
+            Outcome::Item(kept) => C::decode(&kept.bytes)
+                .map(|item| (item, LinuxLease(Kept::Here(kept, generation()))))
+                .map_err(Failure::with_item_consumed),
         };
         Some(lent.map_err(TryPopError::Failed))
     }

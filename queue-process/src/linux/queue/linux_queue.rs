@@ -277,7 +277,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
             let before = self.shared.engine.len();
             let mut batch = take_buffer::<Batch>();
             let popped = self.shared.engine.pop_many(u32::MAX, &mut batch);
-            left.extend(batch.iter().map(|bytes| Outcome::Item(bytes.to_vec())));
+            left.extend(batch.iter().map(Outcome::item));
             recycle(batch);
             match popped.map_err(|error| self.pop_error(error)) {
                 Ok(()) => {}
