@@ -3,6 +3,7 @@
 //! What every kind can do is the trait [`Handover`].
 
 use queue_core::{Failure, FailureKind};
+use std::env::{self, VarError};
 use std::process::Command;
 
 /// What a process can hand to its children: a queue between processes, a
@@ -77,6 +78,29 @@ pub(crate) fn variable(prefix: &str, name: &str) -> Result<String, Failure> {
         }
     }
     Ok(variable)
+}
+
+/// What the parent of this process said of the queue that it shared as `name`. `malformed` is the failure
+/// if that is not text.
+pub(crate) fn from_environment(
+    prefix: &str,
+    name: &str,
+    malformed: impl FnOnce() -> Failure,
+) -> Result<String, Failure> {
+    env::var(variable(prefix, name)?).map_err(|error| match error {
+        VarError::NotPresent => {
+            let message =
+                format!("no process that started this one shared a queue {name:?} with it");
+            Failure::new(FailureKind::PeerGone, message)
+        }
+        VarError::NotUnicode(_) => malformed(),
+    })
+}
+
+#[cold]
+pub(crate) fn taken(name: &str) -> Failure {
+    let message = format!("this process has taken the queue {name:?} already: clone its handle");
+    Failure::new(FailureKind::Denied, message)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn numbers(items: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
 
 /// A guest that was granted so many slots.
 fn granted(count: usize) -> Pushes {
-    let pushes = Pushes::new();
+    let pushes = Pushes::default();
     pushes.grant(count);
     pushes
 }
@@ -28,7 +28,7 @@ fn granted(count: usize) -> Pushes {
 #[test]
 fn an_item_is_taken_or_taken_back() {
     check("an_item_is_taken_or_taken_back", Some(3), || {
-        let shelf = Arc::new(Shelf::new());
+        let shelf = Arc::new(Shelf::default());
         for n in 1..=2 {
             shelf.put(&[n]).unwrap();
         }
@@ -53,7 +53,7 @@ fn an_item_is_taken_or_taken_back() {
 #[test]
 fn what_is_put_is_taken_whole() {
     check("what_is_put_is_taken_whole", None, || {
-        let shelf = Arc::new(Shelf::new());
+        let shelf = Arc::new(Shelf::default());
         let other = shelf.clone();
         let guest = thread::spawn(move || [(); 2].map(|()| numbers(other.pop(1))).concat());
         for n in 1..=2 {
@@ -70,7 +70,7 @@ fn what_is_put_is_taken_whole() {
 #[test]
 fn what_is_put_meanwhile_is_taken_whole() {
     check("what_is_put_meanwhile_is_taken_whole", Some(3), || {
-        let shelf = Arc::new(Shelf::new());
+        let shelf = Arc::new(Shelf::default());
         shelf.put(&[1]).unwrap();
         let guests = [(); 2].map(|()| {
             let shelf = shelf.clone();
@@ -91,7 +91,7 @@ fn who_finds_a_place_free_sees_what_its_taker_did() {
     for clears in [false, true] {
         let name = "who_finds_a_place_free_sees_what_its_taker_did";
         check(&format!("{name}_{clears}"), None, move || {
-            let shared = Arc::new((Shelf::new(), AtomicBool::new(false)));
+            let shared = Arc::new((Shelf::default(), AtomicBool::new(false)));
             let end = shared.0.put(&[1]).unwrap();
             let theirs = shared.clone();
             let guest = thread::spawn(move || {
@@ -121,7 +121,7 @@ fn who_finds_a_place_free_sees_what_its_taker_did() {
 #[test]
 fn an_item_is_taken_by_host_or_guest() {
     check("an_item_is_taken_by_host_or_guest", None, || {
-        let shelf = Arc::new(Shelf::new());
+        let shelf = Arc::new(Shelf::default());
         let end = shelf.put(&[1]).unwrap();
         shelf.put(&[2]).unwrap();
         let other = shelf.clone();
@@ -140,7 +140,7 @@ fn pushes_are_collected_in_order() {
     check("pushes_are_collected_in_order", Some(3), || {
         let shared = Arc::new((
             [granted(1), granted(1)],
-            Shelf::new(),
+            Shelf::default(),
             AtomicBool::new(false),
         ));
         let guests = [0, 1].map(|guest| {
@@ -180,7 +180,7 @@ fn pushes_are_collected_in_order() {
 #[test]
 fn what_was_pushed_is_read_whole() {
     check("what_was_pushed_is_read_whole", Some(3), || {
-        let shared = Arc::new((granted(3), Shelf::new()));
+        let shared = Arc::new((granted(3), Shelf::default()));
         let theirs = shared.clone();
         let guest = thread::spawn(move || {
             let (pushes, shelf) = &*theirs;
@@ -207,7 +207,7 @@ fn what_was_pushed_is_read_whole() {
 #[test]
 fn who_waits_for_a_push_is_told() {
     check("who_waits_for_a_push_is_told", None, || {
-        let shared = Arc::new((granted(1), Shelf::new(), Event::new()));
+        let shared = Arc::new((granted(1), Shelf::default(), Event::new()));
         let theirs = shared.clone();
         let guest = thread::spawn(move || {
             let (pushes, shelf, told) = &*theirs;
@@ -233,7 +233,7 @@ fn who_waits_for_a_push_is_told() {
 #[test]
 fn who_waits_for_a_place_is_told() {
     check("who_waits_for_a_place_is_told", None, || {
-        let shared = Arc::new((Shelf::new(), Event::new()));
+        let shared = Arc::new((Shelf::default(), Event::new()));
         let end = shared.0.put(&[1]).unwrap();
         let theirs = shared.clone();
         let guest = thread::spawn(move || {
@@ -259,7 +259,7 @@ fn who_waits_for_a_place_is_told() {
 #[test]
 fn a_question_is_withdrawn_or_begun() {
     check("a_question_is_withdrawn_or_begun", None, || {
-        let pushes = Arc::new(Pushes::new());
+        let pushes = Arc::new(Pushes::default());
         let theirs = pushes.clone();
         pushes.ask(1);
         let host = thread::spawn(move || [1, 2].map(|number| theirs.begin(number)));
@@ -280,7 +280,7 @@ fn a_question_is_withdrawn_or_begun() {
 #[test]
 fn after_the_end_comes_what_was_on_its_way() {
     check("after_the_end_comes_what_was_on_its_way", None, || {
-        let shared = Arc::new((granted(2), Shelf::new()));
+        let shared = Arc::new((granted(2), Shelf::default()));
         let theirs = shared.clone();
         let guest = thread::spawn(move || {
             let (pushes, shelf) = &*theirs;

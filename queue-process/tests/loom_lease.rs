@@ -201,7 +201,7 @@ fn death_of_who_puts_back() {
             numbers.iter().for_each(|n| queue.try_push(*n).unwrap());
             let holder = simulation.join(1);
             let held = [(); 2].map(|()| holder.try_receive().unwrap());
-            simulation.die(1);
+            simulation.on_death(1);
             let victim = start(&simulation, 2, steps, |queue| {
                 meet(queue);
                 queue.put_back_of_dead();

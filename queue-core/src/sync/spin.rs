@@ -7,11 +7,8 @@
 
 use super::{Deadline, thread};
 use crate::Side;
-#[cfg(not(loom))]
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 /// Pauses that grow: processor pauses, then yields, then short sleeps.
 ///
@@ -29,23 +26,16 @@ impl Backoff {
         Self(0)
     }
 
-    #[cfg(not(loom))]
     pub(crate) fn pause(&mut self) {
-        if self.0 < Self::PAUSES {
-            pause(32 << self.0);
-        } else if self.0 < Self::YIELDS {
+        if cfg!(loom) || (Self::PAUSES..Self::YIELDS).contains(&self.0) {
             thread::yield_now();
+        } else if self.0 < Self::PAUSES {
+            pause(32 << self.0);
         } else {
             let slice = 50 << (self.0 - Self::YIELDS).min(4);
-            thread::sleep(std::time::Duration::from_micros(slice));
+            std::thread::sleep(Duration::from_micros(slice));
         }
         self.0 = self.0.saturating_add(1);
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn pause(&mut self) {
-        let _ = (Self::PAUSES, Self::YIELDS, self.0);
-        thread::yield_now();
     }
 }
 
@@ -70,9 +60,10 @@ pub fn batch_target(capacity: Option<usize>) -> usize {
 ///
 /// Two threads that pass each other single items at full speed spend their time on the passing. A
 /// batch costs them no more than an item.
-#[cfg(not(loom))]
+///
+/// Under loom no thread spins: the model goes straight to sleep.
 pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -> bool {
-    if deadline == Deadline::AT_ONCE {
+    if cfg!(loom) || deadline == Deadline::AT_ONCE {
         return false;
     }
     let mut spin = SPIN.get();
@@ -83,10 +74,9 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
 
 /// As [`until_some`], for a task, which must not keep its thread from other tasks: for a few microseconds,
 /// some tens if more keeps coming, and seldom where that brings nothing.
-#[cfg(not(loom))]
 pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
     // A task that this thread has woken may need this very thread to run. And where single items change hands, to wait costs a task less than to take the queue's memory from the other side.
-    if WOKE.replace(false) || target == 1 {
+    if cfg!(loom) || WOKE.replace(false) || target == 1 {
         return false;
     }
     let mut spin = TASK_SPIN.get();
@@ -95,27 +85,13 @@ pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
     found
 }
 
-/// Under loom no task spins.
-#[cfg(loom)]
-pub fn briefly_until_some(_: usize, _: impl Fn() -> usize) -> bool {
-    false
-}
-
 /// Says that this thread is about to wake somebody, who may be a task.
 pub(crate) fn note_wake() {
     // A thread that is ending looks for nothing.
-    #[cfg(not(loom))]
     let _ = WOKE.try_with(|woke| woke.set(true));
 }
 
-/// Under loom no thread spins: the model goes straight to sleep.
-#[cfg(loom)]
-pub fn until_some(_: Deadline, _: usize, _: impl Fn() -> usize) -> bool {
-    false
-}
-
-#[cfg(not(loom))]
-thread_local! {
+std::thread_local! {
     static SPIN: Cell<ThreadSpin> = const { Cell::new(ThreadSpin::NEW) };
     static TASK_SPIN: Cell<TaskSpin> = const { Cell::new(TaskSpin::NEW) };
     /// Whether this thread has woken somebody since a task on it looked.
@@ -126,7 +102,6 @@ thread_local! {
     static POP_WAITED: Cell<bool> = const { Cell::new(false) };
 }
 
-#[cfg(not(loom))]
 #[inline(always)]
 fn waited(side: Side) -> &'static std::thread::LocalKey<Cell<bool>> {
     match side {
@@ -136,29 +111,17 @@ fn waited(side: Side) -> &'static std::thread::LocalKey<Cell<bool>> {
 }
 
 /// Whether this thread had to wait for a single item, or slot, the last time, and got it without sleep:
-/// then it will have to wait for the next one, too.
-#[cfg(not(loom))]
+/// then it will have to wait for the next one, too. A model tries first.
 #[inline(always)]
 pub(crate) fn has_waited(side: Side) -> bool {
-    waited(side).get()
+    !cfg!(loom) && waited(side).get()
 }
 
-#[cfg(not(loom))]
 pub(crate) fn set_waited(side: Side, has_waited: bool) {
     waited(side).set(has_waited);
 }
 
-/// A model tries first.
-#[cfg(loom)]
-pub(crate) fn has_waited(_: Side) -> bool {
-    false
-}
-
-#[cfg(loom)]
-pub(crate) fn set_waited(_: Side, _: bool) {}
-
 /// What a thread has learned from its latest waits.
-#[cfg(not(loom))]
 #[derive(Clone, Copy)]
 struct ThreadSpin {
     /// How many waits in a row ended in sleep.
@@ -169,7 +132,6 @@ struct ThreadSpin {
     batches: Batches,
 }
 
-#[cfg(not(loom))]
 impl ThreadSpin {
     /// About what falling asleep and being woken costs. Spinning for longer never pays; spinning
     /// for as long costs at most twice the best.
@@ -219,7 +181,6 @@ impl ThreadSpin {
 }
 
 /// What the tasks on a thread have learned from their latest waits.
-#[cfg(not(loom))]
 #[derive(Clone, Copy)]
 struct TaskSpin {
     /// How many looks in a row brought nothing.
@@ -229,7 +190,6 @@ struct TaskSpin {
     batches: Batches,
 }
 
-#[cfg(not(loom))]
 impl TaskSpin {
     /// So many pauses: some three microseconds.
     const PAUSES: u32 = 128;
@@ -258,14 +218,12 @@ impl TaskSpin {
 }
 
 /// How to wait for a batch.
-#[cfg(not(loom))]
 #[derive(Clone, Copy)]
 struct Batches {
     /// How many times not to wait for one, because waiting for one brought nothing.
     skips: u32,
 }
 
-#[cfg(not(loom))]
 impl Batches {
     const NEW: Self = Self { skips: 0 };
 
@@ -330,7 +288,6 @@ impl Batches {
     }
 }
 
-#[cfg(not(loom))]
 fn pause(times: u32) {
     (0..times).for_each(|_| std::hint::spin_loop());
 }

@@ -3,7 +3,7 @@
 use super::IpcQueue;
 use super::guest::Guest;
 use super::page::Page;
-use super::wire::{self, Bytes, Call, Ending, Reply, Request, Role, Ticket, VERSION};
+use super::wire::{self, Bytes, Call, Ending, Filling, Reply, Request, Role, Ticket, VERSION};
 use super::words::{Pushes, Shelf};
 use crate::codec::Postcard;
 use crate::try_error::TryError;
@@ -164,12 +164,12 @@ fn an_answer_to_other_questions() {
         let state = told(&reply, Guest::state);
         (state.len, state.in_flight, state.closed)
     };
-    let answer = Reply::State {
+    let answer = Reply::State(Filling {
         len: 2,
         in_flight: 1,
         closed: false,
         moments: 3,
-    };
+    });
     assert_eq!(state(answer), (2, 1, false));
     assert_eq!(
         state(Reply::Done),
@@ -297,12 +297,12 @@ fn a_host_is_asked_to_call_while_somebody_waits() {
 /// host may be asked again to call.
 #[test]
 fn a_host_is_asked_to_call_who_joins() {
-    let busy = Reply::State {
+    let busy = Reply::State(Filling {
         len: 1,
         in_flight: 0,
         closed: false,
         moments: 5,
-    };
+    });
     let Parrot {
         ticket,
         caller,

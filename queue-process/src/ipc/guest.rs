@@ -2,9 +2,9 @@
 
 use super::line::{Line, Requests, lock, lock_in_time, lock_until, tell};
 use super::page::Page;
-use super::state::Filling;
 use super::wire::{
-    self, Bytes, Call, Ending, Gone, Handed, Message, Reply, Request, Role, Ticket, VERSION, Watch,
+    self, Bytes, Call, Ending, Filling, Gone, Handed, Message, Reply, Request, Role, Ticket,
+    VERSION, Watch,
 };
 use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
@@ -49,9 +49,9 @@ pub(super) struct Guest {
     shelf: Page<Shelf>,
     requests: Requests,
     ears: Arc<Ears>,
-    capacity: Option<usize>,
-    role: Role,
-    ends: EndpointCounts,
+    pub(super) capacity: Option<usize>,
+    pub(super) role: Role,
+    pub(super) ends: EndpointCounts,
     pub(super) owed: Deferred,
     /// How many items went by words since the last question.
     moved: AtomicU32,
@@ -230,18 +230,6 @@ impl Guest {
             Side::Consumers if self.is_stream() => self.shelf.has_items().into(),
             Side::Consumers => self.shelf.look().into(),
         }
-    }
-
-    pub(super) fn capacity(&self) -> Option<usize> {
-        self.capacity
-    }
-
-    pub(super) fn role(&self) -> Role {
-        self.role
-    }
-
-    pub(super) fn ends(&self) -> &EndpointCounts {
-        &self.ends
     }
 
     /// Pushes of `items`, at least one, as many as find a place: how many.
@@ -424,17 +412,7 @@ impl Guest {
                 .ask_in_time(&Request::State { join }, 0, &self.pushes)?
                 .read()?
             {
-                Reply::State {
-                    len,
-                    in_flight,
-                    closed,
-                    moments,
-                } => Ok(Filling {
-                    len: usize::try_from(len).unwrap_or(usize::MAX),
-                    in_flight: usize::try_from(in_flight).unwrap_or(usize::MAX),
-                    closed,
-                    moments,
-                }),
+                Reply::State(filling) => Ok(filling),
                 other => Err(unexpected(other)),
             }
         });

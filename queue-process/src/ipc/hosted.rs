@@ -1,8 +1,8 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
 use super::page::Page;
-use super::state::{Filling, Guest, Lent, News, State, Who};
-use super::wire::{self, Call, Item, Role, Watch};
+use super::state::{Guest, Lent, News, State, Who};
+use super::wire::{self, Call, Filling, Item, Role, Watch};
 use super::words::Pushes;
 use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
@@ -26,7 +26,7 @@ pub(super) enum Offer {
 #[derive(Debug)]
 pub(super) struct Hosted {
     state: Lock<State>,
-    capacity: Option<usize>,
+    pub(super) capacity: Option<usize>,
     /// For waiters of this process; those elsewhere are called through `State::guests`.
     items: Event,
     places: Event,
@@ -52,10 +52,6 @@ impl Hosted {
             Side::Producers => &self.places,
             Side::Consumers => &self.items,
         }
-    }
-
-    pub(super) fn capacity(&self) -> Option<usize> {
-        self.capacity
     }
 
     pub(super) fn state(&self) -> Filling {

@@ -1,9 +1,10 @@
 //! Handing a queue to a child by inheritance.
 
 use super::IpcQueue;
-use super::invitation::{PATIENCE, gone, malformed, taken};
+use super::invitation::{PATIENCE, gone, malformed};
 use super::wire::{self, Hello, Ticket};
 use crate::codec::Codec;
+use crate::handover::taken;
 use crate::sys::{self, TakeError, refused, relay};
 use crate::unwind::catch_panic;
 use ipc_channel::{TryRecvError, ipc};

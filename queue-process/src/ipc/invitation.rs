@@ -9,9 +9,8 @@ use super::streams;
 use super::wire::VERSION;
 use crate::Handover;
 use crate::codec::Codec;
-use crate::handover::variable;
+use crate::handover::{from_environment, variable};
 use queue_core::{Capacity, Consumer, Failure, FailureKind, Kind, Producer, Side};
-use std::env;
 use std::process::Command;
 use std::time::Duration;
 
@@ -75,15 +74,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// `Denied` if it was taken already; `Mismatch` if it is of another item type, codec, version
     /// or size of a word; `Io` if the system refuses a channel or a thread.
     pub fn from_parent(name: &str) -> Result<Self, Failure> {
-        let text = match env::var(variable(PREFIX, name)?) {
-            Ok(text) => text,
-            Err(env::VarError::NotPresent) => {
-                let message =
-                    format!("no process that started this one shared a queue {name:?} with it");
-                return Err(Failure::new(FailureKind::PeerGone, message));
-            }
-            Err(env::VarError::NotUnicode(_)) => return Err(malformed()),
-        };
+        let text = from_environment(PREFIX, name, malformed)?;
         let text = understood(&text)?;
         streams::fill();
         Self::admit(system::take(text, name)?)
@@ -202,12 +193,6 @@ fn understood(text: &str) -> Result<&str, Failure> {
 pub(super) fn malformed() -> Failure {
     let message = "what the environment says of a shared queue was changed on its way";
     Failure::new(FailureKind::Corrupt, message)
-}
-
-#[cold]
-pub(super) fn taken(name: &str) -> Failure {
-    let message = format!("this process has taken the queue {name:?} already: clone its handle");
-    Failure::new(FailureKind::Denied, message)
 }
 
 #[cold]

@@ -277,7 +277,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     fn admit(ticket: Ticket) -> Result<Self, Failure> {
         let guest = Guest::join(ticket, &Types::of::<T, C>())?;
         Ok(Self {
-            role: guest.role(),
+            role: guest.role,
             place: Place::Elsewhere(guest),
             generation: generation(),
             types: PhantomData,
@@ -334,11 +334,11 @@ impl<T, C> fmt::Debug for IpcQueue<T, C> {
                 shown
                     .field("len", &state.len)
                     .field("in_flight", &state.in_flight)
-                    .field("capacity", &host.hosted.capacity())
+                    .field("capacity", &host.hosted.capacity)
                     .field("closed", &state.closed)
             }
             Place::Elsewhere(guest) => shown
-                .field("capacity", &guest.capacity())
+                .field("capacity", &guest.capacity)
                 .field("gone", &guest.is_gone()),
         };
         shown.field("role", &self.role).finish_non_exhaustive()

@@ -6,9 +6,10 @@
 //! is void.
 
 use super::IpcQueue;
-use super::invitation::{PATIENCE, gone, taken};
+use super::invitation::{PATIENCE, gone};
 use super::wire::{self, Hello, Ticket};
 use crate::codec::Codec;
+use crate::handover::taken;
 use crate::unwind::catch_panic;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use queue_core::{Failure, FailureKind};

@@ -1,8 +1,8 @@
 //! [`Queue`] for [`IpcQueue`]: in the host on the deque itself, elsewhere by asking.
 
 use super::guest::Items;
-use super::state::{Filling, Who};
-use super::wire::BATCH_BYTES;
+use super::state::Who;
+use super::wire::{BATCH_BYTES, Filling};
 use super::{IpcQueue, Place};
 use crate::codec::Codec;
 use crate::deferred::{Deferred, Outcome};
@@ -32,7 +32,7 @@ impl<T: Send, C: Codec<T>> Kind for IpcQueue<T, C> {
     fn endpoints(&self) -> &EndpointCounts {
         match &self.place {
             Place::Here(host) => &host.ends,
-            Place::Elsewhere(guest) => guest.ends(),
+            Place::Elsewhere(guest) => &guest.ends,
         }
     }
 
@@ -136,8 +136,8 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
 
     fn capacity(&self) -> Option<usize> {
         match &self.place {
-            Place::Here(host) => host.hosted.capacity(),
-            Place::Elsewhere(guest) => guest.capacity(),
+            Place::Here(host) => host.hosted.capacity,
+            Place::Elsewhere(guest) => guest.capacity,
         }
     }
 
@@ -209,7 +209,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
                 Some(refusal) => return Err(refusal),
                 None => host.hosted.ready_hint(Side::Producers),
             },
-            Place::Elsewhere(guest) => guest.capacity().unwrap_or(usize::MAX),
+            Place::Elsewhere(guest) => guest.capacity.unwrap_or(usize::MAX),
         };
         let mut bytes = Vec::new();
         let mut ends = Vec::new();

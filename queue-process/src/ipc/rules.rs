@@ -69,7 +69,7 @@ fn came(side: Side, count: u64) -> Vec<(Option<Side>, u64)> {
 #[test]
 fn it_takes_what_finds_a_place_and_gives_what_is_there() {
     let queue = hosted(3);
-    assert_eq!((queue.capacity(), state(&queue)), (Some(3), (0, false)));
+    assert_eq!((queue.capacity, state(&queue)), (Some(3), (0, false)));
     assert_eq!(pop(&queue, 1), WAIT);
     assert_eq!(push(&queue, Who::Host, 2), Ok(2));
     assert_eq!((queue.refuses(), state(&queue)), (None, (2, false)));

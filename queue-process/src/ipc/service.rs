@@ -66,7 +66,7 @@ pub(super) fn open_line(
     Ok(Ticket {
         version: VERSION,
         types: types.clone(),
-        capacity: hosted.capacity().map(|n| n as u64),
+        capacity: hosted.capacity.map(|n| n as u64),
         role,
         pushes: memory,
         shelf,
@@ -204,18 +204,10 @@ impl Service {
             Request::Watch { side, heard } => {
                 Reply::Came(self.hosted.watch(self.guest, side, heard))
             }
-            Request::State { join } => {
-                let state = match join {
-                    None => self.hosted.state(),
-                    Some(heard) => self.hosted.join_state(self.guest, heard),
-                };
-                Reply::State {
-                    len: state.len as u64,
-                    in_flight: state.in_flight as u64,
-                    closed: state.closed,
-                    moments: state.moments,
-                }
-            }
+            Request::State { join } => Reply::State(match join {
+                None => self.hosted.state(),
+                Some(heard) => self.hosted.join_state(self.guest, heard),
+            }),
             Request::Close => Reply::Closing {
                 first: self.hosted.close(),
             },

@@ -1,7 +1,7 @@
 //! [`State`]: what a host knows of its queue, and what may be done with it under its lock.
 
 use super::page::Page;
-use super::wire::{BATCH_BYTES, Call, Item, Watch};
+use super::wire::{BATCH_BYTES, Call, Filling, Item, Watch};
 use super::words::{self, Pushes, Shelf};
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::Side;
@@ -24,18 +24,6 @@ pub(super) enum Who {
 
 /// An item that is out of the deque, and may come back.
 pub(super) type Lent = (Item, Lease);
-
-/// How full the queue is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Filling {
-    /// How many items are inside.
-    pub(super) len: usize,
-    /// How many deliveries are in flight.
-    pub(super) in_flight: usize,
-    pub(super) closed: bool,
-    /// How often the last item left.
-    pub(super) moments: u64,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct State {

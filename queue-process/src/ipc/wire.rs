@@ -169,16 +169,23 @@ pub(super) enum Reply<'a> {
     Closing {
         first: bool,
     },
-    State {
-        len: u64,
-        in_flight: u64,
-        closed: bool,
-        moments: u64,
-    },
+    State(Filling),
     /// The host's system refused.
     Failed(String),
     /// The guest has withdrawn its question: nothing came of it.
     Withdrawn,
+}
+
+/// How full the queue is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Filling {
+    /// How many items are inside.
+    pub(super) len: usize,
+    /// How many deliveries are in flight.
+    pub(super) in_flight: usize,
+    pub(super) closed: bool,
+    /// How often the last item left.
+    pub(super) moments: u64,
 }
 
 /// Called by the host, for who sleeps.

@@ -30,7 +30,7 @@ const TOLD: u64 = 2;
 const CLOSED: u64 = 1 << 63;
 
 /// What one guest pushes. Zeros are a guest's that has not begun.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Pushes {
     greeting: CachePadded<AtomicU64>,
@@ -48,7 +48,7 @@ pub struct Pushes {
 }
 
 /// What guests pop. Zeros are an empty one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Shelf {
     /// How many items were ever pushed by words: their order, whoever pushes.
@@ -78,6 +78,12 @@ pub enum Pushed {
 #[derive(Debug)]
 #[repr(C)]
 struct Ring([AtomicU64; RING]);
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::default()))
+    }
+}
 
 /// As many words come before the bytes of a record.
 const HEADER: u64 = 2;
@@ -449,49 +455,6 @@ fn want(word: &AtomicU64) {
     fence(Ordering::SeqCst);
 }
 
-#[cfg(any(loom, test))]
-mod zeros {
-    use super::*;
-
-    fn zero() -> CachePadded<AtomicU64> {
-        CachePadded(AtomicU64::new(0))
-    }
-
-    fn ring() -> Ring {
-        Ring(std::array::from_fn(|_| AtomicU64::new(0)))
-    }
-
-    impl Pushes {
-        /// As memory of zeros.
-        #[allow(clippy::new_without_default)]
-        pub fn new() -> Self {
-            Self {
-                greeting: zero(),
-                question: zero(),
-                slots: zero(),
-                wanted: zero(),
-                written: zero(),
-                read: zero(),
-                ring: ring(),
-            }
-        }
-    }
-
-    impl Shelf {
-        /// As memory of zeros.
-        #[allow(clippy::new_without_default)]
-        pub fn new() -> Self {
-            Self {
-                tickets: zero(),
-                items: zero(),
-                wanted: zero(),
-                looked_at: zero(),
-                ring: ring(),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -509,7 +472,7 @@ mod tests {
 
     #[test]
     fn slots_are_taken_or_taken_back() {
-        let (pushes, shelf) = (Pushes::new(), Shelf::new());
+        let (pushes, shelf) = (Pushes::default(), Shelf::default());
         let push = |count| pushes.push(&vec![&b"x"[..]; count], &shelf);
         assert!(!pushes.is_shared());
         pushes.greet();
@@ -533,7 +496,7 @@ mod tests {
 
     #[test]
     fn what_is_pushed_is_read_in_the_order_of_tickets() {
-        let (pushes, other, shelf) = (Pushes::new(), Pushes::new(), Shelf::new());
+        let (pushes, other, shelf) = (Pushes::default(), Pushes::default(), Shelf::default());
         for pushes in [&pushes, &other] {
             pushes.grant(1 << 20);
         }
@@ -561,8 +524,8 @@ mod tests {
 
     #[test]
     fn pushes_of_all_guests_are_collected_in_order() {
-        let shelf = Shelf::new();
-        let guests: Vec<_> = (0..3).map(|_| Pushes::new()).collect();
+        let shelf = Shelf::default();
+        let guests: Vec<_> = (0..3).map(|_| Pushes::default()).collect();
         for n in 0..9_u8 {
             let guest = &guests[usize::from(n * n) % 3];
             guest.grant(1);
@@ -576,7 +539,7 @@ mod tests {
 
     #[test]
     fn items_are_taken_or_taken_back() {
-        let shelf = Shelf::new();
+        let shelf = Shelf::default();
         // The places begin again after the last.
         let start = !4_u32;
         shelf
@@ -611,7 +574,7 @@ mod tests {
 
     #[test]
     fn a_wish_is_told_once() {
-        let (pushes, shelf) = (Pushes::new(), Shelf::new());
+        let (pushes, shelf) = (Pushes::default(), Shelf::default());
         assert!(!pushes.must_tell() && !shelf.must_tell());
         pushes.want();
         shelf.want();
@@ -624,7 +587,7 @@ mod tests {
 
     #[test]
     fn one_has_the_host_feed_who_looks() {
-        let shelf = Shelf::new();
+        let shelf = Shelf::default();
         assert!(!shelf.must_feed() && !shelf.was_looked_at());
         assert!(!shelf.look());
         assert!(shelf.must_feed() && !shelf.must_feed());
@@ -645,7 +608,7 @@ mod tests {
             (0, u64::MAX),
             (u64::MAX, 9),
         ] {
-            let (pushes, shelf) = (Pushes::new(), Shelf::new());
+            let (pushes, shelf) = (Pushes::default(), Shelf::default());
             pushes.ring.0[1].store(len, Ordering::Relaxed);
             pushes.written.store(written, Ordering::Relaxed);
             assert_eq!(read(&pushes, u64::MAX), []);

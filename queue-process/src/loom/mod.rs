@@ -128,11 +128,6 @@ impl Simulation {
         lived
     }
 
-    /// Process `me`, which is [joined](Self::join) and does nothing more, dies.
-    pub fn die(&self, me: usize) {
-        self.on_death(me);
-    }
-
     /// How many items lie in the pipe, whatever is said of it.
     ///
     /// # Panics
@@ -144,8 +139,9 @@ impl Simulation {
         }
     }
 
-    /// The kernel learns of a death; all who sleep look again.
-    fn on_death(&self, me: usize) {
+    /// Process `me`, which is [joined](Self::join) and does nothing more, dies: the kernel learns of it,
+    /// and all who sleep look again.
+    pub fn on_death(&self, me: usize) {
         // Release: who sees it sees all that the dead did.
         self.alive[me].store(false, Ordering::Release);
         self.deaths.fetch_add(1, Ordering::Release);

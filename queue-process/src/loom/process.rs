@@ -317,7 +317,7 @@ impl Process {
     /// Defers one for whoever of this process waits for items: `deferred` counts those.
     pub fn defer_one(&self, deferred: &AtomicU32) {
         deferred.fetch_add(1, Ordering::Relaxed);
-        self.engine.wake_waiting(End::Tail);
+        self.engine.wake_for_returned(Tries::Endless, true);
         self.waiting(End::Tail).event().notify_all();
     }
 

@@ -72,14 +72,8 @@ impl Storage for Store {
         ask!(self, write(control, tail, head, item))
     }
 
-    fn read(
-        &self,
-        control: &Control,
-        head: Cursor,
-        tail: Cursor,
-        into: &mut Vec<u8>,
-    ) -> Result<u32, Failure> {
-        ask!(self, read(control, head, tail, into))
+    fn read(&self, control: &Control, head: Cursor, into: &mut Vec<u8>) -> Result<u32, Failure> {
+        ask!(self, read(control, head, into))
     }
 
     fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
@@ -101,11 +95,10 @@ impl Storage for Store {
         &self,
         control: &Control,
         head: Cursor,
-        tail: Cursor,
         max: u32,
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
-        ask!(self, read_many(control, head, tail, max, into))
+        ask!(self, read_many(control, head, max, into))
     }
 
     fn lend(

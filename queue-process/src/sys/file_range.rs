@@ -7,8 +7,8 @@
 
 #[cfg(loom)]
 use crate::sys::modelled::{BorrowedFd, pread, punch_hole, pwrite};
-use crate::sys::refused;
-use queue_core::{Failure, FailureKind};
+use crate::sys::{corrupt, refused};
+use queue_core::Failure;
 use rustix::io::Errno;
 use std::num::NonZeroU64;
 #[cfg(not(loom))]
@@ -90,9 +90,4 @@ impl FileRange<'_> {
             _ => Err(corrupt("an item lies outside of its file")),
         }
     }
-}
-
-#[cold]
-fn corrupt(what: &str) -> Failure {
-    Failure::new(FailureKind::Corrupt, what)
 }

@@ -37,7 +37,7 @@ mod started;
 #[cfg(not(loom))]
 pub(crate) use {
     close_on_fork::{CloseOnFork, detach_fd},
-    descriptors::above_stdio,
+    descriptors::{above_stdio, readable},
     generation::{PerProcess, generation, generation_word},
     inherit::{TakeError, leave, take},
     locks::{is_byte_locked, lock_byte, unlock_byte},
@@ -48,6 +48,12 @@ pub(crate) use {
 };
 
 use queue_core::{Failure, FailureKind};
+
+/// Something is not as this crate leaves it.
+#[cold]
+pub(crate) fn corrupt(what: &str) -> Failure {
+    Failure::new(FailureKind::Corrupt, what)
+}
 
 /// A refusal by the operating system, with what was being done.
 #[cold]

@@ -1,6 +1,6 @@
 //! The sockets below the channels of `ipc-channel`, which offers no way to inherit one.
 
-use super::descriptors::ABOVE_STDIO;
+use super::descriptors::{ABOVE_STDIO, readable};
 use super::packets;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -68,16 +68,8 @@ pub(crate) fn introduce(
 /// # Errors
 /// `TimedOut`; `UnexpectedEof` if none will come; what the system says.
 pub(crate) fn pass_on(from: BorrowedFd<'_>, to: &OwnedFd, patience: Duration) -> io::Result<()> {
-    let late = Instant::now() + patience;
-    loop {
-        let left = Timespec::try_from(late.saturating_duration_since(Instant::now()));
-        let left = left.expect("some seconds fit");
-        match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&left)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+    if !readable(from, Instant::now() + patience)? {
+        return Err(io::ErrorKind::TimedOut.into());
     }
     let (bytes, fds) = receive(from)?;
     if bytes.is_empty() {

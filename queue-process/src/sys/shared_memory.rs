@@ -114,9 +114,9 @@ pub(crate) use shared_safe;
 #[cfg(not(loom))]
 pub(super) mod mapping {
     use super::{Word32, Word64};
-    use crate::sys::{self, SEALS, refused};
+    use crate::sys::{self, SEALS, corrupt, refused};
+    use queue_core::Failure;
     use queue_core::sync::CachePadded;
-    use queue_core::{Failure, FailureKind};
     use rustix::fs::{FallocateFlags, fallocate};
     use rustix::io::{Errno, retry_on_intr};
     use rustix::mm::{MapFlags, ProtFlags};
@@ -143,14 +143,8 @@ pub(super) mod mapping {
 
     impl Mapping {
         /// Zeroed memory of `len` bytes. The first `taken` of them can be touched; the others
-        /// take no room, until [`take`](Self::take) makes it.
-        #[cfg(test)]
-        pub(crate) fn create(name: &str, len: usize, taken: usize) -> Result<Self, Failure> {
-            Self::with_file(sys::file(name, len as u64)?, len, taken)
-        }
-
-        /// As `create`, of a file with `beyond` bytes more, which are not mapped.
-        pub(crate) fn create_part(
+        /// take no room, until [`take`](Self::take) makes it. Its file has `beyond` bytes more.
+        pub(crate) fn create(
             name: &str,
             len: usize,
             taken: usize,
@@ -206,16 +200,9 @@ pub(super) mod mapping {
             sys::punch_hole(self.file(), at as u64, len as u64);
         }
 
-        /// Memory that another process created: of whatever size it is, but of one that is
-        /// sealed.
-        #[cfg(test)]
-        pub(crate) fn open(file: OwnedFd) -> Result<Self, Failure> {
-            Self::open_part(file, usize::MAX).map(|(mapping, _)| mapping)
-        }
-
-        /// As `open`, but up to `most` bytes of the file; and how many it has.
-        pub(crate) fn open_part(file: OwnedFd, most: usize) -> Result<(Self, u64), Failure> {
-            let corrupt = |what| Failure::new(FailureKind::Corrupt, what);
+        /// Memory that another process created, of a size that is sealed: up to `most` bytes of its file;
+        /// and how many that has.
+        pub(crate) fn open(file: OwnedFd, most: usize) -> Result<(Self, u64), Failure> {
             let seals = rustix::fs::fcntl_get_seals(&file)
                 .map_err(|_| corrupt("this descriptor is no shared memory of a queue"))?;
             if !seals.contains(SEALS) {

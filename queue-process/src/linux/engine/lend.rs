@@ -347,9 +347,9 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         self.wake_for_returned(tries, true);
     }
 
-    /// Wakes one who waits for items, or all: something came back. If it dies before this, or the
-    /// tries are too few, those look again by themselves.
-    fn wake_for_returned(&self, tries: Tries, all: bool) {
+    /// Wakes one who waits for items, or all, though the tail has not moved: something came back. If it
+    /// dies before this, or the tries are too few, those look again by themselves.
+    pub(crate) fn wake_for_returned(&self, tries: Tries, all: bool) {
         let Ok(Some(guard)) = self.lock_within(End::Tail, tries) else {
             return;
         };

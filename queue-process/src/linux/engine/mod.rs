@@ -332,7 +332,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let position = if is_last && self.storage.read_inline(self.control(), tail, into) {
             tail.position
         } else {
-            self.storage.read(self.control(), head, tail, into)?
+            self.storage.read(self.control(), head, into)?
         };
         let head = head.advanced(1, position);
         self.move_end(End::Head, guard, head, 1);
@@ -359,7 +359,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         let read = self.before_pop(&guard, max).and_then(|(head, tail)| {
             let tail = tail.cursor;
             let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
-            let read = (self.storage).read_many(self.control(), head, tail, max, into)?;
+            let read = (self.storage).read_many(self.control(), head, max, into)?;
             Ok((head, tail, read))
         });
         let (head, tail, (items, position)) = match read {
@@ -612,17 +612,11 @@ pub(crate) trait Storage: Send + Sync {
     ) -> Result<Option<u32>, Failure>;
 
     /// Appends to `into` the bytes of the item at `head`, under the head lock: the new
-    /// position of the head. There is one, before `tail`.
+    /// position of the head. There is one.
     ///
     /// # Errors
     /// What was found cannot be an item, or the system failed.
-    fn read(
-        &self,
-        control: &Control,
-        head: Cursor,
-        tail: Cursor,
-        into: &mut Vec<u8>,
-    ) -> Result<u32, Failure>;
+    fn read(&self, control: &Control, head: Cursor, into: &mut Vec<u8>) -> Result<u32, Failure>;
 
     /// [`read`](Self::read) of the last item before `tail`, where it is at hand: false if it
     /// is not. The head's new position is the tail's.
@@ -648,7 +642,7 @@ pub(crate) trait Storage: Send + Sync {
     ) -> Result<u32, Failure> {
         let position = match is_last && self.read_inline(control, tail, into) {
             true => tail.position,
-            false => self.read(control, head, tail, into)?,
+            false => self.read(control, head, into)?,
         };
         lease.keep(into)?;
         Ok(position)
@@ -679,7 +673,7 @@ pub(crate) trait Storage: Send + Sync {
         most: u32,
     ) -> Result<(u32, u32), Failure>;
 
-    /// Reads up to `max` items, at least one; there are at least `max` up to `tail`: how
+    /// Reads up to `max` items, at least one; there are at least `max`: how
     /// many, and the new position.
     ///
     /// # Errors
@@ -688,7 +682,6 @@ pub(crate) trait Storage: Send + Sync {
         &self,
         control: &Control,
         head: Cursor,
-        tail: Cursor,
         max: u32,
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure>;
@@ -713,9 +706,3 @@ pub(crate) trait Storage: Send + Sync {
 /// How many bytes a batch of pops gathers at most, plus what is read in one go: one item, or
 /// of a pipe as many as are moved at once.
 pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
-
-/// The failure of bytes that this crate did not write.
-#[cold]
-pub(crate) fn corrupt(what: &str) -> Failure {
-    Failure::new(FailureKind::Corrupt, what)
-}

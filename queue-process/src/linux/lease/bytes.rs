@@ -2,11 +2,12 @@
 //! the queue's file that is the slot's own.
 
 use super::slot::{OUTSIDE, RECORD_WORDS, Slot};
+use crate::sys::corrupt;
 #[cfg(loom)]
 use crate::sys::modelled::{OwnedFd, read_words};
 use crate::sys::{FileRange, Word64};
+use queue_core::Failure;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Failure, FailureKind};
 use rustix::io::Errno;
 #[cfg(not(loom))]
 use {crate::sys::read_words, rustix::fd::OwnedFd};
@@ -192,9 +193,4 @@ impl Lease<'_> {
         }
         bytes
     }
-}
-
-#[cold]
-fn corrupt(what: &str) -> Failure {
-    Failure::new(FailureKind::Corrupt, what)
 }

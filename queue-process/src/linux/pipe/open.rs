@@ -1,9 +1,9 @@
 //! What a [`Pipe`] consists of: making it, handing it on, and refusing what is none.
 
 use super::storage::{FILE_LEN, Pipe, SIZE};
-use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;
+use crate::sys::corrupt;
 use crate::sys::{self, Mapping, SEALS, above_stdio, refused};
 use queue_core::{Capacity, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -77,7 +77,7 @@ impl Shareable for Pipe {
 
     fn create(_: &Arc<Mapping>, limits: &Limits) -> Result<Self, Failure> {
         let pipe = Self::make_pipe(limits.capacity())?;
-        let file = create(FILE_LEN)?;
+        let file = sys::file("queue items", FILE_LEN)?;
         let limits = *limits;
         Ok(Self { pipe, file, limits })
     }
@@ -95,11 +95,6 @@ impl Shareable for Pipe {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         vec![self.pipe.as_fd(), self.file.as_fd()]
     }
-}
-
-/// A file of `len` bytes in memory, which takes room only where it is written.
-pub(super) fn create(len: u64) -> Result<OwnedFd, Failure> {
-    sys::file("queue items", len)
 }
 
 /// Refuses what is not such a file, or one that this process may not write to.
@@ -123,9 +118,12 @@ mod tests {
 
     #[test]
     fn another_file_is_refused() {
-        assert!(check(&create(8192).unwrap(), 8192).is_ok());
+        assert!(check(&sys::file("items", 8192).unwrap(), 8192).is_ok());
         let corrupt = |file: OwnedFd| check(&file, 8192).unwrap_err().kind();
-        assert_eq!(corrupt(create(4096).unwrap()), FailureKind::Corrupt);
+        assert_eq!(
+            corrupt(sys::file("items", 4096).unwrap()),
+            FailureKind::Corrupt
+        );
         assert_eq!(
             corrupt(std::fs::File::open("/proc/self/exe").unwrap().into()),
             FailureKind::Corrupt

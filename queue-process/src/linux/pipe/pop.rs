@@ -3,9 +3,9 @@
 use super::overflow::{GRANULE, granules};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe, Record, SIZE, TailState, is_from};
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::corrupt;
 use crate::linux::engine::layout::{Control, Cursor};
 use crate::linux::lease::bytes::Lease;
+use crate::sys::corrupt;
 #[cfg(loom)]
 use crate::sys::modelled::read;
 use crate::sys::refused;
@@ -17,13 +17,21 @@ use rustix::io::read;
 
 /// A pop that is under way, under the head lock.
 pub(super) struct Pop<'a> {
-    pub(super) pipe: &'a Pipe,
-    pub(super) control: &'a Control,
+    pipe: &'a Pipe,
+    control: &'a Control,
     /// Moves on with each item that is read.
     pub(super) head: Cursor,
 }
 
-impl Pop<'_> {
+impl<'a> Pop<'a> {
+    pub(super) fn new(pipe: &'a Pipe, control: &'a Control, head: Cursor) -> Self {
+        Self {
+            pipe,
+            control,
+            head,
+        }
+    }
+
     /// Appends the bytes of the oldest item, which there is, to `into`.
     pub(super) fn read_one(&mut self, into: &mut Vec<u8>) -> Result<(), Failure> {
         let mut record = [0; SIZE];

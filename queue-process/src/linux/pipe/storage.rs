@@ -109,11 +109,7 @@ impl Storage for Pipe {
         lease: &Lease<'_>,
         into: &mut Vec<u8>,
     ) -> Result<u32, Failure> {
-        let pop = Pop {
-            pipe: self,
-            control,
-            head,
-        };
+        let pop = Pop::new(self, control, head);
         pop.fetch_into(lease)?;
         let position = pop.unpack(&lease.record_bytes(), into);
         let kept = match position {
@@ -134,11 +130,7 @@ impl Storage for Pipe {
             return Ok(false);
         }
         let mut bytes = Vec::new();
-        let pop = Pop {
-            pipe: self,
-            control,
-            head,
-        };
+        let pop = Pop::new(self, control, head);
         // Its bytes are still where they were: nobody has been told that the head moved.
         match pop.unpack(&lease.record_bytes(), &mut bytes) {
             Ok(_) => self.keep(lease, &bytes).map(|()| true),
@@ -167,18 +159,8 @@ impl Storage for Pipe {
         }
     }
 
-    fn read(
-        &self,
-        control: &Control,
-        head: Cursor,
-        _: Cursor,
-        into: &mut Vec<u8>,
-    ) -> Result<u32, Failure> {
-        let mut pop = Pop {
-            pipe: self,
-            control,
-            head,
-        };
+    fn read(&self, control: &Control, head: Cursor, into: &mut Vec<u8>) -> Result<u32, Failure> {
+        let mut pop = Pop::new(self, control, head);
         pop.read_one(into)?;
         Ok(pop.head.position)
     }
@@ -187,15 +169,10 @@ impl Storage for Pipe {
         &self,
         control: &Control,
         head: Cursor,
-        _: Cursor,
         max: u32,
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {
-        let mut pop = Pop {
-            pipe: self,
-            control,
-            head,
-        };
+        let mut pop = Pop::new(self, control, head);
         loop {
             let read = pop.head.count.wrapping_sub(head.count);
             let some = (max - read).min(BATCH as u32);

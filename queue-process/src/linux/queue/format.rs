@@ -3,8 +3,9 @@
 //! It lies in shared memory, so whoever opens the queue copies it, checks the copy, and
 //! never looks at the original again.
 
-use crate::linux::engine::{MAX_ITEMS, corrupt};
+use crate::linux::engine::MAX_ITEMS;
 use crate::sys::Word64;
+use crate::sys::corrupt;
 use crate::sys::shared_safe;
 use crate::types::Types;
 use queue_core::sync::atomic::Ordering;

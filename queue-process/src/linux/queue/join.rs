@@ -15,12 +15,6 @@ impl<S: Storage> Shared<S> {
         self.engine.held() as usize
     }
 
-    /// Whether nothing waits and nothing is lent. What is deferred in this process was popped: who
-    /// waits for the queue to be idle is not told of it either.
-    pub(super) fn is_idle(&self) -> bool {
-        self.engine.is_idle()
-    }
-
     /// Wakes the futures of this process that join, if the queue was idle since the last time, or
     /// is.
     pub(super) fn wake_joining(&self) {

@@ -112,8 +112,10 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
         self.shared.in_flight()
     }
 
+    /// What is deferred in this process was popped: who waits for the queue to be idle is not told of
+    /// it either.
     fn is_idle(&self) -> bool {
-        self.shared.is_idle()
+        self.shared.engine.is_idle()
     }
 
     fn listen_idle(&self) -> JoinListener<'_> {

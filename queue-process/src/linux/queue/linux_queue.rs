@@ -36,16 +36,7 @@ use std::thread::LocalKey;
 /// documented here.
 pub struct LinuxQueue<T, C, S: Storage> {
     pub(crate) shared: Arc<Shared<S>>,
-    types: PhantomData<fn(T) -> (T, C)>,
-}
-
-impl<T, C, S: Storage> LinuxQueue<T, C, S> {
-    pub(super) fn new(shared: Shared<S>) -> Self {
-        Self {
-            shared: Arc::new(shared),
-            types: PhantomData,
-        }
-    }
+    pub(super) types: PhantomData<fn(T) -> (T, C)>,
 }
 
 /// With the codec [`Postcard`]; another comes through [`options`](Self::options).
@@ -296,7 +287,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
 impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     pub(super) fn check_half(&self, side: Side) -> Result<(), Failure> {
         match self.shared.half {
-            Some(half) if half != side => Err(denied(side)),
+            Some(half) if half != side => Err(only_half(half)),
             _ => Ok(()),
         }
     }
@@ -385,11 +376,12 @@ fn awaited_end(side: Side) -> End {
 }
 
 #[cold]
-pub(super) fn denied(side: Side) -> Failure {
-    let message = match side {
-        Side::Producers => "this process was given the consuming half alone",
-        Side::Consumers => "this process was given the producing half alone",
+pub(crate) fn only_half(given: Side) -> Failure {
+    let given = match given {
+        Side::Producers => "producing",
+        Side::Consumers => "consuming",
     };
+    let message = format!("this process was given the {given} half alone");
     Failure::new(FailureKind::Denied, message)
 }
 

@@ -6,15 +6,17 @@ use super::platform::{Header, Linux};
 use super::shared::Shared;
 use crate::codec::Codec;
 use crate::deferred::Deferred;
-use crate::linux::engine::{Engine, MAX_ITEMS, Storage, corrupt};
+use crate::linux::engine::{Engine, MAX_ITEMS, Storage};
 use crate::linux::lease::mapped::LeaseLayout;
 use crate::linux::membership::member::{DESCRIPTORS, LinuxMembership};
 use crate::linux::membership::registry::Sides;
 use crate::linux::wait::eventfd::{self, Eventfds};
+use crate::sys::corrupt;
 use crate::sys::{self, Mapping, PerProcess};
 use crate::types::Types;
 use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side};
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -84,7 +86,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
         let leases = lease_layout::<S>(&limits)?;
         let (mapped, beyond) = (leases.mapped(), leases.beyond());
-        let mapping = Mapping::create_part("queue", mapped, Header::END, beyond)?;
+        let mapping = Mapping::create("queue", mapped, Header::END, beyond)?;
         Self::create_in(mapping, limits)
     }
 
@@ -151,7 +153,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let mut fds = fds.into_iter();
         let mut next = || fds.next().expect("counted above");
         // At first no more than what says how much there is.
-        let (mut mapping, len) = Mapping::open_part(next(), Header::END)?;
+        let (mut mapping, len) = Mapping::open(next(), Header::END)?;
         let eventfds: Eventfds = Arc::new([next(), next()]);
         if mapping.len() < Header::END {
             return Err(corrupt("too small to be a queue"));
@@ -194,7 +196,10 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
             joining: PerProcess::new(),
             joined: AtomicU32::new(0),
         };
-        Self::new(shared)
+        Self {
+            shared: Arc::new(shared),
+            types: PhantomData,
+        }
     }
 
     /// The parts, to be duplicated for another process: see [`QueueFds`].

@@ -111,7 +111,7 @@ impl<S: Storage> Shared<S> {
 
     /// Wakes those who wait for items: something was deferred.
     pub(crate) fn wake_consumers(&self) {
-        self.engine.wake_waiting(End::Tail);
+        self.engine.wake_for_returned(Tries::Endless, true);
         self.waiting(End::Tail).event().notify_all();
     }
 }

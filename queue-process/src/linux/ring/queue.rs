@@ -3,12 +3,12 @@
 use super::arena::Mapped;
 use super::storage::Ring;
 use crate::codec::Postcard;
-use crate::linux::engine::corrupt;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::options::LinuxOptions;
 use crate::sys::Mapping;
+use crate::sys::corrupt;
 use queue_core::{Capacity, Failure};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;

@@ -26,7 +26,8 @@
 use super::arena::Arena;
 use crate::linux::engine::batch::{Batch, RECORD};
 use crate::linux::engine::layout::{Control, Cursor, INLINE_MAX, Item, needs_trim};
-use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage, corrupt};
+use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage};
+use crate::sys::corrupt;
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;
 
@@ -266,13 +267,7 @@ impl<A: Arena> Storage for Ring<A> {
     }
 
     #[inline]
-    fn read(
-        &self,
-        _: &Control,
-        head: Cursor,
-        _: Cursor,
-        into: &mut Vec<u8>,
-    ) -> Result<u32, Failure> {
+    fn read(&self, _: &Control, head: Cursor, into: &mut Vec<u8>) -> Result<u32, Failure> {
         let (at, len) = self.record_from(head.position as usize)?;
         self.arena.read(at + 1, len, into);
         Ok((at + words(len)) as u32)
@@ -297,7 +292,6 @@ impl<A: Arena> Storage for Ring<A> {
         &self,
         _: &Control,
         head: Cursor,
-        _: Cursor,
         max: u32,
         into: &mut Batch,
     ) -> Result<(u32, u32), Failure> {

@@ -7,16 +7,15 @@
 
 use super::fd_bundle::{BundleHeader, duplicates, id, malformed};
 use crate::codec::Codec;
-use crate::handover::{Handover, variable};
+use crate::handover::{Handover, from_environment, taken, variable};
 use crate::linux::membership::member::DESCRIPTORS;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::linux_queue::LinuxQueue;
+use crate::linux::queue::linux_queue::{LinuxQueue, only_half};
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::platform::Header;
 use crate::sys::{self, TakeError};
 use queue_core::{Consumer, Failure, FailureKind, Producer, Side};
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
-use std::env;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -164,11 +163,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
 
     /// What the parent of this process shared under `name`, if that has `half`.
     fn half_from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
-        let text = match env::var(variable(PREFIX, name)?) {
-            Ok(text) => text,
-            Err(env::VarError::NotPresent) => return Err(not_shared(name)),
-            Err(env::VarError::NotUnicode(_)) => return Err(malformed("it is not text")),
-        };
+        let text = from_environment(PREFIX, name, || malformed("it is not text"))?;
         let (header, numbers) = read(&text)?;
         match (half, header.half) {
             (Some(half), Some(given)) if half != given => return Err(only_half(given)),
@@ -198,10 +193,8 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// The half to hand over when `half` was asked for: not more than this process has.
     pub(super) fn restrict(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
         match (half, self.shared.half) {
-            (half, None) => Ok(half),
-            (None, own) => Ok(own),
-            (Some(half), Some(own)) if half == own => Ok(Some(half)),
-            (Some(_), Some(own)) => Err(only_half(own)),
+            (Some(half), Some(own)) if half != own => Err(only_half(own)),
+            (half, own) => Ok(half.or(own)),
         }
     }
 }
@@ -255,31 +248,9 @@ fn shared_before(command: &Command, variable: &str) -> Vec<RawFd> {
 }
 
 #[cold]
-fn not_shared(name: &str) -> Failure {
-    let message = format!("no process that started this one shared a queue {name:?} with it");
-    Failure::new(FailureKind::PeerGone, message)
-}
-
-#[cold]
 fn not_inherited(name: &str) -> Failure {
     let message = format!("the queue {name:?} was shared with another process than this one");
     Failure::new(FailureKind::PeerGone, message)
-}
-
-#[cold]
-fn taken(name: &str) -> Failure {
-    let message = format!("this process has taken the queue {name:?} already: clone its handle");
-    Failure::new(FailureKind::Denied, message)
-}
-
-#[cold]
-fn only_half(given: Side) -> Failure {
-    let given = match given {
-        Side::Producers => "producing",
-        Side::Consumers => "consuming",
-    };
-    let message = format!("this process was given the {given} half alone");
-    Failure::new(FailureKind::Denied, message)
 }
 
 #[cfg(test)]

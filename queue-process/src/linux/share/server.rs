@@ -9,9 +9,8 @@
 //! without a limit.
 
 use super::socket::{PEER_TIMEOUT, peer, same_user};
-use crate::sys::{CloseOnFork, above_stdio, generation, refused};
+use crate::sys::{self, CloseOnFork, above_stdio, generation, refused};
 use queue_core::{Failure, FailureKind};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, shutdown, socket_with,
@@ -234,15 +233,5 @@ fn run(
 
 /// Waits for somebody to connect: false when the time is over.
 fn wait(listener: &UnixListener, until: Option<Instant>) -> bool {
-    let Some(until) = until else { return true };
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let time = Timespec::try_from(left).expect("a minute fits");
-        match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&time)) {
-            Ok(0) => return false,
-            Ok(_) => return true,
-            Err(Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
+    until.is_none_or(|until| sys::readable(listener, until).unwrap_or(false))
 }

@@ -26,9 +26,5 @@ pub(crate) fn eventfds() -> Result<Eventfds, Failure> {
 
 /// The eventfd of one end.
 pub(crate) fn eventfd(eventfds: &Eventfds, end: End) -> BorrowedFd<'_> {
-    eventfds[match end {
-        End::Tail => 0,
-        End::Head => 1,
-    }]
-    .as_fd()
+    eventfds[end as usize].as_fd()
 }

@@ -96,15 +96,4 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             back = true;
         }
     }
-
-    /// Wakes all who wait for `end`, though it has not moved: some may find what they want
-    /// elsewhere. Whoever waits looks there after getting ready.
-    pub(crate) fn wake_waiting(&self, end: End) {
-        // In need of repair: who tries meets that.
-        let Ok(guard) = self.lock(end) else { return };
-        let state = guard.state;
-        self.prepare_wake(end, state, true);
-        drop(guard);
-        self.platform().wake(&state.wake_seq, u32::MAX);
-    }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
 fn two_mappings_of_one_file_are_one_memory() {
-    let a = Mapping::create("mapping", 8192, 8192).unwrap();
-    let b = Mapping::open(a.file().try_clone_to_owned().unwrap()).unwrap();
+    let a = Mapping::create("mapping", 8192, 8192, 0).unwrap();
+    let file = a.file().try_clone_to_owned().unwrap();
+    let (b, _) = Mapping::open(file, usize::MAX).unwrap();
     a.at::<AtomicU64>(8).store(7, Ordering::Relaxed);
     assert_eq!(b.at::<AtomicU64>(8).load(Ordering::Relaxed), 7);
     a.write(8190, b"ok");
@@ -33,7 +34,7 @@ fn populated(name: &str) -> Option<usize> {
 
 #[test]
 fn what_is_taken_is_mapped_at_once() {
-    let mapping = Mapping::create("all at once", 64 * PAGE, 3 * PAGE).unwrap();
+    let mapping = Mapping::create("all at once", 64 * PAGE, 3 * PAGE, 0).unwrap();
     assert!(populated("all at once").is_none_or(|bytes| bytes == 3 * PAGE));
     // It begins in the middle of a page, and ends in another's.
     mapping.take(10 * PAGE + 100, 4 * PAGE).unwrap();
@@ -45,7 +46,7 @@ fn what_is_taken_is_mapped_at_once() {
 
 #[test]
 fn what_is_given_back_is_zero_and_takes_no_room() {
-    let mapping = Mapping::create("given back", 8 * PAGE, 8 * PAGE).unwrap();
+    let mapping = Mapping::create("given back", 8 * PAGE, 8 * PAGE, 0).unwrap();
     mapping.write(3 * PAGE, b"something");
     mapping.punch_hole(2 * PAGE, 4 * PAGE);
     let mut bytes = Vec::new();
@@ -59,7 +60,7 @@ fn what_is_given_back_is_zero_and_takes_no_room() {
 #[test]
 fn a_mapping_goes_with_its_owner() {
     let mapped = || std::fs::read_to_string("/proc/self/maps").unwrap();
-    let mapping = Mapping::create("goes soon", PAGE, PAGE).unwrap();
+    let mapping = Mapping::create("goes soon", PAGE, PAGE, 0).unwrap();
     assert!(mapped().contains("goes soon"));
     drop(mapping);
     assert!(!mapped().contains("goes soon"));
@@ -69,7 +70,8 @@ fn a_mapping_goes_with_its_owner() {
 fn a_file_of_another_sort_is_refused() {
     let plain = rustix::fs::memfd_create("plain", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
     rustix::fs::ftruncate(&plain, 4096).unwrap();
-    let corrupt = |file| Mapping::open(file).unwrap_err().kind() == FailureKind::Corrupt;
+    let corrupt =
+        |file| Mapping::open(file, usize::MAX).unwrap_err().kind() == FailureKind::Corrupt;
     assert!(corrupt(plain), "not sealed");
     assert!(
         corrupt(std::fs::File::open("/proc/self/exe").unwrap().into()),
@@ -80,7 +82,7 @@ fn a_file_of_another_sort_is_refused() {
 #[test]
 #[should_panic(expected = "outside the mapping")]
 fn an_access_beyond_the_end_panics() {
-    Mapping::create("mapping", 4096, 4096)
+    Mapping::create("mapping", 4096, 4096, 0)
         .unwrap()
         .write(4095, b"no");
 }
@@ -88,7 +90,7 @@ fn an_access_beyond_the_end_panics() {
 #[test]
 #[should_panic(expected = "misaligned")]
 fn a_misaligned_reference_panics() {
-    Mapping::create("mapping", 4096, 4096)
+    Mapping::create("mapping", 4096, 4096, 0)
         .unwrap()
         .at::<AtomicU64>(4);
 }

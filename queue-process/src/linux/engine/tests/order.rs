@@ -4,9 +4,10 @@
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::Item;
 use crate::linux::engine::layout::{Control, Cursor, End, Tries};
-use crate::linux::engine::{Engine, PeerCursor, Platform, Storage, corrupt};
+use crate::linux::engine::{Engine, PeerCursor, Platform, Storage};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;
+use crate::sys::corrupt;
 use crate::try_error::TryError;
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Failure, FailureKind};
@@ -122,7 +123,7 @@ impl Storage for Recorder {
     ) -> Result<Option<u32>, Failure> {
         self.works(What::Write).map(|()| Some(0))
     }
-    fn read(&self, _: &Control, _: Cursor, _: Cursor, _: &mut Vec<u8>) -> Result<u32, Failure> {
+    fn read(&self, _: &Control, _: Cursor, _: &mut Vec<u8>) -> Result<u32, Failure> {
         self.works(What::Read).map(|()| 0)
     }
     fn write_many(
@@ -138,7 +139,6 @@ impl Storage for Recorder {
     fn read_many(
         &self,
         _: &Control,
-        _: Cursor,
         _: Cursor,
         max: u32,
         _: &mut Batch,

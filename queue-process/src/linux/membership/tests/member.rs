@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The memory of a queue, and the descriptors of the membership that this process took for the
 /// program that it is about to become: which it never does, so all is here, to be forged.
 fn expecting(sides: Sides) -> (Mapping, [OwnedFd; 2]) {
-    let mapping = Mapping::create("membership", Header::END, Header::END).unwrap();
+    let mapping = Mapping::create("membership", Header::END, Header::END, 0).unwrap();
     let own = expect(&mapping, sides);
     (mapping, own)
 }
@@ -106,7 +106,7 @@ fn what_was_claimed_for_another_process_is_not_adopted() {
 #[test]
 fn forged_descriptors_are_not_adopted() {
     let (mapping, own) = expecting(Sides::BOTH);
-    let another = Mapping::create("another", Header::END, Header::END).unwrap();
+    let another = Mapping::create("another", Header::END, Header::END, 0).unwrap();
     let at = |file: &Mapping, owner: u64| {
         let fd = reopen(file.file()).unwrap();
         rustix::fs::seek(&fd, SeekFrom::Start(owner)).unwrap();
@@ -130,7 +130,7 @@ fn forged_descriptors_are_not_adopted() {
 
 #[test]
 fn an_entry_that_cannot_be_taken_is_left_as_it_was() {
-    let mapping = Mapping::create("members", Header::END, Header::END).unwrap();
+    let mapping = Mapping::create("members", Header::END, Header::END, 0).unwrap();
     let [one, other] = [(); 2].map(|()| LockFds::new(mapping.file()).unwrap());
     // One whose liveness lock is just being released.
     assert!(sys::lock_byte(one.liveness.as_fd(), 3).unwrap());

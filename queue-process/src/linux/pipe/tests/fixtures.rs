@@ -22,7 +22,7 @@ pub(super) fn small() -> (Pipe, Control) {
         item: 10_000,
         memory: 300_000,
     };
-    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096).unwrap());
+    let mapping = Arc::new(Mapping::create("pipe", 4096, 4096, 0).unwrap());
     (Pipe::create(&mapping, &limits).unwrap(), Control::default())
 }
 
@@ -88,21 +88,19 @@ pub(super) fn try_write(
 }
 
 pub(super) fn read(pipe: &Pipe, control: &Control, max: u32) -> (Cursor, Batch) {
-    let (head, tail) = (control.head.cursor(Relaxed), control.tail.cursor(Relaxed));
+    let head = control.head.cursor(Relaxed);
     let mut batch = Batch::default();
     let (count, position) = match max {
         1 => {
             let mut position = 0;
             let read = batch.add(|bytes| {
-                position = pipe.read(control, head, tail, bytes)?;
+                position = pipe.read(control, head, bytes)?;
                 Ok::<_, Failure>(())
             });
             read.unwrap();
             (1, position)
         }
-        _ => pipe
-            .read_many(control, head, tail, max, &mut batch)
-            .unwrap(),
+        _ => pipe.read_many(control, head, max, &mut batch).unwrap(),
     };
     assert_eq!(batch.len(), count as usize);
     (head.advanced(count, position), batch)

@@ -63,14 +63,14 @@ fn what_is_too_small_is_no_queue() {
         let fds = [mapping.file(), eventfds[0].as_fd(), eventfds[1].as_fd()];
         fds.map(|fd| fd.try_clone_to_owned().unwrap()).into()
     };
-    corrupt(with(&Mapping::create("no page", 4096, 4096).unwrap()));
+    corrupt(with(&Mapping::create("no page", 4096, 4096, 0).unwrap()));
     corrupt(QueueFds::new());
 
     // It says that it has one page more than it has.
     let limits = Bytes::options().limits(Capacity::bounded(1));
     let leases = lease_layout::<Ring<Mapped>>(&limits).unwrap();
     let (len, beyond) = (leases.mapped(), leases.beyond());
-    let mapping = Mapping::create_part("queue", len, Header::END, beyond).unwrap();
+    let mapping = Mapping::create("queue", len, Header::END, beyond).unwrap();
     let says = |memory| {
         let types = Types::of::<Vec<u8>, Raw>();
         let limits = format::Limits { memory, ..limits };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 fn linux() -> Linux {
-    let mapping = Arc::new(Mapping::create("linux", Header::END, Header::END).unwrap());
+    let mapping = Arc::new(Mapping::create("linux", Header::END, Header::END, 0).unwrap());
     let registry = &Header::of(&mapping).registry;
     let membership = registry.register(mapping.file(), Sides::BOTH).unwrap();
     let leases = LeaseLayout::new(Header::END, 0, 0);

@@ -10,7 +10,7 @@ fn what_is_written_to_a_word_is_read_from_there() {
     for len in 0..5 * MAX_COPIED_BY_WORDS {
         let bytes: Vec<u8> = (1..=len as u8).collect();
         let size = Header::END + 64 * 8;
-        let mapping = Arc::new(Mapping::create("arena", size, size).unwrap());
+        let mapping = Arc::new(Mapping::create("arena", size, size, 0).unwrap());
         let arena = Mapped::new(mapping.clone(), 64);
         arena.write(3, &bytes);
         let mut read = b"> ".to_vec();
@@ -27,7 +27,10 @@ fn what_is_written_to_a_word_is_read_from_there() {
 #[test]
 fn words_lie_one_behind_the_other() {
     let size = Header::END + 4 * 8;
-    let arena = Mapped::new(Arc::new(Mapping::create("arena", size, size).unwrap()), 4);
+    let arena = Mapped::new(
+        Arc::new(Mapping::create("arena", size, size, 0).unwrap()),
+        4,
+    );
     assert_eq!(arena.words(), 4);
     arena.set(0, 7);
     arena.set_two(2, [8, 9]);
@@ -38,7 +41,7 @@ fn words_lie_one_behind_the_other() {
 fn memory_comes_and_goes_by_words() {
     let words = 4 * 4096 / 8;
     let size = Header::END + words * 8;
-    let mapping = Arc::new(Mapping::create("arena", size, Header::END).unwrap());
+    let mapping = Arc::new(Mapping::create("arena", size, Header::END, 0).unwrap());
     let arena = Mapped::new(mapping.clone(), words);
     let pages = || {
         let blocks = rustix::fs::fstat(mapping.file()).unwrap().st_blocks as usize;
@@ -60,6 +63,6 @@ fn memory_comes_and_goes_by_words() {
 #[should_panic(expected = "len()")]
 fn an_arena_is_no_larger_than_its_mapping() {
     let size = Header::END + 8;
-    let mapping = Mapping::create("arena", size, size).unwrap();
+    let mapping = Mapping::create("arena", size, size, 0).unwrap();
     let _ = Mapped::new(Arc::new(mapping), 2);
 }
