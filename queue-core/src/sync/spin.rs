@@ -27,10 +27,10 @@ impl Backoff {
     }
 
     pub(crate) fn pause(&mut self) {
-        if cfg!(loom) || (Self::PAUSES..Self::YIELDS).contains(&self.0) {
-            thread::yield_now();
-        } else if self.0 < Self::PAUSES {
+        if self.0 < Self::PAUSES && !cfg!(loom) {
             pause(32 << self.0);
+        } else if self.0 < Self::YIELDS || cfg!(loom) {
+            thread::yield_now();
         } else {
             let slice = 50 << (self.0 - Self::YIELDS).min(4);
             std::thread::sleep(Duration::from_micros(slice));
