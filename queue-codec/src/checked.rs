@@ -16,7 +16,6 @@ use std::fmt::{self, Display};
 pub(super) type Unwritten = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a format could not read what it had written.
-#[cfg_attr(not(debug_assertions), allow(dead_code))]
 pub(super) enum Unread {
     /// It was asked what comes next.
     Description,
@@ -25,6 +24,10 @@ pub(super) enum Unread {
     /// They are not the bytes that were asked for.
     Bytes,
 }
+
+pub(super) const UNTOLD: &str = "the format does not say what comes next: types with `#[serde(tag)]` or \
+    `#[serde(untagged)]`, and such as a JSON value, want to know; remove the attribute, or \
+    serialize that part to text or bytes first";
 
 /// What a codec of serde types does.
 pub(super) trait Format {
@@ -38,7 +41,6 @@ pub(super) trait Format {
     fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Self::Error>;
 
     /// Why reading failed.
-    #[cfg_attr(not(debug_assertions), allow(dead_code))]
     fn unread(error: &Self::Error) -> Unread;
 }
 
@@ -75,7 +77,10 @@ pub(super) fn decode<T: DeserializeOwned, F: Format>(bytes: &[u8]) -> Result<T, 
             Err(Failure::new(FailureKind::Codec, message))
         }
         Err(error) => {
-            let message = "the bytes are not those of an item";
+            let message = match F::unread(&error) {
+                Unread::Description => UNTOLD,
+                Unread::Item | Unread::Bytes => "the bytes are not those of an item",
+            };
             Err(Failure::caused(FailureKind::Codec, message, error))
         }
     }

@@ -22,6 +22,8 @@ use std::task::{Context, Poll};
 /// tokio gives a task 128 units for each time it runs. 128 of these calls cost one unit, or one for each
 /// two microseconds that they and the work between them took. So a task that does nothing but push or pop
 /// yields after some 250 microseconds, and one that works for longer than that on 128 items after those.
+/// On a current-thread runtime it is 32 microseconds: there nothing is gained by more, and timers and
+/// sockets may have to wait until 61 tasks have had their turn.
 #[inline(always)]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     budget::poll_proceed(cx)
@@ -50,6 +52,7 @@ mod budget {
     use std::cell::Cell;
     use std::task::{Context, Poll, ready};
     use std::time::{Duration, Instant};
+    use tokio::runtime::{Handle, RuntimeFlavor};
     use tokio::task::coop;
 
     /// After this many polls there is a charge: as many as a task has units, so that one that works for
@@ -58,6 +61,8 @@ mod budget {
     /// This long costs one unit. A task that yields early leaves its worker to another one of the same
     /// side: with a fourth of this, tasks on two workers moved a third fewer items.
     const UNIT: Duration = Duration::from_micros(2);
+    /// The same where tasks have one thread between them.
+    const LOCAL_UNIT: Duration = Duration::from_nanos(250);
 
     thread_local! {
         /// Polls on this thread, whatever the task, since the latest charge. A task that
@@ -65,6 +70,8 @@ mod budget {
         static COUNT: Cell<u32> = const { Cell::new(0) };
         /// When that was; `None` if other tasks have run since.
         static CHARGED: Cell<Option<Instant>> = const { Cell::new(None) };
+        /// How long costs one unit here.
+        static UNIT_HERE: Cell<Duration> = const { Cell::new(UNIT) };
     }
 
     #[inline(always)]
@@ -79,8 +86,12 @@ mod budget {
 
     #[cold]
     fn poll_charge(cx: &mut Context<'_>) -> Poll<()> {
-        let (units, from) = due(CHARGED.get(), now());
-        CHARGED.set(None);
+        let charged = CHARGED.take();
+        if charged.is_none() {
+            // Not each time: to ask writes to what all workers share.
+            UNIT_HERE.set(unit());
+        }
+        let (units, from) = due(charged, now(), UNIT_HERE.get());
         ready!(coop::poll_proceed(cx)).made_progress();
         // Only the first unit is asked for, so that whoever has one left gets on, however long it took.
         let mut units = 1..units;
@@ -94,20 +105,31 @@ mod budget {
         Poll::Ready(())
     }
 
+    fn unit() -> Duration {
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::CurrentThread) => LOCAL_UNIT,
+            _ => UNIT,
+        }
+    }
+
     /// `None` where there is no clock: to ask for the time is a panic there.
     fn now() -> Option<Instant> {
         (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(Instant::now)
     }
 
     /// What `POLLS` polls cost, from `charged` until `now`; and from when the next ones count.
-    fn due(charged: Option<Instant>, now: Option<Instant>) -> (u32, Option<Instant>) {
+    fn due(
+        charged: Option<Instant>,
+        now: Option<Instant>,
+        unit: Duration,
+    ) -> (u32, Option<Instant>) {
         let (Some(charged), Some(now)) = (charged, now) else {
             return (1, now);
         };
-        let units = now.saturating_duration_since(charged).as_nanos() / UNIT.as_nanos();
+        let units = now.saturating_duration_since(charged).as_nanos() / unit.as_nanos();
         match u32::try_from(units).unwrap_or(POLLS) {
             0 => (1, Some(now)),
-            units @ 1..POLLS => (units, Some(charged + UNIT * units)),
+            units @ 1..POLLS => (units, Some(charged + unit * units)),
             POLLS.. => (POLLS, Some(now)),
         }
     }
@@ -167,10 +189,11 @@ mod budget {
                 (1 << 30, (128, after(1 << 30))),
             ];
             for (now, expected) in cases {
-                assert_eq!(due(Some(start), after(now)), expected, "{now}");
+                assert_eq!(due(Some(start), after(now), UNIT), expected, "{now}");
             }
-            assert_eq!(due(None, after(9)), (1, after(9)));
-            assert_eq!(due(Some(start), None), (1, None));
+            assert_eq!(due(None, after(9), UNIT), (1, after(9)));
+            assert_eq!(due(Some(start), None, UNIT), (1, None));
+            assert_eq!(due(Some(start), after(8), LOCAL_UNIT), (32, after(8)));
         }
 
         #[test]
@@ -179,6 +202,19 @@ mod budget {
                 while super::poll_proceed(cx).is_ready() {}
                 assert_eq!((CHARGED.get(), COUNT.get()), (None, POLLS - 1));
             });
+        }
+
+        #[test]
+        fn tasks_that_share_one_thread_yield_sooner() {
+            fn here(cx: &mut Context<'_>) -> Duration {
+                COUNT.set(POLLS - 1);
+                CHARGED.set(None);
+                assert!(super::poll_proceed(cx).is_ready());
+                UNIT_HERE.get()
+            }
+            assert_eq!(here(&mut Context::from_waker(Waker::noop())), UNIT);
+            assert_eq!(block_on(here), LOCAL_UNIT);
+            assert_eq!(here(&mut Context::from_waker(Waker::noop())), UNIT);
         }
 
         #[test]

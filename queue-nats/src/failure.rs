@@ -93,9 +93,11 @@ pub(crate) fn not_connected(error: &ConnectError, server: &str) -> Failure {
         ConnectErrorKind::TimedOut => (FailureKind::Unavailable, "no server answers in time"),
         ConnectErrorKind::Tls => (FailureKind::Denied, NO_TLS),
         ConnectErrorKind::Io if tls.is_some() => (FailureKind::Denied, NO_TLS),
-        ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
-            (FailureKind::Unavailable, "no server answers")
-        }
+        ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => (
+            FailureKind::Unavailable,
+            "no server answers: `nats-server -js` starts one, and NATS_URL says where it is to a queue \
+             without an address",
+        ),
     };
     let detail = tls.unwrap_or_else(|| error.kind().to_string());
     let message = format!("cannot connect to NATS at {server}: {why} ({detail})");

@@ -277,7 +277,7 @@ impl Opening<'_> {
             return Err(Failure::new(FailureKind::Unsupported, message));
         }
         if options.ack_wait.is_some_and(|wait| wait.as_millis() < 1) {
-            let message = "an ack_wait of less than a millisecond";
+            let message = "an ack_wait of less than a millisecond: it is how long a worker may take for one item";
             return Err(Failure::new(FailureKind::Unsupported, message));
         }
         let tried = format!("open the queue {:?}", names.queue);

@@ -9,7 +9,7 @@
 mod reading;
 pub(super) mod trace;
 
-use crate::checked::{Checked, Format, Unread, decode, does_not_serialize, take_reason};
+use crate::checked::{Checked, Format, UNTOLD, Unread, decode, does_not_serialize, take_reason};
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -124,10 +124,6 @@ fn read_back<T: Serialize + DeserializeOwned, F: Format>(
         },
     }
 }
-
-const UNTOLD: &str = "the format does not say what comes next: types with `#[serde(tag)]` or \
-    `#[serde(untagged)]`, and such as a JSON value, want to know; remove the attribute, or \
-    serialize that part to text or bytes first";
 
 /// All variants in an item that was written.
 fn variants(written: &[Event]) -> Vec<Variant> {

@@ -81,7 +81,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
         let capacity = limits.bound.capacity();
         if capacity.is_some_and(|n| n > MAX_ITEMS as usize) {
-            let message = "a capacity of more than 2^31 items";
+            let message = "a capacity of more than 2^31 items, which is the most";
             return Err(Failure::new(FailureKind::TooLarge, message));
         }
         let leases = lease_layout::<S>(&limits)?;
