@@ -89,8 +89,9 @@ pub(crate) fn from_environment(
 ) -> Result<String, Failure> {
     env::var(variable(prefix, name)?).map_err(|error| match error {
         VarError::NotPresent => {
-            let message =
-                format!("no process that started this one shared a queue {name:?} with it");
+            let message = format!(
+                "no process that started this one shared a queue {name:?} with it (`share_with`)"
+            );
             Failure::new(FailureKind::PeerGone, message)
         }
         VarError::NotUnicode(_) => malformed(),
