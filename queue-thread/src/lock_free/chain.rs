@@ -55,12 +55,16 @@ impl<T> Chain<T> {
 
     #[inline]
     pub(super) fn pop(&self) -> Result<T, TryPopError> {
-        match self.take() {
-            Some(item) => Ok(item),
-            None if !self.pushes.is_over() => Err(TryPopError::Empty),
-            // Asked again: whatever was pushed before all was over is there to see now.
-            None => self.take().ok_or(TryPopError::Closed),
+        if let Some(item) = self.take() {
+            return Ok(item);
         }
+        let is_over = self.pushes.is_over();
+        // Asked again: whatever was pushed by a push that had ended then is there to see now. One that
+        // had not sees who listens.
+        self.take().ok_or(match is_over {
+            true => TryPopError::Closed,
+            false => TryPopError::Empty,
+        })
     }
 
     #[inline(always)]

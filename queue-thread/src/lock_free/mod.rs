@@ -40,8 +40,8 @@ use std::fmt;
 /// # Cost
 ///
 /// A push or pop that finds what it needs takes some 10 ns on a ring. Without a bound it
-/// takes twice as much: a fence that waiting without a lock needs, and for a push two more
-/// atomic operations that make closing exact. Memory: bounded, all slots at once;
+/// takes twice as much: each push has two more atomic operations, which make closing exact, and the
+/// list itself has some. Memory: bounded, all slots at once;
 /// unbounded, blocks of 31 items.
 ///
 /// ```
@@ -166,7 +166,7 @@ impl<T> Shared<T> {
             self.items.notify_all();
         }
         pushed.result?;
-        self.items.notify_unless_pending();
+        self.items.notify_after_rmw_unless_pending();
         Ok(())
     }
 

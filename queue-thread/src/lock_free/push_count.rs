@@ -3,8 +3,12 @@
 //! A push that began before the queue closed may end after. Until it has, nobody can
 //! say that the queue is drained. So pushes are counted in and out, in the same word
 //! that says whether the queue is closed.
+//!
+//! That word also announces the items to those who listen: the changes by pushes, the load in
+//! [`is_over`](PushCount::is_over) and the count of listeners are SeqCst, and stand in one order.
 
 use queue_core::sync::atomic::{AtomicUsize, Ordering};
+use queue_core::sync::seq_cst;
 
 const CLOSED: usize = 1;
 const ONE: usize = 2;
@@ -26,17 +30,18 @@ pub(super) struct PushGuard<'a>(&'a PushCount);
 
 impl PushCount {
     pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(0))
+        Self(seq_cst(0))
     }
 
     /// Lets a push begin, unless closed.
     #[inline]
     pub(super) fn enter(&self) -> Result<PushGuard<'_>, Refused> {
-        // Relaxed: one word decides between this and `close`, whatever else is seen.
+        // Relaxed: one word decides between this and `close`, whatever else is seen. SeqCst below,
+        // so that the word has no other changes by pushes.
         if self.0.load(Ordering::Relaxed) & CLOSED != 0 {
             return Err(Refused { late: false });
         }
-        if self.0.fetch_add(ONE, Ordering::Relaxed) & CLOSED != 0 {
+        if self.0.fetch_add(ONE, Ordering::SeqCst) & CLOSED != 0 {
             // Relaxed: nothing was pushed that somebody needs to see.
             self.0.fetch_sub(ONE, Ordering::Relaxed);
             return Err(Refused { late: true });
@@ -57,16 +62,17 @@ impl PushCount {
     /// Whether it is closed and every push has ended.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        // Acquire: pairs with the Release in `leave`; all pushed items are seen.
-        self.0.load(Ordering::Acquire) == CLOSED
+        // SeqCst: all that was pushed by pushes that have left is seen, as with Acquire; and of a push
+        // that leaves later, whoever listened before this load is seen.
+        self.0.load(Ordering::SeqCst) == CLOSED
     }
 }
 
 impl PushGuard<'_> {
-    /// Ends the push: whether The queue was closed meanwhile.
+    /// Ends the push: whether the queue was closed meanwhile.
     #[inline]
     pub(super) fn leave(self) -> bool {
-        // Release: pairs with the Acquire in `is_over`.
-        self.0.0.fetch_sub(ONE, Ordering::Release) & CLOSED != 0
+        // SeqCst: pairs with the load in `is_over`; it announces the item.
+        self.0.0.fetch_sub(ONE, Ordering::SeqCst) & CLOSED != 0
     }
 }
