@@ -137,6 +137,16 @@ fn what_is_behind_a_panic_still_comes<Q: Queue<Item = Moody>>(make: &impl Fn() -
     }
 }
 
+fn what_is_behind_a_panic_takes_no_slot<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
+    let queue = filled(make(), [2, 3, 5, 7, 9, 11, 13, 15, 17]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+    assert_eq!((queue.len(), queue.is_full()), (8, false));
+    fill(&queue, [1; 8]);
+    assert!(!queue.is_full());
+    fill(&queue, [1]);
+    assert_eq!(queue.is_full(), queue.capacity().is_some());
+}
+
 fn failures_and_panics_in_one_batch<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {
     let queue = filled(make(), [8, 1, 2, 18, 3]);
     let mut got = Vec::new();
@@ -314,6 +324,7 @@ fn a_metered_batch_that_fails_has_not_waited() {
 
 fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {
     what_is_behind_a_panic_still_comes(&make);
+    what_is_behind_a_panic_takes_no_slot(&make);
     failures_and_panics_in_one_batch(&make);
     closing_at_once_loses_the_bad_one_alone(&make);
     what_cannot_be_pushed_stays_with_its_owner(&make);

@@ -92,15 +92,15 @@ impl Line {
             Some(until) if self.may_withdraw => until,
             _ => return Ok(self.ask(request)?),
         };
-        let hear = |line: &Self| wire::receive_until(&line.replies, until);
+        let answer = |line: &Self| wire::receive_until(&line.replies, until);
         if self.withdrawn {
-            hear(self)?.ok_or(TryError::WouldBlock)?;
+            answer(self)?.ok_or(TryError::WouldBlock)?;
             self.withdrawn = false;
         }
         self.asked += 1;
         pushes.ask(self.asked);
         self.send(self.asked, request)?;
-        if let Some(answer) = hear(self)? {
+        if let Some(answer) = answer(self)? {
             self.heard = Instant::now();
             return Ok(answer);
         }

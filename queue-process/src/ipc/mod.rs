@@ -1,9 +1,5 @@
 //! [`IpcQueue`]: the portable kind.
 
-#[cfg(test)]
-mod answers;
-#[cfg(test)]
-mod copied;
 mod guest;
 mod hosted;
 #[cfg(target_os = "linux")]
@@ -18,11 +14,11 @@ mod one_shot;
 #[allow(unsafe_code)] // It argues for itself.
 mod page;
 mod queue;
-#[cfg(test)]
-mod rules;
 mod service;
 mod state;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod wire;
 #[allow(unreachable_pub)] // Models use it.
 mod words;

@@ -127,11 +127,11 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         len.min(self.capacity().unwrap_or(usize::MAX))
     }
 
-    /// What is in flight takes places.
+    /// What is in flight takes places; what is owed was popped.
     fn is_full(&self) -> bool {
         let state = self.state();
         let taken = state.len.saturating_add(state.in_flight);
-        (self.capacity()).is_some_and(|capacity| taken + self.owed().len() >= capacity)
+        self.capacity().is_some_and(|capacity| taken >= capacity)
     }
 
     fn capacity(&self) -> Option<usize> {

@@ -1,10 +1,10 @@
 //! What a guest makes of its host's answers, the wrong ones too.
 
-use super::IpcQueue;
-use super::guest::Guest;
-use super::page::Page;
-use super::wire::{self, Bytes, Call, Ending, Filling, Reply, Request, Role, Ticket, VERSION};
-use super::words::{Pushes, Shelf};
+use crate::ipc::IpcQueue;
+use crate::ipc::guest::Guest;
+use crate::ipc::page::Page;
+use crate::ipc::wire::{self, Bytes, Call, Ending, Filling, Reply, Request, Role, Ticket, VERSION};
+use crate::ipc::words::{Pushes, Shelf};
 use crate::codec::Postcard;
 use crate::try_error::TryError;
 use crate::types::Types;

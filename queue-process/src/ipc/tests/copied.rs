@@ -1,9 +1,9 @@
 //! The contract where `ipc-channel` copies the memory that it sends: then a guest sees nothing of what its
 //! host shares, and all goes by messages.
 
-use super::page::Page;
-use super::words::{Pushes, Shelf};
-use super::{IpcQueue, Place};
+use crate::ipc::page::Page;
+use crate::ipc::words::{Pushes, Shelf};
+use crate::ipc::{IpcQueue, Place};
 use queue_core::{Capacity, Failure, WithCapacity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,10 +1,10 @@
 //! The rules of a [`Hosted`] queue, by itself: what it takes and gives, whom it calls when.
 
-use super::hosted::{Hosted, Offer};
-use super::page::Page;
-use super::state::Who;
-use super::wire::{self, BATCH_BYTES, Call, Gone, Item, Message, Role, Watch};
-use super::words::{Pushed, Pushes, Shelf};
+use crate::ipc::hosted::{Hosted, Offer};
+use crate::ipc::page::Page;
+use crate::ipc::state::Who;
+use crate::ipc::wire::{self, BATCH_BYTES, Call, Gone, Item, Message, Role, Watch};
+use crate::ipc::words::{Pushed, Pushes, Shelf};
 use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;

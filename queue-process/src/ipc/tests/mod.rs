@@ -1,0 +1,3 @@
+mod answers;
+mod copied;
+mod rules;
