@@ -47,10 +47,11 @@ pub fn alone() -> Subject {
             cell.load == Load::Alone || is_local && !is_crowded(cell) && cell.size == 8
         },
         run: |cell, items| {
-            let line = AtomicU64::new(0);
+            let (pushed, popped) = (Slot::default(), Slot::default());
             let start = Instant::now();
-            for _ in 0..2 * items {
-                black_box(&line).fetch_add(1, Ordering::AcqRel);
+            for _ in 0..items {
+                black_box(&pushed).turn.fetch_add(1, Ordering::AcqRel);
+                black_box(&popped).turn.fetch_add(1, Ordering::AcqRel);
             }
             let seconds = start.elapsed().as_secs_f64();
             Ok(match cell.load {
