@@ -209,7 +209,7 @@ fn bench(places: &[Place], options: &Options) -> Result<(), String> {
     };
     let (rows, quiet) = runner::measure(&cells, &care, |subject| match subject.role {
         Role::Ours => named(&options.kinds, subject.name),
-        Role::Peer | Role::Ceiling => named(&options.peers, subject.name),
+        Role::Peer | Role::Yardstick => named(&options.peers, subject.name),
     });
     let report = report::Report::new(rows, quiet, care);
     print!("{}", report.markdown());

@@ -11,8 +11,9 @@ pub enum Role {
     Ours,
     /// What we compare with.
     Peer,
-    /// What bounds us all, but does less than a queue of the family: shown, not compared with.
-    Ceiling,
+    /// What does less than a queue of the family: shown, and a yardstick for the others.
+    #[serde(alias = "Ceiling")]
+    Yardstick,
 }
 
 /// What one child is asked to do.

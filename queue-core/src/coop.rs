@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 /// tokio gives a task 128 units for each time it runs. 128 of these calls cost one unit, or one for each
 /// two microseconds that they and the work between them took. So a task that does nothing but push or pop
 /// yields after some 250 microseconds, and one that works for longer than that on 128 items after those.
-/// On a current-thread runtime it is 32 microseconds: there nothing is gained by more, and timers and
+/// On a runtime with one worker it is 32 microseconds: there nothing is gained by more, and timers and
 /// sockets may have to wait until 61 tasks have had their turn.
 #[inline(always)]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
@@ -52,7 +52,7 @@ mod budget {
     use std::cell::Cell;
     use std::task::{Context, Poll, ready};
     use std::time::{Duration, Instant};
-    use tokio::runtime::{Handle, RuntimeFlavor};
+    use tokio::runtime::Handle;
     use tokio::task::coop;
 
     /// After this many polls there is a charge: as many as a task has units, so that one that works for
@@ -68,7 +68,8 @@ mod budget {
         /// Polls on this thread, whatever the task, since the latest charge. A task that
         /// never yields has the thread, and so the count, to itself.
         static COUNT: Cell<u32> = const { Cell::new(0) };
-        /// When that was; `None` if other tasks have run since.
+        /// When that was; `None` if a task has yielded since. What passes while nobody polls counts as well:
+        /// at worst somebody yields once for it.
         static CHARGED: Cell<Option<Instant>> = const { Cell::new(None) };
         /// How long costs one unit here.
         static UNIT_HERE: Cell<Duration> = const { Cell::new(UNIT) };
@@ -106,8 +107,8 @@ mod budget {
     }
 
     fn unit() -> Duration {
-        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            Ok(RuntimeFlavor::CurrentThread) => LOCAL_UNIT,
+        match Handle::try_current().map(|runtime| runtime.metrics().num_workers()) {
+            Ok(1) => LOCAL_UNIT,
             _ => UNIT,
         }
     }

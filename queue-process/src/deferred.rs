@@ -5,7 +5,7 @@ use crate::codec::Codec;
 use crate::per_process::PerProcess;
 use queue_core::{Failure, TryPopError};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What the next pops of this process return, before they look into the queue. In a forked child it
@@ -30,19 +30,25 @@ pub(crate) enum Outcome {
     Item(Item),
 }
 
-/// An item that is deferred: its bytes, and which attempt its next delivery is.
+/// An item that is deferred.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub bytes: Vec<u8>,
+    /// Which attempt its next delivery is.
     pub attempt: u32,
+    /// Less than that of all that were deferred later.
+    number: u64,
 }
 
 impl Outcome {
     /// An item that was never delivered.
     pub(crate) fn item(bytes: &[u8]) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self::Item(Item {
             bytes: bytes.to_vec(),
             attempt: 1,
+            // Relaxed: those of one batch, or of one thread, are in order.
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         })
     }
 }
@@ -132,10 +138,17 @@ impl Deferred {
         });
     }
 
-    /// Takes back an item whose delivery ended; `counted` says whether that was an attempt.
+    /// Takes back an item whose delivery ended, to before those that were deferred later; `counted` says
+    /// whether that was an attempt.
     pub(crate) fn give_back(&self, mut item: Item, counted: bool) {
         item.attempt = item.attempt.saturating_add(u32::from(counted));
-        self.prepend([Outcome::Item(item)].into());
+        let number = item.number;
+        let is_later =
+            |other: &Outcome| matches!(other, Outcome::Item(other) if other.number > number);
+        self.with(|outcomes| {
+            let place = outcomes.iter().position(is_later);
+            outcomes.insert(place.unwrap_or(outcomes.len()), Outcome::Item(item));
+        });
     }
 
     /// Takes the first, if there is any.

@@ -295,6 +295,16 @@ fn what_was_deferred_counts_its_attempts(queue: impl WorkQueue<Item = Moody>) {
     assert_eq!((next.0, next.attempt()), (5, 1));
     next.ack().unwrap();
     assert!(queue.is_empty());
+    // Whatever the order in which they come back.
+    for back in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        fill(&queue, [2, 3, 5, 7]);
+        assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+        let mut held = [(); 3].map(|()| queue.try_receive().ok());
+        for which in back {
+            held[which].take().unwrap().nack().unwrap();
+        }
+        assert_eq!(numbers(queue.try_iter()), [3, 5, 7]);
+    }
 }
 
 /// A failure is counted once, and neither it nor a close is a wait.

@@ -1,17 +1,17 @@
-//! What plain copying in and out costs: the ceiling for whatever passes items on in memory
+//! What plain copying in and out costs: a yardstick for whatever passes items on in memory
 //! that two processes share.
 
 use super::link::{Link, Result, Rx, Tx, Way, until, words};
 use super::{Entry, entry};
 use crate::cell::Shape;
-use crate::subject::Role::Ceiling;
+use crate::subject::Role::Yardstick;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub fn entries() -> Vec<Entry> {
-    vec![entry::<Copies>(Ceiling)]
+    vec![entry::<Copies>(Yardstick)]
 }
 
 /// One process copies each item to its place, the other copies it out. A counter on either

@@ -137,7 +137,7 @@ fn colours(subjects: &[(String, Role)]) -> Vec<RGBColor> {
         .iter()
         .map(|(_, role)| match role {
             Role::Ours => ours.next(),
-            Role::Peer | Role::Ceiling => peers.next(),
+            Role::Peer | Role::Yardstick => peers.next(),
         })
         .map(|colour| *colour.expect("a cycle"))
         .collect()

@@ -55,9 +55,9 @@ impl Row {
             })
     }
 
-    /// The part of the ceiling that our best reaches.
+    /// The part of what the yardstick does that our best does.
     pub fn share(&self) -> Option<f64> {
-        let (ours, most) = (self.best(Role::Ours)?.1, self.best(Role::Ceiling)?.1);
+        let (ours, most) = (self.best(Role::Ours)?.1, self.best(Role::Yardstick)?.1);
         Some(ratio(&self.cell, ours, most))
     }
 
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn who_hung_or_is_a_ceiling_is_not_the_best_peer() {
+    fn who_hung_or_is_a_yardstick_is_not_the_best_peer() {
         let row = row(
             Load::Stream,
             &[
                 (Role::Ours, &[2.0], None),
                 (Role::Peer, &[9.0], Some("hung")),
-                (Role::Ceiling, &[9.0], None),
+                (Role::Yardstick, &[9.0], None),
                 (Role::Peer, &[4.0], None),
             ],
         );

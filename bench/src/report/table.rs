@@ -97,7 +97,7 @@ fn score(out: &mut String, rows: &[Row]) {
         }
     }
     let shares = rows.iter().filter_map(|row| Some((row.cell, row.share()?)));
-    let mut shares: Vec<_> = shares.collect();
+    let mut shares: Vec<_> = shares.filter(|(_, share)| *share < LEVEL).collect();
     shares.sort_by(|a, b| a.1.total_cmp(&b.1));
     let furthest: Vec<_> = (shares.iter().take(3))
         .map(|(cell, share)| format!("{cell} {}", short(*share)))
@@ -105,7 +105,7 @@ fn score(out: &mut String, rows: &[Row]) {
     if !furthest.is_empty() {
         let _ = write!(
             out,
-            " Furthest below their ceiling: {}.",
+            " Furthest below the yardstick: {}.",
             furthest.join(", ")
         );
     }
@@ -119,7 +119,7 @@ fn summary(out: &mut String, rows: &[Row]) {
         return;
     }
     let head = format!(
-        "| cell | {} | best peer | ratio | ceiling | share |",
+        "| cell | {} | best peer | ratio | yardstick | share |",
         ours.join(" | ")
     );
     head_line(out, &head, ours.len() + 5);
@@ -140,7 +140,7 @@ fn summary(out: &mut String, rows: &[Row]) {
             Some(ratio) => write!(line, " {} |", short(ratio)),
             None => write!(line, " |"),
         };
-        match row.best(Role::Ceiling).zip(row.share()) {
+        match row.best(Role::Yardstick).zip(row.share()) {
             Some(((_, most), share)) => {
                 let _ = write!(line, " {} | {} |", short(most), short(share));
             }

@@ -14,7 +14,7 @@ use channel::Channel;
 pub fn subjects() -> Vec<Subject> {
     let mut all = family::subjects();
     all.extend(peers::subjects());
-    all.extend(crate::threads::ceilings());
+    all.extend(crate::threads::yardsticks());
     all
 }
 

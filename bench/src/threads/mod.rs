@@ -1,6 +1,5 @@
 //! Queues between threads.
 
-mod ceiling;
 mod channel;
 mod crossfire;
 mod drive;
@@ -9,6 +8,7 @@ mod locks;
 mod peers;
 mod ring;
 mod select;
+mod yardstick;
 
 use crate::cell::Cell;
 use crate::subject::{Role, Subject};
@@ -20,14 +20,14 @@ pub fn subjects() -> Vec<Subject> {
     all.extend(family::lenders());
     all.extend(peers::subjects());
     all.extend(select::subjects());
-    all.extend(ceilings());
+    all.extend(yardsticks());
     all
 }
 
-/// What bounds queues between threads, and between tasks: a task on a thread is no faster than it.
-pub fn ceilings() -> Vec<Subject> {
-    let mut all = ceiling::crossing();
-    all.push(ceiling::alone());
+/// The yardsticks of queues between threads, and between tasks.
+pub fn yardsticks() -> Vec<Subject> {
+    let mut all = yardstick::crossing();
+    all.push(yardstick::alone());
     all
 }
 

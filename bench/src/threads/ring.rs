@@ -1,5 +1,5 @@
 //! rtrb: a ring for one producer and one consumer that never waits. With a loop that
-//! spins and yields around it, it is the ceiling of what one to one can reach.
+//! spins and yields around it, it is a yardstick for what one to one can reach.
 
 use super::channel::{Channel, Rx, Tx};
 use crate::cell::Shape;

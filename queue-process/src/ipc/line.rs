@@ -92,15 +92,15 @@ impl Line {
             Some(until) if self.may_withdraw => until,
             _ => return Ok(self.ask(request)?),
         };
-        let answer = |line: &Self| wire::receive_until(&line.replies, until);
+        let in_time = |line: &Self| wire::receive_until(&line.replies, until);
         if self.withdrawn {
-            answer(self)?.ok_or(TryError::WouldBlock)?;
+            in_time(self)?.ok_or(TryError::WouldBlock)?;
             self.withdrawn = false;
         }
         self.asked += 1;
         pushes.ask(self.asked);
         self.send(self.asked, request)?;
-        if let Some(answer) = answer(self)? {
+        if let Some(answer) = in_time(self)? {
             self.heard = Instant::now();
             return Ok(answer);
         }

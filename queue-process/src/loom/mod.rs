@@ -27,9 +27,8 @@ pub use process::{Lent, Process, TryFailure};
 
 use crate::linux::engine::Engine;
 use crate::linux::engine::layout::Control;
-use crate::sys::Word64;
 use crate::sys::modelled::OwnedFd;
-use crate::sys::steps;
+use crate::sys::{Word64, steps};
 use lease::Leases;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memory::Committed;

@@ -119,8 +119,8 @@ fn a_delivery_of_a_deferred_item_stays_its_parents() {
         exit()
     };
     child.succeeds();
-    five.nack().unwrap();
     three.nack().unwrap();
+    five.nack().unwrap();
     assert_eq!((queue.pop(), queue.pop()), (Ok(Moody(3)), Ok(Moody(5))));
 }
 

@@ -4,7 +4,7 @@
 //! say that the queue is drained. So pushes are counted in and out, in the same word
 //! that says whether the queue is closed.
 //!
-//! That word also announces the items to those who listen: the changes by pushes, the load in
+//! That word also announces the items to those who listen: the end of a push, the load in
 //! [`is_over`](PushCount::is_over) and the count of listeners are SeqCst, and stand in one order.
 
 use queue_core::sync::atomic::{AtomicUsize, Ordering};
@@ -36,8 +36,8 @@ impl PushCount {
     /// Lets a push begin, unless closed.
     #[inline]
     pub(super) fn enter(&self) -> Result<PushGuard<'_>, Refused> {
-        // Relaxed: one word decides between this and `close`, whatever else is seen. SeqCst below,
-        // so that the word has no other changes by pushes.
+        // Relaxed: one word decides between this and `close`, whatever else is seen. SeqCst below for
+        // the models alone: there a SeqCst load is of the latest value only if all are stored so.
         if self.0.load(Ordering::Relaxed) & CLOSED != 0 {
             return Err(Refused { late: false });
         }

@@ -1,11 +1,11 @@
 //! What a guest makes of its host's answers, the wrong ones too.
 
+use crate::codec::Postcard;
 use crate::ipc::IpcQueue;
 use crate::ipc::guest::Guest;
 use crate::ipc::page::Page;
 use crate::ipc::wire::{self, Bytes, Call, Ending, Filling, Reply, Request, Role, Ticket, VERSION};
 use crate::ipc::words::{Pushes, Shelf};
-use crate::codec::Postcard;
 use crate::try_error::TryError;
 use crate::types::Types;
 use ipc_channel::ipc::{self, IpcBytesSender};

@@ -22,8 +22,7 @@
 //! if `join_count` has changed. A member leaves with Release: whoever sees that it has left sees
 //! all members that it knew of.
 
-use crate::sys::Word32;
-use crate::sys::shared_safe;
+use crate::sys::{Word32, shared_safe};
 use queue_core::Side;
 use queue_core::sync::atomic::Ordering;
 use std::io;

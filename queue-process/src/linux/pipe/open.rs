@@ -3,8 +3,7 @@
 use super::storage::{FILE_LEN, Pipe, SIZE};
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;
-use crate::sys::corrupt;
-use crate::sys::{self, Mapping, SEALS, above_stdio, refused};
+use crate::sys::{self, Mapping, SEALS, above_stdio, corrupt, refused};
 use queue_core::{Capacity, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_get_seals, fcntl_getfl, fstat};

@@ -4,9 +4,7 @@
 //! never looks at the original again.
 
 use crate::linux::engine::MAX_ITEMS;
-use crate::sys::Word64;
-use crate::sys::corrupt;
-use crate::sys::shared_safe;
+use crate::sys::{Word64, corrupt, shared_safe};
 use crate::types::Types;
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Capacity, Failure, FailureKind};

@@ -26,5 +26,6 @@ pub(crate) fn eventfds() -> Result<Eventfds, Failure> {
 
 /// The eventfd of one end.
 pub(crate) fn eventfd(eventfds: &Eventfds, end: End) -> BorrowedFd<'_> {
+    // In the order in which the ends are declared.
     eventfds[end as usize].as_fd()
 }

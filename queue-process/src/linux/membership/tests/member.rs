@@ -3,8 +3,7 @@
 use crate::linux::membership::member::*;
 use crate::linux::membership::registry::{ByteLocks, Sides};
 use crate::linux::queue::platform::Header;
-use crate::sys::Mapping;
-use crate::sys::{self};
+use crate::sys::{self, Mapping};
 use queue_core::sync::atomic::Ordering;
 use rustix::fs::SeekFrom;
 use rustix::io::{Errno, FdFlags};

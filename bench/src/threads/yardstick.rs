@@ -1,5 +1,6 @@
-//! What bounds every queue between two cores, measured beside them: one thread on each side, whatever
-//! the shape asks for, that spins, knows the other one, and never sleeps, closes or is closed.
+//! Yardsticks for queues between two cores, measured beside them: one thread on each side, whatever
+//! the shape asks for, that spins, knows the other one, and never sleeps, closes or is closed. No
+//! bound: tasks that share a worker need no other core, and more threads may fill each other's gaps.
 
 use super::channel::{Channel, Rx, Tx};
 use super::drive;
@@ -15,11 +16,11 @@ use std::time::Instant;
 /// So many items are in a ring that stands for an unbounded queue.
 const WIDE: usize = 1 << 16;
 
-/// The ceilings of cells whose items go from core to core.
+/// Those of cells whose items go from core to core.
 pub fn crossing() -> Vec<Subject> {
     let of = |name, supports, run| Subject {
         name,
-        role: Role::Ceiling,
+        role: Role::Yardstick,
         supports,
         run,
     };
@@ -37,11 +38,12 @@ pub fn crossing() -> Vec<Subject> {
     ]
 }
 
-/// The ceiling where one thread pushes and pops: queues need an atomic read-modify-write for each.
+/// That of one thread that pushes and pops: a queue for several needs an atomic read-modify-write for
+/// each.
 pub fn alone() -> Subject {
     Subject {
         name: "two atomic additions",
-        role: Role::Ceiling,
+        role: Role::Yardstick,
         supports: |cell| {
             let is_local = cell.place == Place::Local && cell.load == Load::Stream;
             cell.load == Load::Alone || is_local && !is_crowded(cell) && cell.size == 8
@@ -74,7 +76,7 @@ fn is_single(cell: &Cell) -> bool {
     cell.shape.capacity == Some(1) && cell.size == 8
 }
 
-/// One thread on each side, for nothing that has more of them gets more out of two cores.
+/// One thread on each side.
 fn pair<C: Channel>(cell: &Cell, items: u64) -> Result<Outcome, String> {
     let capacity = cell.shape.capacity.unwrap_or(WIDE);
     let shape = Shape::new(1, 1, Some(capacity));
