@@ -42,6 +42,13 @@ impl Remove {
         removed.queue.close();
         match Pop::all_of(self.url.clone()).run() {
             Ok(()) | Err(End::NoMore(_)) => {}
+            Err(End::Unread) => {
+                let left = removed.queue.len();
+                let text = format!(
+                    "nobody reads what is inside: the queue is closed, and {left} items are still there"
+                );
+                return Err(End::Failed(text));
+            }
             ended => return ended,
         }
         queue_any::remove(&self.url)?;

@@ -179,6 +179,33 @@ fn what_becomes_of_a_delivery_is_counted() {
 }
 
 #[test]
+fn an_item_that_came_back_has_gone_out_once() {
+    let popped = |queue: &MeteredSimple<u64>| queue.stats().popped;
+    for back in [
+        |queue: &MeteredSimple<u64>| queue.receive().unwrap().nack().unwrap(),
+        |queue: &MeteredSimple<u64>| queue.receive().unwrap().release().unwrap(),
+        |queue: &MeteredSimple<u64>| drop(queue.receive().unwrap()),
+    ] {
+        for out in [
+            |queue: &MeteredSimple<u64>| assert_eq!(queue.pop(), Ok(1)),
+            |queue: &MeteredSimple<u64>| queue.receive().unwrap().ack().unwrap(),
+            |queue: &MeteredSimple<u64>| drop(queue.close_now()),
+            |queue: &MeteredSimple<u64>| drop(queue.pop_many(&mut Vec::new(), 9)),
+        ] {
+            let queue = bounded(4);
+            queue.push(1).unwrap();
+            back(&queue);
+            back(&queue);
+            assert_eq!(popped(&queue), Some(1));
+            queue.push(2).unwrap();
+            out(&queue);
+            let left = queue.len();
+            assert_eq!(popped(&queue), Some(2 - left as u32));
+        }
+    }
+}
+
+#[test]
 fn clones_count_together_and_the_queue_itself_does_not() {
     let queue = bounded(4);
     let (producer, consumer) = queue.clone().into_ends();

@@ -135,6 +135,28 @@ fn whoever_stops_reading_ends_a_pop_and_loses_nothing() {
     }
 }
 
+/// What nobody reads is not taken out: then the queue is not removed, and that is said.
+#[test]
+fn a_removal_that_nobody_reads_fails() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "unread-rm");
+        let serve = stage.serve(url);
+        // More than fits into a pipe.
+        let lines: String = (0..9).map(|n| format!("{n:09999}\n")).collect();
+        stage.queue(&["push", url], &lines).wrote("");
+        let mut remove = stage.start(&["rm", url]);
+        let_go(remove.take_out());
+        let ended = remove.end();
+        assert_eq!(ended.status, 1, "{}", ended.err);
+        let left = stage.queue(&["rm", url], "").out.lines().count();
+        let says = format!("{left} items are still there");
+        assert!(left != 0 && ended.err.contains(&says), "{}", ended.err);
+        assert_eq!(serve.end().status, 0);
+        stage.is_empty();
+    }
+}
+
 #[test]
 fn a_pop_that_is_killed_loses_nothing() {
     for scheme in SCHEMES {

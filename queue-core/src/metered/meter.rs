@@ -45,6 +45,10 @@ pub(super) struct Meter {
     nacked: AtomicU64,
     released: AtomicU64,
     failed: AtomicU64,
+    /// Items that came back and are still inside, as far as is known here: they go out before all others.
+    back: AtomicU64,
+    /// How often an item went out that had come back.
+    again: AtomicU64,
 }
 
 impl Meter {
@@ -81,9 +85,29 @@ impl Meter {
         }
     }
 
+    /// How many items have gone out, each once.
+    pub(super) fn gone_out(&self) -> u64 {
+        let again = self.again.load(Relaxed);
+        let all = self.consumers.items.load(Relaxed) + self.received.load(Relaxed);
+        all.saturating_sub(again)
+    }
+
+    /// So many items go out.
+    fn go_out(&self, items: u64) {
+        let mut again = 0;
+        let _ = self.back.fetch_update(Relaxed, Relaxed, |back| {
+            again = back.min(items);
+            (again != 0).then(|| back - again)
+        });
+        self.again.fetch_add(again, Relaxed);
+    }
+
     /// So many items have passed `side`.
     pub(super) fn passed(&self, side: Side, items: usize) {
         if items > 0 {
+            if side == Side::Consumers {
+                self.go_out(items as u64);
+            }
             self.side(side).items.fetch_add(items as u64, Relaxed);
             tell!(trace, self, ?side, items);
         }
@@ -102,6 +126,7 @@ impl Meter {
     /// An item was lent for the `attempt`th time.
     pub(super) fn received(&self, attempt: u32) {
         self.received.fetch_add(1, Relaxed);
+        self.go_out(1);
         if attempt > 1 {
             self.redelivered.fetch_add(1, Relaxed);
             tell!(debug, self, attempt, "delivered once more");
@@ -112,6 +137,9 @@ impl Meter {
 
     /// A delivery is about to end.
     pub(super) fn settled<T>(&self, how: &Settlement<T>) {
+        if let Settlement::Back { .. } = how {
+            self.back.fetch_add(1, Relaxed);
+        }
         match how {
             Settlement::Done => {
                 self.acked.fetch_add(1, Relaxed);

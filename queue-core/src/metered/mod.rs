@@ -254,8 +254,7 @@ impl<Q: Queue> Queue for Metered<Q> {
         let mut stats = self.queue.stats();
         // What the queue counts itself counts others too.
         stats.pushed.get_or_insert(activity.pushed as u32);
-        let first = activity.received.saturating_sub(activity.redelivered);
-        (stats.popped).get_or_insert((activity.popped + first) as u32);
+        stats.popped.get_or_insert(self.meter.gone_out() as u32);
         stats.activity = Some(activity);
         stats
     }
