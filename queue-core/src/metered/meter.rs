@@ -94,12 +94,12 @@ impl Meter {
 
     /// So many items go out.
     fn go_out(&self, items: u64) {
-        let mut again = 0;
-        let _ = self.back.fetch_update(Relaxed, Relaxed, |back| {
-            again = back.min(items);
-            (again != 0).then(|| back - again)
+        let taken = self.back.fetch_update(Relaxed, Relaxed, |back| {
+            (back != 0).then(|| back.saturating_sub(items))
         });
-        self.again.fetch_add(again, Relaxed);
+        if let Ok(back) = taken {
+            self.again.fetch_add(back.min(items), Relaxed);
+        }
     }
 
     /// So many items have passed `side`.
