@@ -12,7 +12,6 @@ pub enum Role {
     /// What we compare with.
     Peer,
     /// What does less than a queue of the family: shown, and a yardstick for the others.
-    #[serde(alias = "Ceiling")]
     Yardstick,
 }
 

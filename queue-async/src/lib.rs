@@ -64,9 +64,9 @@
 //! # Features
 //!
 //! * `tokio`: takes part in tokio's cooperative budget, so that a task that always finds
-//!   the queue ready still lets its neighbours run, some 250 microseconds later (32 where there is one worker). Without it no
-//!   runtime is linked in. Leave it off where you build with `--cfg loom`: tokio gives that a
-//!   meaning of its own, and does not build so.
+//!   the queue ready still lets its neighbours run, some 250 microseconds later (32 where
+//!   there is one worker). Without it no runtime is linked in. Leave it off where you build
+//!   with `--cfg loom`: tokio gives that a meaning of its own, and does not build so.
 //!
 //! # Model checking
 //!

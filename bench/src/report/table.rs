@@ -79,29 +79,21 @@ fn score(out: &mut String, rows: &[Row]) {
     if ratios.is_empty() {
         return;
     }
-    let mut lost: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < LEVEL).collect();
-    lost.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let behind = lowest(ratios.iter().copied());
     let _ = write!(
         out,
         "Our best kind is at or ahead of the best peer in {} of {} cells",
-        ratios.len() - lost.len(),
+        ratios.len() - behind.len(),
         ratios.len()
     );
-    let lost: Vec<_> = (lost.iter())
-        .map(|(cell, ratio)| format!("{cell} {}", short(*ratio)))
-        .collect();
-    match lost.is_empty() {
+    match behind.is_empty() {
         true => out.push('.'),
         false => {
-            let _ = write!(out, "; behind, the furthest first: {}.", lost.join(", "));
+            let _ = write!(out, "; behind, the furthest first: {}.", behind.join(", "));
         }
     }
-    let shares = rows.iter().filter_map(|row| Some((row.cell, row.share()?)));
-    let mut shares: Vec<_> = shares.filter(|(_, share)| *share < LEVEL).collect();
-    shares.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let furthest: Vec<_> = (shares.iter().take(3))
-        .map(|(cell, share)| format!("{cell} {}", short(*share)))
-        .collect();
+    let mut furthest = lowest(rows.iter().filter_map(|row| Some((row.cell, row.share()?))));
+    furthest.truncate(3);
     if !furthest.is_empty() {
         let _ = write!(
             out,
@@ -110,6 +102,14 @@ fn score(out: &mut String, rows: &[Row]) {
         );
     }
     out.push_str("\n\n");
+}
+
+/// The cells whose value is below [`LEVEL`], with it, the lowest first.
+fn lowest(values: impl Iterator<Item = (Cell, f64)>) -> Vec<String> {
+    let mut low: Vec<_> = values.filter(|(_, value)| *value < LEVEL).collect();
+    low.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let text = |(cell, value): &(Cell, f64)| format!("{cell} {}", short(*value));
+    low.iter().map(text).collect()
 }
 
 /// Ours against the best peer, cell by cell.

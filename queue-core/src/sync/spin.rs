@@ -75,7 +75,8 @@ pub fn until_some(deadline: Deadline, target: usize, hint: impl Fn() -> usize) -
 /// As [`until_some`], for a task, which must not keep its thread from other tasks: for a few microseconds,
 /// some tens if more keeps coming, and seldom where that brings nothing.
 pub fn briefly_until_some(target: usize, hint: impl Fn() -> usize) -> bool {
-    // A task that this thread has woken may need this very thread to run. And where single items change hands, to wait costs a task less than to take the queue's memory from the other side.
+    // A task that this thread has woken may need this very thread to run. And where single items change
+    // hands, to wait costs a task less than to take the queue's memory from the other side.
     if cfg!(loom) || WOKE.replace(false) || target == 1 {
         return false;
     }

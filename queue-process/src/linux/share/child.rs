@@ -165,10 +165,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     fn half_from_parent(half: Option<Side>, name: &str) -> Result<Self, Failure> {
         let text = from_environment(PREFIX, name, || malformed("it is not text"))?;
         let (header, numbers) = read(&text)?;
-        match (half, header.half) {
-            (Some(half), Some(given)) if half != given => return Err(only_half(given)),
-            _ => {}
-        }
+        restrict(half, header.half)?;
         let adopt = |fds: &[BorrowedFd<'_>]| {
             if id(fds[0])? != header.id {
                 return Err(not_inherited(name));
@@ -192,10 +189,7 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
 
     /// The half to hand over when `half` was asked for: not more than this process has.
     pub(super) fn restrict(&self, half: Option<Side>) -> Result<Option<Side>, Failure> {
-        match (half, self.shared.half) {
-            (Some(half), Some(own)) if half != own => Err(only_half(own)),
-            (half, own) => Ok(half.or(own)),
-        }
+        restrict(half, self.shared.half)
     }
 }
 
@@ -226,6 +220,14 @@ impl<T: Send, C: Codec<T>, S: Shareable> Handover for Consumer<LinuxQueue<T, C, 
 
     fn from_parent(name: &str) -> Result<Self, Failure> {
         LinuxQueue::consumer_from_parent(name)
+    }
+}
+
+/// The half that is meant when `half` was asked for of what is `own`.
+fn restrict(half: Option<Side>, own: Option<Side>) -> Result<Option<Side>, Failure> {
+    match (half, own) {
+        (Some(half), Some(own)) if half != own => Err(only_half(own)),
+        (half, own) => Ok(half.or(own)),
     }
 }
 
