@@ -117,18 +117,31 @@ fn every_task_is_woken_for_a_change_of_its_own() {
 #[test]
 fn an_idle_moment_of_before_is_none_for_who_listens_since() {
     let idle = Idle::new();
-    let mut cx = Context::from_waker(Waker::noop());
+    let bell = Arc::new(WakeCounter {
+        rung: AtomicBool::new(false),
+        panics: false,
+    });
+    let was_rung = || bell.rung.swap(false, Ordering::Relaxed);
+    let waker = Waker::from(bell.clone());
+    let mut cx = Context::from_waker(&waker);
     let mut old = idle.listen();
     let mut new = idle.listen().since(1);
     assert!(Pin::new(&mut old).poll(&mut cx).is_pending());
     // It is told of late.
     idle.reached(1);
+    assert!(was_rung());
     assert!(Pin::new(&mut old).poll(&mut cx).is_ready());
     assert!(Pin::new(&mut new).poll(&mut cx).is_pending());
     drop(old);
     assert!(idle.has_waiting());
-    idle.reached(2);
+    assert!(was_rung(), "its wake is passed on, for nothing");
+    assert!(Pin::new(&mut new).poll(&mut cx).is_pending());
     idle.reached(1);
+    assert!(!was_rung(), "that moment is known");
+    idle.reached(2);
+    assert!(was_rung());
+    idle.reached(1);
+    assert!(!was_rung(), "that moment has passed");
     assert!(Pin::new(&mut new).poll(&mut cx).is_ready());
     drop(new);
     assert!(!idle.has_waiting());

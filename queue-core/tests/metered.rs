@@ -5,7 +5,12 @@
 mod common;
 
 use common::Simple;
-use queue_core::{Activity, Capacity, Metered, Queue, Stats, WithCapacity, WorkQueue};
+use queue_core::sync::Deadline;
+use queue_core::{
+    Activity, Capacity, EndpointCounts, Failure, FailureKind, Kind, Metered, PopTimeoutError,
+    PushError, PushTimeoutError, Queue, Side, Stats, TryPopError, TryPushError, WithCapacity,
+    WorkQueue,
+};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -152,6 +157,103 @@ fn a_batch_that_is_cancelled_or_waits_is_counted_as_far_as_it_came() {
     }
     let activity = activity(&queue);
     assert_eq!((activity.pushed, activity.push_waits.count), (pushed, 1));
+}
+
+/// A first try fails, and who waits has what it waits for.
+struct Away {
+    queue: Simple<u64>,
+    failure: Failure,
+}
+
+impl Away {
+    fn metered(kind: FailureKind) -> Metered<Self> {
+        let queue = Simple::with_capacity(Capacity::bounded(9));
+        queue.push(1).unwrap();
+        let failure = Failure::new(kind, "it is away");
+        Metered::new("away", Self { queue, failure })
+    }
+}
+
+impl Kind for Away {
+    type Item = u64;
+    type Listener<'a> = <Simple<u64> as Kind>::Listener<'a>;
+
+    fn ready_hint(&self, side: Side) -> usize {
+        self.queue.ready_hint(side)
+    }
+
+    fn endpoints(&self) -> &EndpointCounts {
+        self.queue.endpoints()
+    }
+
+    fn listen(&self, side: Side) -> Self::Listener<'_> {
+        self.queue.listen(side)
+    }
+}
+
+impl Queue for Away {
+    fn try_push(&self, item: u64) -> Result<(), TryPushError<u64>> {
+        Err(TryPushError::Failed(item, self.failure.clone()))
+    }
+
+    fn try_push_many(&self, _: &mut VecDeque<u64>) -> Result<usize, TryPushError<()>> {
+        Err(TryPushError::Failed((), self.failure.clone()))
+    }
+
+    fn push_until(&self, item: u64, deadline: Deadline) -> Result<(), PushTimeoutError<u64>> {
+        self.queue.push_until(item, deadline)
+    }
+
+    fn push_many(&self, items: &mut VecDeque<u64>) -> Result<(), PushError<()>> {
+        self.queue.push_many(items)
+    }
+
+    fn try_pop(&self) -> Result<u64, TryPopError> {
+        Err(TryPopError::Failed(self.failure.clone()))
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<u64, PopTimeoutError> {
+        self.queue.pop_until(deadline)
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.queue.capacity()
+    }
+
+    fn close(&self) -> bool {
+        self.queue.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+#[test]
+fn who_may_wait_for_a_failure_to_pass_does_so_and_nobody_else() {
+    let away = Away::metered(FailureKind::Unavailable);
+    assert_eq!(away.push_timeout(2, BIT), Ok(()));
+    assert_eq!(away.push_many(&mut VecDeque::from([3, 4])), Ok(()));
+    assert_eq!(away.pop_timeout(BIT), Ok(1));
+    let counted = activity(&away);
+    assert_eq!((counted.push_waits.count, counted.pop_waits.count), (2, 1));
+
+    let broken = Away::metered(FailureKind::Io);
+    let failure = broken.get_ref().failure.clone();
+    let pushed = broken.push_timeout(2, BIT);
+    assert_eq!(pushed, Err(PushTimeoutError::Failed(2, failure.clone())));
+    let mut items = VecDeque::from([3, 4]);
+    let pushed = broken.push_many(&mut items);
+    assert_eq!(pushed, Err(PushError::Failed((), failure.clone())));
+    let popped = broken.pop_timeout(BIT);
+    assert_eq!(popped, Err(PopTimeoutError::Failed(failure)));
+    let counted = activity(&broken);
+    assert_eq!((counted.push_waits.count, counted.pop_waits.count), (0, 0));
+    assert_eq!((items.len(), broken.len()), (2, 1));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! * [`list`] holds what needs judgement: changes in words of their own, and arguments for
 //!   what no test can notice (`tests/mutations.txt`);
 //! * [`sample`] draws some of them by a seed;
-//! * [`judge`] makes the change in a copy of the tree, and runs models and tests;
+//! * [`judge`] makes the changes in a copy of the tree, and runs models and tests;
 //! * [`results`] keeps what became of each, and [`table`] writes `docs/mutations.md` from that.
 
 #![forbid(unsafe_code)]

@@ -62,7 +62,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
         return Ok(true);
     }
     print_strata(&chosen, &all);
-    let mut bench = Bench::new(&root, &home, options.jobs.min(chosen.len()).max(1))?;
+    let mut bench = Bench::new(&root, &home)?;
     let left = if options.again {
         chosen.clone()
     } else {
@@ -73,12 +73,13 @@ fn run(options: &Options) -> std::io::Result<bool> {
         chosen.len(),
         chosen.len() - left.len()
     );
-    if !options.unchecked {
-        bench.check_baseline(&left)?;
-        bench.learn_reach(&root, &left)?;
+    if !options.unchecked && !left.is_empty() {
+        // All that were chosen, so that a run which goes on has the same program.
+        bench.weave(&chosen)?;
+        bench.learn(&left, options.jobs)?;
     }
     let (started, done) = (Instant::now(), AtomicUsize::new(0));
-    bench.try_all(&left, &mut results, &|row| {
+    bench.try_all(&left, options.jobs, &mut results, &|row| {
         let n = done.fetch_add(1, Ordering::Relaxed) + 1;
         println!(
             "{n:>4}/{} {:>4} s  {}  {}",

@@ -5,7 +5,7 @@ use crate::mutant::Mutant;
 /// What `--help` says.
 pub const HELP: &str = "\
 Weakens the sources one place at a time, and asks the models and tests who notices. Works in
-copies below target/mutate, and notes each result there, so that it can be ended at any time
+a copy below target/mutate, and notes each result there, so that it can be ended at any time
 and goes on where it was.
 
 Usage: cargo mutate (--sample N | --all | --only ID) [OPTIONS]
@@ -18,9 +18,9 @@ Usage: cargo mutate (--sample N | --all | --only ID) [OPTIONS]
   --file F        only those in files whose path contains this; may be repeated
   --list          names the places, and tries none
   --operators     names the operators
-  -j N            so many at a time, each in a copy of its own [default: one for each core]
+  -j N            so many at a time [default: one for each core]
   --again         also those that were tried with these very sources
-  --unchecked     without first running everything over the unchanged sources
+  --unchecked     each by itself, without first running everything over the unchanged sources
   --table         writes docs/mutations.md from the results there are, and tries none
 
 Fails if a change that is not argued for in tests/mutations.txt was noticed by nobody.";

@@ -37,6 +37,11 @@ impl Copy {
         Ok(copy)
     }
 
+    /// Writes `text` to `file`, unless it holds that.
+    pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
+        write(&self.tree.join(file), text.as_bytes())
+    }
+
     /// Does `work` while the change of `mutant` is made.
     pub(super) fn with<R>(
         &self,
@@ -135,7 +140,15 @@ fn is_left_out(name: &str) -> bool {
     matches!(name, "target" | ".git" | "bench")
 }
 
-/// Makes `to` a copy of `from`, and leaves alone what is the same, so that it is not built anew.
+/// Writes `content` to `file`, and leaves it alone if it holds that, so that it is not built anew.
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    match std::fs::read(file) {
+        Ok(there) if there == content => Ok(()),
+        _ => std::fs::write(file, content),
+    }
+}
+
+/// Makes `to` a copy of `from`.
 fn mirror(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
@@ -148,10 +161,7 @@ fn mirror(from: &Path, to: &Path) -> io::Result<()> {
         if kind.is_dir() {
             mirror(&source, &copied)?;
         } else if kind.is_file() {
-            let content = std::fs::read(&source)?;
-            if std::fs::read(&copied).ok().as_ref() != Some(&content) {
-                std::fs::write(&copied, content)?;
-            }
+            write(&copied, &std::fs::read(&source)?)?;
         }
     }
     // What is gone from the sources goes from the copy.

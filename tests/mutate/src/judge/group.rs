@@ -1,20 +1,21 @@
-//! A step that runs, in a group of processes of its own.
+//! A target that runs, in a group of processes of its own.
 
+use super::target;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How a step ended.
+/// How a target ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Each target passed, and took so long.
-    Passed(Vec<(String, Duration)>),
-    /// In this target this test failed.
-    Failed(String, String),
-    /// This target did not end in time.
-    OutOfTime(String),
+    /// It passed, and took so long.
+    Passed(Duration),
+    /// This test failed.
+    Failed(String),
+    /// It did not end in time.
+    OutOfTime,
     /// The compiler's first error.
     NotBuilt(String),
 }
@@ -25,82 +26,79 @@ pub(super) const ABORTED: &str = "aborted";
 /// How long cargo may take before the tests run.
 const BUILD: Duration = Duration::from_secs(900);
 
-/// A running step: cargo, and the tests below it.
+/// A running target: it, or cargo and it below.
 pub(super) struct Group {
-    cargo: Child,
+    leader: Child,
+    /// Since when the tests run, if that does not start with a build.
+    started: Option<Instant>,
     /// Kills the group as soon as nobody holds the other end of its input: if this program is ended
     /// in whatever way, no test that hangs is left behind.
     watcher: Child,
 }
 
 impl Group {
-    pub(super) fn start(mut cargo: Command) -> io::Result<Self> {
-        cargo.stdin(Stdio::null()).stdout(Stdio::piped());
-        cargo.stderr(Stdio::piped()).process_group(0);
-        let mut cargo = cargo.spawn()?;
+    /// Starts `leader`; if it `is_cargo`, the tests run once that says so.
+    pub(super) fn start(mut leader: Command, is_cargo: bool) -> io::Result<Self> {
+        leader.stdin(Stdio::null()).stdout(Stdio::piped());
+        leader.stderr(Stdio::piped()).process_group(0);
+        let mut leader = leader.spawn()?;
         let watcher = Command::new("sh")
             .args(["-c", "read -r _; exec kill -KILL -- \"-$0\" 2>/dev/null"])
-            .arg(cargo.id().to_string())
+            .arg(leader.id().to_string())
             .stdin(Stdio::piped())
             .process_group(0)
             .spawn();
         match watcher {
-            Ok(watcher) => Ok(Self { cargo, watcher }),
+            Ok(watcher) => Ok(Self {
+                leader,
+                started: (!is_cargo).then(Instant::now),
+                watcher,
+            }),
             Err(error) => {
-                let _ = cargo.kill();
-                let _ = cargo.wait();
+                let _ = leader.kill();
+                let _ = leader.wait();
                 Err(error)
             }
         }
     }
 
-    /// Waits for every target to pass, or for the first sign that one will not: a test that
-    /// failed or, among `models`, one that panicked. A target may take its `limit`.
-    pub(super) fn end(mut self, models: bool, limit: &dyn Fn(&str) -> Duration) -> io::Result<End> {
+    /// Waits for it to pass within `limit`, or for the first sign that it will not: a test that
+    /// failed or, among `models`, one that panicked.
+    pub(super) fn end(mut self, models: bool, limit: Duration) -> io::Result<End> {
         let (lines, incoming) = mpsc::channel();
-        follow(self.cargo.stdout.take(), &lines);
-        follow(self.cargo.stderr.take(), &lines);
+        follow(self.leader.stdout.take(), &lines);
+        follow(self.leader.stderr.take(), &lines);
         drop(lines);
-        let mut deadline = Instant::now() + BUILD;
-        let mut running: Option<(String, Instant)> = None;
-        let (mut passed, mut error) = (Vec::new(), String::new());
+        let building = Instant::now() + BUILD;
+        let mut error = String::new();
         loop {
+            let deadline = self.started.map_or(building, |started| started + limit);
             let left = deadline.saturating_duration_since(Instant::now());
-            let now = |running: &Option<(String, Instant)>| {
-                running
-                    .as_ref()
-                    .map_or("build", |(target, _)| target)
-                    .to_string()
-            };
             match incoming.recv_timeout(left) {
                 Ok(line) => {
-                    if let Some(target) = target(&line) {
-                        deadline = Instant::now() + limit(target);
-                        let started = (target.to_string(), Instant::now());
-                        if let Some((target, started)) = running.replace(started) {
-                            passed.push((target, started.elapsed()));
-                        }
+                    if self.started.is_none() && target::named(&line, "Running ").is_some() {
+                        self.started = Some(Instant::now());
                     } else if error.is_empty() && line.starts_with("error") {
                         error = line;
                     } else {
                         let panicked = panicked_test(&line).filter(|_| models);
                         if let Some(test) = failed_test(&line).or(panicked) {
-                            return Ok(End::Failed(now(&running), test.to_string()));
+                            return Ok(End::Failed(test.to_string()));
                         }
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return Ok(End::OutOfTime(now(&running))),
+                Err(RecvTimeoutError::Timeout) if self.started.is_none() => {
+                    return Err(io::Error::other("cargo does not end"));
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(End::OutOfTime),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         // Both pipes are closed: it has ended, or is about to.
-        let succeeded = self.cargo.wait()?.success();
-        Ok(match (succeeded, running) {
-            (true, last) => {
-                passed.extend(last.map(|(target, started)| (target, started.elapsed())));
-                End::Passed(passed)
-            }
-            (false, Some((target, _))) => End::Failed(target, ABORTED.to_string()),
+        let succeeded = self.leader.wait()?.success();
+        Ok(match (succeeded, self.started) {
+            (true, started) => End::Passed(started.map_or(Duration::ZERO, |at| at.elapsed())),
+            (false, Some(_)) => End::Failed(ABORTED.to_string()),
             (false, None) => End::NotBuilt(error),
         })
     }
@@ -112,7 +110,7 @@ impl Drop for Group {
         // has ended already is no error.
         drop(self.watcher.stdin.take());
         let _ = self.watcher.wait();
-        let _ = self.cargo.wait();
+        let _ = self.leader.wait();
     }
 }
 
@@ -125,23 +123,6 @@ fn follow(pipe: Option<impl Read + Send + 'static>, lines: &mpsc::Sender<String>
             .map_while(Result::ok)
             .try_for_each(|line| lines.send(String::from_utf8_lossy(&line).into_owned()))
     });
-}
-
-/// The target of which cargo says that it runs now: `contract` of
-/// `Running tests/contract.rs (..)`, `handover` of `Running tests/handover/main.rs (..)`.
-fn target(line: &str) -> Option<&str> {
-    // Not "running": some tests have no harness that says so.
-    let path = line.trim_start().strip_prefix("Running ")?;
-    let path = path
-        .strip_prefix("unittests ")
-        .unwrap_or(path)
-        .split(' ')
-        .next()?;
-    let path = path.strip_suffix(".rs")?;
-    path.strip_suffix("/main")
-        .unwrap_or(path)
-        .rsplit('/')
-        .next()
 }
 
 /// The name in `thread 'NAME' (..) panicked at`.
@@ -164,8 +145,9 @@ mod tests {
     fn end(script: &str, models: bool, limit: u64) -> End {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]);
-        let limit = |_: &str| Duration::from_millis(limit);
-        Group::start(shell).unwrap().end(models, &limit).unwrap()
+        let limit = Duration::from_millis(limit);
+        let group = Group::start(shell, true).unwrap();
+        group.end(models, limit).unwrap()
     }
 
     const LONG: u64 = 60_000;
@@ -179,7 +161,7 @@ mod tests {
             left.display()
         );
         let started = Instant::now();
-        assert_eq!(end(&script, false, 200), End::OutOfTime("shm".to_string()));
+        assert_eq!(end(&script, false, 200), End::OutOfTime);
         assert!(started.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_secs(3));
         assert!(!left.exists(), "the child of the judge lived on");
@@ -189,33 +171,29 @@ mod tests {
     fn the_first_failure_ends_it() {
         let script = "echo '     Running tests/shm.rs (x)' >&2; sleep 0.2; \
                       echo 'test a ... ok'; echo 'test b::c ... FAILED'; sleep 600";
-        let failed = End::Failed("shm".to_string(), "b::c".to_string());
-        assert_eq!(end(script, false, LONG), failed);
+        assert_eq!(end(script, false, LONG), End::Failed("b::c".to_string()));
     }
 
     #[test]
     fn a_panic_is_the_end_of_a_model_alone() {
         let script = "echo '     Running tests/loom_a.rs (x)' >&2; sleep 0.2; \
                       echo \"thread 'close' (1) panicked at x.rs:1:1:\" >&2";
-        let failed = End::Failed("loom_a".to_string(), "close".to_string());
-        assert_eq!(end(script, true, LONG), failed);
+        assert_eq!(end(script, true, LONG), End::Failed("close".to_string()));
         assert!(matches!(end(script, false, LONG), End::Passed(_)));
     }
 
     #[test]
-    fn each_target_has_its_time_and_is_named() {
-        let script = "echo '     Running unittests src/lib.rs (x)' >&2; sleep 0.2
-                      echo '     Running tests/handover/main.rs (x)' >&2; sleep 0.2";
-        let End::Passed(targets) = end(script, false, LONG) else {
-            panic!("it passes")
+    fn its_time_is_that_of_its_tests() {
+        let script = "sleep 0.5; echo '     Running unittests src/lib.rs (x)' >&2; sleep 0.2";
+        let End::Passed(took) = end(script, false, 400) else {
+            panic!("the build is not limited")
         };
-        let names: Vec<_> = targets.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["lib", "handover"]);
-        assert!(
-            targets
-                .iter()
-                .all(|(_, took)| *took >= Duration::from_millis(100))
-        );
+        assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(400));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 600"]);
+        let program = Group::start(shell, false).unwrap();
+        let end = program.end(false, Duration::from_millis(200)).unwrap();
+        assert_eq!(end, End::OutOfTime);
     }
 
     #[test]
@@ -224,7 +202,6 @@ mod tests {
         let error = "error[E0382]: borrow of moved value".to_string();
         assert_eq!(end(script, false, LONG), End::NotBuilt(error));
         let script = "echo '     Running tests/shm.rs (x)' >&2; exit 101";
-        let aborted = End::Failed("shm".to_string(), ABORTED.to_string());
-        assert_eq!(end(script, false, LONG), aborted);
+        assert_eq!(end(script, false, LONG), End::Failed(ABORTED.to_string()));
     }
 }

@@ -1,74 +1,74 @@
-//! Trying mutants: in copies of the sources, against the models and tests that could notice,
-//! the cheapest first, until one does.
+//! Trying mutants against the models and tests that could notice, the cheapest first, until one
+//! does: most in one program that holds them all, the others each in a program of its own.
 
 mod copy;
 mod group;
 mod reach;
-mod steps;
+mod schema;
+mod target;
 
 use crate::mutant::Mutant;
 use crate::results::{Fate, Results, Row, seconds};
 use copy::Copy;
 use group::{ABORTED, End, Group};
-use reach::Reach;
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, Write};
+use reach::{Question, Reach, Test};
+use schema::Schema;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use steps::Step;
+use target::Target;
+
+/// The file where it is kept what is known of each test.
+const REACH: &str = "reach.tsv";
 
 /// Copies of the tree, and what is known of its unchanged sources.
 #[derive(Debug)]
 pub struct Bench {
-    copies: Vec<Copy>,
-    /// How long each target takes, by package and target.
-    times: HashMap<(String, String), Duration>,
-    /// Where those are kept.
-    baseline: PathBuf,
-    /// Which of them reach a function.
+    root: PathBuf,
+    /// Where the copies lie, and what is known.
+    home: PathBuf,
+    /// The first copy.
+    copy: Copy,
+    /// What is written in it.
+    schema: Schema,
+    /// The programs that were built of it.
+    programs: HashMap<Target, PathBuf>,
+    /// What is known of each test.
     reach: Reach,
-    /// Where that is kept.
-    reaches: PathBuf,
     sources: String,
     commit: String,
 }
 
+/// A mutant, and where it is tried.
+#[derive(Clone, Copy)]
+struct Trial<'a> {
+    copy: &'a Copy,
+    mutant: &'a Mutant,
+    /// Whether the copy is a schema that holds it.
+    is_woven: bool,
+}
+
 impl Bench {
-    /// Makes `jobs` copies of `root` in `home`, that is `target/mutate`.
+    /// Copies `root` to `home`, that is `target/mutate`.
     ///
     /// # Errors
-    /// If they cannot be made.
-    pub fn new(root: &Path, home: &Path, jobs: usize) -> io::Result<Self> {
+    /// If it cannot be copied.
+    pub fn new(root: &Path, home: &Path) -> io::Result<Self> {
         let sources = copy::sources(root)?;
-        let baseline = home.join("baseline.tsv");
-        let mut bench = Self {
-            copies: Vec::new(),
-            times: HashMap::new(),
-            baseline,
-            reach: Reach::read(&home.join("reach.tsv"), &sources),
-            reaches: home.join("reach.tsv"),
+        Ok(Self {
+            root: root.to_path_buf(),
+            home: home.to_path_buf(),
+            copy: Copy::new(root, &home.join("1"), None)?,
+            schema: Schema::default(),
+            programs: HashMap::new(),
+            reach: Reach::read(&home.join(REACH), &sources),
             sources,
             commit: commit(root),
-        };
-        bench.copies.push(Copy::new(root, &home.join("1"), None)?);
-        for n in 2..=jobs {
-            let copy = Copy::new(root, &home.join(n.to_string()), bench.copies.first())?;
-            bench.copies.push(copy);
-        }
-        let known = std::fs::read_to_string(&bench.baseline).unwrap_or_default();
-        for line in known.lines() {
-            let fields: Vec<_> = line.split('\t').collect();
-            if let [sources, package, target, millis] = fields[..]
-                && sources == bench.sources
-                && let Ok(millis) = millis.parse()
-            {
-                let key = (package.to_string(), target.to_string());
-                bench.times.insert(key, Duration::from_millis(millis));
-            }
-        }
-        Ok(bench)
+        })
     }
 
     /// Which sources these are.
@@ -76,120 +76,154 @@ impl Bench {
         &self.sources
     }
 
-    /// Runs all that could notice one of `mutants` over the unchanged sources, unless that was done
-    /// before: what does not pass now cannot notice anything.
+    /// Makes one program of all of `mutants` that can be in it.
     ///
     /// # Errors
-    /// In words, if something does not pass.
-    pub fn check_baseline(&mut self, mutants: &[&Mutant]) -> io::Result<()> {
-        let steps = self.all_steps(mutants, |bench, step| {
-            let key = (step.package.clone(), step.targets[0].clone());
-            bench.times.contains_key(&key)
-        })?;
-        if steps.iter().any(|step| step.models) {
-            self.copies[0].forget_models()?;
+    /// If the sources do not build without them.
+    pub fn weave(&mut self, mutants: &[&Mutant]) -> io::Result<()> {
+        let files = crate::sources::find(&self.root)?;
+        let targets = self.targets(mutants)?;
+        if targets.iter().any(|target| target.models) {
+            self.copy.forget_models()?;
         }
-        for step in steps {
-            let started = Instant::now();
-            let fault = match self.run(&self.copies[0], &step, &[])? {
-                End::Passed(times) => {
-                    self.note(&step, times)?;
-                    let took = started.elapsed().as_secs();
-                    println!("unchanged: {step}: passes, {took} s with its build");
-                    continue;
+        let mut left_out = BTreeSet::new();
+        loop {
+            self.schema = Schema::weave(&files, mutants, &left_out)?;
+            for (file, text) in &self.schema.files {
+                self.copy.write(file, text)?;
+            }
+            let errors = match target::build(&self.copy, &targets)? {
+                Ok(programs) => {
+                    self.programs = programs;
+                    let woven = mutants.iter().filter(|mutant| self.schema.holds(mutant));
+                    println!("{} of {} in one program", woven.count(), mutants.len());
+                    return Ok(());
                 }
-                End::Failed(target, test) => format!("{target}: {test} fails"),
-                End::OutOfTime(target) => format!("{target} runs over its time"),
-                End::NotBuilt(error) => format!("does not build: {error}"),
+                Err(errors) => errors,
             };
-            return Err(io::Error::other(format!("unchanged: {step}: {fault}")));
+            let blamed = self.schema.blamed(&errors);
+            if blamed.is_empty() {
+                return Err(io::Error::other(errors));
+            }
+            left_out.extend(blamed);
         }
-        Ok(())
     }
 
-    /// Finds out which functions are reached by all that could notice one of `mutants`, unless that
-    /// was done before. What never enters a function is not asked about it.
+    /// Runs each test that could notice one of `mutants` while none acts, `jobs` at a time, unless
+    /// that was done before: what does not pass now cannot notice anything. Finds out how long
+    /// each takes and which functions it reaches: what never enters a function is not asked
+    /// about it.
     ///
     /// # Errors
-    /// If a copy cannot be changed or cargo cannot be run.
-    pub fn learn_reach(&mut self, root: &Path, mutants: &[&Mutant]) -> io::Result<()> {
-        let steps = self.all_steps(mutants, |bench, step| bench.reach.knows(step))?;
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let copy = &self.copies[0];
-        let folder = copy.tree.with_file_name("reach");
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.reaches)?;
-        reach::marked(copy, &crate::sources::find(root)?, || {
-            for target in steps.iter().flat_map(Step::each) {
-                let mut command = target.command(&copy.tree, &copy.std, &copy.loom, &[]);
-                reach::note_in(&mut command, &folder)?;
-                // One that fails for being slower, or for the files that are open, is asked always.
-                if let End::Passed(_) = self.end(command, &target)? {
-                    let lines = reach::noted(&folder, &target)?;
-                    println!("{target}: reaches {} functions", lines.len() - 1);
-                    for line in lines {
-                        writeln!(file, "{}\t{line}", self.sources)?;
-                    }
-                } else {
-                    println!("{target}: not known what it reaches");
-                }
+    /// In words, if one does not pass.
+    pub fn learn(&mut self, mutants: &[&Mutant], jobs: usize) -> io::Result<()> {
+        for target in self.targets(mutants)? {
+            if self.reach.knows(&target) {
+                continue;
             }
-            Ok(())
-        })?;
-        self.reach = Reach::read(&self.reaches, &self.sources);
-        Ok(())
-    }
-
-    /// All that could notice one of `mutants`, each target once, but those that are known.
-    fn all_steps(
-        &self,
-        mutants: &[&Mutant],
-        is_known: impl Fn(&Self, &Step) -> bool,
-    ) -> io::Result<Vec<Step>> {
-        let mut steps: Vec<Step> = Vec::new();
-        for mutant in mutants {
-            for mut step in steps::find(&self.copies[0].tree, mutant, true)? {
-                step.targets.retain(|target| {
-                    let of = |known: &Step| {
-                        known.package == step.package && known.targets.contains(target)
-                    };
-                    !steps.iter().any(of)
-                });
-                step.targets = (step.each().filter(|one| !is_known(self, one)))
-                    .flat_map(|one| one.targets)
+            let Some(built) = self.programs.get(&target) else {
+                return Err(io::Error::other(format!("{target} was not built")));
+            };
+            let (names, next) = (target.tests(built)?, AtomicUsize::new(0));
+            let learn = |job: usize| -> io::Result<Vec<Test>> {
+                let (mut tests, folder) = (Vec::new(), self.home.join(format!("entered-{job}")));
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    tests.push(self.learn_of(&target, built, name, &folder)?);
+                }
+                Ok(tests)
+            };
+            let learnt: Vec<_> = std::thread::scope(|scope| {
+                let workers: Vec<_> = (0..jobs)
+                    .map(|job| scope.spawn(move || learn(job)))
                     .collect();
-                if !step.targets.is_empty() {
-                    steps.push(step);
-                }
-            }
-        }
-        Ok(steps)
-    }
-
-    fn note(&mut self, step: &Step, times: Vec<(String, Duration)>) -> io::Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.baseline)?;
-        for (target, time) in times {
-            let (sources, package, millis) = (&self.sources, &step.package, time.as_millis());
-            writeln!(file, "{sources}\t{package}\t{target}\t{millis}")?;
-            self.times.insert((package.clone(), target), time);
+                workers.into_iter().map(joined).collect::<io::Result<_>>()
+            })?;
+            let tests = learnt.concat();
+            let time = tests.iter().map(|test| test.time).sum();
+            println!("{target}: {} tests, {} s", tests.len(), seconds(time));
+            self.reach
+                .keep(&self.home.join(REACH), &self.sources, tests)?;
         }
         Ok(())
     }
 
-    /// Tries `mutants`, in each copy one at a time, and notes in `results` what became of each.
-    /// Who noticed one before is asked first. Calls `tell` for each.
+    fn learn_of(
+        &self,
+        target: &Target,
+        built: &Path,
+        name: &str,
+        folder: &Path,
+    ) -> io::Result<Test> {
+        let mut tries = 0;
+        loop {
+            let mut command = target.program(built, &self.copy, &[name.to_string()]);
+            reach::note_in(&mut command, folder)?;
+            let end =
+                Group::start(command, false)?.end(target.models, limit(target.models, None))?;
+            tries += 1;
+            match end {
+                End::Passed(time) => {
+                    return Ok(Test {
+                        target: target.clone(),
+                        name: name.to_string(),
+                        time,
+                        functions: reach::noted(folder)?,
+                    });
+                }
+                // It may be that the machine was busy.
+                _ if tries < 3 => {}
+                end => {
+                    let fault = format!("unchanged: {target}: {name}: {end:?}");
+                    return Err(io::Error::other(fault));
+                }
+            }
+        }
+    }
+
+    /// All that could notice one of `mutants`.
+    fn targets(&self, mutants: &[&Mutant]) -> io::Result<Vec<Target>> {
+        let mut targets = Vec::new();
+        for mutant in mutants {
+            for target in target::find(&self.copy.tree, &mutant.file, true)? {
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Tries `mutants`, `jobs` at a time, and notes in `results` what became of each. Who noticed
+    /// one before is asked first. Calls `tell` for each.
     ///
     /// # Errors
     /// If a copy cannot be changed or cargo cannot be run.
     pub fn try_all(
         &self,
+        mutants: &[&Mutant],
+        jobs: usize,
+        results: &mut Results,
+        tell: &(dyn Fn(&Row) + Sync),
+    ) -> io::Result<()> {
+        let (woven, alone): (Vec<_>, Vec<_>) =
+            mutants.iter().partition(|mutant| self.schema.holds(mutant));
+        let one_for_all: Vec<_> = (0..jobs).map(|_| &self.copy).collect();
+        self.try_in(&one_for_all, true, &woven, results, tell)?;
+        // The others as the sources are.
+        let mut copies: Vec<Copy> = Vec::new();
+        for n in 1..=jobs.min(alone.len()) {
+            let home = self.home.join(n.to_string());
+            copies.push(Copy::new(&self.root, &home, copies.first())?);
+        }
+        let copies: Vec<_> = copies.iter().collect();
+        self.try_in(&copies, false, &alone, results, tell)
+    }
+
+    /// Tries `mutants`, one at a time in each of `copies`.
+    fn try_in(
+        &self,
+        copies: &[&Copy],
+        is_woven: bool,
         mutants: &[&Mutant],
         results: &mut Results,
         tell: &(dyn Fn(&Row) + Sync),
@@ -200,166 +234,173 @@ impl Bench {
         let queue: VecDeque<_> = mutants.iter().zip(hints.collect::<Vec<_>>()).collect();
         let (queue, results) = (Mutex::new(queue), Mutex::new(results));
         let next = || queue.lock().map_or(None, |mut queue| queue.pop_front());
+        let work = |copy| -> io::Result<()> {
+            while let Some((mutant, hint)) = next() {
+                let started = Instant::now();
+                let trial = Trial {
+                    copy,
+                    mutant,
+                    is_woven,
+                };
+                let fate = trial.with(|| self.judge(trial, hint.as_ref()));
+                let row = Row {
+                    id: mutant.id(),
+                    fate: fate.inspect_err(|_| queue.lock().map_or((), |mut q| q.clear()))?,
+                    seconds: seconds(started.elapsed()),
+                    sources: self.sources.clone(),
+                    commit: self.commit.clone(),
+                };
+                tell(&row);
+                let results = results.lock();
+                results
+                    .map_err(|_| io::Error::other("a worker panicked"))?
+                    .add(row)?;
+            }
+            Ok(())
+        };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = self
-                .copies
-                .iter()
-                .map(|copy| {
-                    scope.spawn(|| -> io::Result<()> {
-                        while let Some((mutant, hint)) = next() {
-                            let started = Instant::now();
-                            let fate =
-                                copy.with(mutant, || self.judge(copy, mutant, hint.as_ref()));
-                            let row = Row {
-                                id: mutant.id(),
-                                fate: fate
-                                    .inspect_err(|_| queue.lock().map_or((), |mut q| q.clear()))?,
-                                seconds: seconds(started.elapsed()),
-                                sources: self.sources.clone(),
-                                commit: self.commit.clone(),
-                            };
-                            tell(&row);
-                            let results = results.lock();
-                            results
-                                .map_err(|_| io::Error::other("a worker panicked"))?
-                                .add(row)?;
-                        }
-                        Ok(())
-                    })
-                })
+            let workers: Vec<_> = (copies.iter())
+                .map(|copy| scope.spawn(|| work(copy)))
                 .collect();
-            workers.into_iter().try_for_each(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
-            })
+            workers.into_iter().try_for_each(joined)
         })
     }
 
-    fn judge(&self, copy: &Copy, mutant: &Mutant, hint: Option<&Fate>) -> io::Result<Fate> {
-        let steps = steps::find(&copy.tree, mutant, copy.is_modelled(&mutant.file)?)?;
-        let unchanged = copy.without(mutant, || {
-            std::fs::read_to_string(copy.tree.join(&mutant.file))
-        })?;
-        let steps = self.reach.prune(steps, mutant, &unchanged)?;
+    fn judge(&self, trial: Trial<'_>, hint: Option<&Fate>) -> io::Result<Fate> {
+        let Trial { copy, mutant, .. } = trial;
+        let modelled = copy.is_modelled(&mutant.file)?;
+        let targets = target::find(&copy.tree, &mutant.file, modelled)?;
+        let unchanged = std::fs::read_to_string(self.root.join(&mutant.file))?;
+        let mut questions = self.reach.questions(targets, mutant, &unchanged)?;
+        if let Some(Fate::Noticed(by, test)) = hint
+            && let Some(asked) = questions.iter().find(|q| q.target.to_string() == *by)
+        {
+            let mut first = Question::all(asked.target.clone());
+            first.tests.extend((test != ABORTED).then(|| test.clone()));
+            questions.insert(0, first);
+        }
         // A model may run over its time for having more to go through. So that alone is only the
         // last word.
         let mut hung = None;
-        if let Some(Fate::Noticed(by, test)) = hint
-            && let Some((package, target)) = by.split_once('/')
-            && let Some(step) = steps
-                .iter()
-                .find(|step| step.package == package && step.targets.iter().any(|t| t == target))
-        {
-            let tests: &[&str] = if test == ABORTED {
-                &[]
-            } else {
-                &["--exact", test]
-            };
-            let fate = self.ask((copy, mutant), &step.only(target), tests, &mut hung)?;
-            if fate.is_some() {
-                return Ok(fate.unwrap_or(Fate::Survived));
-            }
-        }
-        for step in &steps {
-            if let Some(fate) = self.ask((copy, mutant), step, &[], &mut hung)? {
+        for question in questions {
+            if let Some(fate) = self.ask(trial, question, &mut hung)? {
                 return Ok(fate);
             }
         }
         Ok(hung.map_or(Fate::Survived, Fate::Hung))
     }
 
-    /// What `step` has to say.
+    /// What the tests in `question` have to say.
     fn ask(
         &self,
-        (copy, mutant): (&Copy, &Mutant),
-        step: &Step,
-        tests: &[&str],
+        trial: Trial<'_>,
+        mut question: Question,
         hung: &mut Option<String>,
     ) -> io::Result<Option<Fate>> {
-        let mut tests = tests.to_vec();
-        let mut unsure: Vec<String> = Vec::new();
-        loop {
-            let told: Vec<&str> = tests
-                .iter()
-                .copied()
-                .chain(unsure.iter().flat_map(|test| ["--skip", test.as_str()]))
-                .collect();
-            let by = |target: String| format!("{}/{target}", step.package);
-            match self.run(copy, step, &told)? {
+        let by = question.target.to_string();
+        for _ in 0..4 {
+            match self.run(trial, &question, true)? {
                 End::Passed(_) => return Ok(None),
                 End::NotBuilt(error) => return Ok(Some(Fate::NotBuilt(error))),
-                End::OutOfTime(target) if step.models => {
-                    hung.get_or_insert(by(target));
+                End::OutOfTime if question.target.models => {
+                    hung.get_or_insert(by);
                     return Ok(None);
                 }
-                End::OutOfTime(target) => return Ok(Some(Fate::Hung(by(target)))),
-                End::Failed(target, test) => {
-                    if self.is_sure(copy, mutant, (step, &target, &test))? {
-                        return Ok(Some(Fate::Noticed(by(target), test)));
-                    }
-                    if test == ABORTED || unsure.len() > 3 {
-                        return Ok(None);
+                End::OutOfTime => return Ok(Some(Fate::Hung(by))),
+                End::Failed(test) => {
+                    if self.is_sure(trial, &question, &test)? {
+                        return Ok(Some(Fate::Noticed(by, test)));
                     }
                     // The others have not been asked yet.
-                    unsure.push(test);
-                    tests.retain(|word| *word != "--exact");
+                    let is_last = question.tests == [test.as_str()];
+                    if test == ABORTED || is_last {
+                        return Ok(None);
+                    }
+                    question.tests.retain(|asked| *asked != test);
                 }
             }
         }
+        Ok(None)
     }
 
     /// Whether it was the change that made `test` fail. A model fails always or never. Another one
     /// may fail because the machine is busy: so it is asked again, alone. If it fails twice more, it
     /// was the change. If it fails but once of twice, it must fail a third time, and never without
     /// the change.
-    fn is_sure(&self, copy: &Copy, mutant: &Mutant, ask: (&Step, &str, &str)) -> io::Result<bool> {
-        let (step, target, test) = ask;
-        if step.models {
+    fn is_sure(&self, trial: Trial<'_>, question: &Question, test: &str) -> io::Result<bool> {
+        if question.target.models {
             return Ok(true);
         }
-        let alone = step.only(target);
-        let is_known = step.targets.iter().any(|known| known == target);
-        let step = if is_known { &alone } else { step };
-        let tests: &[&str] = if test == ABORTED {
-            &[]
-        } else {
-            &["--exact", test]
+        let mut alone = Question::all(question.target.clone());
+        match test {
+            ABORTED => alone.tests.clone_from(&question.tests),
+            test => alone.tests.push(test.to_string()),
+        }
+        let fails_if = |changed| {
+            let end = self.run(trial, &alone, changed)?;
+            Ok::<_, io::Error>(!matches!(end, End::Passed(_)))
         };
-        let fails = || Ok::<_, io::Error>(!matches!(self.run(copy, step, tests)?, End::Passed(_)));
+        let (fails, fails_unchanged) = (|| fails_if(true), || fails_if(false));
         match [fails()?, fails()?] {
             [true, true] => Ok(true),
             [false, false] => Ok(false),
-            _ => Ok(fails()? && !copy.without(mutant, || Ok(fails()? || fails()?))?),
+            _ => Ok(fails()? && !trial.without(|| Ok(fails_unchanged()? || fails_unchanged()?))?),
         }
     }
 
-    fn run(&self, copy: &Copy, step: &Step, tests: &[&str]) -> io::Result<End> {
-        self.end(step.command(&copy.tree, &copy.std, &copy.loom, tests), step)
+    /// Runs the tests in `question`; if `changed`, the mutant acts.
+    fn run(&self, trial: Trial<'_>, question: &Question, changed: bool) -> io::Result<End> {
+        let Question {
+            target,
+            tests,
+            times,
+        } = question;
+        let built = self.programs.get(target).filter(|_| trial.is_woven);
+        let mut command = match built {
+            Some(built) => target.program(built, trial.copy, tests),
+            None => target.cargo(trial.copy, tests),
+        };
+        if trial.is_woven && changed {
+            schema::act(&mut command, trial.mutant);
+        }
+        let limit = limit(target.models, *times);
+        Group::start(command, built.is_none())?.end(target.models, limit)
+    }
+}
+
+impl Trial<'_> {
+    /// Does `work` while the change is made, or may be chosen.
+    fn with<R>(&self, work: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match self.is_woven {
+            true => work(),
+            false => self.copy.with(self.mutant, work),
+        }
     }
 
-    fn end(&self, command: Command, step: &Step) -> io::Result<End> {
-        let limit = |target: &str| {
-            let key = (step.package.clone(), target.to_string());
-            limit(step.models, self.times.get(&key).copied())
-        };
-        match Group::start(command)?.end(step.models, &limit)? {
-            End::OutOfTime(target) if target == "build" => {
-                Err(io::Error::other(format!("{step}: cargo does not end")))
-            }
-            end => Ok(end),
+    /// Does `work`, within that of [`with`](Self::with), while it is not.
+    fn without<R>(&self, work: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match self.is_woven {
+            true => work(),
+            false => self.copy.without(self.mutant, work),
         }
     }
 }
 
-/// How long a target may take that takes `known` for the unchanged sources.
-fn limit(models: bool, known: Option<Duration>) -> Duration {
+/// What a worker came to.
+fn joined<T>(worker: std::thread::ScopedJoinHandle<'_, io::Result<T>>) -> io::Result<T> {
+    let panicked = |_| Err(io::Error::other("a worker panicked"));
+    worker.join().unwrap_or_else(panicked)
+}
+
+/// How long tests may take of which it is known how long the slowest takes for the unchanged
+/// sources, and all one after the other.
+fn limit(models: bool, known: Option<(Duration, Duration)>) -> Duration {
     let seconds = Duration::from_secs;
     match (models, known) {
         (true, None) => seconds(300),
         (false, None) => seconds(120),
-        (true, Some(known)) => (known * 3 + seconds(20)).min(seconds(240)),
-        (false, Some(known)) => (known * 4 + seconds(20)).min(seconds(180)),
+        (true, Some((_, all))) => (all * 2 + seconds(20)).min(seconds(240)),
+        (false, Some((slowest, all))) => (slowest * 4 + all + seconds(15)).min(seconds(180)),
     }
 }
 

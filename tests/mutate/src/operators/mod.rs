@@ -11,7 +11,7 @@ mod read;
 mod wake;
 
 use crate::mutant::{Mutant, number_repeated};
-use crate::syntax::{is_off, range, short};
+use crate::syntax::{is_off, mentioned, range, short};
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
@@ -198,16 +198,31 @@ pub fn scan(file: &str, text: &str) -> io::Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// The functions of `text` that are compiled here and run when the program does: their names, as
-/// those of mutants, and where their bodies stand.
-pub(crate) fn functions(text: &str) -> io::Result<Vec<(String, Range<usize>)>> {
+/// The body of a function that is compiled here and runs when the program does.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// The function, as mutants name it.
+    pub(crate) function: String,
+    /// Where it stands, with its braces.
+    pub(crate) place: Range<usize>,
+    /// Whether what it returns is `impl` something: two such bodies need not return the same type.
+    pub(crate) is_opaque: bool,
+}
+
+/// The bodies in `text`, in their order.
+pub(crate) fn bodies(text: &str) -> io::Result<Vec<Body>> {
     let parsed = syn::parse_file(text).map_err(io::Error::other)?;
     let mut functions = Vec::new();
     collect(&parsed.items, &mut functions);
     functions.retain(|function| !function.is_const);
-    Ok((functions.into_iter())
-        .map(|function| (function.name, range(function.block)))
-        .collect())
+    let body = |function: Compiled<'_>| Body {
+        function: function.name,
+        place: range(function.block),
+        is_opaque: function.is_opaque,
+    };
+    let mut bodies: Vec<_> = functions.into_iter().map(body).collect();
+    bodies.sort_by_key(|body| body.place.start);
+    Ok(bodies)
 }
 
 /// A function that is compiled here.
@@ -218,6 +233,8 @@ struct Compiled<'a> {
     is_drop: bool,
     /// Whether it may run while the program is compiled.
     is_const: bool,
+    /// Whether it returns `impl` something.
+    is_opaque: bool,
 }
 
 impl<'a> Compiled<'a> {
@@ -227,6 +244,7 @@ impl<'a> Compiled<'a> {
             block,
             is_drop,
             is_const: signature.constness.is_some(),
+            is_opaque: mentioned(&signature.output).contains("impl"),
         }
     }
 }
