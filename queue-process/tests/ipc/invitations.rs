@@ -106,13 +106,15 @@ fn a_child_of_a_dead_guest_goes_on() {
 #[test]
 fn one_command_starts_many_children() {
     let (jobs, done) = (Numbers::unbounded(), Numbers::unbounded());
-    let mut worker = command("work");
+    let mut worker = program();
     let mut children = Vec::new();
     for again in [true, true, false] {
         if again {
             jobs.share_with(&mut worker, "JOBS").unwrap();
             done.share_with(&mut worker, "DONE").unwrap();
         }
+        // Not before, so that its first variable is that of a queue.
+        worker.env(ROLE, "work");
         children.push(worker.spawn().unwrap());
     }
     (0..3).for_each(|n| jobs.push(n).unwrap());

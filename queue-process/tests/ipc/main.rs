@@ -29,10 +29,13 @@ use std::{env, thread};
 
 type Numbers = IpcQueue<u64>;
 
+/// The variable that says what a child runs.
+const ROLE: &str = "IPC_TEST_CHILD";
+
 /// Not a test: what a child process runs.
 #[test]
 fn child() {
-    if let Ok(name) = env::var("IPC_TEST_CHILD") {
+    if let Ok(name) = env::var(ROLE) {
         let mut roles = [
             children::ROLES,
             deaths::ROLES,
@@ -47,12 +50,18 @@ fn child() {
     }
 }
 
-/// This program as a child that runs `name`.
-fn command(name: &str) -> Command {
+/// This program as a child, once its [role](ROLE) is set.
+fn program() -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]);
-    command.env("IPC_TEST_CHILD", name);
     command.stdout(std::process::Stdio::null());
+    command
+}
+
+/// This program as a child that runs `name`.
+fn command(name: &str) -> Command {
+    let mut command = program();
+    command.env(ROLE, name);
     command
 }
 
