@@ -74,12 +74,12 @@ fn run(options: &Options) -> std::io::Result<bool> {
         chosen.len() - left.len()
     );
     if !options.unchecked && !left.is_empty() {
-        // All that were chosen, so that a run which goes on has the same program.
-        bench.weave(&chosen)?;
+        bench.weave(&left)?;
         bench.learn(&left, options.jobs)?;
     }
     let (started, done) = (Instant::now(), AtomicUsize::new(0));
-    bench.try_all(&left, options.jobs, &mut results, &|row| {
+    let argued = |mutant: &Mutant| list.argument(&mutant.id()).is_some();
+    bench.try_all(&left, options.jobs, &mut results, &argued, &|row| {
         let n = done.fetch_add(1, Ordering::Relaxed) + 1;
         println!(
             "{n:>4}/{} {:>4} s  {}  {}",

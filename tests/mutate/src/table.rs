@@ -17,7 +17,7 @@ it. `cargo mutate` finds the places by itself, by the operators below, in every 
 compiled here; those of `listed` need judgement, and stand in
 [tests/mutations.txt](../tests/mutations.txt) with the arguments for what nothing can notice. Asked are
 the crate's unit tests, its loom models, its contract and other tests, those of the crates that are
-built on it, and last the family's suites; the first that notices has its name here.
+built on it, and the family's suites, the quickest first; the first that notices has its name here.
 ";
 
 /// The table as text: of `chosen` of `all`, as far as `results` know them.

@@ -1,6 +1,7 @@
 //! A copy of the tree, where it can be changed, with build directories of its own.
 
 use crate::mutant::{Mutant, hash};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,9 +38,11 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Writes `text` to `file`, unless it holds that.
-    pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
-        write(&self.tree.join(file), text.as_bytes())
+    /// Has each of `files` hold its text.
+    pub(super) fn write(&self, files: &BTreeMap<String, String>) -> io::Result<()> {
+        let write =
+            |(file, text): (&String, &String)| write(&self.tree.join(file), text.as_bytes());
+        files.iter().try_for_each(write)
     }
 
     /// Does `work` while the change of `mutant` is made.
@@ -67,47 +70,6 @@ impl Copy {
         let text = std::fs::read_to_string(&file)?;
         while_written(&file, &mutant.take_back(&text), &text, work)
     }
-
-    /// Whether `file` is compiled into models: what the compiler noted down when it last
-    /// built them says so. Until it has, anything may be.
-    pub(super) fn is_modelled(&self, file: &str) -> io::Result<bool> {
-        let (package, _) = file.split_once('/').unwrap_or((file, ""));
-        let library = format!("{}-", package.replace('-', "_"));
-        let notes = self.notes(&library)?;
-        for note in &notes {
-            let sources = std::fs::read_to_string(note)?;
-            if sources
-                .split_whitespace()
-                .any(|source| plain(source) == file)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(notes.is_empty())
-    }
-
-    /// Forgets of which files the models are made, for there may be new ones.
-    pub(super) fn forget_models(&self) -> io::Result<()> {
-        self.notes("queue_")?
-            .iter()
-            .try_for_each(std::fs::remove_file)
-    }
-
-    /// What the compiler noted down of the models' libraries whose names begin so.
-    fn notes(&self, library: &str) -> io::Result<Vec<PathBuf>> {
-        let Ok(built) = std::fs::read_dir(self.loom.join("release/deps")) else {
-            return Ok(Vec::new());
-        };
-        let mut notes = Vec::new();
-        for file in built {
-            let path = file?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(library) && name.ends_with(".d") {
-                notes.push(path);
-            }
-        }
-        Ok(notes)
-    }
 }
 
 /// Does `work` while `file` holds `text`, and `before` again afterwards.
@@ -121,18 +83,6 @@ fn while_written<R>(
     let result = work();
     std::fs::write(file, before)?;
     result
-}
-
-/// `path` without its steps up: `a/b/../c` is `a/c`.
-fn plain(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            ".." => _ = parts.pop(),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 /// What is no source.

@@ -74,7 +74,12 @@ impl Group {
         loop {
             let deadline = self.started.map_or(building, |started| started + limit);
             let left = deadline.saturating_duration_since(Instant::now());
-            match incoming.recv_timeout(left) {
+            let line = match left.is_zero() {
+                // Even if it prints without end.
+                true => Err(RecvTimeoutError::Timeout),
+                false => incoming.recv_timeout(left),
+            };
+            match line {
                 Ok(line) => {
                     if self.started.is_none() && target::named(&line, "Running ").is_some() {
                         self.started = Some(Instant::now());
@@ -189,11 +194,13 @@ mod tests {
             panic!("the build is not limited")
         };
         assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(400));
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "sleep 600"]);
-        let program = Group::start(shell, false).unwrap();
-        let end = program.end(false, Duration::from_millis(200)).unwrap();
-        assert_eq!(end, End::OutOfTime);
+        for endless in ["sleep 600", "while :; do echo on; done"] {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", endless]);
+            let program = Group::start(shell, false).unwrap();
+            let end = program.end(false, Duration::from_millis(200)).unwrap();
+            assert_eq!(end, End::OutOfTime);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use copy::Copy;
 use group::{ABORTED, End, Group};
 use reach::{Question, Reach, Test};
 use schema::Schema;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,18 +22,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use target::Target;
 
-/// The file where it is kept what is known of each test.
-const REACH: &str = "reach.tsv";
+/// The file where it is kept what is known of each test. It has another name whenever something
+/// else is noted: it is read as long as the sources stay the same.
+const REACH: &str = "reach-2.tsv";
 
 /// Copies of the tree, and what is known of its unchanged sources.
 #[derive(Debug)]
 pub struct Bench {
-    root: PathBuf,
     /// Where the copies lie, and what is known.
     home: PathBuf,
     /// The first copy.
     copy: Copy,
-    /// What is written in it.
+    /// The sources, as they were copied.
+    files: BTreeMap<String, String>,
+    /// What is written in their place.
     schema: Schema,
     /// The programs that were built of it.
     programs: HashMap<Target, PathBuf>,
@@ -52,6 +54,15 @@ struct Trial<'a> {
     is_woven: bool,
 }
 
+/// How mutants are tried.
+struct Round<'a> {
+    copies: &'a [&'a Copy],
+    /// Whether the copies are schemas.
+    is_woven: bool,
+    /// Whether those are asked, too, that are not known to reach a mutant.
+    asks_all: bool,
+}
+
 impl Bench {
     /// Copies `root` to `home`, that is `target/mutate`.
     ///
@@ -60,9 +71,9 @@ impl Bench {
     pub fn new(root: &Path, home: &Path) -> io::Result<Self> {
         let sources = copy::sources(root)?;
         Ok(Self {
-            root: root.to_path_buf(),
             home: home.to_path_buf(),
             copy: Copy::new(root, &home.join("1"), None)?,
+            files: crate::sources::find(&home.join("1/tree"))?,
             schema: Schema::default(),
             programs: HashMap::new(),
             reach: Reach::read(&home.join(REACH), &sources),
@@ -81,17 +92,11 @@ impl Bench {
     /// # Errors
     /// If the sources do not build without them.
     pub fn weave(&mut self, mutants: &[&Mutant]) -> io::Result<()> {
-        let files = crate::sources::find(&self.root)?;
         let targets = self.targets(mutants)?;
-        if targets.iter().any(|target| target.models) {
-            self.copy.forget_models()?;
-        }
         let mut left_out = BTreeSet::new();
         loop {
-            self.schema = Schema::weave(&files, mutants, &left_out)?;
-            for (file, text) in &self.schema.files {
-                self.copy.write(file, text)?;
-            }
+            self.schema = Schema::weave(&self.files, mutants, &left_out)?;
+            self.copy.write(&self.schema.files)?;
             let errors = match target::build(&self.copy, &targets)? {
                 Ok(programs) => {
                     self.programs = programs;
@@ -121,9 +126,7 @@ impl Bench {
             if self.reach.knows(&target) {
                 continue;
             }
-            let Some(built) = self.programs.get(&target) else {
-                return Err(io::Error::other(format!("{target} was not built")));
-            };
+            let built = self.built(&target)?;
             let (names, next) = (target.tests(built)?, AtomicUsize::new(0));
             let learn = |job: usize| -> io::Result<Vec<Test>> {
                 let (mut tests, folder) = (Vec::new(), self.home.join(format!("entered-{job}")));
@@ -141,8 +144,8 @@ impl Bench {
             let tests = learnt.concat();
             let time = tests.iter().map(|test| test.time).sum();
             println!("{target}: {} tests, {} s", tests.len(), seconds(time));
-            self.reach
-                .keep(&self.home.join(REACH), &self.sources, tests)?;
+            let path = self.home.join(REACH);
+            self.reach.keep(&path, &self.sources, target, tests)?;
         }
         Ok(())
     }
@@ -180,11 +183,17 @@ impl Bench {
         }
     }
 
+    /// The schema's program.
+    fn built(&self, target: &Target) -> io::Result<&Path> {
+        let built = self.programs.get(target).map(PathBuf::as_path);
+        built.ok_or_else(|| io::Error::other(format!("{target} was not built")))
+    }
+
     /// All that could notice one of `mutants`.
     fn targets(&self, mutants: &[&Mutant]) -> io::Result<Vec<Target>> {
         let mut targets = Vec::new();
         for mutant in mutants {
-            for target in target::find(&self.copy.tree, &mutant.file, true)? {
+            for target in target::find(&self.copy.tree, &mutant.file)? {
                 if !targets.contains(&target) {
                     targets.push(target);
                 }
@@ -194,7 +203,8 @@ impl Bench {
     }
 
     /// Tries `mutants`, `jobs` at a time, and notes in `results` what became of each. Who noticed
-    /// one before is asked first. Calls `tell` for each.
+    /// one before is asked first. All that could notice them are asked of those that survived but
+    /// are not `argued`: what a test reaches is not the same each time. Calls `tell` for each.
     ///
     /// # Errors
     /// If a copy cannot be changed or cargo cannot be run.
@@ -203,27 +213,57 @@ impl Bench {
         mutants: &[&Mutant],
         jobs: usize,
         results: &mut Results,
+        argued: &dyn Fn(&Mutant) -> bool,
         tell: &(dyn Fn(&Row) + Sync),
     ) -> io::Result<()> {
         let (woven, alone): (Vec<_>, Vec<_>) =
             mutants.iter().partition(|mutant| self.schema.holds(mutant));
-        let one_for_all: Vec<_> = (0..jobs).map(|_| &self.copy).collect();
-        self.try_in(&one_for_all, true, &woven, results, tell)?;
+        self.try_twice(
+            (&vec![&self.copy; jobs], true),
+            &woven,
+            results,
+            argued,
+            tell,
+        )?;
         // The others as the sources are.
-        let mut copies: Vec<Copy> = Vec::new();
-        for n in 1..=jobs.min(alone.len()) {
+        self.copy.write(&self.files)?;
+        let mut copies = Vec::new();
+        for n in 2..=jobs.min(alone.len()) {
             let home = self.home.join(n.to_string());
-            copies.push(Copy::new(&self.root, &home, copies.first())?);
+            copies.push(Copy::new(&self.copy.tree, &home, Some(&self.copy))?);
         }
-        let copies: Vec<_> = copies.iter().collect();
-        self.try_in(&copies, false, &alone, results, tell)
+        let copies: Vec<_> = std::iter::once(&self.copy).chain(&copies).collect();
+        self.try_twice((&copies, false), &alone, results, argued, tell)
     }
 
-    /// Tries `mutants`, one at a time in each of `copies`.
+    /// Tries `mutants` in copies that are schemas, or are not; and once more those that survived.
+    fn try_twice(
+        &self,
+        (copies, is_woven): (&[&Copy], bool),
+        mutants: &[&Mutant],
+        results: &mut Results,
+        argued: &dyn Fn(&Mutant) -> bool,
+        tell: &(dyn Fn(&Row) + Sync),
+    ) -> io::Result<()> {
+        let mut round = Round {
+            copies,
+            is_woven,
+            asks_all: false,
+        };
+        self.try_in(&round, mutants, results, tell)?;
+        let survived = |mutant: &&&Mutant| {
+            let row = results.get(&mutant.id());
+            row.is_some_and(|row| row.fate == Fate::Survived) && !argued(mutant)
+        };
+        let doubtful: Vec<_> = mutants.iter().filter(survived).copied().collect();
+        round.asks_all = true;
+        self.try_in(&round, &doubtful, results, tell)
+    }
+
+    /// Tries `mutants`, one at a time in each of the copies.
     fn try_in(
         &self,
-        copies: &[&Copy],
-        is_woven: bool,
+        round: &Round<'_>,
         mutants: &[&Mutant],
         results: &mut Results,
         tell: &(dyn Fn(&Row) + Sync),
@@ -240,9 +280,9 @@ impl Bench {
                 let trial = Trial {
                     copy,
                     mutant,
-                    is_woven,
+                    is_woven: round.is_woven,
                 };
-                let fate = trial.with(|| self.judge(trial, hint.as_ref()));
+                let fate = trial.with(|| self.judge(trial, hint.as_ref(), round.asks_all));
                 let row = Row {
                     id: mutant.id(),
                     fate: fate.inspect_err(|_| queue.lock().map_or((), |mut q| q.clear()))?,
@@ -259,25 +299,25 @@ impl Bench {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (copies.iter())
+            let workers: Vec<_> = (round.copies.iter())
                 .map(|copy| scope.spawn(|| work(copy)))
                 .collect();
             workers.into_iter().try_for_each(joined)
         })
     }
 
-    fn judge(&self, trial: Trial<'_>, hint: Option<&Fate>) -> io::Result<Fate> {
-        let Trial { copy, mutant, .. } = trial;
-        let modelled = copy.is_modelled(&mutant.file)?;
-        let targets = target::find(&copy.tree, &mutant.file, modelled)?;
-        let unchanged = std::fs::read_to_string(self.root.join(&mutant.file))?;
-        let mut questions = self.reach.questions(targets, mutant, &unchanged)?;
+    fn judge(&self, trial: Trial<'_>, hint: Option<&Fate>, asks_all: bool) -> io::Result<Fate> {
+        let mutant = trial.mutant;
+        let targets = target::find(&trial.copy.tree, &mutant.file)?;
+        let mut questions = match self.files.get(&mutant.file) {
+            Some(unchanged) if !asks_all => self.reach.questions(targets, mutant, unchanged)?,
+            _ => targets.into_iter().map(Question::all).collect(),
+        };
         if let Some(Fate::Noticed(by, test)) = hint
             && let Some(asked) = questions.iter().find(|q| q.target.to_string() == *by)
         {
-            let mut first = Question::all(asked.target.clone());
-            first.tests.extend((test != ABORTED).then(|| test.clone()));
-            questions.insert(0, first);
+            let test = Some(test.as_str()).filter(|test| *test != ABORTED);
+            questions.insert(0, asked.only(test));
         }
         // A model may run over its time for having more to go through. So that alone is only the
         // last word.
@@ -298,15 +338,23 @@ impl Bench {
         hung: &mut Option<String>,
     ) -> io::Result<Option<Fate>> {
         let by = question.target.to_string();
-        for _ in 0..4 {
+        // As often as there are tests that fail for other reasons, or some times.
+        for _ in 0..question.tests.len().max(4) {
             match self.run(trial, &question, true)? {
                 End::Passed(_) => return Ok(None),
+                // Its tests may be built.
+                End::NotBuilt(_) if question.target.models => return Ok(None),
                 End::NotBuilt(error) => return Ok(Some(Fate::NotBuilt(error))),
                 End::OutOfTime if question.target.models => {
                     hung.get_or_insert(by);
                     return Ok(None);
                 }
-                End::OutOfTime => return Ok(Some(Fate::Hung(by))),
+                End::OutOfTime => {
+                    // Or it was the machine.
+                    if self.run(trial, &question, true)? == End::OutOfTime {
+                        return Ok(Some(Fate::Hung(by)));
+                    }
+                }
                 End::Failed(test) => {
                     if self.is_sure(trial, &question, &test)? {
                         return Ok(Some(Fate::Noticed(by, test)));
@@ -331,11 +379,7 @@ impl Bench {
         if question.target.models {
             return Ok(true);
         }
-        let mut alone = Question::all(question.target.clone());
-        match test {
-            ABORTED => alone.tests.clone_from(&question.tests),
-            test => alone.tests.push(test.to_string()),
-        }
+        let alone = question.only(Some(test).filter(|test| *test != ABORTED));
         let fails_if = |changed| {
             let end = self.run(trial, &alone, changed)?;
             Ok::<_, io::Error>(!matches!(end, End::Passed(_)))
@@ -355,16 +399,16 @@ impl Bench {
             tests,
             times,
         } = question;
-        let built = self.programs.get(target).filter(|_| trial.is_woven);
-        let mut command = match built {
-            Some(built) => target.program(built, trial.copy, tests),
-            None => target.cargo(trial.copy, tests),
-        };
-        if trial.is_woven && changed {
-            schema::act(&mut command, trial.mutant);
-        }
         let limit = limit(target.models, *times);
-        Group::start(command, built.is_none())?.end(target.models, limit)
+        if !trial.is_woven {
+            let cargo = target.cargo(trial.copy, tests);
+            return Group::start(cargo, true)?.end(target.models, limit);
+        }
+        let mut program = target.program(self.built(target)?, trial.copy, tests);
+        if changed {
+            schema::act(&mut program, trial.mutant);
+        }
+        Group::start(program, false)?.end(target.models, limit)
     }
 }
 
@@ -395,12 +439,12 @@ fn joined<T>(worker: std::thread::ScopedJoinHandle<'_, io::Result<T>>) -> io::Re
 /// How long tests may take of which it is known how long the slowest takes for the unchanged
 /// sources, and all one after the other.
 fn limit(models: bool, known: Option<(Duration, Duration)>) -> Duration {
-    let seconds = Duration::from_secs;
+    let floor = Duration::from_secs;
     match (models, known) {
-        (true, None) => seconds(300),
-        (false, None) => seconds(120),
-        (true, Some((_, all))) => (all * 2 + seconds(20)).min(seconds(240)),
-        (false, Some((slowest, all))) => (slowest * 4 + all + seconds(15)).min(seconds(180)),
+        (true, None) => floor(300),
+        (false, None) => floor(180),
+        (true, Some((_, all))) => (all * 4 + floor(30)).min(floor(300)),
+        (false, Some((slowest, all))) => (slowest * 4 + all + floor(15)).min(floor(180)),
     }
 }
 

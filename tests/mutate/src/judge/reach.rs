@@ -42,12 +42,23 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Everything.
+    /// All of it.
     pub(super) fn all(target: Target) -> Self {
         Self {
             target,
             tests: Vec::new(),
             times: None,
+        }
+    }
+
+    /// One test of those that are asked, or all of them.
+    pub(super) fn only(&self, test: Option<&str>) -> Self {
+        match test {
+            Some(test) => Self {
+                tests: vec![test.to_string()],
+                ..self.clone()
+            },
+            None => self.clone(),
         }
     }
 
@@ -64,34 +75,25 @@ impl Question {
 
 impl Test {
     fn line(&self, sources: &str) -> String {
-        let Target {
-            package,
-            models,
-            name,
-        } = &self.target;
-        let models = if *models { "model" } else { "test" };
         let functions: Vec<_> = self.functions.iter().map(String::as_str).collect();
         let (millis, functions) = (self.time.as_millis(), functions.join(" "));
-        let test = &self.name;
-        format!("{sources}\t{package}\t{models}\t{name}\t{test}\t{millis}\t{functions}\n")
+        let (target, test) = (self.target.fields(), &self.name);
+        format!("{sources}\t{target}\t{test}\t{millis}\t{functions}\n")
+    }
+}
+
+impl Target {
+    fn fields(&self) -> String {
+        let models = if self.models { "model" } else { "test" };
+        format!("{}\t{models}\t{}", self.package, self.name)
     }
 
-    fn read(line: &str, sources: &str) -> Option<Self> {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [of, package, models, target, name, millis, functions] = fields[..] else {
-            return None;
-        };
-        (of == sources).then_some(())?;
-        Some(Self {
-            target: Target {
-                package: package.to_string(),
-                models: models == "model",
-                name: target.to_string(),
-            },
+    fn read([package, models, name]: [&str; 3]) -> Self {
+        Self {
+            package: package.to_string(),
+            models: models == "model",
             name: name.to_string(),
-            time: Duration::from_millis(millis.parse().ok()?),
-            functions: functions.split_whitespace().map(str::to_string).collect(),
-        })
+        }
     }
 }
 
@@ -100,26 +102,45 @@ impl Reach {
     pub(super) fn read(path: &Path, sources: &str) -> Self {
         let mut reach = Self::default();
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let tests = text.lines().filter_map(|line| Test::read(line, sources));
-        reach.add(tests.collect());
+        for line in text.lines() {
+            match line.split('\t').collect::<Vec<_>>()[..] {
+                [of, package, models, name, "known"] if of == sources => {
+                    reach.known.insert(Target::read([package, models, name]));
+                }
+                [of, package, models, name, test, millis, functions] if of == sources => {
+                    reach.tests.push(Test {
+                        target: Target::read([package, models, name]),
+                        name: test.to_string(),
+                        time: Duration::from_millis(millis.parse().unwrap_or(0)),
+                        functions: functions.split_whitespace().map(str::to_string).collect(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        reach
+            .tests
+            .retain(|test| reach.known.contains(&test.target));
         reach
     }
 
-    /// Notes `tests`, all of one target, also in the file at `path`.
-    pub(super) fn keep(&mut self, path: &Path, sources: &str, tests: Vec<Test>) -> io::Result<()> {
-        let lines: String = tests.iter().map(|test| test.line(sources)).collect();
+    /// Notes `tests`, all of `target`, also in the file at `path`.
+    pub(super) fn keep(
+        &mut self,
+        path: &Path,
+        sources: &str,
+        target: Target,
+        tests: Vec<Test>,
+    ) -> io::Result<()> {
+        let mut lines: String = tests.iter().map(|test| test.line(sources)).collect();
+        // A target is known whole or not at all.
+        lines += &format!("{sources}\t{}\tknown\n", target.fields());
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.create(true).append(true).open(path)?;
-        // All at once: a target is known whole or not at all.
         io::Write::write_all(&mut file, lines.as_bytes())?;
-        self.add(tests);
-        Ok(())
-    }
-
-    fn add(&mut self, tests: Vec<Test>) {
-        self.known
-            .extend(tests.iter().map(|test| test.target.clone()));
         self.tests.extend(tests);
+        self.known.insert(target);
+        Ok(())
     }
 
     /// Whether `target` was looked at.
@@ -128,8 +149,9 @@ impl Reach {
     }
 
     /// What to ask `targets` about `mutant` of the file that holds `text`: those tests that reach
-    /// it, as far as that is known, the quickest first. But an ordering is asked of models first:
-    /// common processors keep a stronger one, so tests hardly see it.
+    /// it, as far as that is known; first those of whom it is not, then the quickest. But models
+    /// are the first to be asked of an ordering: common processors keep a stronger one, so tests
+    /// hardly see it.
     pub(super) fn questions(
         &self,
         targets: Vec<Target>,
@@ -170,18 +192,20 @@ fn function(file: &str, function: &str) -> String {
     format!("{file}:{function}")
 }
 
-/// A statement at the start of `function` of `file`: it notes when that is first entered.
+/// A statement at the start of `function` of `file`: it notes when that is first entered. After that
+/// it loads a word and no more: to store one would order what stands around it.
 pub(super) fn note(file: &str, function: &str) -> String {
     // In one line, and with full names: it stands in anybody's scope.
     format!(
         "{{ static ENTERED: ::std::sync::atomic::AtomicBool = ::std::sync::atomic::AtomicBool::new(false); \
-         if !ENTERED.swap(true, ::std::sync::atomic::Ordering::Relaxed) {{ \
-         if let (::std::option::Option::Some(folder), ::std::result::Result::Ok(program)) = \
-         (::std::env::var_os(\"{FOLDER}\"), ::std::env::current_exe()) {{ \
+         if !ENTERED.load(::std::sync::atomic::Ordering::Relaxed) {{ \
+         ENTERED.store(true, ::std::sync::atomic::Ordering::Relaxed); \
+         if let ::std::option::Option::Some(folder) = ::std::env::var_os(\"{FOLDER}\") {{ \
+         if let ::std::result::Result::Ok(program) = ::std::env::current_exe() {{ \
          let path = ::std::path::Path::new(&folder).join(program.file_name().unwrap_or_default()); \
          if let ::std::result::Result::Ok(mut file) = \
          ::std::fs::OpenOptions::new().create(true).append(true).open(path) {{ \
-         let _ = ::std::io::Write::write_all(&mut file, b\"{file}:{function}\\n\"); }} }} }} }}"
+         let _ = ::std::io::Write::write_all(&mut file, b\"{file}:{function}\\n\"); }} }} }} }} }}"
     )
 }
 
@@ -246,9 +270,14 @@ mod tests {
         let event = vec![test(target(true, "loom_event"), "wake", 9000, &["order"])];
         let plain = vec![test(target(false, "plain"), "old", 1, &["A::open"])];
         let mut reach = Reach::default();
-        reach.keep(&home, "now", lib.clone()).unwrap();
-        reach.keep(&home, "now", event.clone()).unwrap();
-        reach.keep(&home, "old", plain).unwrap();
+        let mut keep = |of, target, tests| reach.keep(&home, of, target, tests).unwrap();
+        keep("now", target(false, "lib"), lib.clone());
+        keep("now", target(true, "loom_event"), event.clone());
+        keep("old", target(false, "plain"), plain.clone());
+        // One that was cut short.
+        let cut = std::fs::OpenOptions::new().append(true).open(&home);
+        let cut_short = plain[0].line("now");
+        std::io::Write::write_all(&mut cut.unwrap(), cut_short.as_bytes()).unwrap();
         let reach = Reach::read(&home, "now");
         std::fs::remove_file(&home).unwrap();
         assert_eq!(reach.tests, [lib.clone(), event.clone()].concat());

@@ -61,36 +61,33 @@ impl Schema {
             woven += &text[written..inside.start];
             written = inside.end;
             woven += &reach::note(file, &body.function);
-            let first = last_line(&woven);
-            let own = self.arms.len();
             let plain = &text[inside.clone()];
-            for mutant in mutants.iter().filter(|mutant| stands_in(mutant, &body)) {
-                if self.arms.len() == own {
-                    woven += &format!("match {}", acts());
-                    woven += " {";
-                }
+            let own: Vec<_> = (mutants.iter())
+                .filter(|mutant| stands_in(mutant, &body))
+                .collect();
+            if own.is_empty() {
+                woven += plain;
+                continue;
+            }
+            let (first, known) = (last_line(&woven), self.arms.len());
+            woven += &format!("match {} {{", acts());
+            for mutant in own {
                 let (place, key) = (&mutant.place, mutant.key());
+                let (before, after) = (inside.start..place.start, place.end..inside.end);
                 woven += &format!("\n0x{key} => {{");
                 let start = last_line(&woven);
-                woven += &text[inside.start..place.start];
-                woven += &mutant.replacement;
-                woven += &text[place.end..inside.end];
-                woven += "}";
+                woven += &[&text[before], &mutant.replacement, &text[after], "}"].concat();
                 self.arms.push(Arm {
                     key,
                     file: file.to_string(),
                     lines: start..=last_line(&woven),
-                    function: 0..=0,
+                    function: first..=usize::MAX,
                 });
             }
-            if self.arms.len() == own {
-                woven += plain;
-                continue;
-            }
             woven += &format!("\n_ => {{{plain}}}}}");
-            let function = first..=last_line(&woven);
-            for arm in &mut self.arms[own..] {
-                arm.function = function.clone();
+            let last = last_line(&woven);
+            for arm in &mut self.arms[known..] {
+                arm.function = first..=last;
             }
         }
         woven += &text[written..];
@@ -106,19 +103,19 @@ impl Schema {
     /// The mutants that may be why the compiler says `errors`.
     pub(super) fn blamed(&self, errors: &str) -> BTreeSet<String> {
         let mut blamed = BTreeSet::new();
-        for (file, line) in places_of_errors(errors) {
-            let of = |lines: fn(&Arm) -> &RangeInclusive<usize>| -> Vec<String> {
-                (self.arms.iter())
-                    .filter(|arm| arm.file == file && lines(arm).contains(&line))
-                    .map(|arm| arm.key.clone())
-                    .collect()
+        for places in places_of_errors(errors) {
+            let of = |lines: fn(&Arm) -> &RangeInclusive<usize>| {
+                let at = |(file, line): &(String, usize)| -> BTreeSet<_> {
+                    (self.arms.iter())
+                        .filter(|arm| arm.file == *file && lines(arm).contains(line))
+                        .map(|arm| arm.key.clone())
+                        .collect()
+                };
+                places.iter().map(at).find(|keys| !keys.is_empty())
             };
-            let mut keys = of(|arm| &arm.lines);
-            if keys.is_empty() {
-                // What stands beside it does not fit to one of them.
-                keys = of(|arm| &arm.function);
-            }
-            blamed.extend(keys);
+            // Or what stands beside it does not fit to one of them.
+            let keys = of(|arm| &arm.lines).or_else(|| of(|arm| &arm.function));
+            blamed.extend(keys.unwrap_or_default());
         }
         blamed
     }
@@ -152,21 +149,22 @@ fn last_line(text: &str) -> usize {
     text.matches('\n').count() + 1
 }
 
-/// Where the compiler's errors stand: below each, in a line of its own, `--> file:line:column`.
-fn places_of_errors(errors: &str) -> Vec<(String, usize)> {
+/// Where each of the compiler's errors stands, and what it says of other places: below it, each in
+/// a line of its own, `--> file:line:column` and `::: file:line:column`.
+fn places_of_errors(errors: &str) -> Vec<Vec<(String, usize)>> {
     let (mut places, mut is_error) = (Vec::new(), false);
     for line in errors.lines() {
+        let place = line.trim_start();
+        let place = place.strip_prefix("--> ").or(place.strip_prefix("::: "));
         if line.starts_with("error") {
             is_error = true;
+            places.push(Vec::new());
         } else if line.starts_with("warning") {
             is_error = false;
-        } else if let Some(place) = line.trim_start().strip_prefix("--> ")
-            && is_error
-        {
-            is_error = false;
+        } else if let (Some(place), Some(of_error), true) = (place, places.last_mut(), is_error) {
             let mut parts = place.split(':');
             if let (Some(file), Some(Ok(line))) = (parts.next(), parts.next().map(str::parse)) {
-                places.push((file.to_string(), line));
+                of_error.push((file.to_string(), line));
             }
         }
     }

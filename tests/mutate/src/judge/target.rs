@@ -1,4 +1,4 @@
-//! Which models and tests could notice a mutant, the nearest first, and how they are run.
+//! Which models and tests could notice a mutant, and how they are run.
 
 use super::copy::Copy;
 use family_tests::models::{self, Depth};
@@ -27,6 +27,9 @@ impl fmt::Display for Target {
 
 /// The unit tests.
 const LIB: &str = "lib";
+
+/// The package in `tests`.
+const FAMILY: &str = "family-tests";
 
 /// Who is built on queue-core.
 const ABOVE_CORE: &[&str] = &["queue-thread", "queue-async", "queue-process"];
@@ -59,7 +62,7 @@ impl Target {
         }
     }
 
-    /// Whether its tests can be told apart.
+    /// Whether its tests cannot be told apart.
     pub(super) fn is_whole(&self) -> bool {
         WHOLE.contains(&&*self.name)
     }
@@ -76,7 +79,7 @@ impl Target {
     pub(super) fn program(&self, built: &Path, copy: &Copy, tests: &[String]) -> Command {
         let mut program = Command::new(built);
         let folder = match self.package.as_str() {
-            "family-tests" => "tests",
+            FAMILY => "tests",
             package => package,
         };
         program.current_dir(copy.tree.join(folder));
@@ -178,7 +181,7 @@ fn cargo(copy: &Copy, targets: &[&Target]) -> Command {
             test => cargo.args(["--test", test]),
         };
     }
-    // Each change is a new build: the faster the better.
+    // Built anew for other mutants: the faster the better.
     cargo
         .env("CARGO_TERM_COLOR", "never")
         .env("CARGO_INCREMENTAL", "1")
@@ -211,9 +214,9 @@ fn limited(command: &Command) -> Command {
     shell
 }
 
-/// Who could notice a mutant of `file` in the tree at `tree`, the nearest first; `modelled` says
-/// whether models contain the file.
-pub(super) fn find(tree: &Path, file: &str, modelled: bool) -> io::Result<Vec<Target>> {
+/// Who could notice a mutant of `file` in the tree at `tree`: the crate's own, those of the crates
+/// that are built on it, the family's.
+pub(super) fn find(tree: &Path, file: &str) -> io::Result<Vec<Target>> {
     let (package, _) = file.split_once('/').unwrap_or((file, ""));
     let mut packages = vec![package];
     if package == "queue-core" {
@@ -227,19 +230,18 @@ pub(super) fn find(tree: &Path, file: &str, modelled: bool) -> io::Result<Vec<Ta
     for package in packages {
         ask(package, false, vec![LIB.to_string()]);
         ask(package, false, test_files(tree, package)?);
-        ask(package, true, models_of(tree, package, modelled)?);
+        ask(package, true, models_of(tree, package)?);
     }
     let mut family = test_files(tree, "tests")?;
     family.retain(|test| package == "queue-process" || test != "chaos");
-    ask("family-tests", false, family);
+    ask(FAMILY, false, family);
     Ok(targets)
 }
 
-fn models_of(tree: &Path, package: &str, modelled: bool) -> io::Result<Vec<String>> {
-    let own = models::find(tree)?
-        .into_iter()
-        .filter(|model| model.package == package);
-    Ok(own.filter(|_| modelled).map(|model| model.target).collect())
+fn models_of(tree: &Path, package: &str) -> io::Result<Vec<String>> {
+    let all = models::find(tree)?.into_iter();
+    let own = all.filter(|model| model.package == package);
+    Ok(own.map(|model| model.target).collect())
 }
 
 /// The names of a package's test targets that are no models, but those that are not asked.
@@ -265,30 +267,31 @@ fn test_files(tree: &Path, package: &str) -> io::Result<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn of_file(file: &str, modelled: bool) -> Vec<Target> {
-        find(&family_tests::root(), file, modelled).unwrap()
+    fn of_file(file: &str) -> Vec<Target> {
+        find(&family_tests::root(), file).unwrap()
     }
 
     #[test]
-    fn the_nearest_come_first_and_the_family_last() {
+    fn its_own_are_asked_and_those_above_and_the_family() {
         for package in crate::sources::PACKAGES {
-            let targets = of_file(&format!("{package}/src/lib.rs"), true);
-            assert_eq!(targets[0], Target::new(package, false, LIB.to_string()));
-            let models = |t: &&Target| t.models && t.package == *package;
-            assert!(targets.iter().any(|target| models(&target)));
-            assert!(targets.iter().any(|target| target.name == "contract"));
-            assert_eq!(targets.last().unwrap().package, "family-tests");
-            let without = of_file(&format!("{package}/src/lib.rs"), false);
-            assert!(without.iter().all(|target| !target.models));
+            let targets = of_file(&format!("{package}/src/lib.rs"));
+            let asks = |package: &str, models: bool, name: &str| {
+                targets.iter().any(|target| {
+                    target.package == package
+                        && target.models == models
+                        && target.name.starts_with(name)
+                })
+            };
+            assert!(asks(package, false, LIB) && asks(package, false, "contract"));
+            assert!(asks(package, true, "loom_"));
+            assert!(asks(FAMILY, false, "suites"));
+            assert_eq!(asks(FAMILY, false, "chaos"), *package == "queue-process");
+            for above in ABOVE_CORE.iter().filter(|above| *above != package) {
+                let is_core = *package == "queue-core";
+                assert_eq!(asks(above, false, LIB), is_core, "{above} of {package}");
+                assert_eq!(asks(above, true, "loom_"), is_core, "{above} of {package}");
+            }
         }
-        let above = of_file("queue-core/src/event/mod.rs", true);
-        assert!(ABOVE_CORE.iter().all(|above_core| {
-            [true, false].iter().all(|models| {
-                above
-                    .iter()
-                    .any(|target| target.package == *above_core && target.models == *models)
-            })
-        }));
     }
 
     #[test]
@@ -298,7 +301,7 @@ mod tests {
             std: "std".into(),
             loom: "loom".into(),
         };
-        for target in of_file("queue-thread/src/lib.rs", true) {
+        for target in of_file("queue-thread/src/lib.rs") {
             let command = target.cargo(&copy, &[]);
             let flags = command.get_envs().any(|(name, value)| {
                 name == "RUSTFLAGS" && value.is_some_and(|value| value == "--cfg loom")

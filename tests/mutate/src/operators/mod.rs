@@ -205,7 +205,8 @@ pub(crate) struct Body {
     pub(crate) function: String,
     /// Where it stands, with its braces.
     pub(crate) place: Range<usize>,
-    /// Whether what it returns is `impl` something: two such bodies need not return the same type.
+    /// Whether what it returns is `impl` something, or a future without a name: of what two such
+    /// bodies return, one may not be what the other is.
     pub(crate) is_opaque: bool,
 }
 
@@ -233,7 +234,7 @@ struct Compiled<'a> {
     is_drop: bool,
     /// Whether it may run while the program is compiled.
     is_const: bool,
-    /// Whether it returns `impl` something.
+    /// Whether it returns `impl` something, or a future without a name.
     is_opaque: bool,
 }
 
@@ -244,7 +245,8 @@ impl<'a> Compiled<'a> {
             block,
             is_drop,
             is_const: signature.constness.is_some(),
-            is_opaque: mentioned(&signature.output).contains("impl"),
+            is_opaque: signature.asyncness.is_some()
+                || mentioned(&signature.output).contains("impl"),
         }
     }
 }
