@@ -35,7 +35,8 @@ impl<'a, T> Turn<'a, T> {
 
     /// Leaves under a lock that is held already: an item that was to be pushed and is
     /// not. Only for one whose turn has come, or who sleeps on a thread: there is no
-    /// task's waker, whose dropping would run foreign code here.
+    /// task's waker, whose dropping would run foreign code here. `wait_for` is a constant at each call,
+    /// so that what the others would do is not compiled.
     #[inline(always)]
     pub(crate) fn leave(self, wait_for: WaitFor, state: &mut State<T>) -> Option<T> {
         debug_assert_eq!(wait_for, self.wait_for);

@@ -20,11 +20,11 @@ use tokio::sync::oneshot;
 pub(crate) const BRIEF: Duration = Duration::from_millis(10);
 /// After so many of these looks another process has what this one gave back.
 const ELSEWHERE: u32 = 5;
-/// And a pop that is taking its item out is waited for so long, where that would be the last one.
+/// A pop that is taking its item out is waited for so long, where that would be the last one.
 const DROPPED: Duration = Duration::from_millis(100);
 /// A server says within this that no item waits.
 const AT_ONCE: Duration = Duration::from_millis(50);
-/// And so often for one that may be on its way here, or to another process.
+/// An item that may be on its way here, or to another process, is waited for in so many looks.
 const STRAYS: u32 = 3;
 
 /// Why there is no item.

@@ -23,9 +23,9 @@ pub(crate) const TOGETHER: usize = 64;
 const _: () = assert!(UNANSWERED.is_multiple_of(TOGETHER));
 /// So many are put in one go, at most.
 pub(crate) const STRETCH: usize = 8192;
-/// And where other producers put theirs in between, at least.
+/// The fewest that are put in one go, where other producers put theirs in between.
 pub(crate) const SHORTEST: usize = 16;
-/// And so many bytes, beside the first item.
+/// So many bytes are put in one go, at most, beside those of the first item.
 pub(crate) const STRETCH_BYTES: usize = 1 << 20;
 
 /// How many items of a stretch are known to be in, until whoever puts them has taken note: what goes in

@@ -97,8 +97,8 @@
 //! handles. If it drops them, or ends, nothing changes for the parent. Queues that the child
 //! makes work. What else it can do with the copies:
 //!
-//! * A copy of a [`Delivery`] is of no use: the item stays its parent's. To settle the copy is `Denied`,
-//!   and to drop it changes nothing.
+//! * A copy of a [`Delivery`] is of no use: the item stays its parent's. To settle the copy is `Denied`
+//!   (`Unsupported` for an `IpcQueue`), and to drop it changes nothing.
 //! * It can use a copy of a [`PipeQueue`] or [`ShmQueue`]. The first verb that pushes, pops, waits
 //!   or closes makes the child a participant of its own, on the sides that its parent was on.
 //!   That verb fails (`Io`) if the system gives no descriptors for that. From then on either of
@@ -131,8 +131,8 @@
 //! # When not
 //!
 //! Inside one process `queue-thread` and `queue-async` are faster, and carry items of any
-//! type. Between machines, or for items that must outlive all processes, take a message
-//! broker.
+//! type. Between machines, or for items that must outlive all processes, take `queue-nats`, which has
+//! the same trait.
 
 #![deny(unsafe_code)]
 #![cfg_attr(loom, allow(dead_code, unreachable_pub))] // A model is not all of it.

@@ -2,9 +2,10 @@
 //! settles. A lost wake is a deadlock, which loom reports.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used)] // They are tests.
 
-use crate::sync::thread;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, thread};
 use crate::work::{Lend, WorkQueue};
-use crate::{PopError, TryPushError};
+use crate::{PopError, TryPopError, TryPushError};
 
 /// One joins while one item is acked and another is popped.
 /// Catches: an ack, or a pop, that tells no joiner; joining without looking again.
@@ -128,4 +129,47 @@ pub fn lent_is_seen<Q: Lend<Item = u32> + 'static>(queue: Q) {
     assert_eq!(queue.try_push(2), Err(TryPushError::Full(2)));
     worker.join().unwrap().ack().unwrap();
     queue.try_push(3).unwrap();
+}
+
+/// The queue is closed, and its last item is lent and given back while another consumer tries. One
+/// was popped before: where a queue moves what is left, it has been moved.
+/// Catches: an item that is seen gone and not seen lent, so that the end comes too early.
+pub fn lent_at_the_end<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    assert_eq!(queue.try_pop(), Ok(1));
+    queue.close();
+    let other = queue.clone();
+    let worker = thread::spawn(move || {
+        let received = other.try_receive();
+        received.map(|delivery| delivery.nack().unwrap()).is_ok()
+    });
+    let popped = queue.try_pop();
+    if worker.join().unwrap() && popped != Ok(2) {
+        assert_eq!(popped, Err(TryPopError::Empty), "it is lent");
+        assert_eq!(queue.try_pop(), Ok(2));
+    }
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
+/// The same, and the other consumer has been told, in no order with anything else, that it is lent.
+/// Catches: an item that is seen gone and not seen lent, where nobody acts meanwhile.
+pub fn lent_and_told<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    assert_eq!(queue.try_pop(), Ok(1));
+    queue.close();
+    let (other, told) = (queue.clone(), Arc::new(AtomicBool::new(false)));
+    let tells = told.clone();
+    let worker = thread::spawn(move || {
+        let delivery = other.try_receive().unwrap();
+        tells.store(true, Ordering::Relaxed);
+        delivery
+    });
+    while !told.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+    assert_eq!(queue.try_pop(), Err(TryPopError::Empty), "it is lent");
+    worker.join().unwrap().nack().unwrap();
+    assert_eq!(queue.try_pop(), Ok(2));
 }

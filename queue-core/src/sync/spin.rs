@@ -280,6 +280,7 @@ impl Batches {
                 self.skips = if round == FIRST { 31 } else { 0 };
                 return;
             }
+            // If each pause that is left gains as much for its length as this one did.
             let to_come = gained * ((1 << (END - round)) - 2);
             if round + 1 >= LONG && more + to_come < BATCH {
                 return;

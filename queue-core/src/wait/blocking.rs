@@ -45,6 +45,7 @@ impl<L: Listen> Wait<L> {
     where
         Q: Queue<Listener<'a> = L> + ?Sized,
     {
+        // `Late` stands there only until the match ends.
         *self = match mem::replace(self, Self::Late) {
             Self::Hinted if deadline.has_passed() => return false,
             Self::Tried | Self::Hinted => {

@@ -64,7 +64,8 @@ impl<Q: Lend> Delivery<Q> {
     /// The item is done: it leaves the queue for good, and its slot is free.
     ///
     /// # Errors
-    /// Between processes or machines, if the queue cannot be reached any more.
+    /// Between processes or machines, if the queue cannot be reached any more, or if the item was given to
+    /// another meanwhile.
     ///
     /// # Panics
     /// If the item's `Drop` does, or a waker; the item is done then.

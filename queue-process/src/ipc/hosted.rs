@@ -319,7 +319,9 @@ impl Hosted {
         })
     }
 
-    /// Changes the state, and tells whom that concerns.
+    /// Changes the state, and tells whom that concerns. In this order: who pushed is granted slots anew,
+    /// the shelf is filled if a guest looks or is called, guests are asked to tell what somebody here
+    /// waits for; and then, without the lock, those are called that were waiting for the change.
     fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state);

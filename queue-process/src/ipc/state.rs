@@ -33,11 +33,13 @@ pub(super) struct State {
     pub(super) returned: Returned<Item>,
     /// How many items were ever lent or popped.
     pub(super) taken: u64,
-    /// From where guests pop, once there was one; what is there, each with the place behind it, and
-    /// the place before the first; and whether they have been asked to tell when they take something.
+    /// From where guests pop, once there was one.
     pub(super) shelf: Option<Page<Shelf>>,
+    /// What is there, each with the place behind it.
     pub(super) shelved: VecDeque<(Lent, u32)>,
+    /// The place before the first of these.
     pub(super) shelved_from: u32,
+    /// Whether guests have been asked to tell when they take something.
     pub(super) wanted: bool,
     /// How many deliveries are in flight.
     pub(super) in_flight: usize,

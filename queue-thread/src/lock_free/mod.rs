@@ -23,7 +23,8 @@ use ring::Ring;
 use std::fmt;
 
 /// A queue between threads whose operations hold no lock: a ring of slots if it is
-/// bounded, `crossbeam-queue`'s `SegQueue` if it is not, under the family's waiting.
+/// bounded, `crossbeam-queue`'s `SegQueue` if it is not, under the family's waiting. (While anything is
+/// lent or came back, a pop, and a push that finds no slot, take a short one.)
 ///
 /// A thread that is preempted in the middle of a push or pop keeps no lock from the
 /// others of its side: they go on at the next slot. It is not free of all waiting: who

@@ -143,8 +143,8 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Pushes `item` if there is a slot. Where the slot may be held, `exactly` is asked: it looks
-    /// with how many are held while that does not change, or knows that none is.
+    /// Pushes `item` if there is a slot. Where the slot may be held, `exactly(look)` says what
+    /// `look(held)` does, with how many are held, while that does not change; false if none is.
     #[inline(always)]
     pub(super) fn push(
         &self,

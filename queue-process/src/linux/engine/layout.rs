@@ -202,7 +202,7 @@ impl Published {
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct EndState {
-    /// Who works at this end: see [`lock`](super::lock).
+    /// Who works at this end: see the module's page.
     pub(crate) lock: Word32,
     /// Not zero once a holder of the lock died, until what it left is repaired.
     pub(crate) poisoned: Word32,

@@ -59,7 +59,7 @@ pub(crate) const MAX_ITEMS: u32 = 1 << 31;
 /// The most items popped in one go: counts in shared memory may lie.
 const MAX_BATCH_ITEMS: u32 = 1 << 16;
 
-/// Why a lock is there.
+/// Why [endless tries](Tries::Endless) have the lock: they never give up.
 const TRIED_UNTIL_TAKEN: &str = "tried until it was taken";
 
 /// Holds the locks of the tail and of the head.

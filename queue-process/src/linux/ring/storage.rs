@@ -64,7 +64,7 @@ impl<A: Arena> Ring<A> {
     }
 
     /// How many words an arena needs for `items` items of up to `item` bytes with a small
-    /// window of `window` words, so that room never ends before places do.
+    /// window of `window` words, so that room never ends before slots do.
     pub(crate) fn words_for(items: u64, item: u32, window: usize) -> u64 {
         let record = words(item as usize) as u64;
         items

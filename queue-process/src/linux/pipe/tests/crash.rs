@@ -15,7 +15,9 @@ use crate::linux::queue::open::Shareable;
 use crate::sys::Mapping;
 use proptest::prelude::*;
 use queue_core::sync::atomic::Ordering::Relaxed;
-use queue_core::{Capacity, FailureKind, Queue, Side, TryPopError, TryPushError, WithCapacity};
+use queue_core::{
+    Capacity, FailureKind, Queue, Side, TryPopError, TryPushError, WithCapacity, WorkQueue,
+};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -193,6 +195,41 @@ fn what_is_no_item_is_counted_out() {
         assert_eq!(failure.kind(), FailureKind::Corrupt);
         repairs_to_nothing(&pipe, &control);
     }
+}
+
+/// As [`what_is_no_item_is_counted_out`], where it is to be lent: no lease is left, and whoever comes
+/// next has the next item.
+#[test]
+fn what_is_no_item_is_not_lent() {
+    let queue = PipeQueue::<String>::bounded(8);
+    let engine = &queue.shared.engine;
+    queue.push("first".into()).unwrap();
+    let forged = Record::Indirect {
+        at: 0,
+        len: 1 << 30,
+    }
+    .encode();
+    let tail = &engine.platform().control().tail;
+    for record in [[0; SIZE], [0xff; SIZE], forged] {
+        rustix::io::write(&engine.storage().pipe, &record).unwrap();
+        let end = tail.cursor(Relaxed);
+        tail.set_cursor(end.advanced(1, end.position));
+    }
+    queue.push("last".into()).unwrap();
+    let first = queue.receive().unwrap();
+    for _ in 0..3 {
+        match queue.try_receive().unwrap_err() {
+            TryPopError::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Corrupt),
+            error => panic!("{error}"),
+        }
+    }
+    let last = queue.try_receive().unwrap();
+    assert_eq!((first.as_str(), last.as_str()), ("first", "last"));
+    assert_eq!((queue.in_flight(), queue.len()), (2, 0));
+    first.nack().unwrap();
+    last.ack().unwrap();
+    assert_eq!(queue.try_pop().unwrap(), "first");
+    assert_eq!((queue.in_flight(), queue.len()), (0, 0));
 }
 
 /// The head is known to be poisoned, and its repair finds that nothing is left.

@@ -55,3 +55,20 @@ fn a_log_that_fails_keeps_nobody_from_the_pipe() {
     drain(&pipe, &control, 64);
     assert_eq!(write(&pipe, &control, &same(1, 8)).0, 1);
 }
+
+#[test]
+fn a_log_that_fails_later_keeps_what_it_has() {
+    let (mut pipe, control) = small();
+    fill(&pipe, &control).unwrap();
+    let items = control.tail.cursor(Relaxed).count;
+    let writable = pipe.file.try_clone().unwrap();
+    pipe.file = read_only(&writable);
+    try_write(&pipe, &control, &same(1, 8)).unwrap_err();
+    pipe.file = writable;
+    let (written, tail) = write(&pipe, &control, &same(1, 8));
+    assert_eq!(written, 1);
+    control.tail.set_cursor(tail);
+    // Each in its turn: none but those of the log comes out behind those of the pipe.
+    drain(&pipe, &control, items + 1);
+    assert_eq!(control.head.cursor(Relaxed).count, tail.count);
+}

@@ -52,6 +52,23 @@ fn what_was_written_is_read_by_who_means_the_same() {
 }
 
 #[test]
+fn an_item_may_be_as_long_as_the_longest_and_no_longer() {
+    let read = |item| {
+        let limits = Limits {
+            bound: Capacity::Unbounded,
+            item,
+            memory: 99,
+        };
+        let format = Format::default();
+        format.write(2, &types("a"), &limits);
+        format.read(2, &types("a")).map(|limits| limits.item)
+    };
+    assert_eq!(read(Limits::MAX_ITEM).unwrap(), Limits::MAX_ITEM);
+    let failure = read(Limits::MAX_ITEM + 1).unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Corrupt);
+}
+
+#[test]
 fn a_long_name_is_cut_and_a_hostile_one_is_text() {
     let limits = Limits {
         bound: Capacity::Unbounded,
