@@ -46,11 +46,19 @@ pub(super) const LOG_LEN: u64 = (1 << 32) * SIZE as u64;
 #[cfg_attr(loom, allow(dead_code))] // A model has one that it makes itself.
 pub(super) const FILE_LEN: u64 = 1 << 41;
 
-/// So much of the arena is kept when the queue is empty: 4 MiB.
-pub(super) const RETAINED_GRANULES: u32 = (4 << 20) / GRANULE as u32;
+/// So much of the arena is kept when the queue is empty: 4 MiB. In a model one item is.
+pub(super) const RETAINED_GRANULES: u32 = if cfg!(loom) {
+    1
+} else {
+    (4 << 20) / GRANULE as u32
+};
 
-/// The log is given back in chunks of so many records: 1 MiB.
-pub(super) const CHUNK: u32 = (1 << 20) / SIZE as u32;
+/// The log is given back in chunks of so many records: 1 MiB. In a model two are one.
+pub(super) const CHUNK: u32 = if cfg!(loom) {
+    2
+} else {
+    (1 << 20) / SIZE as u32
+};
 
 /// The pipe, the file around it, and how much memory they may take.
 #[derive(Debug)]
