@@ -39,12 +39,16 @@ pub fn nack<Q: Lend<Item = u32> + 'static>(queue: Q) {
 }
 
 /// The queue is closed while an item is in flight, a consumer waits, and the item is acked.
-/// Catches: the last settlement telling nobody; `Closed` while the item may come back.
+/// Catches: the last settlement telling nobody; `Closed` while the item may come back, or before the
+/// queue says that it is closed.
 pub fn close<Q: Lend<Item = u32> + 'static>(queue: Q) {
     queue.push(1).unwrap();
     let delivery = queue.try_receive().unwrap();
     let other = queue.clone();
-    let consumer = thread::spawn(move || assert_eq!(other.pop(), Err(PopError::Closed)));
+    let consumer = thread::spawn(move || {
+        assert_eq!(other.pop(), Err(PopError::Closed));
+        assert!(other.is_closed());
+    });
     let worker = thread::spawn(move || delivery.ack().unwrap());
     queue.close();
     worker.join().unwrap();

@@ -2,7 +2,9 @@
 //! the others' operations end, in a failure if need be, and nobody panics.
 
 use crate::codec::Raw;
+use crate::linux::engine::Platform;
 use crate::linux::engine::layout::EndState;
+use crate::linux::lease::table::Table;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
 use crate::linux::queue::platform::Header;
@@ -152,6 +154,47 @@ proptest! {
         let queue = options.memory_limit(1 << 20).create(bound).unwrap();
         lie_to(&queue, &lies);
     }
+}
+
+/// One item that came back has a length that none has: it is gone, and takes no other with it.
+fn damage_what_came_back<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>) {
+    let platform = queue.shared.engine.platform();
+    let leases = || Table {
+        state: &platform.control().leases,
+        memory: platform.leases(),
+    };
+    for receives in [false, true] {
+        for item in [[1], [2], [3]] {
+            queue.push(item.to_vec()).unwrap();
+        }
+        let lent: Vec<_> = (0..3).map(|_| queue.receive().unwrap()).collect();
+        lent.into_iter().for_each(|item| item.nack().unwrap());
+        leases().oldest().unwrap().0.say_inline(1 << 20);
+        let next = || match receives {
+            true => {
+                let item = queue.try_receive()?;
+                item.take().map_err(TryPopError::Failed)
+            }
+            false => queue.try_pop(),
+        };
+        match next().unwrap_err() {
+            TryPopError::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Corrupt),
+            error => panic!("{error}"),
+        }
+        assert_eq!((next().unwrap(), next().unwrap()), (vec![2], vec![3]));
+        assert_eq!((queue.len(), queue.in_flight()), (0, 0));
+        // Its slot is free again.
+        (0..3).for_each(|n| queue.try_push(vec![n]).unwrap());
+        assert_eq!(queue.try_push(vec![3]), Err(TryPushError::Full(vec![3])));
+        (0..3).for_each(|n| assert_eq!(queue.try_pop().unwrap(), [n]));
+    }
+}
+
+#[test]
+fn a_damaged_item_that_came_back_takes_no_other_with_it() {
+    let bound = Capacity::bounded(3);
+    damage_what_came_back(&PipeQueue::<Vec<u8>, Raw>::try_with_capacity(bound).unwrap());
+    damage_what_came_back(&ShmQueue::<Vec<u8>, Raw>::try_with_capacity(bound).unwrap());
 }
 
 /// Opens the queue a second time, after one word of what it says of itself was changed.
