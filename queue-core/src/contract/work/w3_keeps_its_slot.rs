@@ -123,9 +123,17 @@ fn order<S: Subject<Queue: Lend>>() {
     assert_eq!(popped, [back[2], 6], "the oldest inside");
     drop(again);
     drop(lent);
-    let left: Vec<_> = queue.close_now().iter().map(Item::number).collect();
     let gone = [back[1], back[2], 6];
-    let expected: Vec<_> = (0..24).filter(|number| !gone.contains(number)).collect();
+    let mut expected: Vec<_> = (0..24).filter(|number| !gone.contains(number)).collect();
+    let mut popped = Vec::new();
+    assert_eq!(queue.try_pop_many(&mut popped, 2), Ok(2), "of four");
+    let popped: Vec<_> = popped.iter().map(Item::number).collect();
+    assert_eq!(
+        popped,
+        expected.drain(..2).collect::<Vec<_>>(),
+        "the oldest inside"
+    );
+    let left: Vec<_> = queue.close_now().iter().map(Item::number).collect();
     assert_eq!(left, expected, "close_now takes them in order");
     assert_eq!(queue.try_pop().err(), Some(TryPopError::Closed));
 }
