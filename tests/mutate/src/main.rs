@@ -63,11 +63,14 @@ fn run(options: &Options) -> std::io::Result<bool> {
     }
     print_strata(&chosen, &all);
     let mut bench = Bench::new(&root, &home)?;
-    let left = if options.again {
+    let argued = |mutant: &Mutant| list.argument(&mutant.id()).is_some();
+    let mut left = if options.again {
         chosen.clone()
     } else {
         results.missing(&chosen, bench.sources())
     };
+    // What is most likely news comes first, and nobody waits long for it.
+    left.sort_by_key(|mutant| argued(mutant));
     println!(
         "{} chosen, {} of them known",
         chosen.len(),
@@ -78,7 +81,6 @@ fn run(options: &Options) -> std::io::Result<bool> {
         bench.learn(&left, options.jobs)?;
     }
     let (started, done) = (Instant::now(), AtomicUsize::new(0));
-    let argued = |mutant: &Mutant| list.argument(&mutant.id()).is_some();
     bench.try_all(&left, options.jobs, &mut results, &argued, &|row| {
         let n = done.fetch_add(1, Ordering::Relaxed) + 1;
         println!(
