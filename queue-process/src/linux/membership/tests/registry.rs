@@ -123,14 +123,16 @@ fn a_side_is_held_by_those_who_stand_there() {
     let one = simulation.come(Sides::BOTH).unwrap();
     let other = simulation.come(Sides::CONSUMERS).unwrap();
     let registry = &simulation.registry;
-    let held = |by: &Membership<Process>| {
-        [Side::Producers, Side::Consumers].map(|side| registry.is_held(by, side, 0))
-    };
+    let sides = [Side::Producers, Side::Consumers];
+    let held = |by: &Membership<Process>| sides.map(|side| registry.is_held(by, side, 0));
+    let members = |by: &Membership<Process>| sides.map(|side| registry.members(by, side));
     assert_eq!((held(&one), held(&other)), ([true; 2], [true; 2]));
+    assert_eq!((members(&one), members(&other)), ([1, 2], [1, 2]));
     registry.leave(&one, Side::Producers);
-    assert_eq!(held(&other), [false, true]);
+    assert_eq!((held(&other), members(&other)), ([false, true], [0, 2]));
     registry.leave(&other, Side::Consumers);
     assert_eq!(held(&other), [false, true], "the one is still there");
+    assert_eq!(members(&other), [0, 1]);
     registry.join(&one, Side::Producers);
     assert_eq!(held(&other), [true, true]);
     registry.join(&one, Side::Producers);
@@ -139,8 +141,10 @@ fn a_side_is_held_by_those_who_stand_there() {
     assert_eq!(held(&other), [false, false]);
     registry.join(&other, Side::Producers);
     assert_eq!(held(&one), [true, false]);
+    assert_eq!(members(&one), [1, 0]);
     drop(other);
     assert_eq!(held(&one), [false, false], "it died");
+    assert_eq!(members(&one), [0, 0]);
     assert_eq!(Sides::of_half(Some(Side::Producers)), Sides::PRODUCERS);
     assert_eq!(Sides::of_half(None), Sides::BOTH);
 }
