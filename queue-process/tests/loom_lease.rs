@@ -446,3 +446,31 @@ fn each_item_is_lent_once() {
         });
     }
 }
+
+/// One item is nacked while another process has that of the dead come back.
+/// Catches: what comes back counted without the lock, so that a future is told of less.
+#[test]
+fn all_that_comes_back_is_counted() {
+    for (kind, new, numbers) in [queues()[0], queues()[1]] {
+        at_every_step(&format!("{kind}_counted"), MET, 1, move |steps| {
+            let simulation = new();
+            let queue = simulation.join(0);
+            numbers.iter().for_each(|n| queue.try_push(*n).unwrap());
+            let victim = Victim::start(&simulation, 1, steps, |queue, _| {
+                meet(queue);
+                let _ = queue.try_receive();
+                meet(queue);
+            });
+            let (died, _) = victim.join();
+            queue.recover();
+            let lent = queue.try_receive().unwrap();
+            let (held, before) = (queue.in_flight(), queue.returns());
+            let other = start(&simulation, 2, ALIVE, Process::put_back_of_dead);
+            assert!(queue.nack(&lent), "ours");
+            other.join().unwrap().unwrap();
+            queue.put_back_of_dead();
+            assert!(!died || queue.returns() == before + held as u32);
+            died
+        });
+    }
+}

@@ -159,6 +159,11 @@ impl Process {
         self.engine.put_back_of_dead(Tries::Endless);
     }
 
+    /// How often an item came back.
+    pub fn returns(&self) -> u32 {
+        self.engine.control().leases.returns.load(Ordering::Relaxed)
+    }
+
     /// Waits, as a thread, until the queue is idle.
     pub fn join(&self) {
         let put_back = |_| self.put_back_of_dead();
