@@ -7,7 +7,7 @@ use queue_core::Side;
 use queue_process::codec::{Codec, Raw};
 use queue_process::{
     Capacity, Failure, FailureKind, IpcQueue, PipeQueue, Queue, ShmQueue, TryPopError,
-    TryPushError, WithCapacity,
+    TryPushError, WithCapacity, WorkQueue,
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -207,6 +207,21 @@ fn a_batch_with_bad_items(queue: &impl Queue<Item = u8>) {
     assert_eq!(out, [7, 1, 2]);
 }
 
+/// One that is received is told of and gone, and nobody waits for it to be settled.
+fn a_bad_item_is_not_lent(queue: &impl WorkQueue<Item = u8>) {
+    queue.push_many(&mut [100, 1].into()).unwrap();
+    match queue.try_receive().unwrap_err() {
+        TryPopError::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Codec),
+        error => panic!("{error}"),
+    }
+    assert_eq!((queue.in_flight(), queue.len()), (0, 1));
+    let item = queue.try_receive().unwrap();
+    assert_eq!((*item, queue.in_flight()), (1, 1));
+    item.ack().unwrap();
+    assert!(queue.join_timeout(Duration::from_secs(20)));
+    assert_eq!(queue.len(), 0);
+}
+
 /// What lies behind the bad items of a batch is there for `close_now`.
 fn closed_with_bad_items_to_tell(queue: &impl Queue<Item = u8>) {
     let mut out = Vec::new();
@@ -231,6 +246,7 @@ fn closed_with_bad_items_first(queue: &impl Queue<Item = Bytes>) {
 #[test]
 fn a_hosted_queue_tells_of_bad_items_too() {
     let queue = || IpcQueue::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap();
+    a_bad_item_is_not_lent(&queue());
     a_batch_with_bad_items(&queue());
     closed_with_bad_items_to_tell(&queue());
     let guest = || {
@@ -238,6 +254,7 @@ fn a_hosted_queue_tells_of_bad_items_too() {
         sender.send(queue()).unwrap();
         receiver.recv().unwrap()
     };
+    a_bad_item_is_not_lent(&guest());
     a_batch_with_bad_items(&guest());
     closed_with_bad_items_to_tell(&guest());
 }
@@ -380,6 +397,9 @@ macro_rules! promises {
 
             #[test]
             fn bad_items_in_a_batch_are_failures_later() {
+                a_bad_item_is_not_lent(
+                    &$kind::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap(),
+                );
                 a_batch_with_bad_items(
                     &$kind::<u8, Choosy>::try_with_capacity(Capacity::bounded(9)).unwrap(),
                 );
