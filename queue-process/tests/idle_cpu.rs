@@ -6,7 +6,7 @@
 use queue_core::Side;
 use queue_process::{PipeQueue, PopError, PopTimeoutError, PushError, Queue, ShmQueue};
 use rustix::time::{ClockId, clock_gettime};
-use std::pin::pin;
+use std::future::Future;
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::task::{Context, Waker};
@@ -173,18 +173,21 @@ fn a_death_is_noticed_whoever_has_gone_to_work() {
     }
 }
 
-/// However often futures come and go, and the thread looks for the dead between.
+/// However often futures come and go, and the thread looks for the dead, or finds nothing to do,
+/// between.
 #[test]
 fn one_thread_wakes_the_futures_of_a_process() {
     let queue = PipeQueue::<u8>::bounded(1);
     let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..8 {
-        let mut popping = pin!(queue.pop_async());
+    for pause in [0, 0, 400, 0, 400, 0].map(Duration::from_millis) {
+        let mut popping = Box::pin(queue.pop_async());
         assert!(popping.as_mut().poll(&mut cx).is_pending());
         thread::sleep(Duration::from_millis(80));
         let tasks = fs::read_dir("/proc/self/task").unwrap();
         let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm"));
         let names = tasks.filter_map(|task| name(task.ok()?).ok());
         assert_eq!(names.filter(|name| name == "queue-waker\n").count(), 1);
+        drop(popping);
+        thread::sleep(pause);
     }
 }
