@@ -469,7 +469,7 @@ fn all_that_comes_back_is_counted() {
             assert!(queue.nack(&lent), "ours");
             other.join().unwrap().unwrap();
             queue.put_back_of_dead();
-            assert!(!died || queue.returns() == before + held as u32);
+            assert!(!died || queue.returns() == before + held);
             died
         });
     }
