@@ -135,14 +135,19 @@ pub fn lent_is_seen<Q: Lend<Item = u32> + 'static>(queue: Q) {
     queue.try_push(3).unwrap();
 }
 
-/// The queue is closed, and its last item is lent and given back while another consumer tries. One
-/// was popped before: where a queue moves what is left, it has been moved.
-/// Catches: an item that is seen gone and not seen lent, so that the end comes too early.
-pub fn lent_at_the_end<Q: Lend<Item = u32> + 'static>(queue: Q) {
+/// The queue is closed, and one item, 2, is left of two: where a queue moves what is left by a pop, it
+/// has been moved.
+fn close_with_one_left<Q: Lend<Item = u32>>(queue: &Q) {
     queue.push(1).unwrap();
     queue.push(2).unwrap();
     assert_eq!(queue.try_pop(), Ok(1));
     queue.close();
+}
+
+/// The queue is closed, and its last item is lent and given back while another consumer tries.
+/// Catches: an item that is seen gone and not seen lent, so that the end comes too early.
+pub fn lent_at_the_end<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    close_with_one_left(&queue);
     let other = queue.clone();
     let worker = thread::spawn(move || {
         let received = other.try_receive();
@@ -159,10 +164,7 @@ pub fn lent_at_the_end<Q: Lend<Item = u32> + 'static>(queue: Q) {
 /// The same, and the other consumer has been told, in no order with anything else, that it is lent.
 /// Catches: an item that is seen gone and not seen lent, where nobody acts meanwhile.
 pub fn lent_and_told<Q: Lend<Item = u32> + 'static>(queue: Q) {
-    queue.push(1).unwrap();
-    queue.push(2).unwrap();
-    assert_eq!(queue.try_pop(), Ok(1));
-    queue.close();
+    close_with_one_left(&queue);
     let (other, told) = (queue.clone(), Arc::new(AtomicBool::new(false)));
     let tells = told.clone();
     let worker = thread::spawn(move || {

@@ -69,26 +69,25 @@ impl Schema {
                 woven += plain;
                 continue;
             }
-            let (first, known) = (last_line(&woven), self.arms.len());
+            let first = last_line(&woven);
+            let mut lines = Vec::new();
             woven += &format!("match {} {{", acts());
             for mutant in own {
-                let (place, key) = (&mutant.place, mutant.key());
+                let place = &mutant.place;
                 let (before, after) = (inside.start..place.start, place.end..inside.end);
-                woven += &format!("\n0x{key} => {{");
+                woven += &format!("\n0x{} => {{", mutant.key());
                 let start = last_line(&woven);
                 woven += &[&text[before], &mutant.replacement, &text[after], "}"].concat();
-                self.arms.push(Arm {
-                    key,
-                    file: file.to_string(),
-                    lines: start..=last_line(&woven),
-                    function: first..=usize::MAX,
-                });
+                lines.push((mutant.key(), start..=last_line(&woven)));
             }
             woven += &format!("\n_ => {{{plain}}}}}");
-            let last = last_line(&woven);
-            for arm in &mut self.arms[known..] {
-                arm.function = first..=last;
-            }
+            let function = first..=last_line(&woven);
+            self.arms.extend(lines.into_iter().map(|(key, lines)| Arm {
+                key,
+                file: file.to_string(),
+                lines,
+                function: function.clone(),
+            }));
         }
         woven += &text[written..];
         Ok(woven)

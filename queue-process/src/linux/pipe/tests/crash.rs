@@ -178,15 +178,19 @@ fn an_empty_queue_has_room_whoever_died() {
     }
 }
 
-#[test]
-fn what_is_no_item_is_counted_out() {
-    let (pipe, control) = small();
+/// Records that none of ours writes.
+fn no_items() -> [[u8; SIZE]; 3] {
     let forged = Record::Indirect {
         at: 0,
         len: 1 << 30,
-    }
-    .encode();
-    for record in [[0; SIZE], [0xff; SIZE], forged] {
+    };
+    [[0; SIZE], [0xff; SIZE], forged.encode()]
+}
+
+#[test]
+fn what_is_no_item_is_counted_out() {
+    let (pipe, control) = small();
+    for record in no_items() {
         rustix::io::write(&pipe.pipe, &record).unwrap();
         let tail = control.tail.cursor(Relaxed);
         control.tail.set_cursor(tail.advanced(1, tail.position));
@@ -204,13 +208,8 @@ fn what_is_no_item_is_not_lent() {
     let queue = PipeQueue::<String>::bounded(8);
     let engine = &queue.shared.engine;
     queue.push("first".into()).unwrap();
-    let forged = Record::Indirect {
-        at: 0,
-        len: 1 << 30,
-    }
-    .encode();
     let tail = &engine.platform().control().tail;
-    for record in [[0; SIZE], [0xff; SIZE], forged] {
+    for record in no_items() {
         rustix::io::write(&engine.storage().pipe, &record).unwrap();
         let end = tail.cursor(Relaxed);
         tail.set_cursor(end.advanced(1, end.position));

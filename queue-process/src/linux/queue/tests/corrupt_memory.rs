@@ -159,7 +159,7 @@ proptest! {
 /// One item that came back has a length that none has: it is gone, and takes no other with it.
 fn damage_what_came_back<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>) {
     let platform = queue.shared.engine.platform();
-    let leases = || Table {
+    let leases = Table {
         state: &platform.control().leases,
         memory: platform.leases(),
     };
@@ -169,7 +169,7 @@ fn damage_what_came_back<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>) {
         }
         let lent: Vec<_> = (0..3).map(|_| queue.receive().unwrap()).collect();
         lent.into_iter().for_each(|item| item.nack().unwrap());
-        leases().oldest().unwrap().0.say_inline(1 << 20);
+        leases.oldest().unwrap().0.say_inline(1 << 20);
         let next = || match receives {
             true => {
                 let item = queue.try_receive()?;
