@@ -183,6 +183,18 @@ async fn a_hot_queue_lets_its_neighbours_run() {
     neighbour.await.unwrap();
 }
 
+/// How many items a task pushes before it yields, at most in twenty tries: a unit of the
+/// budget is a time, and the machine may have run something else meanwhile.
+#[cfg(feature = "tokio")]
+async fn most_pushes_before_a_yield() -> usize {
+    let mut most = 0;
+    for _ in 0..20 {
+        most = most.max(pushes_before_a_yield());
+        tokio::task::yield_now().await;
+    }
+    most
+}
+
 /// How many items a task pushes before it yields.
 #[cfg(feature = "tokio")]
 fn pushes_before_a_yield() -> usize {
@@ -201,7 +213,7 @@ fn pushes_before_a_yield() -> usize {
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_gets_a_thousand_polls_before_it_yields() {
-    let pushed = pushes_before_a_yield();
+    let pushed = most_pushes_before_a_yield().await;
     assert!((1_000..20_000).contains(&pushed), "{pushed}");
 }
 
@@ -209,6 +221,6 @@ async fn a_task_gets_a_thousand_polls_before_it_yields() {
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "current_thread")]
 async fn a_task_gets_a_hundred_polls_where_there_is_one_worker() {
-    let pushed = pushes_before_a_yield();
+    let pushed = most_pushes_before_a_yield().await;
     assert!((128..20_000).contains(&pushed), "{pushed}");
 }
