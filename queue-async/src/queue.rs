@@ -173,6 +173,11 @@ impl<T: Send> Kind for AsyncQueue<T> {
         }
     }
 
+    fn is_spoken_for(&self) -> bool {
+        let state = self.shared.lock();
+        state.len() != 0 && state.spare() == 0 && !state.has_ended()
+    }
+
     fn listen(&self, side: Side) -> Turn<'_, T> {
         match side {
             Side::Consumers => {

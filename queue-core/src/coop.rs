@@ -35,6 +35,11 @@ pub(crate) async fn proceed() {
     std::future::poll_fn(poll_proceed).await;
 }
 
+/// How often, on this thread, a future was pending for its budget alone.
+pub(crate) fn yields() -> u32 {
+    budget::yields()
+}
+
 /// Counts work that is worth `polls` polls, such as a batch of that many items.
 ///
 /// ```
@@ -73,6 +78,7 @@ mod budget {
         static CHARGED: Cell<Option<Instant>> = const { Cell::new(None) };
         /// How long costs one unit here.
         static UNIT_HERE: Cell<Duration> = const { Cell::new(UNIT) };
+        static YIELDS: Cell<u32> = const { Cell::new(0) };
     }
 
     #[inline(always)]
@@ -93,7 +99,11 @@ mod budget {
             UNIT_HERE.set(unit());
         }
         let (units, from) = due(charged, now(), UNIT_HERE.get());
-        ready!(coop::poll_proceed(cx)).made_progress();
+        let Poll::Ready(unit) = coop::poll_proceed(cx) else {
+            YIELDS.set(YIELDS.get().wrapping_add(1));
+            return Poll::Pending;
+        };
+        unit.made_progress();
         // Only the first unit is asked for, so that whoever has one left gets on, however long it took.
         let mut units = 1..units;
         while coop::has_budget_remaining() && units.next().is_some() {
@@ -104,6 +114,10 @@ mod budget {
         let is_over = !coop::has_budget_remaining();
         COUNT.set(if is_over { POLLS - 1 } else { 0 });
         Poll::Ready(())
+    }
+
+    pub(super) fn yields() -> u32 {
+        YIELDS.get()
     }
 
     fn unit() -> Duration {
@@ -250,6 +264,10 @@ mod budget {
     #[inline(always)]
     pub(super) fn poll_proceed(_: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    pub(super) fn yields() -> u32 {
+        0
     }
 
     #[inline(always)]

@@ -289,6 +289,7 @@ macro_rules! dyn_ops {
 dyn_ops! {
     kind {
         fn ready_hint(&self, side: Side) -> usize;
+        fn is_spoken_for(&self) -> bool;
         fn on_first_endpoint(&self, side: Side);
         fn on_last_endpoint(&self, side: Side);
         fn id(&self) -> QueueId;

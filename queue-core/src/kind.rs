@@ -49,6 +49,12 @@ pub trait Kind: Send + Sync {
         }
     }
 
+    /// Whether all that is inside is for consumers that stand in line, whom a `try_` verb would overtake
+    /// and a verb that waits does not. A kind without such a line keeps the default, false.
+    fn is_spoken_for(&self) -> bool {
+        false
+    }
+
     /// Is called when a half of `side` was made. A kind whose halves live in several processes
     /// counts this process on that side from then on.
     fn on_first_endpoint(&self, side: Side) {

@@ -360,9 +360,15 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         if max == 1 {
             return Ok(1);
         }
-        // A failure is told by the next pop.
-        let more = self.try_get_many(into, max - 1).await;
-        Ok(1 + more.unwrap_or(0))
+        match self.try_get_many(into, max - 1).await {
+            Ok(more) => Ok(1 + more),
+            Err(TryPopError::Failed(failure)) if failure.consumed_item() => {
+                self.shared.tell_next(failure);
+                Ok(1)
+            }
+            // The next pop meets it itself.
+            Err(_) => Ok(1),
+        }
     }
 
     /// A verb that blocks: when it returns, its items are out.

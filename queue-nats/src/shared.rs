@@ -15,7 +15,7 @@ use queue_core::event::Event;
 use queue_core::sync::Deadline;
 use queue_core::work::Idle;
 use queue_core::{EndpointCounts, Failure, FailureKind, QueueId, Side};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::pin::{Pin, pin};
@@ -63,7 +63,7 @@ pub(crate) struct Shared {
     pub(crate) unasked: Event,
     pub(crate) pops: Pops,
     /// A failure that the next pop tells of.
-    untold: Mutex<Option<Failure>>,
+    untold: Mutex<VecDeque<Failure>>,
     /// The items that this process gave back, until they are delivered to it again.
     pub(crate) returned: Mutex<HashSet<u64>>,
     /// How many operations go on though their future was dropped: begun and ended.
@@ -327,14 +327,14 @@ impl Shared {
         });
     }
 
-    /// Has the next pop tell of this.
+    /// Has the next pop or receive tell of this.
     pub(crate) fn tell_next(&self, why: Failure) {
-        *lock(&self.untold) = Some(why);
+        lock(&self.untold).push_back(why);
     }
 
-    /// What an earlier pop could not tell.
+    /// What an earlier pop or receive could not tell.
     pub(crate) fn untold(&self) -> Result<(), Failure> {
-        lock(&self.untold).take().map_or(Ok(()), Err)
+        lock(&self.untold).pop_front().map_or(Ok(()), Err)
     }
 
     /// Says that an item has left the queue. Who waits looks by itself, if this is lost.

@@ -50,6 +50,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     }
 
     async fn lend_some(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
+        self.shared.untold().map_err(PopTimeoutError::Failed)?;
         let delivered = self.shared.get(deadline).await;
         match delivered.map_err(pop_timeout_error)? {
             Some(delivered) => (self.lent(delivered).await).map_err(PopTimeoutError::Failed),
@@ -68,6 +69,7 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
     fn try_lend(&self) -> Result<(T, NatsLease), TryPopError> {
         self.shared.link.block_on(async {
             self.shared.undone().await;
+            self.shared.untold().map_err(TryPopError::Failed)?;
             let delivered = self.shared.try_get().await.map_err(not_got)?;
             self.lent(delivered).await.map_err(TryPopError::Failed)
         })
@@ -83,6 +85,10 @@ impl<T: Send, C: Codec<T>> Lend for NatsQueue<T, C> {
             Settlement::Done => link.block_on(lease.0.done()).acked,
             Settlement::Back { counted, .. } => link.block_on(lease.0.back(counted)),
         }
+    }
+
+    fn tell_later(&self, failure: Failure) {
+        self.shared.tell_next(failure);
     }
 
     /// None if the server does not answer.

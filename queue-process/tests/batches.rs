@@ -3,9 +3,12 @@
 
 #![cfg(not(loom))]
 
-use queue_core::Metered;
+use queue_core::work::Lend;
+use queue_core::{Failure, Metered};
 use queue_process::dynamic::DynQueue;
-use queue_process::{FailureKind, IpcQueue, Queue, TryPopError, TryPushError, WorkQueue};
+use queue_process::{
+    Delivery, FailureKind, IpcQueue, PopTimeoutError, Queue, TryPopError, TryPushError, WorkQueue,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -279,8 +282,8 @@ fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Item = Moody> + 'static>(make:
 
 /// A job that is given back each time must not look new each time: whoever gives up on it after a
 /// few attempts would never do so.
-fn what_was_deferred_counts_its_attempts(queue: impl WorkQueue<Item = Moody>) {
-    let queue = filled(queue, [2, 3, 5]);
+fn what_was_deferred_counts_its_attempts<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    fill(queue, [2, 3, 5]);
     assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
     for attempt in 1..4 {
         let delivery = queue.try_receive().unwrap();
@@ -297,7 +300,7 @@ fn what_was_deferred_counts_its_attempts(queue: impl WorkQueue<Item = Moody>) {
     assert!(queue.is_empty());
     // Whatever the order in which they come back.
     for back in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        fill(&queue, [2, 3, 5, 7]);
+        fill(queue, [2, 3, 5, 7]);
         assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
         let mut held = [(); 3].map(|()| queue.try_receive().ok());
         for which in back {
@@ -305,6 +308,58 @@ fn what_was_deferred_counts_its_attempts(queue: impl WorkQueue<Item = Moody>) {
         }
         assert_eq!(numbers(queue.try_iter()), [3, 5, 7]);
     }
+}
+
+/// A way to receive several.
+type ReceiveMany<Q> = fn(&Q, &mut Vec<Delivery<Q>>) -> Result<usize, bool>;
+
+fn receive_many<Q: WorkQueue>() -> [ReceiveMany<Q>; 3] {
+    fn is_gone(failure: Option<&Failure>) -> bool {
+        failure.is_some_and(Failure::consumed_item)
+    }
+    [
+        |queue, into| (queue.try_receive_many(into, 9)).map_err(|why| is_gone(why.failure())),
+        |queue, into| (queue.receive_many(into, 9)).map_err(|why| is_gone(why.failure())),
+        |queue, into| {
+            let received = pin!(queue.receive_many_async(into, 9));
+            match received.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(received) => received.map_err(|why| is_gone(why.failure())),
+                Poll::Pending => panic!("it waits"),
+            }
+        },
+    ]
+}
+
+/// An item that does not come out is told of, wherever in a batch it stood.
+fn a_failure_in_a_received_batch_is_told<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    for receive in receive_many() {
+        fill(queue, [8, 1, 3, 18, 28, 5]);
+        let mut got = Vec::new();
+        assert_eq!(receive(queue, &mut got), Err(true));
+        assert_eq!(receive(queue, &mut got), Ok(2));
+        assert_eq!(receive(queue, &mut got), Err(true));
+        // By a pop too.
+        let told = queue.try_pop().unwrap_err();
+        assert!(told.failure().is_some_and(Failure::consumed_item));
+        assert_eq!(receive(queue, &mut got), Ok(1));
+        let numbers: Vec<_> = got.iter().map(|job| job.0).collect();
+        assert_eq!(numbers, [1, 3, 5]);
+        got.into_iter().for_each(|job| job.ack().unwrap());
+        assert_eq!(queue.try_receive().unwrap_err(), TryPopError::Empty);
+        assert!(queue.is_empty());
+    }
+}
+
+/// Also to whoever waits already.
+fn who_waits_is_told_of_a_failure<Q: Lend<Item = Moody>>(queue: &Q) {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| queue.pop_timeout(Duration::from_secs(30)));
+        thread::sleep(Duration::from_millis(50));
+        let failure = Failure::new(FailureKind::Codec, "it is gone").with_item_consumed();
+        queue.tell_later(failure.clone());
+        let told = waiting.join().unwrap();
+        assert_eq!(told, Err(PopTimeoutError::Failed(failure)));
+    });
 }
 
 /// A failure is counted once, and neither it nor a close is a wait.
@@ -341,6 +396,16 @@ fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {
     who_waits_gets_what_is_behind_a_panic(&make);
 }
 
+/// The failures that [`all_of_work`] is told of.
+#[cfg(target_os = "linux")]
+const FAILURES: u64 = 9;
+
+fn all_of_work<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    what_was_deferred_counts_its_attempts(queue);
+    a_failure_in_a_received_batch_is_told(queue);
+    who_waits_is_told_of_a_failure(queue);
+}
+
 /// A guest of that queue, in this process. It is the only handle that is left.
 fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
     let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
@@ -352,21 +417,26 @@ fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
 #[test]
 fn pipe_queue() {
     all(|| queue_process::PipeQueue::<Moody>::bounded(9));
-    what_was_deferred_counts_its_attempts(queue_process::PipeQueue::bounded(9));
+    all_of_work(&queue_process::PipeQueue::bounded(9));
+    let metered = Metered::new("metered", queue_process::PipeQueue::bounded(9));
+    all_of_work(&metered);
+    let failed = metered.stats().activity.map(|activity| activity.failed);
+    assert_eq!(failed, Some(FAILURES), "each is counted once");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn shm_queue() {
     all(|| queue_process::ShmQueue::<Moody>::bounded(9));
-    what_was_deferred_counts_its_attempts(queue_process::ShmQueue::bounded(9));
+    all_of_work(&queue_process::ShmQueue::bounded(9));
+    all_of_work(&DynQueue::new(queue_process::ShmQueue::bounded(9)));
     all(|| DynQueue::without_deliveries(queue_process::ShmQueue::<Moody>::unbounded()));
 }
 
 #[test]
 fn ipc_queue() {
     all(|| IpcQueue::<Moody>::bounded(9));
-    what_was_deferred_counts_its_attempts(IpcQueue::bounded(9));
+    all_of_work(&IpcQueue::bounded(9));
 }
 
 #[test]
@@ -380,5 +450,5 @@ fn guest_of_an_ipc_queue() {
         guest
     });
     let host = IpcQueue::bounded(9);
-    what_was_deferred_counts_its_attempts(guest(&host));
+    all_of_work(&guest(&host));
 }

@@ -38,6 +38,7 @@ fn boxed<Q: Lend<Lease: 'static>>((item, lease): (Q::Item, Q::Lease)) -> Lent<Q:
 pub(super) trait DynLend<T>: Send + Sync {
     fn try_lend(&self) -> Result<Lent<T>, TryPopError>;
     fn settle(&self, lease: DynLease, how: Settlement<T>) -> Result<(), Failure>;
+    fn tell_later(&self, failure: Failure);
     fn leases(&self) -> usize;
     fn is_idle(&self) -> bool;
     fn listen_idle(&self) -> DynIdleListener<'_>;
@@ -53,6 +54,10 @@ impl<Q: Lend<Lease: 'static>> DynLend<Q::Item> for Q {
     fn settle(&self, lease: DynLease, how: Settlement<Q::Item>) -> Result<(), Failure> {
         let lease = lease.lease.downcast();
         Lend::settle(self, *lease.expect("a lease of this queue"), how)
+    }
+
+    fn tell_later(&self, failure: Failure) {
+        Lend::tell_later(self, failure);
     }
 
     fn leases(&self) -> usize {
@@ -145,6 +150,12 @@ impl<T: Send + 'static> Lend for DynQueue<T> {
 
     fn settle(&self, lease: DynLease, how: Settlement<T>) -> Result<(), Failure> {
         self.lender()?.settle(lease, how)
+    }
+
+    fn tell_later(&self, failure: Failure) {
+        if let Ok(lender) = self.lender() {
+            lender.tell_later(failure);
+        }
     }
 
     fn leases(&self) -> usize {

@@ -3,7 +3,7 @@
 use crate::stats::Waits;
 use crate::work::Settlement;
 use crate::{Activity, Failure, Side};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Tells `tracing`, if it was asked for.
@@ -49,6 +49,8 @@ pub(super) struct Meter {
     back: AtomicU64,
     /// How often an item went out that had come back.
     again: AtomicU64,
+    /// Whether the close was told.
+    closed: AtomicBool,
 }
 
 impl Meter {
@@ -164,8 +166,16 @@ impl Meter {
         tell!(warn, self, "{failure:#}");
     }
 
+    /// The latest failure of this thread was not how the verb ended: another one will tell of it.
+    #[cold]
+    pub(super) fn not_yet_failed(&self) {
+        self.failed.fetch_sub(1, Relaxed);
+    }
+
     /// The queue is closed.
     pub(super) fn closed(&self) {
-        tell!(info, self, "closed");
+        if !self.closed.swap(true, Relaxed) {
+            tell!(info, self, "closed");
+        }
     }
 }

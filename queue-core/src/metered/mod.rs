@@ -3,7 +3,8 @@
 mod meter;
 mod work;
 
-use crate::sync::Deadline;
+use crate::coop;
+use crate::sync::{Deadline, TimeLimit};
 use crate::{
     Capacity, EndpointCounts, Failure, Kind, PopError, PopTimeoutError, PushError,
     PushTimeoutError, Queue, QueueId, Side, Stats, TryPopError, TryPushError, WithCapacity,
@@ -14,7 +15,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A queue of any kind whose pushes, pops, deliveries and waits are counted: [`Queue::stats`] has
 /// them as an [`Activity`](crate::Activity).
@@ -70,27 +71,22 @@ impl<Q> Metered<Q> {
 
     /// Does what may wait, and counts the wait.
     fn waiting<R>(&self, side: Side, wait: impl FnOnce() -> R) -> R {
-        let start = Instant::now();
-        let result = wait();
-        self.meter.waited(side, start);
-        result
+        let _wait = Wait::new(&self.meter, side);
+        wait()
     }
 
-    /// As `verb`, and counts the wait, if it has to.
+    /// As `verb`, and counts the wait, if it has to, also of one that is dropped.
     async fn counting_waits<R>(&self, side: Side, verb: impl Future<Output = R> + Send) -> R {
-        let (mut verb, mut start) = (pin!(verb), None);
+        let (mut verb, mut wait) = (pin!(verb), None);
         let result = poll_fn(|cx| {
+            let yields = coop::yields();
             let polled = verb.as_mut().poll(cx);
-            if polled.is_pending() {
-                start.get_or_insert_with(Instant::now);
+            if polled.is_pending() && coop::yields() == yields {
+                wait.get_or_insert_with(|| Wait::new(&self.meter, side));
             }
             polled
         });
-        let result = result.await;
-        if let Some(start) = start {
-            self.meter.waited(side, start);
-        }
-        result
+        result.await
     }
 
     /// Counts what becomes of a verb of `side` that moves one item.
@@ -127,6 +123,26 @@ macro_rules! may_fail {
 may_fail! {
     [<T>] TryPushError<T>, [<T>] PushError<T>, [<T>] PushTimeoutError<T>,
     [] TryPopError, [] PopError, [] PopTimeoutError,
+}
+
+/// A wait, which is counted when it ends.
+struct Wait<'a> {
+    meter: &'a Meter,
+    side: Side,
+    start: Instant,
+}
+
+impl<'a> Wait<'a> {
+    fn new(meter: &'a Meter, side: Side) -> Self {
+        let start = Instant::now();
+        Self { meter, side, start }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.meter.waited(self.side, self.start);
+    }
 }
 
 /// Counts the items of a batch when the verb ends, also one that is cancelled or panics.
@@ -203,12 +219,19 @@ impl<Q: Queue> Kind for Metered<Q> {
         self.queue.ready_hint(side)
     }
 
+    fn is_spoken_for(&self) -> bool {
+        self.queue.is_spoken_for()
+    }
+
     fn on_first_endpoint(&self, side: Side) {
         self.queue.on_first_endpoint(side);
     }
 
     fn on_last_endpoint(&self, side: Side) {
         self.queue.on_last_endpoint(side);
+        if self.queue.is_closed() {
+            self.meter.closed();
+        }
     }
 }
 
@@ -264,22 +287,25 @@ impl<Q: Queue> Queue for Metered<Q> {
         item: Q::Item,
         deadline: Deadline,
     ) -> Result<(), PushTimeoutError<Q::Item>> {
-        let wait = |item| self.waiting(Side::Producers, || self.queue.push_until(item, deadline));
-        let result = match self.queue.try_push(item) {
-            Ok(()) => Ok(()),
-            Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
-            Err(TryPushError::Full(item)) => wait(item),
-            Err(TryPushError::Failed(item, failure)) if failure.may_pass() => wait(item),
-            Err(TryPushError::Failed(item, failure)) => {
-                Err(PushTimeoutError::Failed(item, failure))
-            }
-        };
-        self.count_one(Side::Producers, result)
+        self.push_within(item, || deadline)
+    }
+
+    fn push_timeout(
+        &self,
+        item: Q::Item,
+        timeout: Duration,
+    ) -> Result<(), PushTimeoutError<Q::Item>> {
+        let limit = TimeLimit::within(timeout);
+        self.push_within(item, || limit.deadline())
     }
 
     fn pop_until(&self, deadline: Deadline) -> Result<Q::Item, PopTimeoutError> {
-        let result = self.popped_or(self.queue.try_pop(), || self.queue.pop_until(deadline));
-        self.count_one(Side::Consumers, result)
+        self.pop_within(|| deadline)
+    }
+
+    fn pop_timeout(&self, timeout: Duration) -> Result<Q::Item, PopTimeoutError> {
+        let limit = TimeLimit::within(timeout);
+        self.pop_within(|| limit.deadline())
     }
 
     async fn push_async(&self, item: Q::Item) -> Result<(), PushError<Q::Item>> {
@@ -341,10 +367,12 @@ impl<Q: Queue> Queue for Metered<Q> {
         deadline: Deadline,
     ) -> Result<usize, PopTimeoutError> {
         let batch = Batch::new(self, Side::Consumers, into);
-        let popped = self.queue.try_pop_many(batch.items, max);
-        let result = self.popped_or(popped, || {
-            self.queue.pop_many_until(batch.items, max, deadline)
-        });
+        let result = self.popped_within(
+            || deadline,
+            &mut *batch.items,
+            |into| self.queue.try_pop_many(into, max),
+            |into, deadline| self.queue.pop_many_until(into, max, deadline),
+        );
         self.count_failure(result)
     }
 
@@ -363,21 +391,65 @@ impl<Q: Queue> Queue for Metered<Q> {
     }
 }
 
+/// The verbs that block: a first try tells whether they have to wait, unless it would overtake who
+/// stands in line.
 impl<Q: Queue> Metered<Q> {
-    /// What a first try popped, or, if that may change, what `wait` pops.
-    fn popped_or<R>(
+    fn push_within(
         &self,
-        popped: Result<R, TryPopError>,
-        wait: impl FnOnce() -> Result<R, PopTimeoutError>,
+        item: Q::Item,
+        deadline: impl Fn() -> Deadline,
+    ) -> Result<(), PushTimeoutError<Q::Item>> {
+        let is_late = || deadline().has_passed();
+        let result = match self.queue.try_push(item) {
+            Ok(()) => Ok(()),
+            Err(TryPushError::Closed(item)) => Err(PushTimeoutError::Closed(item)),
+            Err(TryPushError::Full(item)) if is_late() => Err(PushTimeoutError::Timeout(item)),
+            Err(TryPushError::Failed(item, failure)) if !failure.may_pass() || is_late() => {
+                Err(PushTimeoutError::Failed(item, failure))
+            }
+            Err(TryPushError::Full(item) | TryPushError::Failed(item, _)) => {
+                let wait = || self.queue.push_until(item, deadline());
+                self.waiting(Side::Producers, wait)
+            }
+        };
+        self.count_one(Side::Producers, result)
+    }
+
+    fn pop_within(&self, deadline: impl Fn() -> Deadline) -> Result<Q::Item, PopTimeoutError> {
+        let result = self.popped_within(
+            deadline,
+            (),
+            |()| self.queue.try_pop(),
+            |(), deadline| self.queue.pop_until(deadline),
+        );
+        self.count_one(Side::Consumers, result)
+    }
+
+    /// Pops by `attempt`, or, if that may change, by `wait`; both have `with`.
+    fn popped_within<R, W>(
+        &self,
+        deadline: impl Fn() -> Deadline,
+        mut with: W,
+        attempt: impl FnOnce(&mut W) -> Result<R, TryPopError>,
+        wait: impl FnOnce(&mut W, Deadline) -> Result<R, PopTimeoutError>,
     ) -> Result<R, PopTimeoutError> {
-        match popped {
+        let is_late = || deadline().has_passed();
+        if self.queue.is_spoken_for() {
+            return match is_late() {
+                true => wait(&mut with, Deadline::AT_ONCE),
+                false => self.waiting(Side::Consumers, || wait(&mut with, deadline())),
+            };
+        }
+        match attempt(&mut with) {
             Ok(popped) => Ok(popped),
             Err(TryPopError::Closed) => Err(PopTimeoutError::Closed),
-            Err(TryPopError::Empty) => self.waiting(Side::Consumers, wait),
-            Err(TryPopError::Failed(failure)) if failure.may_pass() => {
-                self.waiting(Side::Consumers, wait)
+            Err(TryPopError::Empty) if is_late() => Err(PopTimeoutError::Timeout),
+            Err(TryPopError::Failed(failure)) if !failure.may_pass() || is_late() => {
+                Err(PopTimeoutError::Failed(failure))
             }
-            Err(TryPopError::Failed(failure)) => Err(PopTimeoutError::Failed(failure)),
+            Err(TryPopError::Empty | TryPopError::Failed(_)) => {
+                self.waiting(Side::Consumers, || wait(&mut with, deadline()))
+            }
         }
     }
 }

@@ -42,6 +42,12 @@ impl<Q: Lend> Lend for Metered<Q> {
         settled
     }
 
+    fn tell_later(&self, failure: Failure) {
+        // It is counted when it is told.
+        self.meter.not_yet_failed();
+        self.queue.tell_later(failure);
+    }
+
     fn leases(&self) -> usize {
         self.queue.leases()
     }
@@ -55,7 +61,12 @@ impl<Q: Lend> Lend for Metered<Q> {
     }
 
     fn lend_until(&self, deadline: Deadline) -> Result<Lent<Q>, PopTimeoutError> {
-        let lent = self.popped_or(self.queue.try_lend(), || self.queue.lend_until(deadline));
+        let lent = self.popped_within(
+            || deadline,
+            (),
+            |()| self.queue.try_lend(),
+            |(), deadline| self.queue.lend_until(deadline),
+        );
         self.count_lent(lent)
     }
 

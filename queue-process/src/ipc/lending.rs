@@ -167,6 +167,11 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
         self.end(lease, how)
     }
 
+    fn tell_later(&self, failure: Failure) {
+        self.owed().prepend([Outcome::Failure(failure)].into());
+        ignore_panic(|| self.event(Side::Consumers).notify());
+    }
+
     fn leases(&self) -> usize {
         self.state().in_flight
     }

@@ -108,6 +108,12 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
         }
     }
 
+    fn tell_later(&self, failure: Failure) {
+        let deferred = &self.shared.deferred;
+        deferred.prepend([Outcome::Failure(failure)].into());
+        self.shared.wake_consumers();
+    }
+
     fn leases(&self) -> usize {
         self.shared.in_flight()
     }
