@@ -1,51 +1,80 @@
-//! In a box an [`AsyncQueue`] is as fair as outside of one: whatever waits stands in line.
+//! In a box, or counted, an [`AsyncQueue`] is as fair as without that: whatever waits stands in line.
 #![cfg(not(loom))]
 
 use futures::StreamExt;
 use futures::executor::block_on;
 use queue_async::dynamic::DynQueue;
-use queue_async::{AsyncQueue, Queue};
+use queue_async::{AsyncQueue, Metered, Queue, WorkQueue};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// With one item for who has waited longest, who comes `later` waits for another.
-fn waits_its_turn(later: fn(DynQueue<u32>) -> Option<u32>) {
-    let queue = DynQueue::new(AsyncQueue::bounded(4));
-    let mut first = pin!(queue.pop_async());
-    let mut nobody = Context::from_waker(Waker::noop());
-    assert!(first.as_mut().poll(&mut nobody).is_pending());
-    queue.push(1).unwrap();
-    let second = {
-        let queue = queue.clone();
-        thread::spawn(move || later(queue))
-    };
-    thread::sleep(Duration::from_millis(20));
-    assert!(!second.is_finished(), "it overtook who was there before");
-    queue.push(2).unwrap();
-    // They take what is oldest then, whoever of them is there first.
-    let mut got = [second.join().unwrap(), None];
-    if let Poll::Ready(item) = first.as_mut().poll(&mut nobody) {
-        got[1] = item.ok();
+/// A way to pop one item.
+type Pop<Q> = fn(&Q) -> Option<u32>;
+
+fn all_that_wait<Q: WorkQueue<Item = u32>>() -> [Pop<Q>; 8] {
+    const LONG: Duration = Duration::from_secs(60);
+    fn the_one(popped: Vec<u32>) -> Option<u32> {
+        assert!(popped.len() < 2, "it took that of another");
+        popped.into_iter().next()
     }
-    got.sort_unstable();
-    assert_eq!(got, [Some(1), Some(2)]);
+    [
+        |queue| queue.pop().ok(),
+        |queue| queue.pop_timeout(LONG).ok(),
+        |queue| queue.pop_deadline(Instant::now() + LONG).ok(),
+        |queue| block_on(queue.pop_async()).ok(),
+        |queue| block_on(queue.stream().next()),
+        |queue| queue.receive().unwrap().take().ok(),
+        |queue| {
+            let mut popped = Vec::new();
+            queue.pop_many(&mut popped, 9).ok().and(the_one(popped))
+        },
+        |queue| {
+            let mut popped = Vec::new();
+            let count = queue.pop_many_timeout(&mut popped, 9, LONG);
+            count.ok().and(the_one(popped))
+        },
+    ]
+}
+
+/// With one item for who has waited longest, who comes later waits for another.
+fn overtakes_nobody<Q: WorkQueue<Item = u32> + 'static>(queue: Q) {
+    for pop in all_that_wait() {
+        let mut first = pin!(queue.pop_async());
+        let mut nobody = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut nobody).is_pending());
+        queue.push(1).unwrap();
+        let second = {
+            let queue = queue.clone();
+            thread::spawn(move || pop(&queue))
+        };
+        thread::sleep(Duration::from_millis(20));
+        assert!(!second.is_finished(), "it overtook who was there before");
+        queue.push(2).unwrap();
+        // They take what is oldest then, whoever of them is there first.
+        let mut got = [second.join().unwrap(), None];
+        if let Poll::Ready(item) = first.as_mut().poll(&mut nobody) {
+            got[1] = item.ok();
+        }
+        got.sort_unstable();
+        assert_eq!(got, [Some(1), Some(2)]);
+    }
 }
 
 #[test]
-fn a_pop_with_a_timeout_stands_in_line() {
-    waits_its_turn(|queue| queue.pop_timeout(Duration::from_secs(60)).ok());
+fn in_a_box_whatever_waits_stands_in_line() {
+    overtakes_nobody(DynQueue::new(AsyncQueue::bounded(4)));
 }
 
 #[test]
-fn a_stream_stands_in_line() {
-    waits_its_turn(|queue| block_on(queue.stream().next()));
-}
-
-#[test]
-fn a_future_stands_in_line() {
-    waits_its_turn(|queue| block_on(queue.pop_async()).ok());
+fn counted_whatever_waits_stands_in_line() {
+    let queue = Metered::new("metered", AsyncQueue::bounded(4));
+    overtakes_nobody(queue.clone());
+    let waits = queue.stats().activity.unwrap().pop_waits.count;
+    assert!(waits > 8, "{waits} of 16 waited");
+    let boxed = DynQueue::new(AsyncQueue::bounded(4));
+    overtakes_nobody(Metered::new("boxed", boxed));
 }
 
 /// A stream goes on where it stood, item by item, and ends.

@@ -217,6 +217,18 @@ async fn a_task_gets_a_thousand_polls_before_it_yields() {
     assert!((1_000..20_000).contains(&pushed), "{pushed}");
 }
 
+/// Who yields to its neighbours waits for no slot.
+#[cfg(feature = "tokio")]
+#[tokio::test(flavor = "current_thread")]
+async fn to_yield_is_no_wait() {
+    let queue = queue_async::Metered::new("metered", AsyncQueue::unbounded());
+    for n in 0..10_000 {
+        queue.push_async(n).await.unwrap();
+    }
+    let activity = queue.stats().activity.unwrap();
+    assert_eq!((activity.pushed, activity.push_waits.count), (10_000, 0));
+}
+
 /// Where there is one worker it yields sooner, but not after each unit.
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "current_thread")]

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type MeteredSimple<T> = Metered<Simple<T>>;
 
@@ -129,6 +129,34 @@ fn who_waits_is_counted_with_the_time() {
     let waits = activity(&queue).push_waits;
     assert!(waits.count == 2 && waits.time >= push_waits.time + BIT);
     assert_eq!(activity(&queue).pushed, 2);
+
+    // And of one that is dropped.
+    let before = activity(&queue).push_waits;
+    {
+        let mut pushing = pin!(queue.push_async(3));
+        assert!(pushing.as_mut().poll(&mut cx).is_pending());
+        thread::sleep(BIT);
+    }
+    let waits = activity(&queue).push_waits;
+    assert!(waits.count == 3 && waits.time >= before.time + BIT);
+}
+
+#[test]
+fn a_time_that_has_passed_is_no_wait() {
+    let queue = bounded(1);
+    let (zero, past) = (Duration::ZERO, Instant::now());
+    let none = Err(PopTimeoutError::Timeout);
+    assert_eq!(queue.pop_timeout(zero), none);
+    assert_eq!(queue.pop_deadline(past), none);
+    assert!(queue.receive_timeout(zero).is_err());
+    assert!(queue.receive_deadline(past).is_err());
+    assert!(queue.pop_many_timeout(&mut Vec::new(), 9, zero).is_err());
+    queue.push(1).unwrap();
+    let full = Err(PushTimeoutError::Timeout(2));
+    assert_eq!(queue.push_timeout(2, zero), full);
+    assert_eq!(queue.push_deadline(2, past), full);
+    let counted = activity(&queue);
+    assert_eq!((counted.push_waits.count, counted.pop_waits.count), (0, 0));
 }
 
 #[test]
@@ -241,6 +269,13 @@ fn who_may_wait_for_a_failure_to_pass_does_so_and_nobody_else() {
     assert_eq!(away.pop_timeout(BIT), Ok(1));
     let counted = activity(&away);
     assert_eq!((counted.push_waits.count, counted.pop_waits.count), (2, 1));
+    assert_eq!(counted.failed, 0, "none of them failed");
+    let (at_once, failure) = (Duration::ZERO, away.get_ref().failure.clone());
+    let pushed = away.push_timeout(5, at_once);
+    assert_eq!(pushed, Err(PushTimeoutError::Failed(5, failure.clone())));
+    let popped = away.pop_timeout(at_once);
+    assert_eq!(popped, Err(PopTimeoutError::Failed(failure)));
+    assert_eq!(activity(&away).failed, 2);
 
     let broken = Away::metered(FailureKind::Io);
     let failure = broken.get_ref().failure.clone();
@@ -253,6 +288,7 @@ fn who_may_wait_for_a_failure_to_pass_does_so_and_nobody_else() {
     assert_eq!(popped, Err(PopTimeoutError::Failed(failure)));
     let counted = activity(&broken);
     assert_eq!((counted.push_waits.count, counted.pop_waits.count), (0, 0));
+    assert_eq!(counted.failed, 3, "each once");
     assert_eq!((items.len(), broken.len()), (2, 1));
 }
 

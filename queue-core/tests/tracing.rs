@@ -56,7 +56,9 @@ fn what_happens_to_a_queue_is_told() {
         queue.receive().unwrap().nack().unwrap();
         queue.receive().unwrap().ack().unwrap();
         assert!(queue.try_push(Job::bad()).is_err());
+        // Once, however often.
         queue.close();
+        drop(queue.close_now());
     });
     let told = std::mem::take(&mut *log.0.lock().unwrap());
     let expected: [(Level, &[&str]); 8] = [
@@ -77,4 +79,19 @@ fn what_happens_to_a_queue_is_told() {
             assert!(text.contains(field), "{text} without {field}");
         }
     }
+}
+
+#[test]
+fn the_close_by_the_last_half_is_told() {
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        let simple = Simple::<Job>::with_capacity(Capacity::bounded(1));
+        let (producer, _consumer) = Metered::new("jobs", simple).into_ends();
+        drop(producer);
+    });
+    let told = std::mem::take(&mut *log.0.lock().unwrap());
+    let [(Level::INFO, text)] = &told[..] else {
+        panic!("{told:#?}");
+    };
+    assert!(text.contains("message=closed"), "{text}");
 }
