@@ -8,6 +8,7 @@ use crate::state::{Closed, State, WaitFor};
 use crate::turn::Turn;
 use queue_core::coop;
 use queue_core::sync::{Arc, Deadline};
+use queue_core::waiters::ignore_panic;
 use queue_core::{
     Capacity, EndpointCounts, Failure, Kind, PopError, PopTimeoutError, PushError,
     PushTimeoutError, Queue, Side, TryPopError, TryPushError, WithCapacity,
@@ -359,7 +360,8 @@ impl<T: Send> Queue for AsyncQueue<T> {
         // Whom that wakes runs foreign code, that may panic: with nothing taken yet. Who is woken
         // and comes first takes what is its.
         self.close();
-        let left = self.shared.change(State::take_all);
+        let mut left = VecDeque::new();
+        ignore_panic(|| self.shared.change(|state| left = state.take_all()));
         left.into()
     }
 }

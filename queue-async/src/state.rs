@@ -112,9 +112,13 @@ impl<T> State<T> {
 
     /// Takes all that is inside.
     pub(crate) fn take_all(&mut self) -> VecDeque<T> {
-        let mut all: VecDeque<_> = std::iter::from_fn(|| self.returned.pop()).collect();
-        self.held -= all.len();
-        all.append(&mut self.items);
+        let returned: Vec<_> = std::iter::from_fn(|| self.returned.pop()).collect();
+        self.held -= returned.len();
+        // With its memory.
+        let mut all = std::mem::take(&mut self.items);
+        for item in returned.into_iter().rev() {
+            all.push_front(item);
+        }
         all
     }
 
@@ -182,7 +186,8 @@ impl<T> State<T> {
         waker
     }
 
-    /// Gives the memory of a burst back, in halves, so that it costs each item O(1).
+    /// Gives the memory of a burst back, but for a multiple of what is inside, so that it costs each
+    /// item O(1).
     #[inline]
     fn shrink(&mut self) {
         let capacity = self.items.capacity();
@@ -311,7 +316,7 @@ impl<T> State<T> {
 #[cold]
 #[inline(never)]
 fn shrink<T>(items: &mut VecDeque<T>) {
-    items.shrink_to(items.capacity() / 2);
+    items.shrink_to(KEEP.max(4 * items.len()));
 }
 
 /// What somebody stands in line for.
@@ -414,8 +419,15 @@ mod tests {
         }
         assert_eq!(state.items.capacity(), burst);
         state.pop().unwrap();
-        assert_eq!(state.items.capacity(), burst / 2);
+        assert!((burst / 4..=burst / 2).contains(&state.items.capacity()));
         while state.pop().is_ok() {}
         assert!(state.items.capacity() <= KEEP);
+
+        (0..16 * KEEP).for_each(|n| state.push(n));
+        state.pop_many(&mut Vec::new(), usize::MAX).unwrap();
+        assert!(state.items.capacity() <= KEEP, "in one batch");
+        (0..16 * KEEP).for_each(|n| state.push(n));
+        assert_eq!(state.take_all().len(), 16 * KEEP);
+        assert_eq!(state.items.capacity(), 0);
     }
 }

@@ -8,4 +8,4 @@ mod wait_list;
 mod wake;
 
 pub use wait_list::{WaitList, WaiterId};
-pub use wake::{park, thread_waker, wake, wake_all};
+pub use wake::{ignore_panic, park, thread_waker, wake, wake_all};

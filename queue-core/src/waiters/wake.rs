@@ -69,6 +69,19 @@ pub fn wake(waker: Waker) {
     waker.wake();
 }
 
+/// Calls `wake`, which wakes waiters of this process. A waker that panics must neither keep a wake
+/// from other waiters, nor take along what its caller holds, nor end the thread that wakes them.
+///
+/// ```
+/// queue_core::waiters::ignore_panic(|| queue_core::waiters::wake(std::task::Waker::noop().clone()));
+/// ```
+pub fn ignore_panic(wake: impl FnOnce()) {
+    if cfg!(loom) {
+        return wake(); // A model fails by panicking.
+    }
+    let _ = catch_unwind(AssertUnwindSafe(wake));
+}
+
 /// [`wake`]s all of `wakers` in order, even if some of them panic. Then the first panic continues.
 ///
 /// ```

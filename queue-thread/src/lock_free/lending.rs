@@ -117,14 +117,15 @@ impl<T> Shared<T> {
         ring.free(oldest);
     }
 
-    /// Pops what came back, if anything did.
+    /// Pops what came back, if anything did. It is kept before anybody is woken, whose waker may panic.
     #[cold]
-    pub(super) fn pop_returned(&self) -> Option<T> {
+    pub(super) fn pop_returned<R>(&self, keep: impl FnOnce(T) -> R) -> Option<R> {
         let mut state = self.lending.state.lock();
         let item = state.returned.pop()?;
+        let kept = keep(item);
         self.one_less(state);
         self.pass_on();
-        Some(item)
+        Some(kept)
     }
 
     /// What finding nothing comes to: while something is lent the end has not come.

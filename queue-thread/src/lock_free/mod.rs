@@ -16,6 +16,7 @@ use lending::Lending;
 use owner::Owner;
 use queue_core::event::{Event, Listener};
 use queue_core::sync::{CachePadded, thread};
+use queue_core::waiters::ignore_panic;
 use queue_core::{
     Capacity, EndpointCounts, Failure, Kind, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
@@ -144,19 +145,19 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Takes the oldest item out of the storage.
+    /// Takes the oldest item out of the storage, and keeps it.
     #[inline(always)]
-    fn take(&self) -> Result<T, TryPopError> {
+    fn take<R>(&self, mut keep: impl FnMut(T) -> R) -> Result<R, TryPopError> {
         if self.lending.is_used() {
-            if let Some(item) = self.pop_returned() {
-                return Ok(item);
+            if let Some(kept) = self.pop_returned(&mut keep) {
+                return Ok(kept);
             }
         }
         let popped = match &self.storage {
             Bounded(ring) => ring.pop(|slot| self.free(slot)),
             Unbounded(chain) => chain.pop(),
         };
-        popped.map_err(|error| self.found_none(error))
+        popped.map(keep).map_err(|error| self.found_none(error))
     }
 
     /// Apart, so that a push to a ring is small enough to be part of its caller.
@@ -279,7 +280,7 @@ impl<T: Send> Queue for LockFreeQueue<T> {
 
     #[inline(always)]
     fn try_pop(&self) -> Result<T, TryPopError> {
-        let item = self.0.take()?;
+        let item = self.0.take(|item| item)?;
         self.0.taken_one();
         Ok(item)
     }
@@ -292,9 +293,11 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         }
         let shared: &Shared<T> = &self.0;
         let most = max.min(self.len().max(1));
+        // Outside the lock of what came back.
+        into.reserve(most);
         for popped in 0..most {
-            match shared.take() {
-                Ok(item) => into.push(item),
+            match shared.take(|item| into.push(item)) {
+                Ok(()) => {}
                 Err(error) if popped == 0 => return Err(error),
                 Err(_) => return Ok(popped),
             }
@@ -316,8 +319,10 @@ impl<T: Send> Queue for LockFreeQueue<T> {
         self.close();
         let mut left = Vec::new();
         loop {
-            match self.try_pop() {
-                Ok(item) => left.push(item),
+            let mut popped = Ok(0);
+            ignore_panic(|| popped = self.try_pop_many(&mut left, usize::MAX));
+            match popped {
+                Ok(_) => {}
                 // A push that was under way when the queue closed is about to end.
                 Err(_) if !self.0.storage.is_over() => thread::yield_now(),
                 Err(_) if self.is_empty() => return left,

@@ -69,13 +69,13 @@ impl<T> Lending<T> {
 }
 
 impl<T> Store<T> {
-    /// Pops what came back, if anything did.
+    /// Pops what came back, if anything did. It is kept before anybody is woken, whose waker may panic.
     #[cold]
-    pub(super) fn pop_returned(&self) -> Option<T> {
-        let item = self.lending.take(Returned::pop)?;
+    pub(super) fn pop_returned<R>(&self, keep: impl FnOnce(T) -> R) -> Option<R> {
+        let kept = keep(self.lending.take(Returned::pop)?);
         self.pass_on();
         self.done();
-        Some(item)
+        Some(kept)
     }
 
     /// Was this one woken for an item, and is there one more?

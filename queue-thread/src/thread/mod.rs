@@ -5,6 +5,7 @@ mod store;
 
 use queue_core::event::Listener;
 use queue_core::sync::Arc;
+use queue_core::waiters::ignore_panic;
 use queue_core::{
     Capacity, EndpointCounts, Failure, Kind, Queue, Side, TryPopError, TryPushError, WithCapacity,
 };
@@ -128,7 +129,10 @@ impl<T: Send> Queue for ThreadQueue<T> {
     fn close_now(&self) -> Vec<T> {
         self.0.close();
         let mut left = Vec::new();
-        while self.0.try_pop_many(&mut left, usize::MAX).is_ok() {}
+        let mut is_over = false;
+        while !is_over {
+            ignore_panic(|| is_over = self.0.try_pop_many(&mut left, usize::MAX).is_err());
+        }
         left
     }
 

@@ -138,7 +138,7 @@ impl<T> Store<T> {
     #[inline]
     pub(super) fn try_pop(&self) -> Result<T, TryPopError> {
         if self.lending.returned() != 0 {
-            if let Some(item) = self.pop_returned() {
+            if let Some(item) = self.pop_returned(|item| item) {
                 return Ok(item);
             }
         }
@@ -155,10 +155,9 @@ impl<T> Store<T> {
         into.reserve(max);
         let before = into.len();
         while self.lending.returned() != 0 && into.len() - before < max {
-            let Some(item) = self.pop_returned() else {
+            if self.pop_returned(|item| into.push(item)).is_none() {
                 break;
-            };
-            into.push(item);
+            }
         }
         let returned = into.len() - before;
         if returned == max {
