@@ -5,6 +5,7 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use queue_async::dynamic::DynQueue;
 use queue_async::{AsyncQueue, Metered, Queue, WorkQueue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -101,4 +102,13 @@ fn a_stream_waits_again_and_ends() {
     assert!(got.into_iter().eq(0..100));
     assert_eq!(block_on(stream.next()), None);
     pushes.join().unwrap();
+}
+
+#[test]
+fn nobody_joins_a_box_that_does_not_lend() {
+    let queue = DynQueue::without_deliveries(AsyncQueue::bounded(1));
+    assert!(queue.join_timeout(Duration::ZERO), "nothing is to be done");
+    queue.push(1).unwrap();
+    let joined = || queue.join_timeout(Duration::ZERO);
+    assert!(catch_unwind(AssertUnwindSafe(joined)).is_err());
 }

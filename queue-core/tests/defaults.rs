@@ -153,6 +153,9 @@ fn no_time_at_all_is_one_try() {
     let popped = queue.pop_timeout(Duration::ZERO);
     assert_eq!(popped, Err(PopTimeoutError::Timeout));
     assert_eq!(queue.tries.load(Ordering::Relaxed), 1);
+    let popped = queue.pop_many_timeout(&mut Vec::new(), 9, Duration::ZERO);
+    assert_eq!(popped, Err(PopTimeoutError::Timeout));
+    assert_eq!(queue.tries.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn who_waits_is_counted_with_the_time() {
     let mut pushing = pin!(queue.push_async(2));
     assert!(pushing.as_mut().poll(&mut cx).is_pending());
     thread::sleep(BIT);
+    assert!(pushing.as_mut().poll(&mut cx).is_pending());
     queue.pop().unwrap();
     assert!(pushing.as_mut().poll(&mut cx).is_ready());
     let waits = activity(&queue).push_waits;
@@ -188,6 +189,7 @@ fn a_batch_that_is_cancelled_or_waits_is_counted_as_far_as_it_came() {
 }
 
 /// A first try fails, and who waits has what it waits for.
+#[derive(Clone)]
 struct Away {
     queue: Simple<u64>,
     failure: Failure,
@@ -217,6 +219,9 @@ impl Kind for Away {
     fn listen(&self, side: Side) -> Self::Listener<'_> {
         self.queue.listen(side)
     }
+
+    /// Another process has one yet.
+    fn on_last_endpoint(&self, _: Side) {}
 }
 
 impl Queue for Away {
@@ -290,6 +295,13 @@ fn who_may_wait_for_a_failure_to_pass_does_so_and_nobody_else() {
     assert_eq!((counted.push_waits.count, counted.pop_waits.count), (0, 0));
     assert_eq!(counted.failed, 3, "each once");
     assert_eq!((items.len(), broken.len()), (2, 1));
+}
+
+#[test]
+fn the_queue_itself_says_what_its_last_half_closes() {
+    let away = Away::metered(FailureKind::Unavailable);
+    drop((away.producer(), away.consumer()));
+    assert!(!away.is_closed());
 }
 
 #[test]

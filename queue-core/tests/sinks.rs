@@ -179,6 +179,19 @@ fn a_sink_that_was_closed_has_given_up_its_half() {
 }
 
 #[test]
+fn a_sink_that_is_closed_in_vain_has_given_up_its_half_too() {
+    over_both(|queue_of| {
+        let queue = queue_of(1);
+        queue.push(0).unwrap();
+        let mut sink = queue.producer().into_sink();
+        Pin::new(&mut sink).start_send(1).unwrap();
+        queue.close();
+        assert_eq!(close(&mut sink), Poll::Ready(Err(PushError::Closed(1))));
+        assert_eq!(queue.producer_count(), 0);
+    });
+}
+
+#[test]
 fn a_sink_that_is_not_ready_takes_no_item() {
     over_both(|queue_of| {
         let queue = queue_of(1);

@@ -9,6 +9,7 @@ use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 struct Panics;
 
@@ -16,6 +17,11 @@ impl Wake for Panics {
     fn wake(self: Arc<Self>) {
         panic!("a waker that fails, for a test");
     }
+}
+
+/// Does what may panic.
+fn quietly<R>(act: impl FnOnce() -> R) {
+    drop(catch_unwind(AssertUnwindSafe(act)));
 }
 
 /// For one kind, that makes queues of four places: for each verb one.
@@ -40,10 +46,10 @@ fn loses_nothing<Q: Queue<Item = u32>>(make: impl Fn() -> Q) {
                 let polled = push.as_mut().poll(&mut Context::from_waker(&waker));
                 assert!(polled.is_pending());
             }
-            let _ = catch_unwind(AssertUnwindSafe(|| verb(&queue, &mut into)));
+            quietly(|| verb(&queue, &mut into));
             // Neither push has been polled again. Who leaves wakes the next, whose waker panics.
             for push in pushes {
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(push)));
+                quietly(|| drop(push));
             }
         }
         into.extend(queue.close_now());
@@ -65,8 +71,8 @@ fn loses_nothing_that_came_back<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) 
             let mut push = Box::pin(queue.push_async(5));
             let polled = push.as_mut().poll(&mut Context::from_waker(&waker));
             assert!(polled.is_pending());
-            let _ = catch_unwind(AssertUnwindSafe(|| queue.try_pop_many(&mut into, 3)));
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(push)));
+            quietly(|| queue.try_pop_many(&mut into, 3));
+            quietly(|| drop(push));
         }
         into.extend(queue.close_now());
         assert_eq!(into, [1, 2, 3, 4], "{count} came back");
@@ -86,14 +92,67 @@ fn close_now_gives_all_of_it<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
         let polled = join.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
         let mut left = Vec::new();
-        let _ = catch_unwind(AssertUnwindSafe(|| left.extend(queue.close_now())));
+        quietly(|| left.extend(queue.close_now()));
         left.extend(queue.close_now());
         assert_eq!(left, [1, 2, 3, 4], "{came_back} came back");
     }
 }
 
+/// Whoever receives passes the wake on to the next, whose waker panics: nobody had the item, and it
+/// is back as if nobody had asked for it.
+fn a_receive_that_panics_is_no_attempt<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
+    let waker = Waker::from(Arc::new(Panics));
+    for came_back in [false, true] {
+        let queue = make();
+        let mut held = Vec::new();
+        if came_back {
+            (1..=2).for_each(|n| queue.push(n).unwrap());
+            queue.receive_many(&mut held, 2).unwrap();
+        }
+        let mut pops = [(); 4].map(|()| Box::pin(queue.pop_async()));
+        for pop in &mut pops {
+            let polled = pop.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        match came_back {
+            true => (held.into_iter().rev()).for_each(|job| quietly(|| job.release())),
+            false => (1..=2).for_each(|n| quietly(|| queue.push(n).unwrap())),
+        }
+        quietly(|| queue.try_receive().map(|job| job.release()));
+        for pop in pops {
+            quietly(|| drop(pop));
+        }
+        assert_eq!(queue.in_flight(), 0);
+        for n in 1..=2 {
+            let job = queue.try_receive().unwrap();
+            assert_eq!((*job, job.attempt()), (n, 1), "{came_back}");
+            job.ack().unwrap();
+        }
+    }
+}
+
+/// A worker panics with a job, and the waker of who waits for it panics too: that would abort.
+fn a_worker_may_panic_beside_it<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
+    let waker = Waker::from(Arc::new(Panics));
+    let queue = make();
+    queue.push(1).unwrap();
+    let job = queue.receive().unwrap();
+    let mut pop = Box::pin(queue.pop_async());
+    let polled = pop.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        let _job = job;
+        panic!("a worker that fails, for a test");
+    }));
+    assert!(worked.is_err());
+    quietly(|| drop(pop));
+    assert_eq!(queue.try_receive().unwrap().attempt(), 2);
+}
+
 fn loses_nothing_of_work<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
     loses_nothing(&make);
+    a_receive_that_panics_is_no_attempt(&make);
+    a_worker_may_panic_beside_it(&make);
     loses_nothing_that_came_back(&make);
     close_now_gives_all_of_it(&make);
 }
@@ -114,4 +173,28 @@ fn between_processes() {
     loses_nothing_of_work(|| ShmQueue::<u32>::bounded(4));
     loses_nothing_of_work(|| PipeQueue::<u32>::bounded(4));
     loses_nothing_of_work(|| IpcQueue::<u32>::bounded(4));
+}
+
+/// An item whose own code panics as it is dropped.
+struct DropsBadly;
+
+impl Drop for DropsBadly {
+    fn drop(&mut self) {
+        panic!("an item that fails, for a test");
+    }
+}
+
+fn who_acks_a_bad_item_is_done<Q: WorkQueue<Item = DropsBadly>>(queue: Q) {
+    assert!(queue.push(DropsBadly).is_ok());
+    let job = queue.receive().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| job.ack())).is_err());
+    assert_eq!((queue.in_flight(), queue.len()), (0, 0));
+    assert!(queue.join_timeout(Duration::from_secs(30)) && !queue.is_full());
+}
+
+#[test]
+fn an_item_that_panics_as_it_is_acked_is_done() {
+    who_acks_a_bad_item_is_done(ThreadQueue::bounded(1));
+    who_acks_a_bad_item_is_done(LockFreeQueue::bounded(1));
+    who_acks_a_bad_item_is_done(AsyncQueue::bounded(1));
 }

@@ -45,6 +45,9 @@ impl<L: Listen> Wait<L> {
     where
         Q: Queue<Listener<'a> = L> + ?Sized,
     {
+        if deadline == Deadline::AT_ONCE {
+            return false;
+        }
         // `Late` stands there only until the match ends.
         *self = match mem::replace(self, Self::Late) {
             Self::Hinted if deadline.has_passed() => return false,

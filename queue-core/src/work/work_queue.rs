@@ -108,7 +108,8 @@ pub trait WorkQueue: Lend {
     ///
     /// # Errors
     /// `Empty`; `Closed` once the queue is closed, drained and nothing is in flight; `Failed` if
-    /// the first item failed.
+    /// the first item failed. If a later one cannot be brought out, a pop or receive that follows
+    /// says so.
     fn try_receive_many(
         &self,
         into: &mut Vec<Delivery<Self>>,

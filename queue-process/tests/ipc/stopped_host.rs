@@ -100,6 +100,13 @@ fn a_time_limit_ends_a_verb_although_the_host_is_stopped() {
             assert_eq!(received, Err(PopTimeoutError::Timeout));
             assert!(ends("pop_any", || pop_any_timeout(&[queue], limit)).is_err());
             assert!(!ends("join", || queue.join_timeout(limit)));
+            let deadline = || Instant::now() + limit;
+            let popped = ends("pop_deadline", || queue.pop_deadline(deadline()));
+            assert_eq!(popped, Err(PopTimeoutError::Timeout));
+            let received = ends("receive_deadline", || queue.receive_deadline(deadline()));
+            assert!(received.is_err());
+            let pushed = ends("push_deadline", || queue.push_deadline(vec![1], deadline()));
+            assert_eq!(pushed.unwrap_err().into_item(), [1]);
         }
         for size in [0, 100, 40_000, 2_000_000] {
             let pushed = ends("push", || queue.push_timeout(vec![1; size], LIMIT));

@@ -7,12 +7,17 @@ use queue_core::select::{
     PopAnyError, PopAnyTimeoutError, Poppable, Select, TryPopAnyError, pop_any, pop_any_async,
     pop_any_timeout, receive_any, receive_any_async, receive_any_timeout, try_pop_any,
 };
-use queue_core::{PopError, PushError, Queue};
+use queue_core::{Capacity, PopError, PushError, Queue, WorkQueue};
 use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -135,6 +140,7 @@ fn a_closed_queue_is_passed_over_until_all_are() {
         assert_eq!(try_pop_any(&[a, b]), Err(TryPopAnyError::Empty));
         let late = Err(PopAnyTimeoutError::Timeout);
         assert_eq!(pop_any_timeout(&[a, b], SOON), late);
+        assert!(try_pop_any(&[a, b]).unwrap_err().is_empty());
         let ended = thread::scope(|scope| {
             let thread = scope.spawn(|| pop_any(&[a, b]));
             let task = scope.spawn(|| block_on(pop_any_async(&[a, b])));
@@ -145,6 +151,7 @@ fn a_closed_queue_is_passed_over_until_all_are() {
         });
         assert!(ended.contains(&Ok((1 - first, 8))), "{ended:?}");
         assert!(ended.contains(&Err(PopAnyError::Closed)), "{ended:?}");
+        assert!(!try_pop_any(&[a, b]).unwrap_err().is_empty());
         assert_eq!(try_pop_any(&[a, b]), Err(TryPopAnyError::Closed));
     }
 }
@@ -234,6 +241,66 @@ fn an_arm_that_can_never_give_anything_again_is_left_out() {
     assert!(Select::<()>::new().is_over() && Select::<()>::new().wait().is_none());
 }
 
+/// A queue that fails whoever asks, and not because of one item, would be chosen for ever.
+#[test]
+fn an_arm_that_fails_for_good_is_left_out() {
+    let boxed = DynQueue::without_deliveries(ThreadQueue::<u32>::bounded(1));
+    let mut select = Select::new().receive(&boxed, |job| job.map(drop));
+    let failed = select.wait().unwrap().unwrap_err();
+    assert!(failed.failure().is_some_and(|why| !why.consumed_item()));
+    assert!(select.is_over() && select.wait().is_none());
+    let mut jobs = boxed.deliveries();
+    assert!(jobs.next().is_some_and(|job| job.is_err()));
+    assert!(jobs.next().is_none());
+}
+
+#[test]
+fn a_biased_select_tries_the_first_arm_first() {
+    let (urgent, normal) = (ThreadQueue::bounded(64), ThreadQueue::bounded(64));
+    (0..64).for_each(|n| normal.push(n).unwrap());
+    (100..164).for_each(|n| urgent.push(n).unwrap());
+    let mut select = (Select::new().biased())
+        .pop(&urgent, |popped| popped)
+        .pop(&normal, |popped| popped);
+    for n in (100..164).chain(0..64) {
+        assert_eq!(select.try_wait(), Some(Ok(n)));
+    }
+}
+
+/// What an arm took before another waiter's waker panicked is what the next wait gives.
+#[test]
+fn a_waker_that_panics_takes_no_item_of_a_select() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            resume_unwind(Box::new(0));
+        }
+    }
+    let (other, queue) = (ThreadQueue::bounded(1), ThreadQueue::bounded(1));
+    let mut select = (Select::new().biased())
+        .pop(&other, |popped| popped)
+        .pop(&queue, |popped| popped);
+    let nobody = &mut Context::from_waker(Waker::noop());
+    let mut plain = pin!(queue.pop_async());
+    {
+        let mut selecting = pin!(select.wait_async());
+        assert!(selecting.as_mut().poll(nobody).is_pending());
+        let panics = Waker::from(Arc::new(Panics));
+        let polled = plain.as_mut().poll(&mut Context::from_waker(&panics));
+        assert!(polled.is_pending());
+        // The select is notified for both, takes from the first, and passes the other wake on.
+        queue.push(1).unwrap();
+        other.push(2).unwrap();
+        let polled = catch_unwind(AssertUnwindSafe(|| selecting.as_mut().poll(nobody)));
+        assert!(polled.is_err());
+    }
+    other.push(3).unwrap();
+    assert!(!select.is_over());
+    assert_eq!(select.wait(), Some(Ok(2)));
+    assert_eq!(select.wait(), Some(Ok(3)));
+    assert_eq!(plain.as_mut().poll(nobody), Poll::Ready(Ok(1)));
+}
+
 type Pushed = Result<(), Option<PushError<u32>>>;
 
 fn push_or_stop<'q>(
@@ -279,6 +346,18 @@ fn what_is_not_pushed_stays_with_its_owner() {
     let refused = Some(Err(Some(PushError::Closed(3))));
     assert_eq!(push_or_stop(&full, &signals, &mut item).wait(), refused);
     assert_eq!(item, None);
+}
+
+#[test]
+fn an_item_that_the_queue_cannot_take_comes_back() {
+    let options = ShmQueue::<Vec<u8>>::options().max_item_bytes(64);
+    let queue = options.create(Capacity::bounded(1)).unwrap();
+    let mut item = Some(vec![0; 100]);
+    let pushed = Select::new().push(&queue, &mut item, |pushed| pushed).wait();
+    match pushed {
+        Some(Err(PushError::Failed(item, _))) => assert_eq!(item.len(), 100),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::kinds::{Kind, over};
 use futures_core::Stream;
-use queue_core::Queue;
+use queue_core::{Queue, pop_any_async};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,7 +13,8 @@ use tokio::runtime::Builder;
 
 over! { every:
     whoever_pops, whoever_pops_a_stream, whoever_pops_batches, whoever_pushes,
-    whoever_pushes_batches, whoever_pushes_long_batches,
+    whoever_pushes_batches, whoever_pushes_long_batches, whoever_selects,
+    whoever_pops_a_stream_of_a_half,
 }
 
 /// Takes steps of which none ever has to wait, until a neighbour has run.
@@ -87,5 +88,22 @@ fn whoever_pushes_long_batches<K: Kind>() {
         queue.push_many_async(&mut items).await.unwrap();
         let mut into = Vec::new();
         assert_eq!(queue.try_pop_many(&mut into, 32), Ok(32));
+    });
+}
+
+fn whoever_selects<K: Kind>() {
+    let (queue, other) = (K::bounded::<u32>(4), K::bounded::<u32>(4));
+    neighbours_run_beside(async || {
+        queue.try_push(1).unwrap();
+        assert_eq!(pop_any_async(&[&queue, &other]).await, Ok((0, 1)));
+    });
+}
+
+fn whoever_pops_a_stream_of_a_half<K: Kind>() {
+    let queue = K::bounded::<u32>(4);
+    let mut stream = pin!(queue.consumer().into_stream());
+    neighbours_run_beside(async || {
+        queue.try_push(1).unwrap();
+        assert_eq!(poll_fn(|cx| stream.as_mut().poll_next(cx)).await, Some(1));
     });
 }
