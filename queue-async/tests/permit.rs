@@ -48,6 +48,7 @@ fn a_permit_of_a_closed_queue_hands_the_item_back() {
     assert_eq!(permit.push("back").unwrap_err().into_item(), "back");
     assert!(queue.reserve().unwrap_err().is_closed());
     assert!(queue.try_reserve().unwrap_err().is_closed());
+    assert!(!queue.is_full(), "the place is free again");
 }
 
 #[test]

@@ -179,6 +179,17 @@ fn close_beside_push<Q: Kind>(queue: Q) {
     assert_eq!(got, producer.join().unwrap());
 }
 
+/// A push is under way while the queue is closed at once: its item is among those that are left, or
+/// with its owner.
+/// Catches: what is left given before the push has ended.
+fn close_now_beside_push<Q: Kind>(queue: Q) {
+    let other = queue.clone();
+    let producer = thread::spawn(move || other.push(1));
+    let left = queue.close_now();
+    let pushed = producer.join().unwrap();
+    assert_eq!(left, if pushed.is_ok() { vec![1] } else { vec![] });
+}
+
 /// A push comes to a full queue while others close and drain it: it goes in and comes out, or
 /// it is refused, and nobody says "drained" before that is decided.
 /// Catches: of a slot that one empties and the other fills, the Release or the Acquire weakened.
@@ -413,12 +424,12 @@ fn unbounded(_: usize) -> LockFreeQueue<u32> {
 
 models! {
     ThreadQueue::bounded as locked: two_by_two(1, 2), burst(2, 2), burst_and_one_more(3, 2), burst_beside_a_pop(3, 2), burst_less_one(3, 2), none_overtakes(3, 3), drain(2, 2), close(2, 2),
-        close_while_full(1, 3), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
+        close_while_full(1, 3), close_now_beside_push(1, 2), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 2), cancel(1, 2), idle(3, 2), ends(2, 2), one_to_one(2, 3);
     LockFreeQueue::bounded as ring: burst(2, 1), none_overtakes(3, 3), drain(2, 1), close(2, 2),
-        close_while_full(1, 2), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
+        close_while_full(1, 2), close_now_beside_push(1, 2), place_from_outbox(2, 3), close_wakes_all(1, 2), close_wakes_producers(1, 2),
         timeout(1, 1), cancel(1, 2), idle(3, 1), ends(2, 2), one_to_one(2, 3), close_is_seen(1, 3),
         len_of_what_goes(1, 2), len_of_what_comes(1, 2), two_to_one(1, 1), one_to_two(1, 1);
-    unbounded as chain: two_by_two(0, 1), burst(0, 1), close(0, 2), close_beside_push(0, 2), close_wakes_all(0, 2),
+    unbounded as chain: two_by_two(0, 1), burst(0, 1), close(0, 2), close_beside_push(0, 2), close_now_beside_push(0, 2), close_wakes_all(0, 2),
         timeout(0, 1), cancel(0, 1), idle(0, 1), ends(0, 2);
 }

@@ -424,5 +424,21 @@ mod tests {
         burst.clear();
         assert!(spare(&mut burst).is_some());
         assert_eq!(burst.capacity(), 0);
+
+        // By whatever it goes out.
+        let memory = |store: &Store<u32>| {
+            store.head.lock.lock().capacity() + store.tail.lock.lock().inbox.capacity()
+        };
+        let by_pops = |store: &Store<u32>| while store.try_pop().is_ok() {};
+        let by_batches =
+            |store: &Store<u32>| while store.try_pop_many(&mut Vec::new(), 999).is_ok() {};
+        let at_once = |store: &Store<u32>| drop(store.try_pop_many(&mut Vec::new(), usize::MAX));
+        for drain in [by_pops, by_batches, at_once] {
+            let store = Store::new(None);
+            (0..4 * kept as u32).for_each(|n| store.try_push(n).unwrap());
+            drain(&store);
+            // One deque may stay as long as it is not asked again.
+            assert!(memory(&store) <= 2 * kept, "{}", memory(&store));
+        }
     }
 }
