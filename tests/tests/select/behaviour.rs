@@ -353,7 +353,9 @@ fn an_item_that_the_queue_cannot_take_comes_back() {
     let options = ShmQueue::<Vec<u8>>::options().max_item_bytes(64);
     let queue = options.create(Capacity::bounded(1)).unwrap();
     let mut item = Some(vec![0; 100]);
-    let pushed = Select::new().push(&queue, &mut item, |pushed| pushed).wait();
+    let pushed = Select::new()
+        .push(&queue, &mut item, |pushed| pushed)
+        .wait();
     match pushed {
         Some(Err(PushError::Failed(item, _))) => assert_eq!(item.len(), 100),
         other => panic!("{other:?}"),

@@ -5,6 +5,8 @@ use super::kinds::{Kind, Local, over};
 use super::polled::Polled;
 use queue_core::Queue;
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,8 @@ use std::time::Duration;
 
 over! {
     every:
-    items_of_no_bytes, items_beside_each_other, more_handles_than_anybody_needs,
+    items_of_no_bytes, items_of_every_sort, items_beside_each_other,
+    more_handles_than_anybody_needs,
 }
 over! {
     local:
@@ -51,6 +54,37 @@ fn items_act_on_the_queue<K: Local>() {
     queue.push(letter()).unwrap();
     drop(queue.close_now());
     drop(queue.push(letter()));
+}
+
+/// What serde knows, and what writes itself otherwise for people than for machines.
+fn items_of_every_sort<K: Kind>() {
+    type Integers = (u8, u16, u32, u64, u128, i8, i16, i32, i64, i128);
+    type Others = (f32, f64, char, String, Option<bool>, (), [u8; 3]);
+    type Nested = BTreeMap<String, Result<Vec<IpAddr>, SocketAddr>>;
+    let queue = K::bounded::<(Integers, Others, Nested)>(2);
+    let here = SocketAddr::from(([127, 0, 0, 1], 80));
+    let nested = [
+        (
+            "two".into(),
+            Ok(vec![here.ip(), Ipv6Addr::LOCALHOST.into()]),
+        ),
+        ("one".into(), Err(here)),
+    ];
+    let integers = (1, 2, 3, 4, u128::MAX, -1, -2, -3, i64::MIN, i128::MIN);
+    let others = (
+        0.5,
+        -0.25,
+        '\u{1f980}',
+        "x".into(),
+        Some(true),
+        (),
+        [7, 8, 9],
+    );
+    let item = (integers, others, Nested::from(nested));
+    for _ in 0..3 {
+        queue.push(item.clone()).unwrap();
+        assert_eq!(queue.pop().as_ref(), Ok(&item));
+    }
 }
 
 /// Who is left inside goes in the order it came.
