@@ -350,6 +350,63 @@ fn a_failure_in_a_received_batch_is_told<Q: WorkQueue<Item = Moody>>(queue: &Q) 
     }
 }
 
+/// Behind a panic as without one: each failure is told, and in its place.
+fn a_failure_behind_a_panic_is_told<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    let lost = |why: Option<&Failure>| why.is_some_and(Failure::consumed_item);
+    for pop in pop_many() {
+        fill(queue, [2, 3, 8, 5]);
+        assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+        fill(queue, [7]);
+        let mut got = Vec::new();
+        assert_eq!(pop(queue, &mut got, 9), Some(1));
+        assert!(lost(queue.try_pop().unwrap_err().failure()));
+        assert_eq!(pop(queue, &mut got, 9), Some(2));
+        assert_eq!(numbers(got), [3, 5, 7]);
+    }
+    fill(queue, [2, 3, 8, 5]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+    let mut jobs = queue.deliveries();
+    let mut next = || match jobs.next().unwrap() {
+        Ok(job) => Some(job.take().unwrap()),
+        Err(failure) => {
+            assert!(failure.consumed_item());
+            None
+        }
+    };
+    assert_eq!(
+        [next(), next(), next()],
+        [Some(Moody(3)), None, Some(Moody(5))]
+    );
+}
+
+/// An item whose code panics as it is received is gone, and nothing is left of it.
+fn a_panic_in_a_receive_ends_the_delivery<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    fill(queue, [2, 3, 12, 22]);
+    assert_eq!(panicked(|| drop(queue.try_receive())), 2);
+    assert_eq!((queue.in_flight(), queue.len()), (0, 3));
+    let mut got = Vec::new();
+    assert_eq!(panicked(|| drop(queue.receive_many(&mut got, 9))), 12);
+    assert_eq!(got.len(), 1);
+    got.remove(0).ack().unwrap();
+    assert_eq!(panicked(|| drop(queue.receive())), 22);
+    assert!(queue.join_timeout(Duration::from_secs(30)));
+}
+
+/// Who gives back what was deferred wakes who waits for it in this process.
+fn what_was_deferred_is_given_back_to_who_waits<Q: WorkQueue<Item = Moody>>(queue: &Q) {
+    fill(queue, [2, 3]);
+    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+    let job = queue.try_receive().unwrap();
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| queue.pop_timeout(Duration::from_secs(20)));
+        thread::sleep(Duration::from_millis(50));
+        job.nack().unwrap();
+        assert_eq!(waiting.join().unwrap(), Ok(Moody(3)));
+    });
+    assert!(begun.elapsed() < Duration::from_secs(20), "it slept on");
+}
+
 /// Also to whoever waits already.
 fn who_waits_is_told_of_a_failure<Q: Lend<Item = Moody>>(queue: &Q) {
     thread::scope(|scope| {
@@ -398,11 +455,14 @@ fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {
 
 /// The failures that [`all_of_work`] is told of.
 #[cfg(target_os = "linux")]
-const FAILURES: u64 = 9;
+const FAILURES: u64 = 13;
 
 fn all_of_work<Q: WorkQueue<Item = Moody>>(queue: &Q) {
     what_was_deferred_counts_its_attempts(queue);
     a_failure_in_a_received_batch_is_told(queue);
+    a_failure_behind_a_panic_is_told(queue);
+    a_panic_in_a_receive_ends_the_delivery(queue);
+    what_was_deferred_is_given_back_to_who_waits(queue);
     who_waits_is_told_of_a_failure(queue);
 }
 

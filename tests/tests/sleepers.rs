@@ -1,13 +1,19 @@
-//! Two who sleep, and two items that come at once: whoever is woken first passes the wake on. Nobody
-//! here comes back for a second item, as a worker in a loop would, and so makes good for a lost wake.
+//! Those who sleep. Two, and two items that come at once: whoever is woken first passes the wake on.
+//! Nobody here comes back for a second item, as a worker in a loop would, and so makes good for a lost
+//! wake.
 
 #![cfg(not(loom))]
 
 use queue_async::AsyncQueue;
-use queue_core::{Queue, WorkQueue};
+use queue_core::{Capacity, Queue, WorkQueue};
 use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -91,6 +97,80 @@ fn between_processes() {
     all(|| ShmQueue::<u32>::bounded(4));
     all(|| PipeQueue::<u32>::bounded(4));
     all(|| IpcQueue::<u32>::bounded(4));
+}
+
+/// Large items come back, more than a batch has room for: those behind them do not overtake them.
+#[test]
+fn what_came_back_is_popped_in_order_however_large() {
+    fn in_order<Q: WorkQueue<Item = Vec<u8>>>(queue: Q) {
+        for close in [false, true] {
+            (1..=4).for_each(|n| queue.push(vec![n; 3 << 20]).unwrap());
+            let held = [(); 3].map(|()| queue.receive().unwrap());
+            drop(held);
+            let mut got = Vec::new();
+            match close {
+                true => got = queue.close_now(),
+                false => while queue.try_pop_many(&mut got, 10).is_ok() {},
+            }
+            let got: Vec<_> = got.into_iter().map(|item| item[0]).collect();
+            assert_eq!(got, [1, 2, 3, 4]);
+        }
+    }
+    let four = Capacity::bounded(4);
+    in_order(
+        (ShmQueue::<Vec<u8>>::options()
+            .max_item_bytes(4 << 20)
+            .create(four))
+        .unwrap(),
+    );
+    in_order(
+        (PipeQueue::<Vec<u8>>::options()
+            .max_item_bytes(4 << 20)
+            .create(four))
+        .unwrap(),
+    );
+    in_order(IpcQueue::bounded(4));
+}
+
+/// The queue was idle while somebody joined, though it is not any more.
+fn an_idle_moment_counts<Q: WorkQueue<Item = u32>>(queue: Q) {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    for received in [false, true] {
+        queue.push(1).unwrap();
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(woken.clone());
+        let mut join = pin!(queue.join_async());
+        let mut cx = Context::from_waker(&waker);
+        assert!(join.as_mut().poll(&mut cx).is_pending());
+        match received {
+            true => queue.receive().unwrap().ack().unwrap(),
+            false => drop(queue.pop().unwrap()),
+        }
+        queue.push(2).unwrap();
+        let begun = Instant::now();
+        while !woken.0.load(Ordering::SeqCst) {
+            assert!(begun.elapsed() < LONG, "nobody is told");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(join.as_mut().poll(&mut cx).is_ready());
+        assert_eq!(queue.pop(), Ok(2));
+    }
+}
+
+#[test]
+fn an_idle_moment_that_is_over_is_seen() {
+    an_idle_moment_counts(ThreadQueue::bounded(4));
+    an_idle_moment_counts(LockFreeQueue::bounded(4));
+    an_idle_moment_counts(LockFreeQueue::unbounded());
+    an_idle_moment_counts(AsyncQueue::bounded(4));
+    an_idle_moment_counts(ShmQueue::<u32>::bounded(4));
+    an_idle_moment_counts(PipeQueue::<u32>::bounded(4));
+    an_idle_moment_counts(IpcQueue::<u32>::bounded(4));
 }
 
 /// A half that joins has a limit as the queue has.

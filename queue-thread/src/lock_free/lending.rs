@@ -281,3 +281,36 @@ impl<T: Send> Lend for LockFreeQueue<T> {
         self.0.lending.idle.listen()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::ring::Ring;
+    use super::*;
+
+    /// In whichever order those who took them come.
+    #[test]
+    fn slots_are_kept_from_the_oldest_on() {
+        for order in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
+            let ring = Ring::new(4).unwrap();
+            let mut slots = [0, 1, 2].map(|n| {
+                assert!(ring.push(n, |full| full(0)).is_ok());
+                let mut slot = None;
+                assert!(ring.pop(|held| slot = Some(held)).is_ok());
+                slot
+            });
+            let lending = Lending::<u32>::new();
+            let mut state = lending.state.lock();
+            order.map(|n: usize| state.keep(slots[n].take().unwrap()));
+            let kept: Vec<_> = state.slots.drain(..).collect();
+            assert!(kept[0].is_older_than(&kept[1]) && kept[1].is_older_than(&kept[2]));
+            kept.into_iter().for_each(|slot| ring.free(slot));
+        }
+    }
+}
