@@ -5,8 +5,8 @@
 #![cfg(not(loom))]
 
 use queue_async::AsyncQueue;
-use queue_core::{Capacity, Queue, WorkQueue};
-use queue_process::{IpcQueue, PipeQueue, ShmQueue};
+use queue_core::{Capacity, Queue, WithCapacity, WorkQueue};
+use queue_process::{IpcQueue, PipeQueue, Raw, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -118,18 +118,18 @@ fn what_came_back_is_popped_in_order_however_large() {
     }
     let four = Capacity::bounded(4);
     in_order(
-        (ShmQueue::<Vec<u8>>::options()
+        (ShmQueue::<Vec<u8>, Raw>::options()
             .max_item_bytes(4 << 20)
             .create(four))
         .unwrap(),
     );
     in_order(
-        (PipeQueue::<Vec<u8>>::options()
+        (PipeQueue::<Vec<u8>, Raw>::options()
             .max_item_bytes(4 << 20)
             .create(four))
         .unwrap(),
     );
-    in_order(IpcQueue::bounded(4));
+    in_order(IpcQueue::<Vec<u8>, Raw>::with_capacity(four));
 }
 
 /// The queue was idle while somebody joined, though it is not any more.
