@@ -148,6 +148,7 @@ fn what_is_behind_a_panic_takes_no_slot<Q: Queue<Item = Moody>>(make: &impl Fn()
     assert!(!queue.is_full());
     fill(&queue, [1]);
     assert_eq!(queue.is_full(), queue.capacity().is_some());
+    assert!(queue.capacity().is_none_or(|most| queue.len() <= most));
 }
 
 fn failures_and_panics_in_one_batch<Q: Queue<Item = Moody>>(make: &impl Fn() -> Q) {

@@ -60,6 +60,22 @@ fn a_queue_is_not_created_beyond_the_limit() {
     assert_eq!(queue.pop(), Ok(7));
 }
 
+/// An `IpcQueue` needs none until others are to see it.
+#[test]
+fn a_queue_is_not_shared_beyond_the_limit() {
+    if !is_limited() {
+        return run(&mut limited_by(
+            "-f 4",
+            "a_queue_is_not_shared_beyond_the_limit",
+        ));
+    }
+    let queue = IpcQueue::<u64>::bounded(4);
+    let (sender, _receiver) = ipc_channel::ipc::channel().unwrap();
+    assert!(sender.send(queue.clone()).is_err());
+    queue.push(7).unwrap();
+    assert_eq!(queue.pop(), Ok(7));
+}
+
 #[test]
 fn a_limited_process_uses_the_queue_of_another_or_is_told() {
     let name = "a_limited_process_uses_the_queue_of_another_or_is_told";

@@ -16,6 +16,7 @@ pub(super) const ROLES: &[(&str, fn())] = &[
     ("push one", push_one),
     ("push to all", push_to_all),
     ("leak", leak),
+    ("drain half", drain_half),
     ("take and drop", take_and_drop),
     ("message", message),
 ];
@@ -69,6 +70,25 @@ fn one_command_starts_two_children_with_halves() {
     assert!(all.into_iter().eq((0..1000).map(|n| n * 2)));
     pusher.join().unwrap();
     children.into_iter().for_each(succeeded);
+}
+
+fn drain_half() {
+    let jobs = Jobs::consumer_from_parent("JOBS").unwrap();
+    assert_eq!(jobs.iter().sum::<u64>(), 499_500);
+}
+
+/// Who takes one half of a whole queue counts on that side alone: it does not wait for itself.
+#[test]
+fn the_consuming_half_of_a_whole_ends_with_the_producers() {
+    let queue = Jobs::bounded(16);
+    let mut command = child("drain half");
+    queue.share_with(&mut command, "JOBS").unwrap();
+    let child = command.spawn().unwrap();
+    drop(command);
+    let (producer, _) = queue.into_ends();
+    (0..1000).for_each(|n| producer.push(n).unwrap());
+    drop(producer);
+    succeeded(child);
 }
 
 fn take_and_drop() {

@@ -9,6 +9,8 @@ pub(super) const ROLES: &[(&str, fn())] = &[
     ("produce_half", produce_half),
     ("wrong_type", wrong_type),
     ("pass_on", pass_on),
+    ("drain_half", drain_half),
+    ("share_anew", share_anew),
 ];
 
 fn echo() {
@@ -83,6 +85,38 @@ fn a_child_with_a_half_does_no_more() {
     drop((producer, queue));
     assert_eq!(consumer.iter().collect::<Vec<_>>(), [7, 8]);
     succeeds(child);
+}
+
+fn drain_half() {
+    let jobs = Numbers::consumer_from_parent("JOBS").unwrap();
+    assert_eq!(jobs.iter().sum::<u64>(), 499_500);
+}
+
+/// Who takes one half of a whole queue counts on that side alone: it does not wait for itself.
+#[test]
+fn the_consuming_half_of_a_whole_ends_with_the_producers() {
+    let queue = Numbers::bounded(16);
+    let child = start("drain_half", &[("JOBS", &queue)]);
+    let (producer, _) = queue.into_ends();
+    (0..1000).for_each(|n| producer.push(n).unwrap());
+    let (end, _keep) = (producer.clone(), producer.queue().clone());
+    drop((producer, end));
+    succeeds(child);
+}
+
+fn share_anew() {
+    let queue = Numbers::bounded(1);
+    let mut command = program();
+    let mut share = |times| (0..times).for_each(|_| queue.share_with(&mut command, "Q").unwrap());
+    share(2);
+    let before = count("fd");
+    share(50);
+    assert!(count("fd") < before + 10, "what was shared before is kept");
+}
+
+#[test]
+fn sharing_anew_keeps_nothing_of_before() {
+    succeeds(start("share_anew", &[]));
 }
 
 fn wrong_type() {

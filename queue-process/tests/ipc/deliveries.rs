@@ -261,3 +261,25 @@ fn an_item_that_cannot_be_brought_out_is_told_once() {
         assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
     }
 }
+
+/// One that finds no room on the way is not delivered by that.
+#[test]
+fn a_large_job_is_a_first_attempt() {
+    let host = IpcQueue::<Vec<u8>>::bounded(8);
+    let (sender, receiver) = ipc::channel().unwrap();
+    sender.send(host.clone()).unwrap();
+    let guest: IpcQueue<Vec<u8>> = receiver.recv().unwrap();
+    for round in 0..5 {
+        thread::scope(|scope| {
+            let sleepers = [(); 2]
+                .map(|()| scope.spawn(|| guest.receive_timeout(Duration::from_secs(30)).unwrap()));
+            thread::sleep(Duration::from_millis(20));
+            host.push(vec![1; 20_000]).unwrap();
+            host.push(vec![1; 100]).unwrap();
+            for job in sleepers.map(|sleeper| sleeper.join().unwrap()) {
+                assert_eq!(job.attempt(), 1, "{} bytes, round {round}", job.len());
+                job.ack().unwrap();
+            }
+        });
+    }
+}
