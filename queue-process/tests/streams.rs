@@ -52,6 +52,18 @@ fn are_free(streams: &[i32]) {
     }
 }
 
+/// A guest of an `IpcQueue` has them filled, so that no socket gets their numbers later.
+fn are_filled(streams: &[i32]) {
+    for stream in streams {
+        let file = fs::read_link(format!("/proc/self/fd/{stream}"));
+        assert_eq!(
+            file.unwrap().as_os_str(),
+            "/dev/null",
+            "descriptor {stream}"
+        );
+    }
+}
+
 /// Does what a role is, and ends this process; a panic is reported in a file, for there may be
 /// no stream to print it to.
 fn play(role: impl FnOnce() + UnwindSafe) -> ! {
@@ -148,6 +160,7 @@ fn child() {
     }
     ipc.push(1).unwrap();
     println!("something");
+    are_filled(&closed);
 }
 
 #[test]
