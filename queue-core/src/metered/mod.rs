@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// them as an [`Activity`](crate::Activity).
 ///
 /// A queue that is not wrapped pays nothing for it. Through a wrapped one each verb costs an atomic
-/// addition more, and one that has to wait two looks at the clock. It counts what is done through
+/// addition more, and one that has to wait some looks at the clock. It counts what is done through
 /// this handle and its clones; other processes count for themselves. Of streams and of `select` it
 /// counts the items, and not how long they wait.
 ///
