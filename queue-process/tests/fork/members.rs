@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Role> {
         an_idle_child_keeps_nobody,
         a_delivery_stays_its_parents,
         what_a_child_received_comes_back,
+        what_a_killed_child_had_comes_before_what_is_younger,
         killed_children_leave_their_locks,
         a_killed_parent_leaves_its_locks,
         a_daemon_goes_on,
@@ -305,6 +306,34 @@ fn a_daemon_owns_the_queue<Q: Jobs>() {
     };
     child.succeeds();
     assert_eq!(said.pop_timeout(LONG), Ok(1));
+}
+
+/// Also where nobody waited meanwhile.
+fn what_a_killed_child_had_comes_before_what_is_younger<Q: Jobs>() {
+    let takes: [fn(&Q) -> Vec<u64>; 3] = [
+        |queue| (0..3).map(|_| queue.pop().unwrap()).collect(),
+        |queue| {
+            let mut all = Vec::new();
+            queue.pop_many(&mut all, 9).unwrap();
+            all
+        },
+        |queue| queue.close_now(),
+    ];
+    for take in takes {
+        let (queue, said) = (Q::of(4), Q::of(1));
+        (1..4).for_each(|n| queue.push(n).unwrap());
+        let Some(child) = fork() else {
+            let _lent = queue.receive().unwrap();
+            said.push(1).unwrap();
+            thread::sleep(2 * LONG);
+            exit()
+        };
+        assert_eq!(said.pop_timeout(LONG), Ok(1));
+        child.kill();
+        // Since the pushes looked for the dead.
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(take(&queue), [1, 2, 3]);
+    }
 }
 
 fn who_cannot_take_part_is_told<Q: Jobs>() {

@@ -2,7 +2,7 @@
 //!
 //! Nobody tells a process of a death: it asks the [registry](crate::linux::membership::registry).
 //! It does so whenever it has waited for [`RECHECK_INTERVAL`], at some of its pushes and failed tries,
-//! and when it leaves a side itself.
+//! at some of its pops while anything is lent, and when it leaves a side itself.
 
 use super::shared::Shared;
 use crate::linux::engine::layout::Tries;
@@ -41,6 +41,15 @@ impl<S: Storage> Shared<S> {
         let last = self.last_check.load(Ordering::Relaxed);
         if now.wrapping_sub(last) > RECHECK_INTERVAL.as_millis() as u32 / 2 {
             self.check_peers_now(now);
+        }
+    }
+
+    /// The same, if anything is lent: for those who take the oldest, or count, for what the dead had
+    /// is inside again.
+    #[inline]
+    pub(crate) fn check_holders_if_due(&self) {
+        if self.engine.held() != 0 {
+            self.check_peers_if_due();
         }
     }
 

@@ -8,10 +8,7 @@ use std::sync::atomic::Ordering;
 impl<S: Storage> Shared<S> {
     /// How many items are lent.
     pub(super) fn in_flight(&self) -> usize {
-        if self.engine.held() != 0 {
-            // Some of those that have them may be dead.
-            self.check_peers_if_due();
-        }
+        self.check_holders_if_due();
         self.engine.held() as usize
     }
 

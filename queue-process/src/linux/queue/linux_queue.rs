@@ -10,7 +10,7 @@ use crate::codec::{Codec, Postcard};
 use crate::deferred::{Outcome, decode_from};
 use crate::linux::engine::Storage;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::layout::{End, Tries};
 use crate::linux::wait::listener::Listener;
 use crate::linux::wait::target::WaitTarget;
 use crate::try_error::TryError;
@@ -135,6 +135,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         if let Some(popped) = self.shared.deferred.pop::<T, C>() {
             return popped;
         }
+        self.shared.check_holders_if_due();
         let mut buffer = take_buffer();
         let popped = match self.shared.engine.pop(&mut buffer) {
             Ok(()) => decode_from::<T, C>(&mut buffer).map_err(TryPopError::Failed),
@@ -242,6 +243,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         if before == max || deferred.is_some() {
             return Ok(before);
         }
+        self.shared.check_holders_if_due();
         let max = u32::try_from(max - before).unwrap_or(u32::MAX);
         let mut batch = take_buffer::<Batch>();
         let popped = match self.shared.engine.pop_many(max, &mut batch) {
@@ -263,6 +265,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         if self.check_half(Side::Consumers).is_err() {
             return Vec::new();
         }
+        // What the dead had is inside.
+        self.shared.check_peers(Tries::Endless);
         let mut left = self.shared.deferred.take();
         loop {
             let before = self.shared.engine.len();
@@ -270,14 +274,14 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
             let popped = self.shared.engine.pop_many(u32::MAX, &mut batch);
             left.extend(batch.iter().map(Outcome::item));
             recycle(batch);
-            match popped.map_err(|error| self.pop_error(error)) {
+            match popped {
                 Ok(()) => {}
                 // What is lent is left alone.
-                Err(TryPopError::Empty) if self.shared.engine.is_closed() => break,
+                Err(TryError::WouldBlock) if self.shared.engine.is_closed() => break,
                 // A push that was under way when the queue closed is about to end.
-                Err(TryPopError::Empty) => std::thread::yield_now(),
-                Err(TryPopError::Failed(_)) if self.shared.engine.len() < before => {}
-                Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
+                Err(TryError::WouldBlock) => std::thread::yield_now(),
+                Err(TryError::Failed(_)) if self.shared.engine.len() < before => {}
+                Err(TryError::Closed | TryError::Failed(_)) => break,
             }
         }
         self.shared.deferred.decode_all::<T, C>(left)

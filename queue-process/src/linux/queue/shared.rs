@@ -71,10 +71,7 @@ impl<S: Storage> Shared<S> {
 
     /// How many items are inside, or still to be given to this process.
     pub(crate) fn len(&self) -> usize {
-        if self.engine.held() != 0 {
-            // Some of it may be inside again.
-            self.check_peers_if_due();
-        }
+        self.check_holders_if_due();
         let len = self.engine.exact_len() as usize + self.deferred.len();
         len.min(self.engine.capacity() as usize)
     }
