@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ pub(crate) fn tests() -> Vec<Role> {
         a_daemon_goes_on,
         a_daemon_owns_the_queue,
         who_cannot_take_part_is_told,
+        who_cannot_take_part_yet_joins_no_sooner,
         one_number_in_two_namespaces,
     ];
     tests.push((deferred, a_delivery_of_a_deferred_item_stays_its_parents));
@@ -353,6 +355,65 @@ fn who_cannot_take_part_is_told<Q: Jobs>() {
     child.succeeds();
     assert_eq!(queue.pop(), Ok(7));
     assert!(!queue.is_closed());
+}
+
+fn who_cannot_take_part_yet_joins_no_sooner<Q: Jobs>() {
+    let queue = Q::of(4);
+    // So that there was a moment in which somebody joined, and it was idle.
+    queue.push(1).unwrap();
+    assert!(!queue.join_timeout(Duration::from_millis(1)));
+    assert_eq!(queue.pop(), Ok(1));
+    queue.push(2).unwrap();
+    let a_while = Duration::from_millis(300);
+    let Some(as_thread) = fork() else {
+        open_no_more();
+        let later = thread::spawn(move || {
+            thread::sleep(a_while / 2);
+            let spent = processor_time();
+            open_again();
+            spent
+        });
+        assert!(!queue.join_timeout(a_while), "an item is inside");
+        assert!(later.join().unwrap() < a_while / 6, "it does not sleep");
+        exit()
+    };
+    as_thread.succeeds();
+    // So that nobody is said to join any more.
+    assert_eq!(queue.pop(), Ok(2));
+    queue.push(2).unwrap();
+    let said = Q::of(1);
+    let Some(as_future) = fork() else {
+        open_no_more();
+        let mut joined = Box::pin(queue.join_async());
+        let mut poll = || {
+            let mut cx = Context::from_waker(Waker::noop());
+            joined.as_mut().poll(&mut cx).is_pending()
+        };
+        assert!(poll());
+        // It is woken once, for the moment before it came.
+        thread::sleep(a_while / 2);
+        assert!(poll());
+        open_again();
+        let begun = Instant::now();
+        while begun.elapsed() < a_while {
+            assert!(poll(), "an item is inside");
+            thread::sleep(Duration::from_millis(1));
+        }
+        said.push(1).unwrap();
+        in_time(joined);
+        said.push(2).unwrap();
+        exit()
+    };
+    assert_eq!(said.pop_timeout(LONG), Ok(1));
+    // It is told of the moments in between.
+    let begun = Instant::now();
+    while said.try_pop() != Ok(2) {
+        assert!(begun.elapsed() < LONG, "it is not told");
+        assert_eq!(queue.pop(), Ok(2));
+        queue.push(2).unwrap();
+        thread::sleep(Duration::from_millis(5));
+    }
+    as_future.succeeds();
 }
 
 /// A program that is a producer for a moment, and a consumer as long as it lives.

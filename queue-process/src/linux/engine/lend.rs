@@ -403,9 +403,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Gets ready to sleep until the queue is idle, as a thread or a future.
     ///
     /// # Errors
-    /// If the queue is in need of repair, and that failed.
+    /// If the queue is in need of repair, and that failed, or this process cannot take part. It is
+    /// not idle then, but nobody will tell when it is.
     pub(crate) fn prepare_join(&self, how: u32) -> Result<PreparedJoin, Failure> {
-        let guard = self.lock(End::Head)?;
+        let guard = match self.lock(End::Head) {
+            Err(_) if self.is_idle() => return Ok(PreparedJoin::Idle),
+            guard => guard?,
+        };
         if self.is_idle() {
             return Ok(PreparedJoin::Idle);
         }

@@ -2,6 +2,7 @@
 
 use super::shared::Shared;
 use crate::linux::engine::Storage;
+use crate::linux::engine::layout::joining;
 use crate::unwind::ignore_panic;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +14,7 @@ impl<S: Storage> Shared<S> {
     }
 
     /// Wakes the futures of this process that join, if the queue was idle since the last time, or
-    /// is.
+    /// is; or if nobody would tell them, because they could not look.
     pub(super) fn wake_joining(&self) {
         let Some(event) = self.joining.get() else {
             return;
@@ -21,10 +22,12 @@ impl<S: Storage> Shared<S> {
         if !event.has_waiting() {
             return;
         }
-        let idle_seq = &self.engine.control().leases.idle_seq;
-        let seq = idle_seq.load(Ordering::Relaxed);
+        let control = self.engine.control();
+        let seq = control.leases.idle_seq.load(Ordering::Relaxed);
+        // Relaxed: at worst they look once more, or at the next check.
+        let told = control.head.published.joining.load(Ordering::Relaxed) & joining::FUTURES != 0;
         // Relaxed: of the waker thread alone.
-        if self.joined.swap(seq, Ordering::Relaxed) != seq || self.engine.is_idle() {
+        if self.joined.swap(seq, Ordering::Relaxed) != seq || !told || self.engine.is_idle() {
             ignore_panic(|| event.notify_all());
         }
     }
