@@ -72,7 +72,14 @@ impl<S: Storage> Shared<S> {
             self.engine.platform().leave(side);
         }
         drop(counting);
-        self.check_peers(Tries::Endless);
+        self.check_who_is_left();
+    }
+
+    /// This process has left a side, or both. Its waker thread is not to wait: if its tries are too
+    /// few, others that look see who has left, and close the queue.
+    fn check_who_is_left(&self) {
+        let waits = !waker_thread::is_this_thread();
+        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
     }
 
     /// There is an end of `side` in this process.
@@ -95,9 +102,7 @@ impl<S: Storage> Drop for Shared<S> {
         for side in [Side::Producers, Side::Consumers] {
             self.engine.platform().leave(side);
         }
-        // If its thread has it last: others that look see who has left, and close the queue.
-        let waits = !waker_thread::is_this_thread();
-        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
+        self.check_who_is_left();
         self.engine.platform().unregister();
         waker_thread::unregister(self.engine.platform().eventfds());
     }
