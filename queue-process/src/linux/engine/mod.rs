@@ -351,7 +351,8 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if self.has_returned(&guard) {
             back = self.take_many_returned(&guard, max, into)?;
             into.pad();
-            if back == max || into.bytes.len() >= MAX_BATCH_BYTES {
+            // If some are left, one is damaged: what is younger is not to overtake the others.
+            if back == max || self.has_returned(&guard) || into.bytes.len() >= MAX_BATCH_BYTES {
                 let left = self.len().min(max - back);
                 self.end_pop_of_returned(guard, back);
                 return Ok(left);

@@ -292,7 +292,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
                 Err(TryError::WouldBlock) if self.shared.engine.is_closed() => break,
                 // A push that was under way when the queue closed is about to end.
                 Err(TryError::WouldBlock) => std::thread::yield_now(),
-                Err(TryError::Failed(_)) if self.shared.engine.len() < before => {}
+                // What is damaged is gone, of a pipe once that is repaired.
+                Err(TryError::Failed(_)) if self.shared.engine.exact_len() < before => {}
                 Err(TryError::Closed | TryError::Failed(_)) => break,
             }
         }
