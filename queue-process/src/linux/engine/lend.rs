@@ -456,13 +456,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(())
     }
 
-    /// Gives back what large items had outside, if none is lent: under both locks.
-    pub(super) fn trim_leases(&self) {
+    /// Gives back what large items had outside, if none is lent: under both locks. Whether it could.
+    pub(super) fn trim_leases(&self) -> bool {
         let published = &self.control().head.published;
         let count = |word: &crate::sys::Word32| word.load(Ordering::Relaxed);
-        if count(&published.held) == 0 && count(&published.returned) == 0 {
+        let unused = count(&published.held) == 0 && count(&published.returned) == 0;
+        if unused {
             self.table().trim();
         }
+        unused
     }
 }
 

@@ -489,8 +489,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
             let count = |guard: &EndGuard<'_, P>| guard.state.cursor(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
-                self.trim_leases();
+                let all = self.trim_leases();
                 self.storage.trim(self.control());
+                if !all {
+                    // Relaxed: under both locks.
+                    let needs_trim = &self.control().needs_trim;
+                    needs_trim.store(needs_trim::LATER, Ordering::Relaxed);
+                }
             }
         }
     }
