@@ -20,6 +20,18 @@ fn batches_go_in_and_come_out_whole() {
 }
 
 #[test]
+fn small_items_count_fifteen_bytes_more_at_most() {
+    let limit = 1 << 16;
+    let options = ShmQueue::<Vec<u8>, Raw>::options().max_item_bytes(1);
+    let queue = options
+        .memory_limit(limit)
+        .create(Capacity::Unbounded)
+        .unwrap();
+    while queue.try_push(vec![1]).is_ok() {}
+    assert!(queue.len() * 16 >= limit, "{}", queue.len());
+}
+
+#[test]
 fn a_full_queue_times_out_and_an_empty_one_too() {
     let queue = ShmQueue::<u8>::bounded(1);
     let start = Instant::now();

@@ -54,6 +54,21 @@ fn one_after_another(queue: &impl Queue<Item = Bytes>) {
     }
 }
 
+/// More than goes in or out at once: none waits, and none is left. Some came back.
+fn batches_without_an_end(queue: &impl WorkQueue<Item = Bytes>) {
+    for (items, len) in [(100_000, 3), (60, 200_000)] {
+        let mut batch: VecDeque<_> = (0..items).map(|n| vec![n as u8; len]).collect();
+        assert_eq!(queue.try_push_many(&mut batch), Ok(items));
+        let some: Vec<_> = (0..50).map(|_| queue.receive().unwrap()).collect();
+        some.into_iter().for_each(|item| item.nack().unwrap());
+        let mut popped = Vec::new();
+        assert_eq!(queue.try_pop_many(&mut popped, items - 1), Ok(items - 1));
+        assert_eq!(queue.try_pop_many(&mut popped, usize::MAX), Ok(1));
+        let expected = (0..items).map(|n| vec![n as u8; len]);
+        assert!(popped.into_iter().eq(expected));
+    }
+}
+
 /// In batches on both sides, and on one side alone.
 fn batches_of_all_sizes(queue: &impl Queue<Item = Bytes>) {
     let item = |n: usize| vec![n as u8; (n * n * 7919) % if n % 50 < 40 { 30 } else { 30_001 }];
@@ -365,6 +380,12 @@ macro_rules! promises {
             fn batches_of_all_sizes_come_out_as_they_went_in() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
                 batches_of_all_sizes(&options.create(Capacity::bounded(100)).unwrap());
+            }
+
+            #[test]
+            fn a_batch_of_any_size_goes_in_and_out() {
+                let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
+                batches_without_an_end(&options.create(Capacity::Unbounded).unwrap());
             }
 
             #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,11 +22,13 @@ pub(crate) fn tests() -> Vec<Role> {
         an_idle_child_keeps_nobody,
         a_delivery_stays_its_parents,
         what_a_child_received_comes_back,
+        what_a_killed_child_had_comes_before_what_is_younger,
         killed_children_leave_their_locks,
         a_killed_parent_leaves_its_locks,
         a_daemon_goes_on,
         a_daemon_owns_the_queue,
         who_cannot_take_part_is_told,
+        who_cannot_take_part_yet_joins_no_sooner,
         one_number_in_two_namespaces,
     ];
     tests.push((deferred, a_delivery_of_a_deferred_item_stays_its_parents));
@@ -307,6 +310,34 @@ fn a_daemon_owns_the_queue<Q: Jobs>() {
     assert_eq!(said.pop_timeout(LONG), Ok(1));
 }
 
+/// Also where nobody waited meanwhile.
+fn what_a_killed_child_had_comes_before_what_is_younger<Q: Jobs>() {
+    let takes: [fn(&Q) -> Vec<u64>; 3] = [
+        |queue| (0..3).map(|_| queue.pop().unwrap()).collect(),
+        |queue| {
+            let mut all = Vec::new();
+            queue.pop_many(&mut all, 9).unwrap();
+            all
+        },
+        |queue| queue.close_now(),
+    ];
+    for take in takes {
+        let (queue, said) = (Q::of(4), Q::of(1));
+        (1..4).for_each(|n| queue.push(n).unwrap());
+        let Some(child) = fork() else {
+            let _lent = queue.receive().unwrap();
+            said.push(1).unwrap();
+            thread::sleep(2 * LONG);
+            exit()
+        };
+        assert_eq!(said.pop_timeout(LONG), Ok(1));
+        child.kill();
+        // Since the pushes looked for the dead.
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(take(&queue), [1, 2, 3]);
+    }
+}
+
 fn who_cannot_take_part_is_told<Q: Jobs>() {
     let queue = Q::of(4);
     queue.push(7).unwrap();
@@ -324,6 +355,65 @@ fn who_cannot_take_part_is_told<Q: Jobs>() {
     child.succeeds();
     assert_eq!(queue.pop(), Ok(7));
     assert!(!queue.is_closed());
+}
+
+fn who_cannot_take_part_yet_joins_no_sooner<Q: Jobs>() {
+    let queue = Q::of(4);
+    // So that there was a moment in which somebody joined, and it was idle.
+    queue.push(1).unwrap();
+    assert!(!queue.join_timeout(Duration::from_millis(1)));
+    assert_eq!(queue.pop(), Ok(1));
+    queue.push(2).unwrap();
+    let a_while = Duration::from_millis(300);
+    let Some(as_thread) = fork() else {
+        open_no_more();
+        let later = thread::spawn(move || {
+            thread::sleep(a_while / 2);
+            let spent = processor_time();
+            open_again();
+            spent
+        });
+        assert!(!queue.join_timeout(a_while), "an item is inside");
+        assert!(later.join().unwrap() < a_while / 6, "it does not sleep");
+        exit()
+    };
+    as_thread.succeeds();
+    // So that nobody is said to join any more.
+    assert_eq!(queue.pop(), Ok(2));
+    queue.push(2).unwrap();
+    let said = Q::of(1);
+    let Some(as_future) = fork() else {
+        open_no_more();
+        let mut joined = Box::pin(queue.join_async());
+        let mut poll = || {
+            let mut cx = Context::from_waker(Waker::noop());
+            joined.as_mut().poll(&mut cx).is_pending()
+        };
+        assert!(poll());
+        // It is woken once, for the moment before it came.
+        thread::sleep(a_while / 2);
+        assert!(poll());
+        open_again();
+        let begun = Instant::now();
+        while begun.elapsed() < a_while {
+            assert!(poll(), "an item is inside");
+            thread::sleep(Duration::from_millis(1));
+        }
+        said.push(1).unwrap();
+        in_time(joined);
+        said.push(2).unwrap();
+        exit()
+    };
+    assert_eq!(said.pop_timeout(LONG), Ok(1));
+    // It is told of the moments in between.
+    let begun = Instant::now();
+    while said.try_pop() != Ok(2) {
+        assert!(begun.elapsed() < LONG, "it is not told");
+        assert_eq!(queue.pop(), Ok(2));
+        queue.push(2).unwrap();
+        thread::sleep(Duration::from_millis(5));
+    }
+    as_future.succeeds();
 }
 
 /// A program that is a producer for a moment, and a consumer as long as it lives.

@@ -51,13 +51,33 @@ pub(crate) fn own_numbers() -> bool {
 
 /// This process opens no more files from now on.
 pub(crate) fn open_no_more() {
-    let none = libc::rlimit {
+    limit_files(|_| 0);
+}
+
+/// It does again.
+pub(crate) fn open_again() {
+    limit_files(|most| most);
+}
+
+/// Sets how many files this process may open, by the most that it may be allowed.
+fn limit_files(files: impl Fn(libc::rlim_t) -> libc::rlim_t) {
+    let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: it reads a valid `rlimit`.
-    let limited = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) };
+    // SAFETY: they read and write a valid `rlimit`.
+    let limited = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = files(limit.rlim_max);
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    };
     assert_eq!(limited, 0);
+}
+
+/// How long the threads of this process have run.
+pub(crate) fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 impl Forked {

@@ -48,6 +48,23 @@ fn a_queue_has_a_name_while_its_creator_has_it() {
     Jobs::create_named(name, Capacity::Unbounded).unwrap();
 }
 
+#[test]
+fn a_queue_in_a_message_has_no_name() {
+    let queue = Kind::<String>::bounded(4);
+    let message = postcard::to_stdvec(&queue).unwrap();
+    // A length, and the token.
+    let token = std::str::from_utf8(&message[1..]).unwrap();
+    let listed = queue_process::named_queues().unwrap();
+    assert!(
+        !listed.iter().any(|name| name.contains(token)),
+        "{listed:?}"
+    );
+    let opened = Kind::<String>::open_named(token);
+    assert_eq!(opened.unwrap_err().kind(), FailureKind::PeerGone);
+    let received: Kind<String> = postcard::from_bytes(&message).unwrap();
+    assert!(received.same_queue(&queue));
+}
+
 /// By its name and in a message it is the same queue; another is another.
 #[test]
 fn a_queue_is_the_same_by_whatever_way_it_came() {

@@ -24,18 +24,25 @@ pub(super) const ROLES: &[(&str, fn())] = &[("disturbed", disturbed)];
 /// Within this all gives up, also where the machine is busy.
 const LONG: Duration = Duration::from_secs(30);
 
-fn address(name: &str) -> String {
+/// Where who opens the queue of that name asks for it.
+fn place(name: &str) -> String {
     let user = rustix::process::geteuid().as_raw();
     format!("queue-process/{user}/{name}")
 }
 
-fn listener(name: &str) -> UnixListener {
-    UnixListener::bind_addr(&SocketAddr::from_abstract_name(address(name)).unwrap()).unwrap()
+/// That, and where who has it as a token in a message asks.
+fn places(name: &str) -> [String; 2] {
+    let user = rustix::process::geteuid().as_raw();
+    [place(name), format!("queue-process-message/{user}/{name}")]
 }
 
-/// Listens at the name of a queue, where as many wait already as may: the socket, and they.
-fn crowded(name: &str) -> Vec<OwnedFd> {
-    let address = SocketAddrUnix::new_abstract_name(address(name).as_bytes()).unwrap();
+fn listener(place: String) -> UnixListener {
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(place).unwrap()).unwrap()
+}
+
+/// Listens there, where as many wait already as may: the socket, and they.
+fn crowded(place: String) -> Vec<OwnedFd> {
+    let address = SocketAddrUnix::new_abstract_name(place.as_bytes()).unwrap();
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
     let mut sockets = vec![socket()];
@@ -58,10 +65,9 @@ fn in_time<R: Send + 'static>(ask: impl FnOnce() -> R + Send + 'static) -> R {
     told.recv_timeout(LONG).expect("it waits on and on")
 }
 
-/// All that can be asked of a name of a queue that is another's: by name, and by the name that
-/// stands in a message.
-fn all_give_up(name: &str, in_message: &str, kind: FailureKind) -> [Failure; 2] {
-    let (ours, message) = (name.to_owned(), postcard::to_stdvec(in_message).unwrap());
+/// All that can be asked of a name of a queue that is another's, and of a token in a message.
+fn all_give_up(name: &str, kind: FailureKind) -> [Failure; 2] {
+    let (ours, message) = (name.to_owned(), postcard::to_stdvec(name).unwrap());
     let created = in_time(move || Jobs::create_named(&ours, Capacity::bounded(1)).unwrap_err());
     assert_eq!(created.kind(), FailureKind::Denied, "{created:#}");
     let fetched = thread::spawn(move || {
@@ -76,9 +82,9 @@ fn all_give_up(name: &str, in_message: &str, kind: FailureKind) -> [Failure; 2] 
 
 #[test]
 fn who_lets_nobody_in_is_not_waited_for() {
-    let names = ["crowded", "message crowded"].map(name);
-    let _crowds = [crowded(&names[0]), crowded(&names[1])];
-    for failure in all_give_up(&names[0], &names[1], FailureKind::PeerGone) {
+    let name = &name("crowded");
+    let _crowds = places(name).map(crowded);
+    for failure in all_give_up(name, FailureKind::PeerGone) {
         let said = format!("{failure:#}");
         assert!(said.contains("lets nobody in"), "{said}");
     }
@@ -86,9 +92,9 @@ fn who_lets_nobody_in_is_not_waited_for() {
 
 #[test]
 fn who_says_nothing_is_not_waited_for() {
-    let names = ["silent", "message silent"].map(name);
-    let _silent = [listener(&names[0]), listener(&names[1])];
-    for failure in all_give_up(&names[0], &names[1], FailureKind::PeerGone) {
+    let name = &name("silent");
+    let _silent = places(name).map(listener);
+    for failure in all_give_up(name, FailureKind::PeerGone) {
         let said = format!("{failure:#}");
         assert!(said.contains(&format!("process {}", process::id())), "{said}");
     }
@@ -96,9 +102,9 @@ fn who_says_nothing_is_not_waited_for() {
 
 #[test]
 fn who_says_half_of_it_is_not_waited_for() {
-    let names = ["half", "message half"].map(name);
-    for name in &names {
-        let listener = listener(name);
+    let name = &name("half");
+    for place in places(name) {
+        let listener = listener(place);
         thread::spawn(move || {
             let mut streams: Vec<UnixStream> = Vec::new();
             for stream in listener.incoming() {
@@ -108,7 +114,7 @@ fn who_says_half_of_it_is_not_waited_for() {
             }
         });
     }
-    all_give_up(&names[0], &names[1], FailureKind::Corrupt);
+    all_give_up(name, FailureKind::Corrupt);
 }
 
 #[test]
@@ -140,8 +146,8 @@ fn disturbed() {
 #[test]
 fn who_is_interrupted_again_and_again_gives_up_all_the_same() {
     let names = ["crowded again", "silent again"].map(name);
-    let _crowd = crowded(&names[0]);
-    let _silent = listener(&names[1]);
+    let _crowd = crowded(place(&names[0]));
+    let _silent = listener(place(&names[1]));
     let begun = Instant::now();
     let mut children = names.map(|name| child("disturbed").env("NAME", name).spawn().unwrap());
     let mut ended = [None; 2];

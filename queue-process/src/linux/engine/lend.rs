@@ -403,9 +403,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
     /// Gets ready to sleep until the queue is idle, as a thread or a future.
     ///
     /// # Errors
-    /// If the queue is in need of repair, and that failed.
+    /// If the queue is in need of repair, and that failed, or this process cannot take part. It is
+    /// not idle then, but nobody will tell when it is.
     pub(crate) fn prepare_join(&self, how: u32) -> Result<PreparedJoin, Failure> {
-        let guard = self.lock(End::Head)?;
+        let guard = match self.lock(End::Head) {
+            Err(_) if self.is_idle() => return Ok(PreparedJoin::Idle),
+            guard => guard?,
+        };
         if self.is_idle() {
             return Ok(PreparedJoin::Idle);
         }
@@ -452,13 +456,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(())
     }
 
-    /// Gives back what large items had outside, if none is lent: under both locks.
-    pub(super) fn trim_leases(&self) {
+    /// Gives back what large items had outside, if none is lent: under both locks. Whether it could.
+    pub(super) fn trim_leases(&self) -> bool {
         let published = &self.control().head.published;
         let count = |word: &crate::sys::Word32| word.load(Ordering::Relaxed);
-        if count(&published.held) == 0 && count(&published.returned) == 0 {
+        let unused = count(&published.held) == 0 && count(&published.returned) == 0;
+        if unused {
             self.table().trim();
         }
+        unused
     }
 }
 

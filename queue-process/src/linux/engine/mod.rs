@@ -56,7 +56,7 @@ pub(crate) struct Engine<S, P> {
 /// The most items a queue can hold: counts are modulo 2^32.
 pub(crate) const MAX_ITEMS: u32 = 1 << 31;
 
-/// The most items popped in one go: counts in shared memory may lie.
+/// The most items popped in one go, under one lock.
 const MAX_BATCH_ITEMS: u32 = 1 << 16;
 
 /// Why [endless tries](Tries::Endless) have the lock: they never give up.
@@ -340,41 +340,46 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok(())
     }
 
-    /// Pops up to `max` of the oldest items, at least one.
+    /// Pops up to `max` of the oldest items, at least one, or as many as are popped in one go: how
+    /// many there were beside these, up to `max` in all.
     ///
     /// # Errors
     /// [`TryError`], if there was none.
-    pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<(), TryError> {
+    pub(crate) fn pop_many(&self, max: u32, into: &mut Batch) -> Result<u32, TryError> {
         let guard = self.lock(End::Head)?;
         let mut back = 0;
         if self.has_returned(&guard) {
             back = self.take_many_returned(&guard, max, into)?;
             into.pad();
-            if back == max || into.bytes.len() >= MAX_BATCH_BYTES {
+            // If some are left, one is damaged: what is younger is not to overtake the others.
+            if back == max || self.has_returned(&guard) || into.bytes.len() >= MAX_BATCH_BYTES {
+                let left = self.len().min(max - back);
                 self.end_pop_of_returned(guard, back);
-                return Ok(());
+                return Ok(left);
             }
         }
         let max = max - back;
         let read = self.before_pop(&guard, max).and_then(|(head, tail)| {
             let tail = tail.cursor;
-            let max = max.min(head.items_until(tail)).min(MAX_BATCH_ITEMS);
-            let read = (self.storage).read_many(self.control(), head, max, into)?;
-            Ok((head, tail, read))
+            // Counts in shared memory may lie.
+            let there = max.min(head.items_until(tail)).min(self.capacity);
+            let most = there.min(MAX_BATCH_ITEMS);
+            let read = (self.storage).read_many(self.control(), head, most, into)?;
+            Ok((head, tail, there, read))
         });
-        let (head, tail, (items, position)) = match read {
+        let (head, tail, there, (items, position)) = match read {
             Ok(read) => read,
             Err(error) if back == 0 => return Err(error),
             // Whoever pops next meets it.
             Err(_) => {
                 self.end_pop_of_returned(guard, back);
-                return Ok(());
+                return Ok(0);
             }
         };
         let head = head.advanced(items, position);
         self.move_end(End::Head, guard, head, items + back);
         self.after_pop(head, tail);
-        Ok(())
+        Ok(there - items)
     }
 
     /// Where the ends are, if there is an item; looks at the tail itself if the
@@ -484,8 +489,13 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if let Ok(Some((tail, head))) = self.lock_both_within(tries) {
             let count = |guard: &EndGuard<'_, P>| guard.state.cursor(Ordering::Relaxed).count;
             if count(&tail) == count(&head) {
-                self.trim_leases();
+                let all = self.trim_leases();
                 self.storage.trim(self.control());
+                if !all {
+                    // Relaxed: under both locks.
+                    let needs_trim = &self.control().needs_trim;
+                    needs_trim.store(needs_trim::LATER, Ordering::Relaxed);
+                }
             }
         }
     }

@@ -27,8 +27,9 @@ use crate::linux::queue::options::LinuxOptions;
 /// this checks nothing.
 ///
 /// An item that is lent ([`receive`](queue_core::work::WorkQueue::receive)) to a process that dies is in
-/// front of the queue again: within a tenth of a second while anybody waits, and otherwise with the
-/// next use. As long as its holder lives, stopped or not, nobody else gets it.
+/// front of the queue again: within a tenth of a second while anybody waits, and otherwise when a
+/// process next uses the queue that has not checked for 32 ms. As long as its holder lives, stopped
+/// or not, nobody else gets it.
 ///
 /// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If it is stopped in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end

@@ -2,7 +2,7 @@
 //!
 //! Nobody tells a process of a death: it asks the [registry](crate::linux::membership::registry).
 //! It does so whenever it has waited for [`RECHECK_INTERVAL`], at some of its pushes and failed tries,
-//! and when it leaves a side itself.
+//! at some of its pops while anything is lent, and when it leaves a side itself.
 
 use super::shared::Shared;
 use crate::linux::engine::layout::Tries;
@@ -44,6 +44,15 @@ impl<S: Storage> Shared<S> {
         }
     }
 
+    /// The same, if anything is lent: for those who take the oldest, or count, for what the dead had
+    /// is inside again.
+    #[inline]
+    pub(crate) fn check_holders_if_due(&self) {
+        if self.engine.held() != 0 {
+            self.check_peers_if_due();
+        }
+    }
+
     #[cold]
     fn check_peers_now(&self, now: u32) {
         self.last_check.store(now, Ordering::Relaxed);
@@ -63,7 +72,14 @@ impl<S: Storage> Shared<S> {
             self.engine.platform().leave(side);
         }
         drop(counting);
-        self.check_peers(Tries::Endless);
+        self.check_who_is_left();
+    }
+
+    /// This process has left a side, or both. Its waker thread is not to wait: if its tries are too
+    /// few, others that look see who has left, and close the queue.
+    fn check_who_is_left(&self) {
+        let waits = !waker_thread::is_this_thread();
+        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
     }
 
     /// There is an end of `side` in this process.
@@ -86,9 +102,7 @@ impl<S: Storage> Drop for Shared<S> {
         for side in [Side::Producers, Side::Consumers] {
             self.engine.platform().leave(side);
         }
-        // If its thread has it last: others that look see who has left, and close the queue.
-        let waits = !waker_thread::is_this_thread();
-        self.check_peers(if waits { Tries::Endless } else { Tries::Few });
+        self.check_who_is_left();
         self.engine.platform().unregister();
         waker_thread::unregister(self.engine.platform().eventfds());
     }

@@ -2,21 +2,19 @@
 
 use super::shared::Shared;
 use crate::linux::engine::Storage;
+use crate::linux::engine::layout::joining;
 use crate::unwind::ignore_panic;
 use std::sync::atomic::Ordering;
 
 impl<S: Storage> Shared<S> {
     /// How many items are lent.
     pub(super) fn in_flight(&self) -> usize {
-        if self.engine.held() != 0 {
-            // Some of those that have them may be dead.
-            self.check_peers_if_due();
-        }
+        self.check_holders_if_due();
         self.engine.held() as usize
     }
 
     /// Wakes the futures of this process that join, if the queue was idle since the last time, or
-    /// is.
+    /// is; or if nobody would tell them, because they could not look.
     pub(super) fn wake_joining(&self) {
         let Some(event) = self.joining.get() else {
             return;
@@ -24,10 +22,12 @@ impl<S: Storage> Shared<S> {
         if !event.has_waiting() {
             return;
         }
-        let idle_seq = &self.engine.control().leases.idle_seq;
-        let seq = idle_seq.load(Ordering::Relaxed);
+        let control = self.engine.control();
+        let seq = control.leases.idle_seq.load(Ordering::Relaxed);
+        // Relaxed: at worst they look once more, or at the next check.
+        let told = control.head.published.joining.load(Ordering::Relaxed) & joining::FUTURES != 0;
         // Relaxed: of the waker thread alone.
-        if self.joined.swap(seq, Ordering::Relaxed) != seq || self.engine.is_idle() {
+        if self.joined.swap(seq, Ordering::Relaxed) != seq || !told || self.engine.is_idle() {
             ignore_panic(|| event.notify_all());
         }
     }

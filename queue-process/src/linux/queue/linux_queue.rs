@@ -10,7 +10,7 @@ use crate::codec::{Codec, Postcard};
 use crate::deferred::{Outcome, decode_from};
 use crate::linux::engine::Storage;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::layout::{End, Tries};
 use crate::linux::wait::listener::Listener;
 use crate::linux::wait::target::WaitTarget;
 use crate::try_error::TryError;
@@ -135,6 +135,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         if let Some(popped) = self.shared.deferred.pop::<T, C>() {
             return popped;
         }
+        self.shared.check_holders_if_due();
         let mut buffer = take_buffer();
         let popped = match self.shared.engine.pop(&mut buffer) {
             Ok(()) => decode_from::<T, C>(&mut buffer).map_err(TryPopError::Failed),
@@ -207,7 +208,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         }
     }
 
-    /// All that there are slots for, in one go under one lock.
+    /// All that there are slots for, and so much under one lock that others do not wait long.
     fn try_push_many(&self, items: &mut VecDeque<T>) -> Result<usize, TryPushError<()>> {
         if items.is_empty() {
             return Ok(0);
@@ -215,22 +216,29 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         self.check_half(Side::Producers)
             .map_err(|failure| TryPushError::Failed((), failure))?;
         self.shared.check_peers_if_due();
-        let mut batch = take_buffer();
-        let pushed = match self.encode_batch(items, &mut batch) {
-            Ok(()) => self.shared.engine.push_many(&batch),
-            Err(failure) => Err(TryError::Failed(failure)),
-        };
-        recycle(batch);
-        match pushed {
-            Ok(count) => {
-                items.drain(..count);
-                Ok(count)
+        let slots = self.shared.engine.slots_for(items.len()).min(items.len());
+        let mut pushed = 0;
+        while pushed < slots {
+            let mut batch = take_buffer();
+            let some = match self.encode_batch(items, slots - pushed, &mut batch) {
+                Ok(()) => self.shared.engine.push_many(&batch),
+                Err(failure) => Err(TryError::Failed(failure)),
+            };
+            recycle(batch);
+            match some {
+                Ok(count) => {
+                    items.drain(..count);
+                    pushed += count;
+                }
+                Err(_) if pushed > 0 => break,
+                Err(error) => return Err(self.push_error((), error)),
             }
-            Err(error) => Err(self.push_error((), error)),
         }
+        Ok(pushed)
     }
 
-    /// All that there is, in one go under one lock; before that, what was deferred.
+    /// All that there is, and so much under one lock that others do not wait long; before that,
+    /// what was deferred.
     fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         if max == 0 {
             return Ok(0);
@@ -238,22 +246,28 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         self.check_half(Side::Consumers)
             .map_err(TryPopError::Failed)?;
         let deferred = &self.shared.deferred;
-        let before = deferred.pop_many::<T, C>(into, max)?;
-        if before == max || deferred.is_some() {
-            return Ok(before);
+        let mut popped = deferred.pop_many::<T, C>(into, max)?;
+        let mut left = u32::try_from(max - popped).unwrap_or(u32::MAX);
+        self.shared.check_holders_if_due();
+        // What was deferred meanwhile is told by the next pop.
+        while left != 0 && (popped == 0 || !deferred.is_some()) {
+            let mut batch = take_buffer::<Batch>();
+            let some = match self.shared.engine.pop_many(left, &mut batch) {
+                Ok(more) => {
+                    left = more;
+                    let wake = || self.shared.wake_consumers();
+                    deferred.decode::<T, C>(batch.iter(), into, popped, wake)
+                }
+                Err(_) if popped > 0 => {
+                    left = 0;
+                    Ok(popped)
+                }
+                Err(error) => Err(self.pop_error(error)),
+            };
+            recycle(batch);
+            popped = some?;
         }
-        let max = u32::try_from(max - before).unwrap_or(u32::MAX);
-        let mut batch = take_buffer::<Batch>();
-        let popped = match self.shared.engine.pop_many(max, &mut batch) {
-            Ok(()) => {
-                let wake = || self.shared.wake_consumers();
-                deferred.decode::<T, C>(batch.iter(), into, before, wake)
-            }
-            Err(_) if before > 0 => Ok(before),
-            Err(error) => Err(self.pop_error(error)),
-        };
-        recycle(batch);
-        popped
+        Ok(popped)
     }
 
     /// As the trait's default, but nothing becomes an item before all of it is out: if the
@@ -263,6 +277,8 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
         if self.check_half(Side::Consumers).is_err() {
             return Vec::new();
         }
+        // What the dead had is inside.
+        self.shared.check_peers(Tries::Endless);
         let mut left = self.shared.deferred.take();
         loop {
             let before = self.shared.engine.len();
@@ -270,14 +286,15 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
             let popped = self.shared.engine.pop_many(u32::MAX, &mut batch);
             left.extend(batch.iter().map(Outcome::item));
             recycle(batch);
-            match popped.map_err(|error| self.pop_error(error)) {
-                Ok(()) => {}
+            match popped {
+                Ok(_) => {}
                 // What is lent is left alone.
-                Err(TryPopError::Empty) if self.shared.engine.is_closed() => break,
+                Err(TryError::WouldBlock) if self.shared.engine.is_closed() => break,
                 // A push that was under way when the queue closed is about to end.
-                Err(TryPopError::Empty) => std::thread::yield_now(),
-                Err(TryPopError::Failed(_)) if self.shared.engine.len() < before => {}
-                Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
+                Err(TryError::WouldBlock) => std::thread::yield_now(),
+                // What is damaged is gone, of a pipe once that is repaired.
+                Err(TryError::Failed(_)) if self.shared.engine.exact_len() < before => {}
+                Err(TryError::Closed | TryError::Failed(_)) => break,
             }
         }
         self.shared.deferred.decode_all::<T, C>(left)
@@ -336,10 +353,14 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         }
     }
 
-    /// Makes bytes of as many of `items` as are pushed in one go, at least one.
-    fn encode_batch(&self, items: &VecDeque<T>, batch: &mut Batch) -> Result<(), Failure> {
-        let slots = self.shared.engine.slots_for(items.len());
-        for item in items.iter().take(slots) {
+    /// Makes bytes of as many of the first `most` of `items` as are pushed in one go, at least one.
+    fn encode_batch(
+        &self,
+        items: &VecDeque<T>,
+        most: usize,
+        batch: &mut Batch,
+    ) -> Result<(), Failure> {
+        for item in items.iter().take(most) {
             let encoded = batch.add(|bytes| {
                 let before = bytes.len();
                 C::encode(item, bytes)?;

@@ -51,6 +51,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
     /// How many bytes of items an unbounded queue holds: by default 1 GiB. A bounded queue ignores
     /// it and has room for all its items, however large.
     ///
+    /// An item counts more than its bytes: 8 to 15 more in a `ShmQueue`, and up to 127 more in a
+    /// `PipeQueue`. So of items that have a few bytes each a queue holds far fewer bytes.
+    ///
     /// A [`PipeQueue`](crate::PipeQueue) holds as many bytes beside what the pipe itself holds; a
     /// bounded one holds up to 64 GiB. A [`ShmQueue`](crate::ShmQueue) holds at least as many, at most
     /// 7 GiB, and may take twice that; a bounded one holds up to 16 GiB.

@@ -15,7 +15,7 @@ use crate::sys::PerProcess;
 use crate::unwind::ignore_panic;
 use queue_core::event::Event;
 use queue_core::sync::{Deadline, spin};
-use queue_core::{EndpointCounts, QueueId, Side, Stats};
+use queue_core::{EndpointCounts, Failure, QueueId, Side, Stats};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -71,10 +71,7 @@ impl<S: Storage> Shared<S> {
 
     /// How many items are inside, or still to be given to this process.
     pub(crate) fn len(&self) -> usize {
-        if self.engine.held() != 0 {
-            // Some of it may be inside again.
-            self.check_peers_if_due();
-        }
+        self.check_holders_if_due();
         let len = self.engine.exact_len() as usize + self.deferred.len();
         len.min(self.engine.capacity() as usize)
     }
@@ -164,10 +161,8 @@ impl<S: Storage + 'static> WaitTarget for Arc<Shared<S>> {
         self.joining.get_or_init(Event::new)
     }
 
-    fn prepare_join(&self) -> PreparedJoin {
-        // A failure: it is looked at again as long as this waits.
-        let asleep = PreparedJoin::Asleep(0);
-        self.engine.prepare_join(joining::FUTURES).unwrap_or(asleep)
+    fn prepare_join(&self) -> Result<PreparedJoin, Failure> {
+        self.engine.prepare_join(joining::FUTURES)
     }
 }
 

@@ -36,8 +36,9 @@ use std::sync::Arc;
 /// this checks nothing.
 ///
 /// An item that is lent ([`receive`](queue_core::work::WorkQueue::receive)) to a process that dies is in
-/// front of the queue again: within a tenth of a second while anybody waits, and otherwise with the
-/// next use. As long as its holder lives, stopped or not, nobody else gets it.
+/// front of the queue again: within a tenth of a second while anybody waits, and otherwise when a
+/// process next uses the queue that has not checked for 32 ms. As long as its holder lives, stopped
+/// or not, nobody else gets it.
 ///
 /// A process that is stopped (`SIGSTOP`, a debugger) is not dead. If it is stopped in the moment
 /// of a push or pop in which it works at one end of the queue, the others wait at that end
@@ -49,10 +50,10 @@ use std::sync::Arc;
 /// * An item has at most [`max_item_bytes`](LinuxOptions::max_item_bytes) bytes, by default
 ///   1 MiB.
 /// * An unbounded queue holds at least [`memory_limit`](LinuxOptions::memory_limit) bytes of
-///   items, by default 1 GiB; a push beyond fails with
-///   [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed, and given
-///   back about a second after the queue was drained, by the process that waits for it then or uses
-///   it next. When the system has none, a push fails with
+///   items, each of which counts 8 to 15 bytes more than it has, by default 1 GiB; a push beyond
+///   fails with [`TooLarge`](queue_core::FailureKind::TooLarge). Memory is taken as it is needed,
+///   and given back about a second after the queue was drained, by the process that waits for it
+///   then or uses it next. When the system has none, a push fails with
 ///   [`Io`](queue_core::FailureKind::Io), but a memory cgroup [kills](crate#when-memory-is-short).
 /// * 65,536 items can be lent at a time; to receive one more fails with
 ///   [`TooLarge`](queue_core::FailureKind::TooLarge). Their bytes are beside the limit of memory.

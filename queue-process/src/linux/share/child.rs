@@ -29,6 +29,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// start several children. What the command shared before under that name, it no longer
     /// shares.
     ///
+    /// A command is known by its environment. One that was given the variables of another
+    /// (`envs(other.get_envs())`) is taken for that other, which then no longer shares `name` either.
+    ///
     /// A child takes part as soon as `spawn` returns, until it ends or drops the queue that it
     /// took. `command` itself takes no part. A [`Producer`](queue_core::Producer) or a
     /// [`Consumer`](queue_core::Consumer) is shared, as that half alone, by

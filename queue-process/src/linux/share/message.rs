@@ -1,12 +1,12 @@
 //! Handing a queue over inside a message.
 //!
-//! A message is bytes, and may be received by any process and at any time. So it holds only a name
-//! with a random token. Under that name a thread of the sender has the queue ready for the process
-//! that receives the message. Until the queue is fetched the thread takes part
+//! A message is bytes, and may be received by any process and at any time. So it holds only a random
+//! token. By that a thread of the sender has the queue ready for the process that receives the
+//! message. Until the queue is fetched the thread takes part
 //! in it in the receiver's place, so the sender may drop its own handle at once.
 
 use super::fd_bundle::FdBundle;
-use super::server::{Server, address, connect};
+use super::server::{Server, connect, message_address};
 use super::socket::{PEER_TIMEOUT, receive, send};
 use crate::codec::{Codec, QUEUE_HANDLE};
 use crate::linux::membership::member::LinuxMembership;
@@ -54,7 +54,7 @@ impl Drop for KeepAlive {
 }
 
 impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
-    /// Makes the queue ready to be fetched, once: the text that says where.
+    /// Makes the queue ready to be fetched, once: the token that says where.
     fn to_message(&self) -> Result<String, Failure> {
         let half = self.restrict(None)?;
         let bundle = FdBundle::pack(&self.fds(), half)?;
@@ -62,28 +62,32 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
         let mut token = [0; 16];
         getrandom(&mut token, GetRandomFlags::empty())
             .map_err(|e| refused("cannot draw a name for a queue", e))?;
-        let name = format!("message {:032x}", u128::from_ne_bytes(token));
-        Server::detached(&address(&name)?, RETAINED_FOR, move |mut stream| {
-            // Moved in here, for as long as the thread lives.
-            let _ = &keep_alive;
-            if send(&stream, &bundle).is_err() {
-                return ControlFlow::Continue(());
-            }
-            // It hangs up when it takes part itself.
-            let _ = stream.set_read_timeout(Some(PEER_TIMEOUT));
-            let _ = stream.read(&mut [0]);
-            ControlFlow::Break(())
-        })?;
-        Ok(name)
+        let token = format!("{:032x}", u128::from_ne_bytes(token));
+        Server::detached(
+            &message_address(&token)?,
+            RETAINED_FOR,
+            move |mut stream| {
+                // Moved in here, for as long as the thread lives.
+                let _ = &keep_alive;
+                if send(&stream, &bundle).is_err() {
+                    return ControlFlow::Continue(());
+                }
+                // It hangs up when it takes part itself.
+                let _ = stream.set_read_timeout(Some(PEER_TIMEOUT));
+                let _ = stream.read(&mut [0]);
+                ControlFlow::Break(())
+            },
+        )?;
+        Ok(token)
     }
 
-    /// The queue that `text` says where to fetch.
-    fn from_message(text: &str) -> Result<Self, Failure> {
+    /// The queue that `token` says where to fetch.
+    fn from_message(token: &str) -> Result<Self, Failure> {
         let gone = || {
             let message = "the queue in a message is not kept for it any more";
             Failure::new(FailureKind::PeerGone, message)
         };
-        let stream = connect(&address(text)?, gone)?;
+        let stream = connect(&message_address(token)?, gone)?;
         let FdBundle { header, fds } = receive(&stream)?;
         Self::open(fds, header.half)
     }

@@ -28,12 +28,22 @@ use std::time::{Duration, Instant};
 
 /// The address that `name` stands for, for the processes of this user.
 pub(super) fn address(name: &str) -> Result<SocketAddr, Failure> {
-    let user = rustix::process::geteuid().as_raw();
-    let path = format!("queue-process/{user}/{name}");
     if name.is_empty() {
         let message = "a queue's name must not be empty";
         return Err(Failure::new(FailureKind::Unsupported, message));
     }
+    address_of_user("queue-process", name)
+}
+
+/// The address of a queue in a message, which is no name: whoever lists or opens names
+/// does not fetch it.
+pub(super) fn message_address(token: &str) -> Result<SocketAddr, Failure> {
+    address_of_user("queue-process-message", token)
+}
+
+fn address_of_user(space: &str, name: &str) -> Result<SocketAddr, Failure> {
+    let user = rustix::process::geteuid().as_raw();
+    let path = format!("{space}/{user}/{name}");
     SocketAddr::from_abstract_name(path).map_err(|error| {
         let message = format!("the name of a queue is too long: {name:?}");
         Failure::caused(FailureKind::TooLarge, message, error)

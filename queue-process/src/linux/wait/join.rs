@@ -9,6 +9,7 @@ use super::RECHECK_INTERVAL;
 use crate::linux::engine::layout::joining;
 use crate::linux::engine::lend::PreparedJoin;
 use crate::linux::engine::{Engine, Platform, Storage};
+use queue_core::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl<S: Storage, P: Platform> Engine<S, P> {
@@ -21,14 +22,15 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         loop {
             let seen = match self.prepare_join(joining::ASLEEP) {
                 Ok(PreparedJoin::Idle) => return true,
+                // It was idle, and is not any more.
+                Ok(PreparedJoin::Asleep(seen)) if *first.get_or_insert(seen) != seen => {
+                    return true;
+                }
                 Ok(PreparedJoin::Asleep(seen)) => seen,
-                // It cannot be repaired now; perhaps it can later.
-                Err(_) => first.unwrap_or_default(),
+                // It cannot be repaired now; perhaps it can later. Relaxed: what it was last does
+                // not count without the lock, and the kernel looks again.
+                Err(_) => idle_seq.load(Ordering::Relaxed),
             };
-            // It was idle, and is not any more.
-            if *first.get_or_insert(seen) != seen {
-                return true;
-            }
             let at_most = left().unwrap_or(Duration::MAX).min(RECHECK_INTERVAL);
             if at_most.is_zero() {
                 return false;

@@ -29,8 +29,8 @@ struct Waiting<'a> {
     waiter: event::Listener<'a>,
     /// None as long as the system gives no thread.
     registration: Option<Registration>,
-    /// The idle moment before those that count.
-    seen: u32,
+    /// The idle moment before those that count; none before the first look that succeeds.
+    seen: Option<u32>,
 }
 
 impl<'a> JoinListener<'a> {
@@ -59,26 +59,26 @@ impl Future for JoinListener<'_> {
         let Self { queue, waiting } = &mut *self;
         let waiting = waiting.get();
         loop {
-            let before = match waiting {
-                Some(waiting) => {
-                    let is_pending = Pin::new(&mut waiting.waiter).poll(cx).is_pending();
-                    if is_pending && waiting.registration.is_some() {
-                        return Poll::Pending;
-                    }
-                    Some(waiting.seen)
+            let mut seen = None;
+            if let Some(waiting) = waiting {
+                let is_pending = Pin::new(&mut waiting.waiter).poll(cx).is_pending();
+                if is_pending && waiting.registration.is_some() {
+                    return Poll::Pending;
                 }
-                None => None,
-            };
+                seen = waiting.seen;
+            }
             // In this order: whoever finds it idle after the look notifies the waiter.
             let waiter = queue.joining().listen();
-            let seq = match queue.prepare_join() {
-                PreparedJoin::Asleep(seq) if before.is_none_or(|before| before == seq) => seq,
+            match queue.prepare_join() {
+                Ok(PreparedJoin::Asleep(seq)) if *seen.get_or_insert(seq) == seq => {}
+                // Perhaps it can look later.
+                Err(_) => {}
                 // It is idle, or was since.
-                _ => {
+                Ok(_) => {
                     *waiting = None;
                     return Poll::Ready(());
                 }
-            };
+            }
             let registration = match waiting.take() {
                 Some(Waiting {
                     registration: Some(registration),
@@ -94,7 +94,7 @@ impl Future for JoinListener<'_> {
             *waiting = Some(Waiting {
                 waiter,
                 registration,
-                seen: seq,
+                seen,
             });
             if looks_again {
                 return Poll::Pending;

@@ -3,6 +3,7 @@
 use super::waker_thread::Registration;
 use crate::linux::engine::layout::End;
 use crate::linux::engine::lend::PreparedJoin;
+use queue_core::Failure;
 use queue_core::event::Event;
 use queue_core::sync::Deadline;
 
@@ -26,5 +27,8 @@ pub(crate) trait WaitTarget: Send + Sync {
     fn joining(&self) -> &Event;
 
     /// As a future.
-    fn prepare_join(&self) -> PreparedJoin;
+    ///
+    /// # Errors
+    /// It could not look, and is to look again when it is woken.
+    fn prepare_join(&self) -> Result<PreparedJoin, Failure>;
 }

@@ -205,7 +205,9 @@ fn futures_are_notified_before_the_end_moves_and_sleepers_wake_after() {
             1,
         ),
         (
-            |queue| queue.pop_many(2, &mut Batch::default()).unwrap(),
+            |queue| {
+                queue.pop_many(2, &mut Batch::default()).unwrap();
+            },
             End::Head,
             What::Read,
             2,

@@ -197,6 +197,30 @@ fn a_damaged_item_that_came_back_takes_no_other_with_it() {
     damage_what_came_back(&ShmQueue::<Vec<u8>, Raw>::try_with_capacity(bound).unwrap());
 }
 
+/// The second of those that came back: what is younger stays behind the others.
+fn damage_amid_what_came_back<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>) {
+    let platform = queue.shared.engine.platform();
+    let leases = Table {
+        state: &platform.control().leases,
+        memory: platform.leases(),
+    };
+    (1..4).for_each(|n| queue.push(vec![n]).unwrap());
+    let lent: Vec<_> = (0..3).map(|_| queue.receive().unwrap()).collect();
+    lent.into_iter().for_each(|item| item.nack().unwrap());
+    queue.push(vec![4]).unwrap();
+    leases.lease(1).unwrap().say_inline(1 << 20);
+    let mut popped = Vec::new();
+    queue.try_pop_many(&mut popped, usize::MAX).unwrap();
+    assert_eq!(popped, [[1], [3], [4]]);
+}
+
+#[test]
+fn a_damaged_item_that_came_back_lets_no_younger_one_overtake() {
+    let bound = Capacity::bounded(4);
+    damage_amid_what_came_back(&PipeQueue::<Vec<u8>, Raw>::try_with_capacity(bound).unwrap());
+    damage_amid_what_came_back(&ShmQueue::<Vec<u8>, Raw>::try_with_capacity(bound).unwrap());
+}
+
 /// Opens the queue a second time, after one word of what it says of itself was changed.
 fn lie_of<S: Shareable>(queue: &LinuxQueue<Vec<u8>, Raw, S>, lie: Lie) {
     let at = (lie.word % 7 * 8) as u64;

@@ -2,7 +2,7 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::layout::{End, Tries, needs_trim};
 use crate::linux::queue::format;
 use crate::linux::queue::open::{QueueFds, lease_layout};
 use crate::linux::queue::platform::Header;
@@ -14,6 +14,7 @@ use crate::linux::wait::target::WaitTarget;
 use crate::sys::Mapping;
 use crate::types::Types;
 use crate::{PipeQueue, ShmQueue};
+use queue_core::work::WorkQueue;
 use queue_core::{Capacity, FailureKind, Kind, Queue, Side, WithCapacity};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -137,6 +138,30 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
     shared.last_check.store(long_ago, Ordering::Relaxed);
     assert!((0..100).take_while(|_| push()).count() < 20);
     assert!(queue.is_closed());
+}
+
+#[test]
+fn what_lent_items_take_is_given_back_after_the_last_of_them() {
+    let queue = Bytes::try_with_capacity(Capacity::bounded(50)).unwrap();
+    let shared = &queue.shared;
+    let (linux, needs_trim) = (
+        shared.engine.platform(),
+        &shared.engine.control().needs_trim,
+    );
+    let memory = || rustix::fs::fstat(queue.mapping().file()).unwrap().st_blocks * 512;
+    let is_due = || {
+        let long_ago = linux.now().wrapping_sub(2 * needs_trim::DELAY_MS);
+        assert_ne!(needs_trim.load(Ordering::Relaxed), 0, "it is planned");
+        needs_trim.store(long_ago, Ordering::Relaxed);
+        shared.check_peers(Tries::Endless);
+    };
+    (0..50).for_each(|n| queue.push(vec![n; 60_000]).unwrap());
+    let lent: Vec<_> = (0..50).map(|_| queue.receive().unwrap()).collect();
+    let most = memory();
+    is_due();
+    lent.into_iter().for_each(|item| item.ack().unwrap());
+    is_due();
+    assert!(most - memory() >= 50 * 60_000);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::ShmQueue;
 use crate::linux::engine::layout::End;
-use queue_core::{Queue, Side};
+use queue_core::{Consumer, Queue, Side};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -126,26 +126,25 @@ fn a_future_is_woken_when_the_process_that_stopped_goes_on() {
     assert!(stopped.0.wait().unwrap().success());
 }
 
-/// Drops the handle of a queue when it wakes.
-struct Drops(Mutex<Option<ShmQueue<u8>>>);
+/// Drops what it has when it wakes.
+struct Drops<T>(Mutex<Option<T>>);
 
-impl Wake for Drops {
+impl<T: Send + 'static> Wake for Drops<T> {
     fn wake(self: Arc<Self>) {
         let mut handle = self.0.lock().unwrap();
         drop(handle.take());
     }
 }
 
-#[test]
-fn the_thread_that_wakes_may_drop_the_last_handle_of_a_queue() {
-    const TEST: &str = "the_thread_that_wakes_may_drop_the_last_handle_of_a_queue";
-    if was_started_to_stop() {
-        return;
-    }
+/// The thread that wakes drops what `last` makes of a queue at whose tail a producer has stopped.
+fn drops_in_the_thread_that_wakes<T: Send + 'static>(
+    test: &str,
+    last: impl FnOnce(ShmQueue<u8>) -> T,
+) {
     let [stuck, other] = [(); 2].map(|()| ShmQueue::bounded(4));
     // So that there would be no consumer left, and the queue were to be closed.
-    let stopped = Stopped::start(&stuck, Some(Side::Producers), TEST);
-    let drops = Arc::new(Drops(Mutex::new(Some(stuck))));
+    let stopped = Stopped::start(&stuck, Some(Side::Producers), test);
+    let drops = Arc::new(Drops(Mutex::new(Some(last(stuck)))));
     let mut first = Box::pin(other.pop_async());
     let waker = Waker::from(drops.clone());
     let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
@@ -162,4 +161,20 @@ fn the_thread_that_wakes_may_drop_the_last_handle_of_a_queue() {
         thread::yield_now();
     }
     drop((stopped, first));
+}
+
+#[test]
+fn the_thread_that_wakes_may_drop_the_last_handle_of_a_queue() {
+    const TEST: &str = "the_thread_that_wakes_may_drop_the_last_handle_of_a_queue";
+    if !was_started_to_stop() {
+        drops_in_the_thread_that_wakes(TEST, |queue| queue);
+    }
+}
+
+#[test]
+fn the_thread_that_wakes_may_drop_the_last_half_of_a_queue() {
+    const TEST: &str = "the_thread_that_wakes_may_drop_the_last_half_of_a_queue";
+    if !was_started_to_stop() {
+        drops_in_the_thread_that_wakes(TEST, Consumer::new);
+    }
 }
