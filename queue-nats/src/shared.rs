@@ -327,9 +327,10 @@ impl Shared {
         });
     }
 
-    /// Has the next pop or receive tell of this.
+    /// Has the next pop or receive tell of this, or one that waits already.
     pub(crate) fn tell_next(&self, why: Failure) {
         lock(&self.untold).push_back(why);
+        self.items.notify_all();
     }
 
     /// What an earlier pop or receive could not tell.
