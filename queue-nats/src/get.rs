@@ -304,8 +304,11 @@ impl Shared {
             let supply = lock(&self.supply);
             supply.asked.min(supply.waiting.saturating_sub(1))
         };
+        // However fast others push: no more than are in the queue now, with what may come back.
+        let all_but_one = all_but_one.min(counts.messages.saturating_sub(1));
+        let all_but_one = all_but_one.min(WINDOW);
         let most = (counts.waiting + self.spare()).saturating_sub(asked);
-        let most = most.min(all_but_one).min(WINDOW);
+        let most = most.min(all_but_one);
         if most > 0 {
             here.add(most - 1);
             self.ask_for_more();

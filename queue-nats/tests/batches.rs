@@ -352,3 +352,41 @@ fn a_failure_in_a_batch_is_told() {
     assert_eq!(told, Ok(Err(PopError::Failed(failure))));
     assert_eq!((popped, jobs.len()), (vec![Moody(7)], 0));
 }
+
+/// However fast others push, and though pops of this process end meanwhile, a batch ends: it has no more
+/// than were inside at once.
+#[test]
+fn a_batch_beside_fast_producers_ends() {
+    let Some(server) = Server::start("endless batches") else {
+        return;
+    };
+    const INSIDE: usize = 50;
+    let jobs = NatsQueue::<u64>::open("jobs", &server.options()).unwrap();
+    let is_over = AtomicBool::new(false);
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for first in (0..1500).step_by(25) {
+                while jobs.len() > INSIDE - 25 {}
+                jobs.push_many(&mut (first..first + 25).collect()).unwrap();
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                let _ = runtime.block_on(jobs.pop_many_async(&mut Vec::new(), 1));
+            }
+        });
+        while !is_over.load(Ordering::SeqCst) {
+            let mut popped = Vec::new();
+            if jobs.try_pop_many(&mut popped, usize::MAX).is_ok() {
+                most = most.max(popped.len());
+            }
+        }
+        // Who waits for one more.
+        let _ = jobs.push(0);
+    });
+    assert!(most < 2 * INSIDE, "{most} at once");
+}
