@@ -9,6 +9,7 @@ use queue_nats::{
 use server::Server;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Barrier;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -176,6 +177,37 @@ fn another_queue_of_this_name() {
     assert_eq!(same(server.options()).unwrap().capacity(), Some(4));
     for was_there in [true, false] {
         assert_eq!(connection.delete("jobs", &options), Ok(was_there));
+    }
+}
+
+/// Of several that create a queue at the same moment one has created it.
+#[test]
+fn created_once() {
+    let Some(server) = Server::start("creators") else {
+        return;
+    };
+    const ROUNDS: usize = 10;
+    let begin = Barrier::new(4);
+    let create = || {
+        let options = server.options().mode(Mode::Create);
+        let connection = NatsConnection::connect(&options).unwrap();
+        let create = |round| {
+            begin.wait();
+            let name = format!("jobs{round}");
+            let created = connection.queue::<u64, queue_nats::Postcard>(&name, &options);
+            created.map(drop).map_err(|failure| failure.kind())
+        };
+        (0..ROUNDS).map(create).collect::<Vec<_>>()
+    };
+    let created = std::thread::scope(|scope| {
+        let creators = [(); 4].map(|()| scope.spawn(create));
+        creators.map(|creator| creator.join().unwrap())
+    });
+    for round in 0..ROUNDS {
+        let mut all = created.each_ref().map(|created| created[round]);
+        all.sort_by_key(Result::is_err);
+        let refused = Err(FailureKind::Denied);
+        assert_eq!(all, [Ok(()), refused, refused, refused]);
     }
 }
 
