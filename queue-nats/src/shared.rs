@@ -358,7 +358,9 @@ impl Shared {
 
     /// Closes the queue: whether this call did.
     pub(crate) async fn close(&self) -> Result<bool, Failure> {
-        let first = self.mark_closed().await?;
+        // The mark of a close long ago may be gone, behind too many younger ones.
+        let is_open = self.info().await?.closing(&self.names) == Closing::No;
+        let first = is_open && self.mark_closed().await?;
         self.seal().await?;
         Ok(first)
     }
