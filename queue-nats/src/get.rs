@@ -214,12 +214,15 @@ impl Shared {
         (supply.questions, supply.asked >= supply.waiting.max(1))
     }
 
-    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first.
+    /// Gets the next item, waiting for one, and for the server: `None` if the deadline comes first. A failure
+    /// that an earlier verb could not tell comes first of all.
     pub(crate) async fn get(
         self: &Arc<Self>,
         deadline: Deadline,
     ) -> Result<Option<Delivered>, NotGot> {
         let mut here = self.getter();
+        self.undone().await;
+        self.untold().map_err(NotGot::Failed)?;
         let tried = match deadline == Deadline::NEVER {
             true => self.get_at_once(&mut here).await,
             false => self.try_get_as(&mut here).await.map(Some),
@@ -261,6 +264,7 @@ impl Shared {
             if let Some(why) = lock(&self.supply).refused.clone() {
                 return Err(NotGot::Failed(why));
             }
+            self.untold().map_err(NotGot::Failed)?;
             if let Some(delivered) = here.take() {
                 return Ok(Some(delivered));
             }
@@ -300,8 +304,11 @@ impl Shared {
             let supply = lock(&self.supply);
             supply.asked.min(supply.waiting.saturating_sub(1))
         };
+        // However fast others push: no more than are in the queue now, with what may come back.
+        let all_but_one = all_but_one.min(counts.messages.saturating_sub(1));
+        let all_but_one = all_but_one.min(WINDOW);
         let most = (counts.waiting + self.spare()).saturating_sub(asked);
-        let most = most.min(all_but_one).min(WINDOW);
+        let most = most.min(all_but_one);
         if most > 0 {
             here.add(most - 1);
             self.ask_for_more();

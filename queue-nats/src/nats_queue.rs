@@ -118,9 +118,10 @@ impl NatsConnection {
     /// Removes the queues without a name of their own ([`WithCapacity`]) that nobody uses any more, for a
     /// `kill -9` left them behind: their names, in order.
     ///
-    /// Whoever has such a queue, in whichever process, answers a question about it. One is removed if no
-    /// answer comes from its first question on until `patience` is over, so a process that is cut off from
-    /// the server for as long as that loses it. Blocks for `patience` if there may be any to remove.
+    /// Whoever has such a queue, in whichever process, listens for a question about it. One is removed if
+    /// nobody listens from the first question on until `patience` is over, so a process that is cut off from
+    /// the server for as long as that loses it. Who listens and does not answer, for it is stopped, keeps it.
+    /// Blocks for `patience` if there may be any to remove, and a second for an answer.
     ///
     /// ```no_run
     /// use queue_nats::{NatsConnection, NatsOptions};

@@ -292,9 +292,8 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
             .map_err(PopTimeoutError::Failed)
     }
 
-    async fn next(&self, deadline: Deadline) -> Result<Delivered, PopTimeoutError> {
+    pub(crate) async fn next(&self, deadline: Deadline) -> Result<Delivered, PopTimeoutError> {
         let delivered = self.shared.get(deadline).await;
-        self.shared.untold().map_err(PopTimeoutError::Failed)?;
         let delivered = delivered.map_err(pop_timeout_error)?;
         delivered.ok_or(PopTimeoutError::Timeout)
     }
@@ -323,6 +322,11 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     async fn try_get_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         self.shared.undone().await;
         self.shared.untold().map_err(TryPopError::Failed)?;
+        self.try_get_more(into, max).await
+    }
+
+    /// The same, for a pop that may have items: what is untold is for the next one.
+    async fn try_get_more(&self, into: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
         let mut all = self.shared.try_get_many(max).await.map_err(not_got)?;
         let mut count = 0;
         while let Some(delivered) = all.0.pop_front() {
@@ -360,7 +364,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         if max == 1 {
             return Ok(1);
         }
-        match self.try_get_many(into, max - 1).await {
+        match self.try_get_more(into, max - 1).await {
             Ok(more) => Ok(1 + more),
             Err(TryPopError::Failed(failure)) if failure.consumed_item() => {
                 self.shared.tell_next(failure);
@@ -407,7 +411,7 @@ pub(crate) fn pop_error(error: PopTimeoutError) -> PopError {
     }
 }
 
-pub(crate) fn pop_timeout_error(why: NotGot) -> PopTimeoutError {
+fn pop_timeout_error(why: NotGot) -> PopTimeoutError {
     match why {
         NotGot::Empty => PopTimeoutError::Timeout,
         NotGot::Closed => PopTimeoutError::Closed,

@@ -327,9 +327,10 @@ impl Shared {
         });
     }
 
-    /// Has the next pop or receive tell of this.
+    /// Has the next pop or receive tell of this, or one that waits already.
     pub(crate) fn tell_next(&self, why: Failure) {
         lock(&self.untold).push_back(why);
+        self.items.notify_all();
     }
 
     /// What an earlier pop or receive could not tell.
@@ -357,7 +358,9 @@ impl Shared {
 
     /// Closes the queue: whether this call did.
     pub(crate) async fn close(&self) -> Result<bool, Failure> {
-        let first = self.mark_closed().await?;
+        // The mark of a close long ago may be gone, behind too many younger ones.
+        let is_open = self.info().await?.closing(&self.names) == Closing::No;
+        let first = is_open && self.mark_closed().await?;
         self.seal().await?;
         Ok(first)
     }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub(crate) const CONSUMER: &str = "workers";
 /// What comes back where nobody says how long it may take.
 const ACK_WAIT: Duration = Duration::from_secs(30);
-/// As long the server knows an item that was put twice.
+/// As long the server knows an item that was put twice, or up to a second or so less.
 const DUPLICATES: Duration = Duration::from_secs(120);
 /// So many releases are remembered, of all items that are in the queue.
 const MARKS: u64 = 100_000;
@@ -360,12 +361,15 @@ impl Opening<'_> {
             "max_msgs": most,
             "storage": "file",
             "num_replicas": replicas,
-            "duplicate_window": nanos(DUPLICATES),
+            "duplicate_window": nanos(self.duplicates()),
         });
         let subject = format!("STREAM.CREATE.{}", names.stream);
         let info = match ask(self.link, &subject, &stream, options.timeout).await {
             Ok(info) => info,
             Err(refusal) if refusal.is(failure::NAME_IN_USE) => {
+                if options.mode == Mode::Create {
+                    return Err(self.taken());
+                }
                 let found = self.stream().await;
                 found.map_err(|refusal| refusal.failure(&tried))?
             }
@@ -373,6 +377,15 @@ impl Opening<'_> {
         };
         self.create_consumer(&tried).await?;
         Ok(info)
+    }
+
+    /// The server takes a stream that is like the one that is there for the same. So where the queue must not
+    /// be there no two are alike: in this, which servers of 2.9 know, too, as they know no metadata.
+    fn duplicates(&self) -> Duration {
+        match self.options.mode {
+            Mode::Create => DUPLICATES - Duration::from_nanos(RandomState::new().hash_one(0) >> 34),
+            Mode::OpenOrCreate | Mode::Open => DUPLICATES,
+        }
     }
 
     async fn create_consumer(&self, tried: &str) -> Result<ConsumerInfo, Failure> {

@@ -1,7 +1,7 @@
 //! Queues without a name of their own, whose processes may have died.
 
 use crate::connection::{Answer, Link};
-use crate::shared::{Shared, lock};
+use crate::shared::{Shared, join_all, lock};
 use crate::stream::{self, Names};
 use bytes::Bytes;
 use queue_core::Failure;
@@ -23,7 +23,7 @@ impl Shared {
     }
 }
 
-/// Removes those that nobody answers for until `patience` is over: their names.
+/// Removes those that nobody is there to answer for until `patience` is over: their names.
 pub(crate) async fn remove_abandoned(
     link: &Link,
     patience: Duration,
@@ -36,18 +36,21 @@ pub(crate) async fn remove_abandoned(
         unused.push(Names::new(&name)?);
     }
     loop {
-        let mut silent = Vec::new();
-        for names in unused {
-            let asked = link.request(&names.in_use, None, Bytes::new(), EACH);
-            match asked.await {
-                Answer::NoResponders => silent.push(names),
+        // All at once, so that those that are silent take no time of their own.
+        let subjects = unused.iter().map(|names| &names.in_use);
+        let asked = subjects.map(|subject| link.request(subject, None, Bytes::new(), EACH));
+        let answers = join_all(asked.map(Box::pin).collect()).await;
+        let mut without = Vec::new();
+        for (names, answer) in unused.into_iter().zip(answers) {
+            match answer {
+                Answer::NoResponders => without.push(names),
                 Answer::Denied(failure) => return Err(failure),
                 // Somebody who is there and slow is somebody.
                 Answer::Reply(_) | Answer::Silence => {}
                 Answer::NotSent | Answer::TooLarge => return Err(link.unavailable()),
             }
         }
-        unused = silent;
+        unused = without;
         if unused.is_empty() || deadline.has_passed() {
             break;
         }

@@ -2,7 +2,7 @@
 
 use crate::NatsQueue;
 use crate::lease::{Delivered, NatsLease};
-use crate::queue::{decode, not_got, pop_error, pop_timeout_error};
+use crate::queue::{decode, not_got, pop_error};
 use crate::watch::{Waiting, Who};
 use queue_codec::Codec;
 use queue_core::event::Listen;
@@ -50,12 +50,8 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     }
 
     async fn lend_some(&self, deadline: Deadline) -> Result<(T, NatsLease), PopTimeoutError> {
-        self.shared.untold().map_err(PopTimeoutError::Failed)?;
-        let delivered = self.shared.get(deadline).await;
-        match delivered.map_err(pop_timeout_error)? {
-            Some(delivered) => (self.lent(delivered).await).map_err(PopTimeoutError::Failed),
-            None => Err(PopTimeoutError::Timeout),
-        }
+        let delivered = self.next(deadline).await?;
+        (self.lent(delivered).await).map_err(PopTimeoutError::Failed)
     }
 }
 

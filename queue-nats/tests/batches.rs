@@ -3,7 +3,12 @@
 mod server;
 
 use futures_core::Stream;
-use queue_nats::{Capacity, FailureKind, Mode, NatsOptions, NatsQueue, Queue};
+use queue_core::work::Lend;
+use queue_nats::{
+    Capacity, Delivery, Failure, FailureKind, Mode, NatsOptions, NatsQueue, PopError, Queue,
+    WorkQueue,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use server::{Network, Proxy, Server};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -264,4 +269,124 @@ fn a_refusal_ends_a_batch() {
         sent <= inside + 3 * 512,
         "{inside} are in, {sent} were sent"
     );
+}
+
+/// A number. Those that end in 8 cannot be brought out.
+#[derive(Debug, PartialEq)]
+struct Moody(u32);
+
+impl Serialize for Moody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            number if number % 10 == 8 => Err(serde::de::Error::custom("it does not come out")),
+            number => Ok(Self(number)),
+        }
+    }
+}
+
+fn fill(jobs: &Jobs, numbers: impl IntoIterator<Item = u32>) {
+    jobs.push_many(&mut numbers.into_iter().map(Moody).collect())
+        .unwrap();
+}
+
+fn is_gone(failure: Option<&Failure>) -> bool {
+    failure.is_some_and(Failure::consumed_item)
+}
+
+/// A way to receive several.
+type ReceiveMany = fn(&Jobs, &mut Vec<Delivery<Jobs>>) -> Result<usize, bool>;
+type Jobs = NatsQueue<Moody>;
+
+/// An item that does not come out is told of, wherever in a batch it stood.
+#[test]
+fn a_failure_in_a_batch_is_told() {
+    let Some(server) = Server::start("moody batches") else {
+        return;
+    };
+    let jobs = NatsQueue::<Moody>::open("jobs", &server.options()).unwrap();
+    let ways: [ReceiveMany; 3] = [
+        |jobs, into| (jobs.try_receive_many(into, 9)).map_err(|why| is_gone(why.failure())),
+        |jobs, into| (jobs.receive_many(into, 9)).map_err(|why| is_gone(why.failure())),
+        |jobs, into| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let received = runtime.unwrap().block_on(jobs.receive_many_async(into, 9));
+            received.map_err(|why| is_gone(why.failure()))
+        },
+    ];
+    for receive in ways {
+        fill(&jobs, [8, 1, 3, 18, 28, 5]);
+        let mut got = Vec::new();
+        let told = [(); 4].map(|()| receive(&jobs, &mut got));
+        assert_eq!(told, [Err(true), Ok(2), Err(true), Err(true)]);
+        assert_eq!(receive(&jobs, &mut got), Ok(1));
+        let numbers: Vec<_> = got.iter().map(|job| job.0).collect();
+        assert_eq!(numbers, [1, 3, 5]);
+        got.into_iter().for_each(|job| job.ack().unwrap());
+    }
+    // By the pop that follows one that has waited for its first item.
+    let mut popped = Vec::new();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| jobs.pop_many(&mut popped, 9));
+        std::thread::sleep(Duration::from_millis(50));
+        fill(&jobs, [7, 38]);
+        assert_eq!(waits.join().unwrap(), Ok(1));
+    });
+    let told = jobs.pop_timeout(Duration::from_secs(30)).unwrap_err();
+    assert!(is_gone(told.failure()), "{told:?}");
+    // Who waits already is told too.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn({
+        let jobs = jobs.clone();
+        move || tell.send(jobs.pop())
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    let failure = Failure::new(FailureKind::Codec, "it is gone").with_item_consumed();
+    jobs.tell_later(failure.clone());
+    let told = told.recv_timeout(Duration::from_secs(30));
+    assert_eq!(told, Ok(Err(PopError::Failed(failure))));
+    assert_eq!((popped, jobs.len()), (vec![Moody(7)], 0));
+}
+
+/// However fast others push, and though pops of this process end meanwhile, a batch ends: it has no more
+/// than were inside at once.
+#[test]
+fn a_batch_beside_fast_producers_ends() {
+    let Some(server) = Server::start("endless batches") else {
+        return;
+    };
+    const INSIDE: usize = 50;
+    let jobs = NatsQueue::<u64>::open("jobs", &server.options()).unwrap();
+    let is_over = AtomicBool::new(false);
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for first in (0..1500).step_by(25) {
+                while jobs.len() > INSIDE - 25 {}
+                jobs.push_many(&mut (first..first + 25).collect()).unwrap();
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                let _ = runtime.block_on(jobs.pop_many_async(&mut Vec::new(), 1));
+            }
+        });
+        while !is_over.load(Ordering::SeqCst) {
+            let mut popped = Vec::new();
+            if jobs.try_pop_many(&mut popped, usize::MAX).is_ok() {
+                most = most.max(popped.len());
+            }
+        }
+        // Who waits for one more.
+        let _ = jobs.push(0);
+    });
+    assert!(most < 2 * INSIDE, "{most} at once");
 }

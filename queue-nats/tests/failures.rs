@@ -8,7 +8,8 @@ use queue_nats::{
 };
 use server::Server;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Barrier;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,17 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Failure>, kind: FailureKind, wo
     let failure = result.unwrap_err();
     assert_eq!(failure.kind(), kind, "{failure:#}");
     assert!(format!("{failure:#}").contains(word), "{failure:#}");
+}
+
+/// What the future comes to.
+fn ready<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
 }
 
 #[test]
@@ -82,17 +94,37 @@ fn wrong_credentials_and_missing_rights() {
     // A future has its item before the server refuses to take it out: the next pop tells.
     jobs.push(2).unwrap();
     let keeper = open(&at("keep", "hushhush")).unwrap();
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut pop = pin!(keeper.pop_async());
-    let popped = loop {
-        match pop.as_mut().poll(&mut cx) {
-            Poll::Ready(popped) => break popped,
-            Poll::Pending => std::thread::sleep(Duration::from_millis(1)),
-        }
+    let refuses = || {
+        let popped = keeper.try_pop();
+        assert!(format!("{popped:?}").contains("does not let"), "{popped:?}");
     };
-    assert_eq!(popped, Ok(2));
-    let popped = keeper.try_pop();
-    assert!(format!("{popped:?}").contains("does not let"), "{popped:?}");
+    assert_eq!(ready(pin!(keeper.pop_async())), Ok(2));
+    refuses();
+    // So it is where a pop of several has waited for its first item.
+    std::thread::scope(|scope| {
+        let popped = scope.spawn(|| keeper.pop_many(&mut Vec::new(), 9));
+        std::thread::sleep(Duration::from_millis(50));
+        jobs.push(3).unwrap();
+        assert_eq!(popped.join().unwrap(), Ok(1));
+    });
+    refuses();
+    let mut all = Vec::new();
+    let mut popped = pin!(keeper.pop_many_async(&mut all, 9));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(popped.as_mut().poll(&mut cx).is_pending());
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(popped.as_mut().poll(&mut cx).is_pending());
+    jobs.push(4).unwrap();
+    assert_eq!(ready(popped), Ok(1));
+    refuses();
+    // Who receives is told too, and who waits.
+    jobs.push(5).unwrap();
+    assert_eq!(ready(pin!(keeper.pop_async())), Ok(5));
+    let received = keeper.receive_many(&mut Vec::new(), 9);
+    assert!(
+        format!("{received:?}").contains("does not let"),
+        "{received:?}"
+    );
     refused(producer.try_close(), FailureKind::Denied, "does not let");
 }
 
@@ -145,6 +177,37 @@ fn another_queue_of_this_name() {
     assert_eq!(same(server.options()).unwrap().capacity(), Some(4));
     for was_there in [true, false] {
         assert_eq!(connection.delete("jobs", &options), Ok(was_there));
+    }
+}
+
+/// Of several that create a queue at the same moment one has created it.
+#[test]
+fn created_once() {
+    let Some(server) = Server::start("creators") else {
+        return;
+    };
+    const ROUNDS: usize = 10;
+    let begin = Barrier::new(4);
+    let create = || {
+        let options = server.options().mode(Mode::Create);
+        let connection = NatsConnection::connect(&options).unwrap();
+        let create = |round| {
+            begin.wait();
+            let name = format!("jobs{round}");
+            let created = connection.queue::<u64, queue_nats::Postcard>(&name, &options);
+            created.map(drop).map_err(|failure| failure.kind())
+        };
+        (0..ROUNDS).map(create).collect::<Vec<_>>()
+    };
+    let created = std::thread::scope(|scope| {
+        let creators = [(); 4].map(|()| scope.spawn(create));
+        creators.map(|creator| creator.join().unwrap())
+    });
+    for round in 0..ROUNDS {
+        let mut all = created.each_ref().map(|created| created[round]);
+        all.sort_by_key(Result::is_err);
+        let refused = Err(FailureKind::Denied);
+        assert_eq!(all, [Ok(()), refused, refused, refused]);
     }
 }
 

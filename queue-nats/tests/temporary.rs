@@ -6,7 +6,7 @@ use queue_nats::{Capacity, NatsConnection, NatsQueue, Queue, WithCapacity};
 use server::Server;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NOT_LONG: Duration = Duration::from_millis(1500);
 
@@ -60,6 +60,28 @@ fn what_a_killed_owner_left_is_removed() {
     assert_eq!(remove(), ["temporary-mine"]);
     assert_eq!(remove(), [""; 0]);
     assert_eq!(named.pop(), Ok(1));
+    // Of ten whose owners listen and are stopped none is removed, and they are waited for at once.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stopped = runtime.block_on(async {
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let stopped = client.subscribe("q.*.half.use").await.unwrap();
+        client.flush().await.unwrap();
+        stopped
+    });
+    for number in 0..10 {
+        let name = format!("temporary-{number}");
+        let _stays: NatsQueue<u64> = connection.queue(&name, &options).unwrap();
+    }
+    let start = Instant::now();
+    assert_eq!(
+        connection.remove_abandoned(Duration::ZERO).unwrap(),
+        [""; 0]
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "one after the other"
+    );
+    drop(stopped);
     let gone = NatsQueue::<u64>::open("temporary-mine", &options.mode(queue_nats::Mode::Open));
     assert!(gone.is_err());
 }

@@ -63,6 +63,24 @@ fn pushes_pops_and_closes() {
     assert!(matches!(jobs.try_push(3), Err(TryPushError::Closed(3))));
 }
 
+/// A close is the first one once, though its mark has made room for younger ones.
+#[test]
+fn closed_once() {
+    let Some(server) = Server::start("closed once") else {
+        return;
+    };
+    let jobs = queue(&server, 3);
+    assert!(jobs.close());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let purged = client.request("$JS.API.STREAM.PURGE.QM_jobs", "".into());
+        let purged = purged.await.unwrap().payload;
+        assert!(String::from_utf8_lossy(&purged).contains("\"purged\":1"));
+    });
+    assert!(!jobs.close() && !queue(&server, 3).close());
+}
+
 /// Others may be taking out what is still counted.
 #[test]
 fn a_try_at_a_closed_queue_gets_an_item_or_the_end() {

@@ -5,9 +5,11 @@
 
 use queue_core::work::Lend;
 use queue_core::{Failure, Metered};
+use queue_process::codec::Raw;
 use queue_process::dynamic::DynQueue;
 use queue_process::{
-    Delivery, FailureKind, IpcQueue, PopTimeoutError, Queue, TryPopError, TryPushError, WorkQueue,
+    Capacity, Delivery, FailureKind, IpcQueue, PopTimeoutError, Queue, TryPopError, TryPushError,
+    WithCapacity, WorkQueue,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::Cell;
@@ -468,7 +470,10 @@ fn all_of_work<Q: WorkQueue<Item = Moody>>(queue: &Q) {
 }
 
 /// A guest of that queue, in this process. It is the only handle that is left.
-fn guest(host: &IpcQueue<Moody>) -> IpcQueue<Moody> {
+fn guest<T, C>(host: &IpcQueue<T, C>) -> IpcQueue<T, C>
+where
+    IpcQueue<T, C>: Clone + Serialize + for<'de> Deserialize<'de>,
+{
     let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
     sender.send(host.clone()).unwrap();
     receiver.recv().unwrap()
@@ -512,4 +517,32 @@ fn guest_of_an_ipc_queue() {
     });
     let host = IpcQueue::bounded(9);
     all_of_work(&guest(&host));
+}
+
+/// However fast others push, a batch has no more than were inside at once, and than were on the shelf.
+#[test]
+fn a_batch_of_a_guest_beside_a_fast_producer_ends() {
+    const INSIDE: usize = 50;
+    let host = IpcQueue::<Vec<u8>, Raw>::with_capacity(Capacity::Unbounded);
+    let guest = guest(&host);
+    thread::scope(|scope| {
+        let producer = scope.spawn(|| {
+            for _ in 0..300 {
+                while host.len() >= INSIDE {
+                    thread::yield_now();
+                }
+                // So large that few are on the shelf.
+                let mut items = (0..10).map(|_| vec![7; 10_000]).collect();
+                host.push_many(&mut items).unwrap();
+            }
+        });
+        let mut most = 0;
+        while !producer.is_finished() {
+            let mut popped = Vec::new();
+            if guest.try_pop_many(&mut popped, usize::MAX).is_ok() {
+                most = most.max(popped.len());
+            }
+        }
+        assert!(most < 2 * INSIDE, "{most} at once");
+    });
 }

@@ -59,6 +59,14 @@ pub(super) struct Guest {
     stream: AtomicU32,
 }
 
+/// What comes of asking for items.
+enum Offered {
+    /// There are some on the shelf, and as far as is known so many inside.
+    Shelved(usize),
+    /// The answer that has them.
+    Items(Message),
+}
+
 /// What the host's calls reach: a thread of its own listens to them.
 #[derive(Default)]
 struct Ears {
@@ -288,8 +296,9 @@ impl Guest {
         if self.is_gone() {
             return Err(TryError::Closed);
         }
-        // While others push this might go on and on: no more than ever are inside at once.
-        let max = self.capacity.map_or(max, |capacity| max.min(capacity));
+        // While others push this might go on and on: no more than are ever inside at once, nor than were
+        // inside when the host first said how many.
+        let mut max = self.capacity.map_or(max, |capacity| max.min(capacity));
         let mut popped = Vec::new();
         let answer = loop {
             let taken = self.shelf.pop(max - popped.len());
@@ -304,9 +313,9 @@ impl Guest {
             if popped.len() == max {
                 break None;
             }
-            match self.ask_for_items(max - popped.len()) {
-                Ok(None) => {}
-                Ok(Some(answer)) => break Some(answer),
+            match self.ask_for_items(max - popped.len(), popped.is_empty()) {
+                Ok(Offered::Shelved(inside)) => max = max.min(popped.len().saturating_add(inside)),
+                Ok(Offered::Items(answer)) => break Some(answer),
                 Err(refusal) if popped.is_empty() => return Err(refusal),
                 Err(_) => break None,
             }
@@ -339,8 +348,8 @@ impl Guest {
         self.stream.load(Ordering::Relaxed) > 0
     }
 
-    /// Asks for up to `max` items: the answer with them, or none if there are some on the shelf.
-    fn ask_for_items(&self, max: usize) -> Result<Option<Message>, TryError> {
+    /// Asks for up to `max` items, unless it `looks` first and there are some on the shelf.
+    fn ask_for_items(&self, max: usize, looks: bool) -> Result<Offered, TryError> {
         let watch = self.watch(Side::Consumers);
         let request = Request::Pop {
             max: max as u64,
@@ -348,13 +357,15 @@ impl Guest {
         };
         self.note_question();
         self.converse_in_time(|line| {
-            if self.shelf.has_items() {
-                return Ok(None); // Another thread has asked meanwhile.
+            if looks && self.shelf.has_items() {
+                return Ok(Offered::Shelved(max)); // Another thread has asked meanwhile.
             }
             let reply = line.ask_in_time(&request, 0, &self.pushes)?;
             match reply.read()? {
-                Reply::Shelved => Ok(None),
-                Reply::Popped(_) => Ok(Some(reply)),
+                Reply::Shelved(inside) => Ok(Offered::Shelved(
+                    usize::try_from(inside).unwrap_or(usize::MAX),
+                )),
+                Reply::Popped(_) => Ok(Offered::Items(reply)),
                 Reply::Empty => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }

@@ -18,8 +18,8 @@ use std::mem;
 pub(super) enum Offer {
     /// These.
     Items(Vec<Item>),
-    /// What it can take from the shelf.
-    Shelved,
+    /// What it can take from the shelf, of so many that are inside.
+    Shelved(usize),
 }
 
 /// The deque, who is present, and who waits.
@@ -156,7 +156,7 @@ impl Hosted {
     pub(super) fn offer(&self, number: u64, watch: Watch, max: usize) -> Result<Offer, TryError> {
         self.draw(Who::Guest(number, watch), max, |state| {
             if state.guests.get(&number)?.pushes.is_shared() && state.shelve(max) {
-                return Some(Offer::Shelved);
+                return Some(Offer::Shelved(state.to_be_had()));
             }
             let popped = state.pop(max);
             (!popped.is_empty()).then_some(Offer::Items(popped))

@@ -163,7 +163,7 @@ impl Service {
             Request::Pop { max, watch } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
                 match self.hosted.offer(self.guest, watch, max) {
-                    Ok(Offer::Shelved) => Reply::Shelved,
+                    Ok(Offer::Shelved(inside)) => Reply::Shelved(inside as u64),
                     Ok(Offer::Items(items)) => {
                         popped = items;
                         Reply::Popped(popped.iter().map(|item| Bytes(item)).collect())

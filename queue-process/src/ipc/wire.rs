@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 7;
 
 /// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
 /// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of
@@ -148,8 +148,8 @@ pub(super) enum Reply<'a> {
     /// These came out.
     #[serde(borrow)]
     Popped(Vec<Bytes<'a>>),
-    /// There are some on the shelf.
-    Shelved,
+    /// There are some on the shelf, of so many that are inside.
+    Shelved(u64),
     /// This is the guest's until it settles it, by its number.
     Delivered {
         delivery: u64,

@@ -33,7 +33,7 @@ fn pop(hosted: &Hosted, max: usize) -> Result<usize, TryError> {
 fn fetch(hosted: &Hosted, guest: u64, watch: Watch, max: usize) -> Result<usize, TryError> {
     match hosted.offer(guest, watch, max)? {
         Offer::Items(items) => Ok(items.len()),
-        Offer::Shelved => panic!("it shares none"),
+        Offer::Shelved(_) => panic!("it shares none"),
     }
 }
 
@@ -425,7 +425,10 @@ fn a_guest_tells_what_it_takes_if_somebody_waits_for_that() {
     let shelf = shelf(&queue);
     let fill = |count| {
         assert_eq!(push(&queue, Who::Host, count), Ok(count));
-        assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+        assert!(matches!(
+            queue.offer(number, None, 1),
+            Ok(Offer::Shelved(_))
+        ));
     };
     fill(2);
     assert_eq!(shelf.pop(1).len(), 1);
@@ -472,12 +475,18 @@ fn what_comes_back_is_before_what_is_on_the_shelf() {
     let items = (1..=4).map(|n| Item::from(vec![n])).collect::<Vec<_>>();
     assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
     let delivery = queue.deliver(Who::Host).unwrap();
-    assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+    assert!(matches!(
+        queue.offer(number, None, 1),
+        Ok(Offer::Shelved(_))
+    ));
     assert_eq!(shelf.pop(1), [[2]]);
     queue.give_back([delivery], true);
     assert!(shelf.pop(1).is_empty());
     // Taken off the shelf by the host, one by one.
-    assert!(matches!(queue.offer(number, None, 1), Ok(Offer::Shelved)));
+    assert!(matches!(
+        queue.offer(number, None, 1),
+        Ok(Offer::Shelved(_))
+    ));
     assert_eq!(shelf.pop(1), [[1]]);
     assert_eq!(queue.deliver(Who::Host).unwrap().0[0], 3);
     assert_eq!(shelf.pop(9), [[4]]);
