@@ -307,7 +307,9 @@ mod tests {
             });
             let lending = Lending::<u32>::new();
             let mut state = lending.state.lock();
-            order.map(|n: usize| state.keep(slots[n].take().unwrap()));
+            for n in order {
+                state.keep(slots[n].take().unwrap());
+            }
             let kept: Vec<_> = state.slots.drain(..).collect();
             assert!(kept[0].is_older_than(&kept[1]) && kept[1].is_older_than(&kept[2]));
             kept.into_iter().for_each(|slot| ring.free(slot));
