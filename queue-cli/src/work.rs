@@ -120,9 +120,9 @@ fn standard_input(unread: &Arc<AtomicU64>) -> Lines {
             match line.map(|line| lines.push(line)) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(end) => {
+                Err(why) => {
                     unread.fetch_add(1, Ordering::Relaxed);
-                    end.tell();
+                    say(&why);
                 }
             }
         }
@@ -145,7 +145,7 @@ struct Worker {
     told: Told,
     done: AtomicU64,
     given_up: AtomicU64,
-    /// Lines of standard input that are no jobs.
+    /// Lines of standard input that could not be read, and so are no jobs.
     unread: Arc<AtomicU64>,
     /// What ended the work.
     failed: Mutex<Option<End>>,
@@ -181,7 +181,11 @@ impl Worker {
         }
         match self.unread.load(Ordering::Relaxed) {
             0 => {}
-            unread => return Err(End::Failed(format!("lines that are no jobs: {unread}"))),
+            unread => {
+                return Err(End::Failed(format!(
+                    "lines that could not be read: {unread}"
+                )));
+            }
         }
         match given_up {
             0 => {}

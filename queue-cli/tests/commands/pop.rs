@@ -46,7 +46,7 @@ fn a_line_that_is_no_text_is_refused() {
     let url = stage.url("pipe", "bytes");
     let serve = stage.serve(&url);
     let ended = stage.shell(&format!("printf 'a\\n\\377\\n' | queue push {url}"));
-    ended.failed(1, &["line 2", "UTF-8"]);
+    ended.failed(1, &["line 2 is not UTF-8; pushed: 1"]);
     stage.queue(&["rm", &url], "").wrote("a\n");
     assert_eq!(serve.end().status, 0);
 }

@@ -40,7 +40,22 @@ fn a_line_that_is_no_text_is_no_success() {
     let ended = stage.shell(r"printf 'one\n\377\ntwo\n' | queue work - -- cat");
     assert_eq!((ended.status, &*ended.out), (1, "one\ntwo\n"));
     assert!(ended.err.contains("line 2 is not UTF-8"), "{ended:?}");
-    assert!(ended.err.contains("lines that are no jobs: 1"), "{ended:?}");
+    assert!(
+        ended.err.contains("lines that could not be read: 1"),
+        "{ended:?}"
+    );
+    stage.is_empty();
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_no_success() {
+    let stage = Stage::new();
+    let ended = stage.shell("{ queue work - -- cat < /; echo $?; } 2>&1 | head -n 9");
+    let lines: Vec<_> = ended.out.lines().collect();
+    assert!(
+        lines.len() == 3 && lines[0].contains("cannot read: ") && lines[2] == "1",
+        "{lines:?}"
+    );
     stage.is_empty();
 }
 
