@@ -46,7 +46,7 @@ impl Serve {
                 "closed; waits until all is taken (once more drops it): {left}"
             ));
         }
-        while !served.is_done() && stop.told() < 2 {
+        while !served.is_done() && stop.signals() < 2 {
             std::thread::sleep(pause);
         }
         let left = queue.close_now().len();
