@@ -56,10 +56,11 @@ impl Push {
             }
         }
         progress.finish();
-        if self.json {
-            report::json(&json!({ "pushed": pushed }))?;
+        match self.json {
+            // It is written in any case. That nobody reads it hides no failure.
+            true => ended.and(report::json(&json!({ "pushed": pushed })).map_err(End::from)),
+            false => ended,
         }
-        ended
     }
 }
 

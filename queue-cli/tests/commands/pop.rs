@@ -115,6 +115,28 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     stage.is_empty();
 }
 
+/// What became of the items matters more than whether somebody reads it.
+#[test]
+fn an_end_that_nobody_reads_is_told_by_the_status() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "unread");
+    let mut serve = stage.serve(&format!("{url}?capacity=1"));
+    let_go(serve.take_out());
+    let push = |items: &[&str]| {
+        let arguments = [&["push", url, "--timeout=0s", "--json"], items].concat();
+        let mut push = stage.start(&arguments);
+        let_go(push.take_out());
+        push.end()
+    };
+    assert_eq!(push(&["a"]).status, 0);
+    push(&["b"]).failed(3, &["full", "pushed: 0"]);
+    serve.signal(Signal::TERM);
+    assert!(serve.says().contains("drops it): 1"));
+    serve.signal(Signal::TERM);
+    serve.end().failed(1, &["dropped: 1"]);
+    stage.is_empty();
+}
+
 #[test]
 fn whoever_stops_reading_ends_a_pop_and_loses_nothing() {
     for scheme in SCHEMES {
