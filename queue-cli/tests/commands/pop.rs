@@ -138,6 +138,19 @@ fn an_end_that_nobody_reads_is_told_by_the_status() {
 }
 
 #[test]
+fn a_wait_may_be_longer_than_any_clock_runs() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "long");
+    let serve = stage.serve(url);
+    stage.queue(&["push", url, "a"], "").wrote("");
+    let pop = ["pop", url, "--wait=1e19s", "--timeout=1e19s"];
+    stage.queue(&pop, "").wrote("a\n");
+    stage.queue(&["close", url], "").wrote("");
+    assert_eq!(serve.end().status, 0);
+    stage.is_empty();
+}
+
+#[test]
 fn whoever_stops_reading_ends_a_pop_and_loses_nothing() {
     for scheme in SCHEMES {
         let stage = Stage::new();
