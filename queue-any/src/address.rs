@@ -110,6 +110,12 @@ impl Address {
         self.name.as_deref()
     }
 
+    /// The name as it was written.
+    #[cfg(feature = "nats")]
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The value of parameter `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(known, _)| known == key);

@@ -254,6 +254,10 @@ fn an_address_of_another_machine() {
             "nats://127.0.0.1:1",
         ),
         (
+            "nats://me:hush%2Fhush@127.0.0.1:1/jobs",
+            "nats://127.0.0.1:1",
+        ),
+        (
             "nats+tls://me:hushhush@127.0.0.1:1/jobs",
             "nats+tls://127.0.0.1:1",
         ),
@@ -262,4 +266,10 @@ fn an_address_of_another_machine() {
         let told = format!("{failure:#} {failure:?}");
         assert!(told.contains(word) && !told.contains("hushhush"), "{told}");
     }
+    let server = "nats://me:hush%2Fhush@127.0.0.1:1";
+    let failure = queue_any::remove_abandoned(server, Duration::ZERO).unwrap_err();
+    assert!(
+        failure.to_string().contains("nats://127.0.0.1:1"),
+        "{failure}"
+    );
 }
