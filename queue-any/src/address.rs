@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The URL of a queue, taken apart: `scheme:name?key=value&key=value`.
 ///
-/// Whatever prints it leaves out a password.
+/// Whatever prints it leaves out what stands before an `@`: a user and a password, or a token.
 ///
 /// ```
 /// use queue_any::Address;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// assert_eq!((address.scheme(), address.name()), ("pipe", Some("jobs")));
 /// assert_eq!(address.get("capacity"), Some("64"));
 /// let secret = Address::parse("redis://me:secret@host/jobs")?;
-/// assert_eq!(secret.to_string(), "redis://me:***@host/jobs");
+/// assert_eq!(secret.to_string(), "redis://***@host/jobs");
 /// # Ok::<(), queue_any::Failure>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Address {
     scheme: String,
     /// With the two slashes.
     slashes: bool,
+    /// The name as it was written: in it an encoded `/`, `:` or `@` separates nothing.
+    place: String,
     /// Percent-encoding undone.
     name: Option<String>,
     parameters: Vec<(String, String)>,
@@ -30,6 +32,14 @@ pub struct Address {
 #[cold]
 fn refused(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Unsupported, message)
+}
+
+/// `place` without a user, a password or a token, which stand before an `@`. All of it, for a word that
+/// stands alone may be either a user or a token.
+fn without_login(place: &str) -> String {
+    // Somebody may have encoded all of it.
+    let at = place.rsplit_once('@').or_else(|| place.rsplit_once("%40"));
+    at.map_or(place.to_owned(), |(_, host)| format!("***@{host}"))
 }
 
 impl Address {
@@ -58,11 +68,11 @@ impl Address {
             ));
         }
         let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (slashes, name) = match name.strip_prefix("//") {
-            Some(name) => (true, name),
+        let (slashes, place) = match name.strip_prefix("//") {
+            Some(place) => (true, place),
             None => (false, name),
         };
-        let name = percent_encoding::percent_decode_str(name).decode_utf8();
+        let name = percent_encoding::percent_decode_str(place).decode_utf8();
         let name = name.map_err(|error| {
             let message = "the name in an address is not UTF-8";
             Failure::caused(FailureKind::Unsupported, message, error)
@@ -70,6 +80,7 @@ impl Address {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             if !pair.contains('=') {
+                let pair = without_login(pair);
                 return Err(refused(format!("the parameter `{pair}` has no value")));
             }
             let Some((key, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
@@ -83,6 +94,7 @@ impl Address {
         Ok(Self {
             scheme: scheme.to_ascii_lowercase(),
             slashes,
+            place: place.to_owned(),
             name: (!name.is_empty()).then(|| name.into_owned()),
             parameters,
         })
@@ -96,6 +108,12 @@ impl Address {
     /// What stands between that and the parameters, if there is anything.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// The name as it was written.
+    #[cfg(feature = "nats")]
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// The value of parameter `key`.
@@ -186,20 +204,8 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}",
-            self.scheme,
-            if self.slashes { "//" } else { "" }
-        )?;
-        let name = self.name.as_deref().unwrap_or_default();
-        match name.rsplit_once('@') {
-            Some((user, host)) if self.slashes => {
-                let user = user.split_once(':').map_or(user, |(user, _)| user);
-                write!(f, "{user}:***@{host}")?;
-            }
-            _ => write!(f, "{name}")?,
-        }
+        let slashes = if self.slashes { "//" } else { "" };
+        write!(f, "{}:{slashes}{}", self.scheme, without_login(&self.place))?;
         for (n, (key, value)) in self.parameters.iter().enumerate() {
             let mark = if n == 0 { '?' } else { '&' };
             let is_secret = ["password", "token", "secret"].contains(&&**key);
@@ -210,7 +216,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// As [`Display`](fmt::Display): without a password.
+/// As [`Display`](fmt::Display): without a password or a token.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({self})")

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::mode::Mode;
 use crate::open::Item;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use queue_core::dynamic::DynQueue;
 use queue_core::{Failure, FailureKind};
 use queue_nats::{NatsConnection, NatsOptions, NatsQueue};
@@ -25,7 +25,7 @@ pub(crate) fn remove_abandoned(
     address: &Address,
     patience: Duration,
 ) -> Result<Vec<String>, Failure> {
-    let server = address.name().unwrap_or_default();
+    let server = address.place();
     if server.is_empty() || server.contains('/') {
         let scheme = address.scheme();
         let message = format!("`{scheme}:` is followed by a server: `{scheme}://localhost:4222`");
@@ -35,17 +35,20 @@ pub(crate) fn remove_abandoned(
     NatsConnection::connect(&options)?.remove_abandoned(patience)
 }
 
-/// A server, for those who connect to it: in an address a user's name may have any letters.
+/// A server, for those who connect to it. They undo the encoding of the user and the password.
 fn url_of(scheme: &str, server: &str) -> String {
-    let Some((user, host)) = server.rsplit_once('@') else {
-        return format!("{scheme}://{server}");
-    };
-    let encode = |part| utf8_percent_encode(part, NON_ALPHANUMERIC);
-    let user = match user.split_once(':') {
-        Some((user, password)) => format!("{}:{}", encode(user), encode(password)),
-        None => encode(user).to_string(),
-    };
-    format!("{scheme}://{user}@{host}")
+    match server.rsplit_once('@') {
+        // To them a comma stands between servers.
+        Some((login, host)) => {
+            let login = login.replace(',', "%2C");
+            format!("{scheme}://{login}@{}", decoded(host))
+        }
+        None => format!("{scheme}://{}", decoded(server)),
+    }
+}
+
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 fn with_credentials(options: NatsOptions, address: &Address) -> NatsOptions {
@@ -57,8 +60,8 @@ fn with_credentials(options: NatsOptions, address: &Address) -> NatsOptions {
 
 fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
     let scheme = address.scheme();
-    let whole = address.name().unwrap_or_default();
-    let (server, name) = whole
+    // An encoded slash is one of a password.
+    let (server, name) = (address.place())
         .rsplit_once('/')
         .filter(|(server, name)| !server.is_empty() && !server.contains('/') && !name.is_empty())
         .ok_or_else(|| {
@@ -92,5 +95,23 @@ fn options(address: &Address) -> Result<(String, NatsOptions), Failure> {
         })?;
         options = options.prefetch(items);
     }
-    Ok((name.to_owned(), with_credentials(options, address)))
+    Ok((decoded(name), with_credentials(options, address)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_handed_on_as_it_is_written() {
+        for (server, url) in [
+            ("host:4222", "nats://host:4222"),
+            ("h1:4222,h2:4222", "nats://h1:4222,h2:4222"),
+            ("me:a%2Fb%40@host", "nats://me:a%2Fb%40@host"),
+            ("to%3Aken@host", "nats://to%3Aken@host"),
+            ("me:a,b@h1,h2", "nats://me:a%2Cb@h1,h2"),
+        ] {
+            assert_eq!(url_of("nats", server), url);
+        }
+    }
 }

@@ -101,6 +101,29 @@ fn a_password_is_not_printed() {
     assert!(!format!("{failure:?} {failure:#}").contains("secret"));
 }
 
+/// A user and a password, or a token: `nats:` has either, and is written without slashes too.
+#[test]
+fn what_stands_before_the_host_is_not_printed() {
+    for (url, shown) in [
+        ("nats://me:secret@host/jobs", "nats://***@host/jobs"),
+        ("nats:me:secret@host/jobs", "nats:***@host/jobs"),
+        ("nats://secret@host/jobs", "nats://***@host/jobs"),
+        ("nats://sec%3Aret@host/jobs", "nats://***@host/jobs"),
+        ("nats://me%3Asecret%40host/jobs", "nats://***@host/jobs"),
+        ("redis://secret@host/jobs", "redis://***@host/jobs"),
+        (
+            "nats://host/a%20b?capacity=2",
+            "nats://host/a%20b?capacity=2",
+        ),
+    ] {
+        let address = Address::parse(url).unwrap();
+        assert_eq!(address.to_string(), shown);
+        assert_eq!(format!("{address:?}"), format!("Address({shown})"));
+    }
+    // A question mark that should have been encoded.
+    refused("nats://me:sec?ret@host/jobs", &["`***@host/jobs`"]);
+}
+
 #[test]
 fn durations_have_units() {
     let address = Address::parse("x:?a=5ms&b=2h&c=5&d=s&e=99999999999999999999s&f=1d").unwrap();
@@ -231,6 +254,10 @@ fn an_address_of_another_machine() {
             "nats://127.0.0.1:1",
         ),
         (
+            "nats://me:hush%2Fhush@127.0.0.1:1/jobs",
+            "nats://127.0.0.1:1",
+        ),
+        (
             "nats+tls://me:hushhush@127.0.0.1:1/jobs",
             "nats+tls://127.0.0.1:1",
         ),
@@ -239,4 +266,10 @@ fn an_address_of_another_machine() {
         let told = format!("{failure:#} {failure:?}");
         assert!(told.contains(word) && !told.contains("hushhush"), "{told}");
     }
+    let server = "nats://me:hush%2Fhush@127.0.0.1:1";
+    let failure = queue_any::remove_abandoned(server, Duration::ZERO).unwrap_err();
+    assert!(
+        failure.to_string().contains("nats://127.0.0.1:1"),
+        "{failure}"
+    );
 }

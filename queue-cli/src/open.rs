@@ -184,11 +184,11 @@ fn wait_for(url: &str, address: &Address, patience: Patience) -> Result<Lines, E
         true => with_mode(url, "open"),
         false => url.to_owned(),
     };
-    let late = Instant::now() + patience.wait;
+    let begun = Instant::now();
     loop {
         match queue_any::open(&url) {
             Err(failure) if failure.kind() == FailureKind::PeerGone => {
-                if Instant::now() >= late {
+                if begun.elapsed() >= patience.wait {
                     return Err(missing(address, &failure));
                 }
             }

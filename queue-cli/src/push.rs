@@ -38,15 +38,16 @@ impl Push {
         let typed = self.items.is_empty() && io::stdin().is_terminal();
         let progress = report::counter("pushed", self.json || typed);
         let mut pushed = 0;
-        let mut each = |item| {
+        let each = |item: Result<String, String>| {
+            let item = item.map_err(|why| End::Failed(format!("{why}; pushed: {pushed}")))?;
             push(&queue, item, self.timeout, pushed)?;
             pushed += 1;
             progress.inc(1);
             Ok(())
         };
         let ended = match self.items.is_empty() {
-            true => Input::stdin().try_for_each(|line| each(line?)),
-            false => self.items.into_iter().try_for_each(each),
+            true => Input::stdin().try_for_each(each),
+            false => self.items.into_iter().map(Ok).try_for_each(each),
         };
         if ended.is_ok() && queue.created {
             progress.set_message("; waiting until all are taken");
@@ -55,10 +56,11 @@ impl Push {
             }
         }
         progress.finish();
-        if self.json {
-            report::json(&json!({ "pushed": pushed }))?;
+        match self.json {
+            // It is written in any case. That nobody reads it hides no failure.
+            true => ended.and(report::json(&json!({ "pushed": pushed })).map_err(End::from)),
+            false => ended,
         }
-        ended
     }
 }
 

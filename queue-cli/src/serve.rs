@@ -46,16 +46,19 @@ impl Serve {
                 "closed; waits until all is taken (once more drops it): {left}"
             ));
         }
-        while !served.is_done() && stop.told() < 2 {
+        while !served.is_done() && stop.signals() < 2 {
             std::thread::sleep(pause);
         }
         let left = queue.close_now().len();
-        if self.json {
-            report::json(&json!({ "event": "ended", "left": left }))?;
-        }
-        match left {
+        let ended = match left {
             0 => Ok(()),
             _ => Err(End::Failed(format!("dropped: {left}"))),
+        };
+        let event = json!({ "event": "ended", "left": left });
+        match self.json {
+            // It is written in any case. That nobody reads it hides no loss.
+            true => ended.and(report::json(&event).map_err(End::from)),
+            false => ended,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How often this process was told to stop, and the threads that wait meanwhile.
+/// Whether this process is to stop, and the threads that wait meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     state: Mutex<State>,
@@ -15,8 +15,16 @@ pub(crate) struct Stop {
 
 #[derive(Debug, Default)]
 struct State {
-    told: u32,
+    signals: u32,
+    /// Whether it is to stop without a signal.
+    ended: bool,
     waiting: Vec<Thread>,
+}
+
+impl State {
+    fn wake_all(&self) {
+        self.waiting.iter().for_each(Thread::unpark);
+    }
 }
 
 impl Stop {
@@ -33,7 +41,7 @@ impl Stop {
             let stop = Arc::clone(self);
             thread::spawn(move || {
                 for _ in signals.forever() {
-                    told(stop.tell());
+                    told(stop.signal());
                 }
             });
         }
@@ -42,18 +50,32 @@ impl Stop {
         Ok(())
     }
 
-    /// Tells all to stop, once more: how often that was.
-    pub(crate) fn tell(&self) -> u32 {
+    /// Tells all to stop, for a signal has come: how many that makes.
+    #[cfg(any(unix, test))]
+    fn signal(&self) -> u32 {
         let mut state = self.lock();
-        state.told += 1;
+        state.signals += 1;
         // Those who come later see the number first.
-        state.waiting.iter().for_each(Thread::unpark);
-        state.told
+        state.wake_all();
+        state.signals
     }
 
-    /// How often it was told to stop.
-    pub(crate) fn told(&self) -> u32 {
-        self.lock().told
+    /// Tells all to stop. It counts as no signal, which the user sends.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.wake_all();
+    }
+
+    /// How many signals have come.
+    pub(crate) fn signals(&self) -> u32 {
+        self.lock().signals
+    }
+
+    /// Whether all are told to stop.
+    pub(crate) fn is_told(&self) -> bool {
+        let state = self.lock();
+        state.ended || state.signals > 0
     }
 
     /// Waits for `future`; `None` if it was told to stop before.
@@ -66,7 +88,7 @@ impl Stop {
         // A time that overflows is for ever.
         let until = Instant::now().checked_add(time);
         self.wait(pending::<()>(), until);
-        self.told() == 0
+        !self.is_told()
     }
 
     fn wait<F: Future>(&self, future: F, until: Option<Instant>) -> Option<F::Output> {
@@ -75,7 +97,7 @@ impl Stop {
         let waker = Waker::from(Arc::new(Unpark(me.clone())));
         let mut future = pin!(future);
         let ended = loop {
-            if self.told() > 0 {
+            if self.is_told() {
                 break None;
             }
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -110,20 +132,34 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_told_to_stop() {
+        for tell in [
+            |stop: &Stop| stop.end(),
+            |stop: &Stop| assert_eq!(stop.signal(), 1),
+        ] {
+            let stop = Stop::default();
+            assert_eq!(stop.or(async { 7 }), Some(7));
+            assert!(stop.sleep(Duration::from_millis(1)));
+            thread::scope(|scope| {
+                let waits = scope.spawn(|| stop.or(pending::<()>()));
+                let sleeps = scope.spawn(|| stop.sleep(Duration::MAX));
+                while stop.lock().waiting.len() < 2 {
+                    thread::yield_now();
+                }
+                tell(&stop);
+                assert_eq!(waits.join().unwrap(), None);
+                assert!(!sleeps.join().unwrap());
+            });
+            assert_eq!(stop.or(async { 7 }), None);
+            assert!(stop.lock().waiting.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_signals_are_counted() {
         let stop = Stop::default();
-        assert_eq!(stop.or(async { 7 }), Some(7));
-        assert!(stop.sleep(Duration::from_millis(1)));
-        thread::scope(|scope| {
-            let waits = scope.spawn(|| stop.or(pending::<()>()));
-            let sleeps = scope.spawn(|| stop.sleep(Duration::MAX));
-            while stop.lock().waiting.len() < 2 {
-                thread::yield_now();
-            }
-            assert_eq!(stop.tell(), 1);
-            assert_eq!(waits.join().unwrap(), None);
-            assert!(!sleeps.join().unwrap());
-        });
-        assert_eq!(stop.or(async { 7 }), None);
-        assert!(stop.lock().waiting.is_empty());
+        stop.end();
+        assert_eq!(stop.signals(), 0);
+        assert_eq!([stop.signal(), stop.signal()], [1, 2]);
+        assert_eq!(stop.signals(), 2);
     }
 }

@@ -5,7 +5,7 @@ use crate::open::{Lines, Opened, Patience, duration};
 use crate::report;
 use clap::Args;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use queue_any::{Queue, WorkQueue};
+use queue_any::{Address, Queue, WorkQueue};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal};
@@ -50,10 +50,12 @@ struct Look {
 impl Stat {
     pub(crate) fn run(self) -> Result<(), End> {
         let opened = Opened::existing(&self.url, None, self.patience)?;
+        // Without a password.
+        let url = &Address::parse(&self.url)?.to_string();
         let mut look = Look::at(&opened.queue);
         if !self.watch {
             match self.json {
-                true => report::json(&look.json(&self.url))?,
+                true => report::json(&look.json(url))?,
                 false => {
                     for (what, value) in look.rows() {
                         report::line(&format!("{what:<10} {value}"))?;
@@ -62,11 +64,11 @@ impl Stat {
             }
             return Ok(());
         }
-        let screen = (io::stdout().is_terminal() && !self.json).then(|| Screen::new(&self.url));
+        let screen = (io::stdout().is_terminal() && !self.json).then(|| Screen::new(url));
         loop {
             match &screen {
                 Some(screen) => screen.show(&look),
-                None if self.json => report::json(&look.json(&self.url))?,
+                None if self.json => report::json(&look.json(url))?,
                 None => report::line(&look.line())?,
             }
             thread::sleep(self.every);

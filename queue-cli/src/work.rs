@@ -120,9 +120,9 @@ fn standard_input(unread: &Arc<AtomicU64>) -> Lines {
             match line.map(|line| lines.push(line)) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(end) => {
+                Err(why) => {
                     unread.fetch_add(1, Ordering::Relaxed);
-                    end.tell();
+                    say(&why);
                 }
             }
         }
@@ -145,7 +145,7 @@ struct Worker {
     told: Told,
     done: AtomicU64,
     given_up: AtomicU64,
-    /// Lines of standard input that are no jobs.
+    /// Lines of standard input that could not be read, and so are no jobs.
     unread: Arc<AtomicU64>,
     /// What ended the work.
     failed: Mutex<Option<End>>,
@@ -181,7 +181,11 @@ impl Worker {
         }
         match self.unread.load(Ordering::Relaxed) {
             0 => {}
-            unread => return Err(End::Failed(format!("lines that are no jobs: {unread}"))),
+            unread => {
+                return Err(End::Failed(format!(
+                    "lines that could not be read: {unread}"
+                )));
+            }
         }
         match given_up {
             0 => {}
@@ -198,7 +202,7 @@ impl Worker {
     fn slot(&self) -> Result<(), End> {
         while let Some(Some(job)) = self.stop.or(self.next()) {
             match job {
-                Ok(job) if self.stop.told() > 0 => return Ok(job.release()?),
+                Ok(job) if self.stop.is_told() => return Ok(job.release()?),
                 Ok(job) => self.one(job)?,
                 Err(PopError::Closed) => return Ok(()),
                 Err(PopError::Failed(failure)) if failure.consumed_item() => {
@@ -270,7 +274,9 @@ impl Worker {
                 match dead.queue.push_timeout(letter, Duration::from_millis(250)) {
                     Ok(()) => break,
                     // Full: the job waits here, until a second signal at most.
-                    Err(PushTimeoutError::Timeout(back)) if self.stop.told() < 2 => letter = back,
+                    Err(PushTimeoutError::Timeout(back)) if self.stop.signals() < 2 => {
+                        letter = back
+                    }
                     Err(error) => {
                         job.release()?;
                         return Err(End::Failed(format!("no dead letters can be sent: {error}")));
@@ -301,10 +307,15 @@ impl Worker {
         }
     }
 
-    /// Ends the work, for the first reason that there is.
+    /// Ends the work, for the first reason that there is. That nobody reads is the least of them: it is no
+    /// fault.
     fn fail(&self, end: End) {
-        self.failed().get_or_insert(end);
-        self.stop.tell();
+        let mut failed = self.failed();
+        if matches!(*failed, None | Some(End::Unread)) {
+            *failed = Some(end);
+        }
+        drop(failed);
+        self.stop.end();
     }
 
     fn failed(&self) -> std::sync::MutexGuard<'_, Option<End>> {

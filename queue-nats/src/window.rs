@@ -343,7 +343,10 @@ impl Shared {
             window.heed(&message, outcomes).await;
             known.set(outcomes.count());
             window.goes_on &= !known.is_settled();
-            late.as_mut().reset(tokio::time::Instant::now() + patience);
+            // A time that overflows is as far away as it was.
+            if let Some(later) = tokio::time::Instant::now().checked_add(patience) {
+                late.as_mut().reset(later);
+            }
         }
     }
 }

@@ -378,3 +378,20 @@ fn a_pop_that_is_dropped_has_taken_nothing() {
         }
     }
 }
+
+#[test]
+fn a_question_may_take_longer_than_any_clock_runs() {
+    let Some(server) = Server::start("patient") else {
+        return;
+    };
+    let options = server.options().timeout(Duration::MAX);
+    let jobs = NatsQueue::<u64>::open("jobs", &options).unwrap();
+    let mut items: VecDeque<u64> = (0..100).collect();
+    jobs.push_many(&mut items).unwrap();
+    jobs.push(100).unwrap();
+    let mut all = Vec::new();
+    while all.len() <= 100 {
+        jobs.pop_many(&mut all, 50).unwrap();
+    }
+    assert_eq!(all, (0..=100).collect::<Vec<_>>());
+}

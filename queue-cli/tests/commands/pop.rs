@@ -46,7 +46,7 @@ fn a_line_that_is_no_text_is_refused() {
     let url = stage.url("pipe", "bytes");
     let serve = stage.serve(&url);
     let ended = stage.shell(&format!("printf 'a\\n\\377\\n' | queue push {url}"));
-    ended.failed(1, &["line 2", "UTF-8"]);
+    ended.failed(1, &["line 2 is not UTF-8; pushed: 1"]);
     stage.queue(&["rm", &url], "").wrote("a\n");
     assert_eq!(serve.end().status, 0);
 }
@@ -112,6 +112,41 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     assert!(serve.says().contains("drops it): 1"));
     serve.signal(Signal::TERM);
     serve.end().failed(1, &["dropped: 1"]);
+    stage.is_empty();
+}
+
+/// What became of the items matters more than whether somebody reads it.
+#[test]
+fn an_end_that_nobody_reads_is_told_by_the_status() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "unread");
+    let mut serve = stage.serve(&format!("{url}?capacity=1"));
+    let_go(serve.take_out());
+    let push = |items: &[&str]| {
+        let arguments = [&["push", url, "--timeout=0s", "--json"], items].concat();
+        let mut push = stage.start(&arguments);
+        let_go(push.take_out());
+        push.end()
+    };
+    assert_eq!(push(&["a"]).status, 0);
+    push(&["b"]).failed(3, &["full", "pushed: 0"]);
+    serve.signal(Signal::TERM);
+    assert!(serve.says().contains("drops it): 1"));
+    serve.signal(Signal::TERM);
+    serve.end().failed(1, &["dropped: 1"]);
+    stage.is_empty();
+}
+
+#[test]
+fn a_wait_may_be_longer_than_any_clock_runs() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "long");
+    let serve = stage.serve(url);
+    stage.queue(&["push", url, "a"], "").wrote("");
+    let pop = ["pop", url, "--wait=1e19s", "--timeout=1e19s"];
+    stage.queue(&pop, "").wrote("a\n");
+    stage.queue(&["close", url], "").wrote("");
+    assert_eq!(serve.end().status, 0);
     stage.is_empty();
 }
 

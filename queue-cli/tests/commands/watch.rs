@@ -43,6 +43,15 @@ fn a_look_at_a_queue() {
     }
 }
 
+#[test]
+fn a_password_is_not_shown() {
+    let stage = Stage::new();
+    let url = &format!("{}@host", stage.url("pipe", "me:secret"));
+    let _serve = stage.serve(url);
+    let look = json(&stage.queue(&["stat", url, "--json"], "").out);
+    assert_eq!(look["url"], "pipe://***@host");
+}
+
 /// Otherwise nobody would learn that the last producer has gone.
 #[test]
 fn whoever_only_looks_keeps_no_queue_open() {

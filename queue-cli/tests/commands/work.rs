@@ -2,7 +2,7 @@
 //!
 //! The jobs that are lines of standard input (`-`) try what does not depend on the kind.
 
-use crate::tools::{Running, SCHEMES, Stage, let_go, read_line};
+use crate::tools::{Running, SCHEMES, Stage, eventually, let_go, read_line};
 use queue_any::Queue;
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -40,7 +40,22 @@ fn a_line_that_is_no_text_is_no_success() {
     let ended = stage.shell(r"printf 'one\n\377\ntwo\n' | queue work - -- cat");
     assert_eq!((ended.status, &*ended.out), (1, "one\ntwo\n"));
     assert!(ended.err.contains("line 2 is not UTF-8"), "{ended:?}");
-    assert!(ended.err.contains("lines that are no jobs: 1"), "{ended:?}");
+    assert!(
+        ended.err.contains("lines that could not be read: 1"),
+        "{ended:?}"
+    );
+    stage.is_empty();
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_no_success() {
+    let stage = Stage::new();
+    let ended = stage.shell("{ queue work - -- cat < /; echo $?; } 2>&1 | head -n 9");
+    let lines: Vec<_> = ended.out.lines().collect();
+    assert!(
+        lines.len() == 3 && lines[0].contains("cannot read: ") && lines[2] == "1",
+        "{lines:?}"
+    );
     stage.is_empty();
 }
 
@@ -209,6 +224,31 @@ fn a_second_ctrl_c_ends_what_runs() {
     work.signal(Signal::TERM);
     assert!(work.says().contains("gives back what runs: 2"));
     work.end().failed(1, &["stopped before"]);
+    stage.is_empty();
+}
+
+#[test]
+fn a_command_that_nobody_reads_is_no_ctrl_c() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "unread");
+    let serve = stage.serve(url);
+    let each = "echo {} runs >&2; case {} in lasts) sleep 1000;; *) echo {};; esac";
+    let mut work = stage.start(&["work", url, "-j2", "-s", "--", each]);
+    let_go(work.take_out());
+    stage.queue(&["push", url, "lasts"], "").wrote("");
+    assert_eq!(work.says(), "lasts runs");
+    stage.queue(&["push", url, "writes"], "").wrote("");
+    assert_eq!(work.says(), "writes runs");
+    let jobs = queue_any::open::<String>(&format!("{url}?mode=open")).unwrap();
+    eventually("the job is given back", || jobs.len() == 1);
+    drop(jobs);
+    work.signal(Signal::INT);
+    assert!(work.says().contains("gives them back): 1"));
+    work.signal(Signal::INT);
+    assert!(work.says().contains("gives back what runs: 1"));
+    work.end().failed(1, &["stopped before"]);
+    stage.queue(&["rm", url], "").wrote("lasts\nwrites\n");
+    assert_eq!(serve.end().status, 0);
     stage.is_empty();
 }
 
