@@ -3,7 +3,7 @@
 use crate::run::{self, Outcome, Plan, Trouble};
 use crate::tally::{Job, Part};
 use crate::worlds::{Opened, Processes, Threads};
-use queue_any::{DynQueue, Failure, Queue};
+use queue_any::{Address, DynQueue, Failure, Queue};
 
 /// The URLs of the two queues.
 pub(crate) struct Places {
@@ -65,13 +65,15 @@ pub(crate) fn count_at(url: &str, plan: &Plan) -> Result<Outcome, Trouble> {
             "these queues are closed: an earlier run has left them; take another name".into(),
         );
     }
-    let scheme = url.split(':').next().unwrap_or_default();
-    let outcome = match scheme {
+    let address = Address::parse(url)?;
+    // Without a password.
+    let shown = &address.to_string();
+    let outcome = match address.scheme() {
         "thread" | "lockfree" | "async" => {
-            run::over_queues::<Threads, DynQueue<Job>, DynQueue<Part>>(url, plan, jobs, parts)
+            run::over_queues::<Threads, DynQueue<Job>, DynQueue<Part>>(shown, plan, jobs, parts)
         }
         _ => run::over_queues::<Processes<_, _, Opened>, DynQueue<Job>, DynQueue<Part>>(
-            url, plan, jobs, parts,
+            shown, plan, jobs, parts,
         ),
     };
     places.remove()?;
