@@ -121,6 +121,35 @@ fn a_job_that_fails_is_tried_again_and_set_aside_in_the_end() {
 }
 
 #[test]
+fn a_job_that_cannot_be_set_aside_stays() {
+    let stage = Stage::new();
+    let [url, dead] = &["jobs", "closed"].map(|name| stage.url("pipe", name));
+    let serving = [url, dead].map(|url| stage.serve(url));
+    stage.queue(&["push", dead, "keeps it"], "").wrote("");
+    stage.queue(&["close", dead], "").wrote("");
+    stage.queue(&["push", url, "bad"], "").wrote("");
+    let work = ["work", url, "--retries=0", "--dead", dead, "--", "false"];
+    stage
+        .queue(&work, "")
+        .failed(1, &["no dead letters can be sent"]);
+    stage.queue(&["rm", url], "").wrote("bad\n");
+    stage.queue(&["rm", dead], "").wrote("keeps it\n");
+    for serve in serving {
+        assert_eq!(serve.end().status, 0);
+    }
+    stage.is_empty();
+}
+
+#[test]
+fn a_command_that_a_signal_ends_has_failed() {
+    let stage = Stage::new();
+    let work = ["work", "-", "--retries=0", "-s", "--", "kill -9 $$"];
+    let ended = stage.queue(&work, "x\n");
+    assert_eq!(ended.status, 1);
+    assert!(ended.err.contains("(exit status: 137): x"), "{ended:?}");
+}
+
+#[test]
 fn a_retry_waits_twice_as_long_each_time() {
     let stage = Stage::new();
     let begun = Instant::now();
@@ -203,6 +232,22 @@ fn ctrl_c_waits_for_what_runs() {
     );
     ended.failed(1, &["this process: 1"]);
     stage.is_empty();
+}
+
+/// Nobody else has the queue: the job that would be tried again is lost, which is told.
+#[test]
+fn ctrl_c_does_not_wait_for_a_retry() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "retry");
+        let mut work = stage.start(&["work", url, "--json", "--backoff=1h", "--", "false"]);
+        stage.queue(&["push", url, "--wait=30s", "a"], "").wrote("");
+        assert!(work.says().contains("retry"));
+        work.signal(Signal::INT);
+        assert!(work.says().contains("gives them back): 0"));
+        work.end().failed(1, &["this process: 1"]);
+        stage.is_empty();
+    }
 }
 
 /// A worker with two jobs that run, and its input, which stays open.
