@@ -261,6 +261,8 @@ fn an_address_of_another_machine() {
             "nats+tls://me:hushhush@127.0.0.1:1/jobs",
             "nats+tls://127.0.0.1:1",
         ),
+        // It is read before the server is asked.
+        ("nats://127.0.0.1:1/jobs?creds=/no/creds", "in /no/creds"),
     ] {
         let failure = queue_any::open::<u32>(url).unwrap_err();
         let told = format!("{failure:#} {failure:?}");
@@ -272,4 +274,7 @@ fn an_address_of_another_machine() {
         failure.to_string().contains("nats://127.0.0.1:1"),
         "{failure}"
     );
+    let server = "nats://127.0.0.1:1?creds=/no/creds";
+    let failure = queue_any::remove_abandoned(server, Duration::ZERO).unwrap_err();
+    assert!(failure.to_string().contains("in /no/creds"), "{failure}");
 }

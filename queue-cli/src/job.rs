@@ -125,9 +125,10 @@ impl Running {
     fn run(&self, mut command: Command, begin: impl FnOnce(&mut Child)) -> io::Result<ExitStatus> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut groups = self.lock();
+        // Within the lock: who sees what it writes finds it counted.
         let mut child = command.spawn()?;
         let leader = child.id();
-        let mut groups = self.lock();
         groups.leaders.insert(leader);
         if groups.stopped {
             kill(leader);

@@ -1,7 +1,7 @@
 //! `push`, `pop`, `serve`, `close` and `rm`, between processes.
 
 use crate::tools::{SCHEMES, Stage, eventually, let_go, read_line};
-use queue_any::{Consumer, Handover, IpcQueue, PipeQueue, Producer, Queue, ShmQueue};
+use queue_any::{Consumer, Handover, IpcQueue, PipeQueue, Producer, Queue, ShmQueue, WorkQueue};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 
@@ -112,6 +112,22 @@ fn ctrl_c_of_a_served_queue_waits_for_what_is_inside() {
     assert!(serve.says().contains("drops it): 1"));
     serve.signal(Signal::TERM);
     serve.end().failed(1, &["dropped: 1"]);
+    stage.is_empty();
+}
+
+#[test]
+fn ctrl_c_of_a_served_queue_waits_for_what_may_come_back() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "lent");
+    let mut serve = stage.serve(url);
+    stage.queue(&["push", url, "a"], "").wrote("");
+    let jobs = queue_any::open::<String>(&format!("{url}?mode=open")).unwrap();
+    let job = jobs.receive().unwrap();
+    serve.signal(Signal::INT);
+    assert!(serve.says().contains("drops it): 0"));
+    job.release().unwrap();
+    stage.queue(&["pop", url], "").wrote("a\n");
+    assert_eq!(serve.end().status, 0);
     stage.is_empty();
 }
 

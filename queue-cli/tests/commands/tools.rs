@@ -53,6 +53,11 @@ impl Stage {
         format!("{scheme}://{}-{name}", self.mark)
     }
 
+    /// The path of a file of this test's own.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{}-{name}", env!("CARGO_TARGET_TMPDIR"), self.mark)
+    }
+
     /// `queue` with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         self.spawn(self.command(arguments))

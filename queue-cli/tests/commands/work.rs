@@ -63,11 +63,7 @@ fn an_input_that_cannot_be_read_is_no_success() {
 fn so_many_commands_run_at_once() {
     let stage = Stage::new();
     // Each waits until there are four: the last makes it a success.
-    let path = format!(
-        "{}/{}",
-        env!("CARGO_TARGET_TMPDIR"),
-        stage.url("at", "once").replace('/', "_")
-    );
+    let path = stage.path("once");
     std::fs::create_dir(&path).unwrap();
     let each =
         format!("touch {path}/{{}}; until [ $(ls {path} | wc -l) = 4 ]; do sleep 0.01; done");
@@ -118,6 +114,35 @@ fn a_job_that_fails_is_tried_again_and_set_aside_in_the_end() {
         .queue(&same, "")
         .failed(2, &["--dead is the queue of the jobs"]);
     stage.is_empty();
+}
+
+#[test]
+fn a_job_that_cannot_be_set_aside_stays() {
+    let stage = Stage::new();
+    let [url, dead] = &["jobs", "closed"].map(|name| stage.url("pipe", name));
+    let serving = [url, dead].map(|url| stage.serve(url));
+    stage.queue(&["push", dead, "keeps it"], "").wrote("");
+    stage.queue(&["close", dead], "").wrote("");
+    stage.queue(&["push", url, "bad"], "").wrote("");
+    let work = ["work", url, "--retries=0", "--dead", dead, "--", "false"];
+    stage
+        .queue(&work, "")
+        .failed(1, &["no dead letters can be sent"]);
+    stage.queue(&["rm", url], "").wrote("bad\n");
+    stage.queue(&["rm", dead], "").wrote("keeps it\n");
+    for serve in serving {
+        assert_eq!(serve.end().status, 0);
+    }
+    stage.is_empty();
+}
+
+#[test]
+fn a_command_that_a_signal_ends_has_failed() {
+    let stage = Stage::new();
+    let work = ["work", "-", "--retries=0", "-s", "--", "kill -9 $$"];
+    let ended = stage.queue(&work, "x\n");
+    assert_eq!(ended.status, 1);
+    assert!(ended.err.contains("(exit status: 137): x"), "{ended:?}");
 }
 
 #[test]
@@ -178,14 +203,9 @@ fn nobody_reads_what_the_commands_say() {
 #[test]
 fn ctrl_c_waits_for_what_runs() {
     let stage = Stage::new();
-    let mut work = stage.start(&[
-        "work",
-        "-",
-        "-j2",
-        "-s",
-        "--",
-        "echo {}; sleep 0.1; echo {} ended",
-    ]);
+    let told = stage.path("told");
+    let each = format!("echo {{}}; until [ -e {told} ]; do sleep 0.01; done; echo {{}} ended");
+    let mut work = stage.start(&["work", "-", "-j2", "-s", "--", &each]);
     let mut input = work.input();
     input.write_all(b"1\n2\n3\n").unwrap();
     let mut out = work.take_out();
@@ -194,7 +214,9 @@ fn ctrl_c_waits_for_what_runs() {
     assert!(work.says().contains("gives them back): 2"));
     lines.sort();
     assert_eq!(lines, ["1", "2"]);
+    std::fs::write(&told, "").unwrap();
     let ended = work.end();
+    std::fs::remove_file(&told).unwrap();
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert!(
@@ -203,6 +225,24 @@ fn ctrl_c_waits_for_what_runs() {
     );
     ended.failed(1, &["this process: 1"]);
     stage.is_empty();
+}
+
+/// Nobody else has the queue: the job that would be tried again is lost, which is told.
+#[test]
+fn ctrl_c_does_not_wait_for_a_retry() {
+    for scheme in SCHEMES {
+        let stage = Stage::new();
+        let url = &stage.url(scheme, "retry");
+        let mut work = stage.start(&["work", url, "--json", "--backoff=1h", "--", "false"]);
+        stage.queue(&["push", url, "--wait=30s", "a"], "").wrote("");
+        assert!(work.says().contains("retry"));
+        work.signal(Signal::INT);
+        // It may have ended before it says that it will.
+        let ended = work.end();
+        assert_eq!(ended.status, 1);
+        assert!(ended.err.contains("this process: 1"), "{ended:?}");
+        stage.is_empty();
+    }
 }
 
 /// A worker with two jobs that run, and its input, which stays open.

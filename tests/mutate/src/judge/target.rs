@@ -228,7 +228,9 @@ pub(super) fn find(tree: &Path, file: &str) -> io::Result<Vec<Target>> {
         targets.extend(names.into_iter().map(new));
     };
     for package in packages {
-        ask(package, false, vec![LIB.to_string()]);
+        if tree.join(package).join("src/lib.rs").is_file() {
+            ask(package, false, vec![LIB.to_string()]);
+        }
         ask(package, false, test_files(tree, package)?);
         ask(package, true, models_of(tree, package)?);
     }
@@ -246,8 +248,11 @@ fn models_of(tree: &Path, package: &str) -> io::Result<Vec<String>> {
 
 /// The names of a package's test targets that are no models, but those that are not asked.
 fn test_files(tree: &Path, package: &str) -> io::Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(tree.join(package).join("tests"))? {
+    let (mut found, folder) = (Vec::new(), tree.join(package).join("tests"));
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path
             .file_stem()
@@ -292,6 +297,16 @@ mod tests {
                 assert_eq!(asks(above, true, "loom_"), is_core, "{above} of {package}");
             }
         }
+    }
+
+    #[test]
+    fn a_crate_may_be_a_program_or_have_unit_tests_alone() {
+        let asked = |file: &str| {
+            let own = of_file(file).into_iter().filter(|t| t.package != FAMILY);
+            own.map(|target| target.name).collect::<Vec<_>>()
+        };
+        assert_eq!(asked("queue-cli/src/main.rs"), ["commands"]);
+        assert_eq!(asked("queue-codec/src/lib.rs"), [LIB]);
     }
 
     #[test]
