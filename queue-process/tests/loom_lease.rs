@@ -321,6 +321,29 @@ fn a_nack_wakes() {
     }
 }
 
+/// A nack that a death cuts short comes to a future all the same, once what that left is repaired.
+/// Catches: what a repair brings back not counted.
+#[test]
+fn a_nack_of_the_dead_wakes_a_future() {
+    let (_, new, numbers) = queues()[0];
+    at_every_step("a_dead_nack", 1, 1, move |steps| {
+        let simulation = new();
+        let queue = simulation.join(0);
+        queue.try_push(numbers[0]).unwrap();
+        let lent = simulation.join(1).try_receive().unwrap();
+        let waiter = start(&simulation, 2, ALIVE, |queue| {
+            queue.receive_by_eventfd().unwrap().number
+        });
+        let victim = start(&simulation, 1, steps, move |queue| queue.nack(&lent));
+        let died = victim.join().unwrap().is_none();
+        queue.recover();
+        queue.put_back_of_dead();
+        queue.have_futures_look();
+        assert_eq!(waiter.join().unwrap(), Some(numbers[0]));
+        died
+    });
+}
+
 /// A slot is free for a push that waits once the item is acked, or taken out by a pop; not before.
 /// Catches: nobody woken; a slot given free by the receive.
 #[test]

@@ -4,10 +4,10 @@ use super::Simulation;
 use super::store::{LARGE, Store};
 use super::system::System;
 use super::wait_list::Done;
-use crate::linux::engine::Engine;
 use crate::linux::engine::batch::Batch;
 use crate::linux::engine::layout::{End, Tries};
 use crate::linux::engine::lend::PreparedJoin;
+use crate::linux::engine::{Engine, Platform};
 use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;
@@ -295,6 +295,12 @@ impl Process {
     /// `Closed`.
     pub fn pop_by_eventfd(&self) -> Result<u64, TryFailure> {
         self.wait_for_eventfd(End::Tail, || self.try_pop())
+    }
+
+    /// Has those look who listen for futures that wait for items, as they do now and then by
+    /// themselves.
+    pub fn have_futures_look(&self) {
+        self.engine.platform().notify_futures(End::Tail);
     }
 
     fn wait_for_eventfd<R>(

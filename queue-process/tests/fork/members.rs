@@ -23,6 +23,9 @@ pub(crate) fn tests() -> Vec<Role> {
         a_delivery_stays_its_parents,
         what_a_child_received_comes_back,
         what_a_killed_child_had_comes_before_what_is_younger,
+        a_holder_that_was_started_dies_though_its_child_lives,
+        a_holder_dies_though_its_bare_child_takes_part,
+        a_holder_dies_that_dropped_what_it_was_forked_with,
         killed_children_leave_their_locks,
         a_killed_parent_leaves_its_locks,
         a_daemon_goes_on,
@@ -37,7 +40,17 @@ pub(crate) fn tests() -> Vec<Role> {
 
 /// What other processes of these tests can be told to be.
 pub(crate) fn roles() -> Vec<Role> {
-    roles![daemon, push_seven]
+    roles![daemon, push_seven, receive_and_fork]
+}
+
+/// This program, to be `role` with that kind, not yet started.
+fn program_of<Q: Jobs>(role: &str) -> Command {
+    let kind = if Q::KIND == "PipeQueue" {
+        "pipe"
+    } else {
+        "shm"
+    };
+    program(&format!("{kind} {role}"))
 }
 
 fn a_child_counts_once_it_pushes<Q: Jobs>() {
@@ -263,12 +276,7 @@ fn daemon<Q: Jobs>() {
 fn a_daemon_goes_on<Q: Jobs>() {
     let (jobs, todo) = Q::of(4).into_ends();
     let (done, results) = Q::of(4).into_ends();
-    let kind = if Q::KIND == "PipeQueue" {
-        "pipe"
-    } else {
-        "shm"
-    };
-    let mut command = program(&format!("{kind} daemon"));
+    let mut command = program_of::<Q>("daemon");
     Q::share_consumer(&todo, &mut command, "JOBS");
     Q::share_producer(&done, &mut command, "RESULTS");
     assert!(command.status().unwrap().success());
@@ -312,7 +320,7 @@ fn a_daemon_owns_the_queue<Q: Jobs>() {
 
 /// Also where nobody waited meanwhile.
 fn what_a_killed_child_had_comes_before_what_is_younger<Q: Jobs>() {
-    let takes: [fn(&Q) -> Vec<u64>; 3] = [
+    let takes: [fn(&Q) -> Vec<u64>; 4] = [
         |queue| (0..3).map(|_| queue.pop().unwrap()).collect(),
         |queue| {
             let mut all = Vec::new();
@@ -320,6 +328,10 @@ fn what_a_killed_child_had_comes_before_what_is_younger<Q: Jobs>() {
             all
         },
         |queue| queue.close_now(),
+        |queue| {
+            assert_eq!(queue.len(), 3);
+            queue.close_now()
+        },
     ];
     for take in takes {
         let (queue, said) = (Q::of(4), Q::of(1));
@@ -336,6 +348,72 @@ fn what_a_killed_child_had_comes_before_what_is_younger<Q: Jobs>() {
         thread::sleep(Duration::from_millis(100));
         assert_eq!(take(&queue), [1, 2, 3]);
     }
+}
+
+/// Who received the seven, left a child behind and then said so is killed.
+#[track_caller]
+fn seven_comes_back<Q: Jobs>(queue: &Q, said: &Q, kill: impl FnOnce()) {
+    assert_eq!(said.pop_timeout(LONG), Ok(1));
+    assert_eq!(queue.in_flight(), 1);
+    kill();
+    let seven = queue.receive_timeout(LONG).unwrap();
+    assert_eq!((*seven, seven.attempt()), (7, 2));
+}
+
+fn receive_and_fork<Q: Jobs>() {
+    let [queue, said] = ["JOBS", "SAID"].map(|name| Q::from_parent(name).unwrap());
+    let _lent = queue.receive().unwrap();
+    let idle = fork();
+    if idle.is_some() {
+        said.push(1).unwrap();
+    }
+    thread::sleep(2 * LONG);
+}
+
+fn a_holder_that_was_started_dies_though_its_child_lives<Q: Jobs>() {
+    let (queue, said) = (Q::of(4), Q::of(1));
+    queue.push(7).unwrap();
+    let mut command = program_of::<Q>("receive_and_fork");
+    queue.share_with(&mut command, "JOBS").unwrap();
+    said.share_with(&mut command, "SAID").unwrap();
+    let mut holder = command.spawn().unwrap();
+    seven_comes_back(&queue, &said, || {
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+    });
+}
+
+fn a_holder_dies_though_its_bare_child_takes_part<Q: Jobs>() {
+    let (queue, said) = (Q::of(4), Q::of(1));
+    queue.push(7).unwrap();
+    let Some(holder) = fork() else {
+        let _lent = queue.receive().unwrap();
+        let child = bare_fork();
+        if child.is_none() {
+            assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+            said.push(1).unwrap();
+        }
+        thread::sleep(2 * LONG);
+        exit()
+    };
+    seven_comes_back(&queue, &said, || holder.kill());
+}
+
+/// Where that was registered something of its own may be by then.
+fn a_holder_dies_that_dropped_what_it_was_forked_with<Q: Jobs>() {
+    let (older, queue, said) = (Q::of(4), Q::of(4), Q::of(1));
+    queue.push(7).unwrap();
+    let Some(holder) = fork() else {
+        let _lent = queue.receive().unwrap();
+        drop(older);
+        let idle = fork();
+        if idle.is_some() {
+            said.push(1).unwrap();
+        }
+        thread::sleep(2 * LONG);
+        exit()
+    };
+    seven_comes_back(&queue, &said, || holder.kill());
 }
 
 fn who_cannot_take_part_is_told<Q: Jobs>() {
@@ -428,15 +506,10 @@ fn push_seven<Q: Jobs>() {
 /// its share, and the second takes its own, and leaves a side.
 #[allow(clippy::zombie_processes)] // It lives as long as the test.
 fn one_number_in_two_namespaces<Q: Jobs>() {
-    let kind = if Q::KIND == "PipeQueue" {
-        "pipe"
-    } else {
-        "shm"
-    };
     let queue = Q::of(4);
     let (producer, consumer) = queue.clone().into_ends();
     let first = Command::new("true");
-    let second = program(&format!("{kind} push_seven"));
+    let second = program_of::<Q>("push_seven");
     for (mut command, is_first) in [(first, true), (second, false)] {
         // From a process of its own, so that the other's namespace is another.
         let Some(starter) = fork() else {

@@ -109,6 +109,16 @@ fn who_pushes_seldom() {
 }
 
 #[test]
+fn who_pushes_batches_alone() {
+    let queue = Bytes::try_with_capacity(Capacity::Unbounded).unwrap();
+    let push = || queue.try_push_many(&mut [vec![]].into());
+    assert_eq!(push(), Ok(1));
+    desert(&queue, Side::Consumers);
+    until_it_is_time_to_look();
+    assert_eq!(push(), Err(TryPushError::Closed(())));
+}
+
+#[test]
 fn who_only_asks_whether_it_is_closed() {
     let queue = Bytes::try_with_capacity(Capacity::Unbounded).unwrap();
     assert!(!queue.is_closed());

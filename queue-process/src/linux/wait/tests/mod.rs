@@ -1,4 +1,5 @@
 mod futures;
+mod join;
 mod prepare;
 mod sleepers;
 mod stopped_peer;
