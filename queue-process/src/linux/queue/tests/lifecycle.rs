@@ -37,6 +37,9 @@ fn limits_that_are_too_high_are_refused() {
     };
     assert!(!too_large(item(1 << 30), Capacity::bounded(1)));
     assert!(too_large(item((1 << 30) + 1), Capacity::bounded(1)));
+    // As little as nothing, if it were cut to 32 bits.
+    let huge = 1_usize.checked_shl(32).unwrap_or(usize::MAX);
+    assert!(too_large(item(huge), Capacity::bounded(1)));
     assert!(!too_large(item(1), Capacity::bounded(1 << 31)));
     assert!(too_large(item(1), Capacity::bounded((1 << 31) + 1)));
 }
@@ -140,6 +143,11 @@ fn who_pushes_and_always_finds_a_place_looks_for_the_dead_all_the_same() {
     assert!(queue.is_closed());
 }
 
+/// How many bytes all of the queue takes.
+fn memory(queue: &Bytes) -> u64 {
+    rustix::fs::fstat(queue.mapping().file()).unwrap().st_blocks as u64 * 512
+}
+
 #[test]
 fn what_lent_items_take_is_given_back_after_the_last_of_them() {
     let queue = Bytes::try_with_capacity(Capacity::bounded(50)).unwrap();
@@ -148,7 +156,6 @@ fn what_lent_items_take_is_given_back_after_the_last_of_them() {
         shared.engine.platform(),
         &shared.engine.control().needs_trim,
     );
-    let memory = || rustix::fs::fstat(queue.mapping().file()).unwrap().st_blocks * 512;
     let is_due = || {
         let long_ago = linux.now().wrapping_sub(2 * needs_trim::DELAY_MS);
         assert_ne!(needs_trim.load(Ordering::Relaxed), 0, "it is planned");
@@ -157,11 +164,24 @@ fn what_lent_items_take_is_given_back_after_the_last_of_them() {
     };
     (0..50).for_each(|n| queue.push(vec![n; 60_000]).unwrap());
     let lent: Vec<_> = (0..50).map(|_| queue.receive().unwrap()).collect();
-    let most = memory();
+    let most = memory(&queue);
     is_due();
     lent.into_iter().for_each(|item| item.ack().unwrap());
     is_due();
-    assert!(most - memory() >= 50 * 60_000);
+    assert!(most - memory(&queue) >= 50 * 60_000);
+}
+
+/// At once, for the queue may never be empty.
+#[test]
+fn what_a_large_item_took_is_given_back_with_it() {
+    let queue = Bytes::try_with_capacity(Capacity::bounded(2)).unwrap();
+    let large = 1 << 19;
+    queue.push(vec![7; large]).unwrap();
+    queue.push(vec![]).unwrap();
+    let item = queue.receive().unwrap();
+    let most = memory(&queue);
+    item.ack().unwrap();
+    assert!(most - memory(&queue) >= large as u64);
 }
 
 #[test]
