@@ -237,28 +237,33 @@ fn soon(holds: impl Fn() -> bool) {
     }
 }
 
+/// Whether a task was woken.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn pop_as_task(queue: &impl Queue<Item = Moody>) -> Moody {
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = woken.clone().into();
+    let mut pop = pin!(queue.pop_async());
+    loop {
+        soon(|| woken.0.swap(false, Ordering::SeqCst));
+        if let Poll::Ready(item) = pop.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return item.unwrap();
+        }
+    }
+}
+
+fn pop_as_thread(queue: &impl Queue<Item = Moody>) -> Moody {
+    queue.pop_timeout(Duration::from_secs(30)).unwrap()
+}
+
 /// Whoever waits in this process, as a thread or a task, gets what is behind a panic.
 fn who_waits_gets_what_is_behind_a_panic<Q: Queue<Item = Moody> + 'static>(make: &impl Fn() -> Q) {
-    struct Woken(AtomicBool);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    fn pop_as_task(queue: &impl Queue<Item = Moody>) -> Moody {
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
-        let waker = woken.clone().into();
-        let mut pop = pin!(queue.pop_async());
-        loop {
-            soon(|| woken.0.swap(false, Ordering::SeqCst));
-            if let Poll::Ready(item) = pop.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return item.unwrap();
-            }
-        }
-    }
-    fn pop_as_thread(queue: &impl Queue<Item = Moody>) -> Moody {
-        queue.pop_timeout(Duration::from_secs(30)).unwrap()
-    }
     for pop in [pop_as_thread, pop_as_task] {
         let queue = filled(make(), [2, 3, 5]);
         let mut got = thread::scope(|scope| {
@@ -397,17 +402,19 @@ fn a_panic_in_a_receive_ends_the_delivery<Q: WorkQueue<Item = Moody>>(queue: &Q)
 
 /// Who gives back what was deferred wakes who waits for it in this process.
 fn what_was_deferred_is_given_back_to_who_waits<Q: WorkQueue<Item = Moody>>(queue: &Q) {
-    fill(queue, [2, 3]);
-    assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
-    let job = queue.try_receive().unwrap();
-    let begun = Instant::now();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| queue.pop_timeout(Duration::from_secs(20)));
-        thread::sleep(Duration::from_millis(50));
-        job.nack().unwrap();
-        assert_eq!(waiting.join().unwrap(), Ok(Moody(3)));
-    });
-    assert!(begun.elapsed() < Duration::from_secs(20), "it slept on");
+    for pop in [pop_as_thread, pop_as_task] {
+        fill(queue, [2, 3]);
+        assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
+        let job = queue.try_receive().unwrap();
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| pop(queue));
+            thread::sleep(Duration::from_millis(50));
+            job.nack().unwrap();
+            assert_eq!(waiting.join().unwrap(), Moody(3));
+        });
+        assert!(begun.elapsed() < Duration::from_secs(20), "it slept on");
+    }
 }
 
 /// Also to whoever waits already.

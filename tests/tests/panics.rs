@@ -8,8 +8,10 @@ use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 struct Panics;
 
@@ -149,12 +151,46 @@ fn a_worker_may_panic_beside_it<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) 
     assert_eq!(queue.try_receive().unwrap().attempt(), 2);
 }
 
+/// A waker that panics keeps nobody from being told of what comes later.
+fn others_are_told_still<Q: Queue<Item = u32>>(queue: Q) {
+    struct Told {
+        told: AtomicBool,
+        panics: bool,
+    }
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.told.store(true, Ordering::SeqCst);
+            assert!(!self.panics, "a waker that fails, for a test");
+        }
+    }
+    for panics in [true, false] {
+        let told = AtomicBool::new(false);
+        let task = Arc::new(Told { told, panics });
+        let mut pop = Box::pin(queue.pop_async());
+        let waker = Waker::from(task.clone());
+        assert!(
+            pop.as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        quietly(|| queue.push(1).unwrap());
+        let begun = Instant::now();
+        while !task.told.load(Ordering::SeqCst) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is not told");
+            thread::sleep(Duration::from_millis(1));
+        }
+        quietly(|| drop(pop));
+        assert_eq!(queue.try_pop(), Ok(1));
+    }
+}
+
 fn loses_nothing_of_work<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
     loses_nothing(&make);
     a_receive_that_panics_is_no_attempt(&make);
     a_worker_may_panic_beside_it(&make);
     loses_nothing_that_came_back(&make);
     close_now_gives_all_of_it(&make);
+    others_are_told_still(make());
 }
 
 #[test]

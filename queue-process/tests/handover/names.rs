@@ -2,9 +2,10 @@
 
 use super::{Jobs, Kind, OtherKind, child, name};
 use crate::tools::*;
-use queue_process::{Capacity, FailureKind, Queue};
+use queue_process::{Capacity, FailureKind, PopTimeoutError, Queue, Side};
 use std::env;
 use std::process::Child;
+use std::time::Duration;
 
 /// What the children here can be told to do.
 pub(super) const ROLES: &[(&str, fn())] = &[
@@ -63,6 +64,17 @@ fn a_queue_in_a_message_has_no_name() {
     assert_eq!(opened.unwrap_err().kind(), FailureKind::PeerGone);
     let received: Kind<String> = postcard::from_bytes(&message).unwrap();
     assert!(received.same_queue(&queue));
+}
+
+/// Until it is fetched, too.
+#[test]
+fn a_half_in_a_message_counts_on_its_side_alone() {
+    let (jobs, todo) = Jobs::bounded(4).into_ends();
+    let half = todo.queue().half(Side::Consumers).unwrap();
+    let _message = postcard::to_stdvec(&half).unwrap();
+    drop((jobs, half));
+    let ended = todo.pop_timeout(Duration::from_secs(20));
+    assert_eq!(ended, Err(PopTimeoutError::Closed));
 }
 
 /// By its name and in a message it is the same queue; another is another.

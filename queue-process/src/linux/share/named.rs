@@ -112,12 +112,16 @@ impl<T: Send, C: Codec<T>, S: Shareable> LinuxOptions<T, C, S> {
 pub fn named_queues() -> Result<Vec<String>, Failure> {
     let sockets = fs::read("/proc/net/unix").map_err(|e| refused("cannot list the queues", e))?;
     let sockets = String::from_utf8_lossy(&sockets);
-    let me = rustix::process::geteuid().as_raw();
-    let own = offers(&sockets).filter(|(user, _)| *user == me);
+    Ok(names_of(&sockets, rustix::process::geteuid().as_raw()))
+}
+
+/// The names at which somebody listens for the user `me`, by the kernel's list of `sockets`.
+fn names_of(sockets: &str, me: u32) -> Vec<String> {
+    let own = offers(sockets).filter(|(user, _)| *user == me);
     let mut names: Vec<_> = own.map(|(_, name)| name.to_owned()).collect();
     names.sort_unstable();
     names.dedup();
-    Ok(names)
+    names
 }
 
 /// The failure of a name at which nobody listens for this user.
@@ -162,13 +166,14 @@ fn offers(sockets: &str) -> impl Iterator<Item = (u32, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::other_user;
+    use super::{names_of, other_user};
 
     #[test]
     fn the_user_that_has_the_name_is_found_among_the_sockets() {
         let sockets = "Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 16415 @queue-process/7/two words
 0000000000000000: 00000003 00000000 00000000 0001 03 16416 @queue-process/8/two words
+0000000000000000: 00000002 00000000 00010000 0001 01 16420 @queue-process/6/three
 0000000000000000: 00000002 00000000 00010000 0001 01 16417 @queue-process/x/two words
 0000000000000000: 00000002 00000000 00010000 0001 01 16418 /run/queue-process/9/two words
 0000000000000000: 00000003 00000000 00000000 0001 03 16419
@@ -177,5 +182,8 @@ mod tests {
         assert_eq!(other_user(sockets, "two words", 7), None, "it is ours");
         assert_eq!(other_user(sockets, "two", 5), None);
         assert_eq!(other_user("", "two words", 5), None);
+        assert_eq!(names_of(sockets, 6), ["three"]);
+        assert_eq!(names_of(sockets, 7), ["two words"]);
+        assert!(names_of(sockets, 8).is_empty(), "it does not listen");
     }
 }
