@@ -78,8 +78,11 @@ pub(super) fn decode<T: DeserializeOwned, F: Format>(bytes: &[u8]) -> Result<T, 
         }
         Err(error) => {
             let message = match F::unread(&error) {
-                Unread::Description => UNTOLD,
-                Unread::Item | Unread::Bytes => "the bytes are not those of an item",
+                Unread::Description => UNTOLD.to_owned(),
+                Unread::Item | Unread::Bytes => {
+                    let item = std::any::type_name::<T>();
+                    format!("the bytes are not those of an item of type `{item}`")
+                }
             };
             Err(Failure::caused(FailureKind::Codec, message, error))
         }

@@ -620,8 +620,9 @@ pub trait Queue: Kind {
     // The end.
 
     /// Closes the queue and takes what is left, in order: what was inside, and what pushes that
-    /// were under way still put in. It skips an item that fails to come out (in a process kind
-    /// whose bytes were damaged).
+    /// were under way still put in. It skips an item that fails to come out (between processes: its
+    /// bytes are damaged, or those of another type); a pop that follows says so, before it is `Closed`.
+    /// (A kind whose items may fail stores such a failure; this default has nowhere to keep it.)
     ///
     /// # Panics
     /// If the code of an item panics as it is brought out (between processes, its `Deserialize`).

@@ -75,8 +75,8 @@ impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W>
     }
 }
 
-/// All that is taken by a `close_now`: they go back, but for the one whose own code unwinds
-/// through this.
+/// All that is taken by a `close_now`: what is not given goes back, but for the one whose own code
+/// unwinds through this.
 struct Remaining<'a> {
     deferred: &'a Deferred,
     outcomes: VecDeque<Outcome>,
@@ -246,8 +246,8 @@ impl Deferred {
         Ok(popped)
     }
 
-    /// The items of `outcomes`, as far as they are any. If the code of one panics, that one is
-    /// gone, all others are deferred, and the panic goes on.
+    /// The items of `outcomes`, as far as they are any; the failures of the others are deferred. If
+    /// the code of one panics, that one is gone, all others are deferred, and the panic goes on.
     pub(crate) fn decode_all<T, C: Codec<T>>(&self, outcomes: VecDeque<Outcome>) -> Vec<T> {
         let mut all = Remaining {
             deferred: self,
@@ -255,13 +255,19 @@ impl Deferred {
             at: 0,
         };
         let mut left = Vec::with_capacity(all.outcomes.len());
+        let mut failures = VecDeque::new();
         while let Some(outcome) = all.outcomes.get(all.at) {
-            if let Outcome::Item(item) = outcome {
-                left.extend(C::decode(&item.bytes).ok());
+            match outcome {
+                Outcome::Item(item) => match C::decode(&item.bytes) {
+                    Ok(item) => left.push(item),
+                    Err(failure) => failures.push_back(failure.with_item_consumed()),
+                },
+                Outcome::Failure(failure) => failures.push_back(failure.clone()),
             }
             all.at += 1;
         }
-        all.outcomes.clear();
+        all.outcomes = failures.into_iter().map(Outcome::Failure).collect();
+        all.at = usize::MAX;
         left
     }
 }

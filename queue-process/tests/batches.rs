@@ -186,10 +186,14 @@ fn closing_at_once_loses_the_bad_one_alone<Q: Queue<Item = Moody>>(make: &impl F
     assert_eq!(queue.try_pop(), Ok(Moody(0)));
     assert_eq!(panicked(|| queue.close_now()), 12);
     assert_eq!(queue.close_now(), [1, 3, 5].map(Moody));
+    // Who is left without it is told.
+    let told = queue.try_pop().unwrap_err();
+    assert!(told.failure().is_some_and(Failure::consumed_item));
     assert_eq!(
         (queue.try_pop(), queue.len()),
         (Err(TryPopError::Closed), 0)
     );
+    assert_eq!(queue.close_now(), []);
     // With some that were deferred already.
     let queue = filled(make(), [2, 3, 5]);
     assert_eq!(panicked(|| queue.try_pop_many(&mut Vec::new(), 9)), 2);
@@ -452,6 +456,31 @@ fn a_metered_batch_that_fails_has_not_waited() {
     let closed = queue.push_many(&mut items).unwrap_err();
     assert!(closed.failure().is_none(), "{closed}");
     assert_eq!((items.len(), counted()), (1, (1, 0)));
+}
+
+/// What does not come out is gone all the same.
+#[test]
+fn a_metered_queue_counts_what_is_gone() {
+    let queue = Metered::new("metered", IpcQueue::bounded(99));
+    let (mut some, mut jobs) = (Vec::new(), Vec::new());
+    for out in 0..4 {
+        fill(&queue, [8, 1, 18, 3, 28]);
+        while !queue.is_empty() {
+            match out {
+                0 => drop(queue.try_pop()),
+                1 => drop(queue.pop_many(&mut some, 9)),
+                2 => drop(queue.receive().map(|job| job.ack())),
+                _ => {
+                    let _ = queue.receive_many(&mut jobs, 9);
+                    jobs.drain(..).for_each(|job| job.ack().unwrap());
+                }
+            }
+        }
+        while queue.try_pop() != Err(TryPopError::Empty) {}
+    }
+    let stats = queue.stats();
+    assert_eq!((stats.pushed, stats.popped), (Some(20), Some(20)));
+    assert_eq!(stats.activity.map(|activity| activity.failed), Some(12));
 }
 
 fn all<Q: Queue<Item = Moody> + 'static>(make: impl Fn() -> Q) {

@@ -45,6 +45,8 @@ pub(super) struct Meter {
     nacked: AtomicU64,
     released: AtomicU64,
     failed: AtomicU64,
+    /// Items that went out and were none.
+    gone: AtomicU64,
     /// Items that came back and are still inside, as far as is known here: they go out before all others.
     back: AtomicU64,
     /// How often an item went out that had come back.
@@ -90,8 +92,8 @@ impl Meter {
     /// How many items have gone out, each once.
     pub(super) fn gone_out(&self) -> u64 {
         let again = self.again.load(Relaxed);
-        let all = self.consumers.items.load(Relaxed) + self.received.load(Relaxed);
-        all.saturating_sub(again)
+        let taken = self.consumers.items.load(Relaxed) + self.received.load(Relaxed);
+        (taken + self.gone.load(Relaxed)).saturating_sub(again)
     }
 
     /// So many items go out.
@@ -162,14 +164,19 @@ impl Meter {
     #[cold]
     pub(super) fn failed(&self, failure: &Failure) {
         self.failed.fetch_add(1, Relaxed);
+        if failure.consumed_item() {
+            self.gone.fetch_add(1, Relaxed);
+            self.go_out(1);
+        }
         let _ = failure;
         tell!(warn, self, "{failure:#}");
     }
 
-    /// The latest failure of this thread was not how the verb ended: another one will tell of it.
+    /// An item is gone, but that was not how the verb ended: another one will tell of it.
     #[cold]
     pub(super) fn not_yet_failed(&self) {
         self.failed.fetch_sub(1, Relaxed);
+        self.gone.fetch_sub(1, Relaxed);
     }
 
     /// The queue is closed.

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 /// A queue that is not wrapped pays nothing for it. Through a wrapped one each verb costs an atomic
 /// addition more, and one that has to wait some looks at the clock. It counts what is done through
 /// this handle and its clones; other processes count for themselves. Of streams and of `select` it
-/// counts the items, and not how long they wait.
+/// counts the items, and not how long they wait. An item whose own code panics as it comes out is not
+/// counted as gone.
 ///
 /// With the feature `tracing` of `queue-core` it also tells `tracing`, as events with the target
 /// `queue` and the field `queue`, its name: each verb at the level `trace`; who waited, and what is

@@ -62,6 +62,17 @@ pub fn pop_any_timeout<T: Send>(
 ///
 /// # Errors
 /// `Closed` once all are closed and drained; `Failed`, with the index of the queue.
+///
+/// In a `select!` the slice of the queues stands before it, for it must outlive the future:
+///
+/// ```
+/// use queue_core::{PopAnyError, Queue, pop_any_async, select::Poppable};
+/// async fn next<Q: Queue<Item = u32>>(urgent: &Q, normal: &Q) -> Result<u32, PopAnyError> {
+///     let jobs: [&dyn Poppable<Item = u32>; 2] = [urgent, normal];
+///     let popping = pop_any_async(&jobs); // this in an arm of the `select!`
+///     popping.await.map(|(_, job)| job)
+/// }
+/// ```
 pub fn pop_any_async<'a, T: Send>(
     queues: &'a [&'a dyn Poppable<Item = T>],
 ) -> impl Future<Output = Result<(usize, T), PopAnyError>> + Send {

@@ -118,14 +118,17 @@ impl Format {
             ));
         }
         if version != VERSION {
-            return Err(mismatch(
-                "the queue is of another version: build both programs with the same queue-process",
-            ));
+            return Err(mismatch(&format!(
+                "the queue is of version {version}, and not {VERSION}: build both programs with the same \
+                 queue-process"
+            )));
         }
         if its_kind != u64::from(kind) {
-            return Err(mismatch(
-                "the queue is of another kind: name the same kind in both programs",
-            ));
+            return Err(mismatch(&format!(
+                "the queue is a {}, and not a {}: name the same kind in both programs",
+                kind_name(its_kind),
+                kind_name(kind.into()),
+            )));
         }
         if its_types != types.number() {
             return Err(types.mismatch(&self.types()));
@@ -151,6 +154,15 @@ impl Format {
 
 /// The failure of a queue that is in order, and another than was expected.
 #[cold]
+/// The kind of that number.
+fn kind_name(kind: u64) -> &'static str {
+    match kind {
+        1 => "ShmQueue",
+        2 => "PipeQueue",
+        _ => "queue of an unknown kind",
+    }
+}
+
 fn mismatch(what: &str) -> Failure {
     Failure::new(FailureKind::Mismatch, what)
 }

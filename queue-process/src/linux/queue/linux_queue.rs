@@ -293,7 +293,9 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
                 // A push that was under way when the queue closed is about to end.
                 Err(TryError::WouldBlock) => std::thread::yield_now(),
                 // What is damaged is gone, of a pipe once that is repaired.
-                Err(TryError::Failed(_)) if self.shared.engine.exact_len() < before => {}
+                Err(TryError::Failed(failure)) if self.shared.engine.exact_len() < before => {
+                    left.push_back(Outcome::Failure(failure.with_item_consumed()));
+                }
                 Err(TryError::Closed | TryError::Failed(_)) => break,
             }
         }

@@ -27,7 +27,7 @@ fn what_was_written_is_read_by_who_means_the_same() {
         assert_eq!(format.read(2, &types("a::Job")).unwrap(), of(bound));
         assert_eq!(format.types(), types("a::Job"));
         for (kind, item, says) in [
-            (1, "a::Job", "another kind"),
+            (1, "a::Job", "is a PipeQueue, and not a ShmQueue"),
             (2, "b::Job", "`a::Job` by the codec `raw`"),
         ] {
             let failure = format.read(kind, &types(item)).unwrap_err();
