@@ -66,7 +66,8 @@ pub fn pop_any_timeout<T: Send>(
 /// In a `select!` the slice of the queues stands before it, for it must outlive the future:
 ///
 /// ```
-/// use queue_core::{PopAnyError, Queue, pop_any_async, select::Poppable};
+/// use queue_core::Queue;
+/// use queue_core::select::{PopAnyError, Poppable, pop_any_async};
 /// async fn next<Q: Queue<Item = u32>>(urgent: &Q, normal: &Q) -> Result<u32, PopAnyError> {
 ///     let jobs: [&dyn Poppable<Item = u32>; 2] = [urgent, normal];
 ///     let popping = pop_any_async(&jobs); // this in an arm of the `select!`
