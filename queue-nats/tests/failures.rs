@@ -6,7 +6,7 @@ use queue_nats::{
     Capacity, Failure, FailureKind, Mode, NatsConnection, NatsOptions, NatsQueue, PushTimeoutError,
     Queue, TryPushError, WorkQueue,
 };
-use server::Server;
+use server::{Network, Proxy, Server};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Barrier;
@@ -55,6 +55,7 @@ fn wrong_credentials_and_missing_rights() {
             publish: ["q.jobs.items", "$JS.API.STREAM.INFO.Q_jobs"], subscribe: "_INBOX.>" } }
         { user: deaf, password: hushhush, permissions: { subscribe: ["_INBOX.>", "q.jobs.event.*"] } }
         { user: keep, password: hushhush, permissions: { publish: { deny: "$JS.ACK.>" } } }
+        { user: "o:dd", password: "a/b@c%41" }
     ] }"#;
     let Some(server) = Server::start_with("rights", config) else {
         return;
@@ -74,6 +75,7 @@ fn wrong_credentials_and_missing_rights() {
     );
     let jobs = open(&at("boss", "hushhush")).unwrap();
     assert!(!format!("{jobs:?}").contains("hushhush"));
+    open(&at("o%3Add", "a%2Fb%40c%2541")).unwrap();
     let producer = open(&at("push", "hushhush")).unwrap();
     producer.push(1).unwrap();
     let start = Instant::now();
@@ -211,6 +213,20 @@ fn created_once() {
     }
 }
 
+/// A creator that died before it had made the consumer has left a queue all the same.
+#[test]
+fn created_by_half() {
+    let Some(server) = Server::start("half a queue") else {
+        return;
+    };
+    drop(open(&server.options()).unwrap());
+    let deleted = server.ask("CONSUMER.DELETE.Q_jobs.workers", "");
+    assert_eq!(deleted["success"], true, "{deleted}");
+    let jobs = open(&server.options()).unwrap();
+    jobs.push(1).unwrap();
+    assert_eq!(jobs.pop(), Ok(1));
+}
+
 #[test]
 fn too_large_an_item() {
     let Some(server) = Server::start_with("max_payload", "max_payload: 1000") else {
@@ -291,6 +307,46 @@ fn an_outage() {
     pusher.join().unwrap().unwrap();
     let all = popper.join().unwrap();
     assert!(all.contains(&1), "{all:?}");
+}
+
+/// What a push comes to whose answer is lost, if this is done before it can try again.
+fn unheard(
+    limit: Duration,
+    change: impl FnOnce(&Server, &NatsQueue<u64>),
+) -> Option<Result<(), PushTimeoutError<u64>>> {
+    let server = Server::start("a lost answer")?;
+    let proxy = Proxy::to(server.port);
+    let direct = open(&server.options()).unwrap();
+    let jobs = open(&NatsOptions::new(proxy.url())).unwrap();
+    proxy.be(Network::Mute);
+    let until = Instant::now() + limit;
+    let pushed = std::thread::spawn(move || jobs.push_deadline(7, until));
+    while direct.is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    change(&server, &direct);
+    proxy.be(Network::Works);
+    Some(pushed.join().unwrap())
+}
+
+#[test]
+fn a_push_whose_answer_is_lost() {
+    // It is in, and not handed back.
+    let closed = unheard(Duration::from_secs(30), |_, direct| {
+        assert!(direct.close());
+    });
+    assert_eq!(closed.unwrap_or(Ok(())), Ok(()));
+    // Nobody takes the second one: nothing is known of the first.
+    let unknown = unheard(Duration::from_secs(1), |server, _| {
+        server.rename("q.jobs.elsewhere");
+    });
+    match unknown {
+        None => {}
+        Some(Err(PushTimeoutError::Failed(7, failure))) => {
+            assert_eq!(failure.kind(), FailureKind::Ambiguous, "{failure}");
+        }
+        Some(other) => panic!("it came to {other:?}"),
+    }
 }
 
 /// A task's budget is for what it awaits: blocking verbs do not wait for more of it, however many there are.

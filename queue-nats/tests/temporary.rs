@@ -3,7 +3,7 @@
 mod server;
 
 use queue_nats::{Capacity, NatsConnection, NatsQueue, Queue, WithCapacity};
-use server::Server;
+use server::{Proxy, Server};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +20,37 @@ fn owner() {
     jobs.push(1).unwrap();
     eprintln!("ready");
     std::thread::sleep(Duration::from_secs(60));
+}
+
+/// Not a test: a process that has such queues once, and then some at the same time.
+#[test]
+fn user() {
+    if std::env::var_os("QUEUE_NATS_USER").is_none() {
+        return;
+    }
+    let make = || NatsQueue::<u64>::with_capacity(Capacity::bounded(3));
+    drop(make());
+    // The connection has ended by then, as a rule.
+    std::thread::sleep(Duration::from_millis(100));
+    drop([make(), make(), make()]);
+}
+
+#[test]
+fn all_of_a_process_share_one_connection() {
+    let Some(server) = Server::start("connections") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let user = Command::new(std::env::current_exe().unwrap())
+        .args(["user", "--exact"])
+        .env("QUEUE_NATS_USER", "1")
+        .env("NATS_URL", proxy.url())
+        .output()
+        .unwrap();
+    assert!(user.status.success(), "{user:?}");
+    // Another one after the first has ended.
+    let connections = proxy.accepted();
+    assert!((1..=2).contains(&connections), "{connections} connections");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 mod server;
 
 use queue_nats::{
-    Capacity, FailureKind, NatsQueue, PopError, PopTimeoutError, Queue, TryPopError, TryPushError,
-    WorkQueue,
+    Capacity, FailureKind, NatsOptions, NatsQueue, PopError, PopTimeoutError, Queue, TryPopError,
+    TryPushError, WorkQueue,
 };
-use server::Server;
+use server::{Network, Proxy, Server};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
@@ -71,14 +71,29 @@ fn closed_once() {
     };
     let jobs = queue(&server, 3);
     assert!(jobs.close());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let client = async_nats::connect(server.url()).await.unwrap();
-        let purged = client.request("$JS.API.STREAM.PURGE.QM_jobs", "".into());
-        let purged = purged.await.unwrap().payload;
-        assert!(String::from_utf8_lossy(&purged).contains("\"purged\":1"));
-    });
+    assert_eq!(server.ask("STREAM.PURGE.QM_jobs", "")["purged"], 1);
     assert!(!jobs.close() && !queue(&server, 3).close());
+    // One that is made anew is another one.
+    for _ in 0..2 {
+        queue(&server, 3).delete().unwrap();
+        assert!(queue(&server, 3).close());
+    }
+    queue(&server, 3).delete().unwrap();
+    assert_eq!(server.ask("STREAM.NAMES", "")["total"], 0);
+}
+
+/// Somebody who waits ends a close that another process began with, which may have died.
+#[test]
+fn closed_by_half() {
+    let Some(server) = Server::start("half a close") else {
+        return;
+    };
+    let jobs = queue(&server, 3);
+    let popper = std::thread::spawn(move || jobs.pop_timeout(Duration::from_secs(30)));
+    // It sleeps by then.
+    std::thread::sleep(Duration::from_millis(100));
+    server.rename("q.jobs.closing");
+    assert_eq!(popper.join().unwrap(), Err(PopTimeoutError::Closed));
 }
 
 /// Others may be taking out what is still counted.
@@ -141,6 +156,73 @@ fn lends_items() {
     job.ack().unwrap();
     assert_eq!((jobs.len(), jobs.in_flight()), (0, 0));
     jobs.join();
+}
+
+/// Whoever works for longer than `ack_wait` keeps its item, also if there was none for a while before.
+#[test]
+fn a_long_delivery_is_kept() {
+    let Some(server) = Server::start("a long delivery") else {
+        return;
+    };
+    let wait = Duration::from_millis(300);
+    let options = server.options().ack_wait(wait);
+    let kept = (0..5).any(|round| {
+        let open = || NatsQueue::<u64>::open(&format!("jobs{round}"), &options).unwrap();
+        let (jobs, other) = (open(), open());
+        let receive = || {
+            jobs.push(7).unwrap();
+            jobs.receive().unwrap()
+        };
+        receive().ack().unwrap();
+        std::thread::sleep(wait);
+        let job = receive();
+        let taken = other.receive_timeout(2 * wait).map(drop);
+        // On a busy machine it may come too late to extend it.
+        job.ack().is_ok() && taken == Err(PopTimeoutError::Timeout)
+    });
+    assert!(kept, "it was lost, five times");
+}
+
+/// Whoever was cut off for so long that another worker has the item is told.
+#[test]
+fn a_lost_delivery_is_told() {
+    let Some(server) = Server::start("a lost delivery") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let wait = Duration::from_millis(200);
+    let options = server.options().ack_wait(wait);
+    let other = NatsQueue::<u64>::open("jobs", &options).unwrap();
+    let options = NatsOptions::new(proxy.url()).ack_wait(wait);
+    let jobs = NatsQueue::<u64>::open("jobs", &options).unwrap();
+    jobs.push(7).unwrap();
+    let lost = jobs.receive().unwrap();
+    proxy.be(Network::Silent);
+    let job = other.receive().unwrap();
+    proxy.be(Network::Works);
+    std::thread::sleep(wait);
+    let told = lost.ack().unwrap_err();
+    assert_eq!(told.kind(), FailureKind::PeerGone, "{told}");
+    assert_eq!((*job, job.attempt()), (7, 2));
+    job.ack().unwrap();
+    jobs.join();
+}
+
+/// More may be in flight at once than a server allows by itself.
+#[test]
+fn many_deliveries_at_once() {
+    let Some(server) = Server::start("many deliveries") else {
+        return;
+    };
+    const MANY: usize = 1100;
+    let jobs = queue(&server, MANY);
+    jobs.push_many(&mut (0..MANY as u64).collect()).unwrap();
+    let mut held = Vec::new();
+    while held.len() < MANY {
+        jobs.try_receive_many(&mut held, MANY).unwrap();
+    }
+    assert_eq!(jobs.in_flight(), MANY);
+    held.into_iter().for_each(|job| job.ack().unwrap());
 }
 
 /// An item is there for the next pop as soon as its push has returned.

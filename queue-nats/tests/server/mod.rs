@@ -6,6 +6,7 @@ mod proxy;
 
 pub(crate) use proxy::{Network, Proxy};
 use queue_nats::{NatsConnection, NatsOptions};
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -176,6 +177,28 @@ impl Server {
     pub(crate) fn is_of_2_9(&self) -> bool {
         let connection = NatsConnection::connect(&self.options()).unwrap();
         connection.server_version().starts_with("2.9.")
+    }
+
+    /// What JetStream's own API answers.
+    pub(crate) fn ask(&self, subject: &str, question: &str) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let answer = runtime.block_on(async {
+            let client = async_nats::connect(self.url()).await.unwrap();
+            let (subject, question) = (format!("$JS.API.{subject}"), question.to_owned());
+            client.request(subject, question.into()).await.unwrap()
+        });
+        serde_json::from_slice(&answer.payload).unwrap()
+    }
+
+    /// From now on the stream of the queue `jobs` takes what is sent to this subject.
+    pub(crate) fn rename(&self, subject: &str) {
+        let mut config = self.ask("STREAM.INFO.Q_jobs", "")["config"].take();
+        config["subjects"] = json!([subject]);
+        let renamed = self.ask("STREAM.UPDATE.Q_jobs", &config.to_string());
+        assert!(renamed["error"].is_null(), "{renamed}");
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -11,6 +11,8 @@ pub(crate) enum Network {
     Works,
     /// Nothing arrives, and nobody is told.
     Silent,
+    /// Nothing that the server says arrives.
+    Mute,
     /// Connections end, and new ones are refused.
     Cut,
 }
@@ -24,6 +26,8 @@ pub(crate) struct Proxy {
 struct State {
     network: Network,
     open: Vec<TcpStream>,
+    /// How many connections there ever were.
+    accepted: usize,
 }
 
 impl Proxy {
@@ -33,6 +37,7 @@ impl Proxy {
         let state = Arc::new(Mutex::new(State {
             network: Network::Works,
             open: Vec::new(),
+            accepted: 0,
         }));
         let shared = state.clone();
         thread::spawn(move || {
@@ -44,13 +49,15 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else {
                     continue;
                 };
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                let ways = [(&client, &server, false), (&server, &client, true)];
+                for (from, to, is_answer) in ways {
                     // What it gets it passes on at once.
                     from.set_nodelay(true).unwrap();
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let shared = shared.clone();
-                    thread::spawn(move || forward(from, to, &shared));
+                    thread::spawn(move || forward(from, to, is_answer, &shared));
                 }
+                state.accepted += 1;
                 state.open.extend([client, server]);
             }
         });
@@ -61,11 +68,16 @@ impl Proxy {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// How many connections there ever were.
+    pub(crate) fn accepted(&self) -> usize {
+        self.state.lock().unwrap().accepted
+    }
+
     /// From now on the network is so. One that works again has forgotten its connections.
     pub(crate) fn be(&self, network: Network) {
         let mut state = self.state.lock().unwrap();
         state.network = network;
-        if network != Network::Silent {
+        if matches!(network, Network::Works | Network::Cut) {
             for stream in state.open.drain(..) {
                 let _ = stream.shutdown(Shutdown::Both);
             }
@@ -73,11 +85,15 @@ impl Proxy {
     }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>) {
+fn forward(mut from: TcpStream, mut to: TcpStream, is_answer: bool, state: &Mutex<State>) {
     let mut bytes = [0; 16 << 10];
     while let Ok(some @ 1..) = from.read(&mut bytes) {
-        let works = state.lock().unwrap().network == Network::Works;
-        if works && to.write_all(&bytes[..some]).is_err() {
+        let arrives = match state.lock().unwrap().network {
+            Network::Works => true,
+            Network::Mute => !is_answer,
+            Network::Silent | Network::Cut => false,
+        };
+        if arrives && to.write_all(&bytes[..some]).is_err() {
             break;
         }
     }
