@@ -220,6 +220,33 @@ fn ends_by_itself(future: impl Future, act: impl FnOnce()) {
     assert!(future.poll(&mut cx).is_ready());
 }
 
+/// In a process that gets no more threads.
+fn without_threads(name: &str) -> Command {
+    let mut command = limited_by("-c 0", name);
+    // A stack larger than all memory; without threads the tests run one after another.
+    command.env("RUST_MIN_STACK", (1_u64 << 60).to_string());
+    command.arg("--test-threads=1");
+    command
+}
+
+/// It stays with its host.
+#[test]
+fn a_queue_is_not_shared_where_no_thread_can_be_had() {
+    if !is_limited() {
+        let name = "a_queue_is_not_shared_where_no_thread_can_be_had";
+        return run(&mut without_threads(name));
+    }
+    let queue = IpcQueue::<u64>::bounded(4);
+    for _ in 0..3 {
+        let shared = queue.share_with(&mut Command::new("true"), NAME);
+        assert_eq!(shared.unwrap_err().kind(), FailureKind::Io);
+        let (sender, _receiver) = ipc_channel::ipc::channel().unwrap();
+        assert!(sender.send(queue.clone()).is_err());
+    }
+    queue.push(7).unwrap();
+    assert_eq!(queue.pop(), Ok(7));
+}
+
 /// Nobody wakes its futures: they look by themselves.
 #[test]
 fn a_future_ends_where_no_thread_can_be_had() {
@@ -233,10 +260,7 @@ fn a_future_ends_where_no_thread_can_be_had() {
         return;
     }
     let queue = PipeQueue::<u64>::bounded(1);
-    let mut child = limited_by("-c 0", name);
-    // A stack larger than all memory; without threads the tests run one after another.
-    child.env("RUST_MIN_STACK", (1_u64 << 60).to_string());
-    child.arg("--test-threads=1");
+    let mut child = without_threads(name);
     queue.share_with(&mut child, NAME).unwrap();
     run(&mut child);
 }

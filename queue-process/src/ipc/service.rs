@@ -392,6 +392,18 @@ mod tests {
         assert!(drain(&hosted) == expected);
     }
 
+    /// Of which the system could not bring the descriptor, for this process had too many.
+    #[test]
+    fn a_broken_hello_keeps_no_other_child_out() {
+        let speaks = invite(&host(1), types(), Role::Whole).unwrap();
+        let broken = speaks.clone().to_opaque().to::<u8>();
+        broken.send(0).unwrap();
+        let (child, ticket) = ipc::channel::<Ticket>().unwrap();
+        speaks.send(Hello(child)).unwrap();
+        let ticket = ticket.try_recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(ticket.version, VERSION);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 

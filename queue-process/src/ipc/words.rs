@@ -382,6 +382,13 @@ impl Shelf {
             && wanted.fetch_add(1, Ordering::Relaxed).is_power_of_two()
     }
 
+    /// Where as much as that has been taken already.
+    #[cfg(test)]
+    pub fn start_at(&self, start: u32) {
+        let word = Range { start, end: start }.word();
+        self.items.store(word, Ordering::Relaxed);
+    }
+
     // For the host.
 
     /// Puts an item on the shelf, behind the others: the place behind it, unless there is no room.
@@ -542,9 +549,7 @@ mod tests {
         let shelf = Shelf::default();
         // The places begin again after the last.
         let start = !4_u32;
-        shelf
-            .items
-            .store(Range { start, end: start }.word(), Ordering::Relaxed);
+        shelf.start_at(start);
         assert!(!shelf.has_items() && shelf.pop(9).is_empty());
         let put = |n: u8| shelf.put(&[n; 9]).unwrap();
         let places: Vec<_> = (0..5).map(put).collect();

@@ -26,6 +26,19 @@ fn guests_of_guests_share_one_queue() {
 }
 
 #[test]
+fn a_half_that_a_guest_sends_does_no_more() {
+    let guest = guest_of(&Numbers::bounded(2));
+    for side in [Side::Producers, Side::Consumers] {
+        let half = guest_of(&guest.half(side).unwrap());
+        let denied = match side {
+            Side::Producers => half.try_pop().unwrap_err().failure().cloned(),
+            Side::Consumers => half.try_push(1).unwrap_err().failure().cloned(),
+        };
+        assert_eq!(denied.unwrap().kind(), FailureKind::Denied);
+    }
+}
+
+#[test]
 fn batches_keep_order_and_leave_the_rest() {
     let queue = Numbers::bounded(1000);
     let guest = guest_of(&queue);

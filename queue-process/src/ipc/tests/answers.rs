@@ -29,6 +29,11 @@ struct Parrot {
 }
 
 fn parrot(reply: &Reply<'_>) -> Parrot {
+    parrot_after(reply, |_, _| ())
+}
+
+/// The same, which does this first, with the words of the guest and the number of its question.
+fn parrot_after(reply: &Reply<'_>, first: impl Fn(&Pushes, u64) + Send + 'static) -> Parrot {
     let (requests, from_guest) = ipc::bytes_channel().unwrap();
     let (to_guest, replies) = ipc::bytes_channel().unwrap();
     let (caller, calls) = ipc::bytes_channel().unwrap();
@@ -36,9 +41,12 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
     let bytes = wire::encoded(reply);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let notes = asked.clone();
+    let pushes = Page::<Pushes>::new().unwrap();
+    let memory = pushes.memory();
     thread::spawn(move || {
         while let Ok(request) = wire::receive(&from_guest) {
-            let (_, request): (u64, Request<'_>) = request.read().unwrap();
+            let (number, request): (u64, Request<'_>) = request.read().unwrap();
+            first(&pushes, number);
             notes.lock().unwrap().push(format!("{request:?}"));
             to_guest.send(&bytes).unwrap();
         }
@@ -48,7 +56,7 @@ fn parrot(reply: &Reply<'_>) -> Parrot {
         types: Types::of::<u8, Postcard>(),
         capacity: Some(3),
         role: Role::Whole,
-        pushes: Page::<Pushes>::new().unwrap().memory(),
+        pushes: memory,
         shelf: Page::<Shelf>::new().unwrap().memory(),
         requests,
         replies,
@@ -156,6 +164,25 @@ fn an_answer_to_a_pop() {
     assert_eq!(kind(pop(Reply::Empty)), None);
     assert_eq!(kind(pop(Reply::Closed)), CLOSED);
     assert_eq!(kind(pop(Reply::Full)), CORRUPT);
+}
+
+/// What the host has begun with is not withdrawn, though the time is up: it may have taken an item out.
+#[test]
+fn an_answer_that_comes_late_is_heard() {
+    let heard = (0..5).any(|_| {
+        let Parrot { ticket, caller, .. } = parrot_after(&items(&[b"\x07"]), |pushes, number| {
+            // The first one is asked to learn whether it does.
+            if pushes.begin(number) && number > 1 {
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let queue = Queued::admit(ticket).unwrap();
+        let popped = queue.pop_timeout(Duration::from_millis(1));
+        drop(caller);
+        // On a busy machine it may begin too late.
+        popped == Ok(7)
+    });
+    assert!(heard, "it was thrown away, five times");
 }
 
 #[test]

@@ -5,11 +5,13 @@ use crate::ipc::page::Page;
 use crate::ipc::state::Who;
 use crate::ipc::wire::{self, BATCH_BYTES, Call, Gone, Item, Message, Role, Watch};
 use crate::ipc::words::{Pushed, Pushes, Shelf};
+use crate::ipc::{IpcQueue, Place};
 use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
-use queue_core::{Capacity, Side};
+use queue_core::{Capacity, Queue, Side};
+use std::thread;
 use std::time::Duration;
 
 const WAIT: Result<usize, TryError> = Err(TryError::WouldBlock);
@@ -336,9 +338,33 @@ fn what_a_dead_guest_had_pushed_stays_and_its_slots_are_free() {
     assert_eq!(push(&queue, Who::Guest(number, None), 1), Ok(1));
     assert_eq!(theirs.push(&[&[1]], &shelf), Pushed::Done);
     assert_eq!(theirs.take_slots(1), Pushed::Done, "and it is killed");
+    // Somebody else waits for a place.
+    let (waiting, to) = guest(&queue);
+    assert_eq!(push(&queue, Who::Guest(waiting, Some(0)), 3), Ok(2));
+    assert_eq!(calls(&to), []);
     queue.dismiss(number);
-    assert_eq!(push(&queue, Who::Host, 9), Ok(3));
+    assert_eq!(calls(&to), came(Side::Producers, 1));
+    assert_eq!(push(&queue, Who::Host, 9), Ok(1));
     assert_eq!(popped(&queue), [7, 1, 7, 7, 7]);
+}
+
+#[test]
+fn who_takes_all_that_is_left_waits_for_what_is_on_its_way() {
+    let queue = IpcQueue::<u8>::bounded(5);
+    let Place::Here(host) = &queue.place else {
+        panic!("it is hosted elsewhere");
+    };
+    let (number, theirs, _calls) = sharing(&host.hosted);
+    let to_come = Who::Guest(number, None);
+    assert_eq!(push(&host.hosted, to_come, 1), Ok(1));
+    assert_eq!(theirs.take_slots(1), Pushed::Done);
+    thread::scope(|scope| {
+        let left = scope.spawn(|| queue.close_now());
+        thread::sleep(Duration::from_millis(100));
+        assert!(!left.is_finished(), "it may be written at any moment");
+        host.hosted.dismiss(number);
+        assert_eq!(left.join().unwrap(), [7]);
+    });
 }
 
 #[test]
@@ -491,4 +517,21 @@ fn what_comes_back_is_before_what_is_on_the_shelf() {
     assert_eq!(queue.deliver(Who::Host).unwrap().0[0], 3);
     assert_eq!(shelf.pop(9), [[4]]);
     assert_eq!(state(&queue).0, 0);
+}
+
+/// The places of a shelf are counted modulo 2^32.
+#[test]
+fn what_lies_on_the_shelf_stays_there_when_its_places_begin_anew() {
+    let queue = hosted(9);
+    let (number, ..) = sharing(&queue);
+    let shelf = shelf(&queue);
+    shelf.start_at(!4);
+    let items = (1..=4).map(|n| Item::from(vec![n])).collect::<Vec<_>>();
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
+    assert!(matches!(
+        queue.offer(number, None, 1),
+        Ok(Offer::Shelved(4))
+    ));
+    assert_eq!(shelf.pop(1), [[1]]);
+    assert_eq!((state(&queue).0, popped(&queue)), (3, vec![2, 3, 4]));
 }
