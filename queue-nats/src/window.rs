@@ -94,6 +94,8 @@ impl Outcomes {
 struct Window<'a> {
     shared: &'a Shared,
     puts: &'a [Put],
+    /// Once that is settled, nobody wants them any more.
+    known: &'a Known,
     /// One of so many asks for an answer.
     together: usize,
     /// They were tried before.
@@ -119,7 +121,11 @@ impl Window<'_> {
         while self.goes_on && self.sent < self.puts.len() && self.sent - self.answered < UNANSWERED
         {
             let put = &self.puts[self.sent];
-            let behind = (self.sent > self.first).then(|| &*self.puts[self.sent - 1].id);
+            let behind = match self.known.is_settled() {
+                // The server says whether it is in, and takes nothing that is to come after what was never there.
+                true => Some("none"),
+                false => (self.sent > self.first).then(|| &*self.puts[self.sent - 1].id),
+            };
             let headers = Shared::headers(put, behind);
             let (subject, bytes) = (subject.clone(), put.bytes.clone());
             let nth = self.sent + 1;
@@ -305,6 +311,7 @@ impl Shared {
         let mut window = Window {
             shared: self,
             puts,
+            known,
             together,
             again,
             inbox,
