@@ -580,15 +580,14 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         listener: &mut Option<NatsListener<'a, T>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, PopError>> {
-        if !matches!(listener, Some(NatsListener(Sort::Pop(_)))) {
-            *listener = Some(NatsListener(Sort::Pop(Box::pin(self.pop_async()))));
-        }
-        let Some(NatsListener(Sort::Pop(pop))) = listener else {
-            unreachable!("it was just made one");
+        // A pop that panics is over too.
+        let mut pop = match listener.take() {
+            Some(NatsListener(Sort::Pop(pop))) => pop,
+            _ => Box::pin(self.pop_async()),
         };
         let popped = pop.as_mut().poll(cx);
-        if popped.is_ready() {
-            *listener = None;
+        if popped.is_pending() {
+            *listener = Some(NatsListener(Sort::Pop(pop)));
         }
         popped
     }

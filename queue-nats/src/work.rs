@@ -37,10 +37,24 @@ impl Listen for NatsIdleListener<'_> {
     }
 }
 
+/// A delivery whose item is about to come out of its bytes: by a panic of its own code too it is done.
+struct Undecoded(Option<Delivered>);
+
+impl Drop for Undecoded {
+    fn drop(&mut self) {
+        // Dropped at once, it goes on by itself.
+        drop(self.0.take().map(Delivered::done));
+    }
+}
+
 impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     /// The item of a delivery. One whose bytes are none is done.
-    async fn lent(&self, mut delivered: Delivered) -> Result<(T, NatsLease), Failure> {
-        match decode::<T, C>(&delivered.payload) {
+    pub(crate) async fn lent(&self, delivered: Delivered) -> Result<(T, NatsLease), Failure> {
+        let bytes = delivered.payload.clone();
+        let mut undecoded = Undecoded(Some(delivered));
+        let decoded = decode::<T, C>(&bytes);
+        let mut delivered = undecoded.0.take().expect("it was put there");
+        match decoded {
             Ok(item) => {
                 delivered.stays();
                 Ok((item, NatsLease(delivered)))

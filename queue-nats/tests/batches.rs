@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use server::{Network, Proxy, Server};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -303,7 +304,7 @@ fn a_refusal_ends_a_batch() {
     );
 }
 
-/// A number. Those that end in 8 cannot be brought out.
+/// A number. Those that end in 8 cannot be brought out, and of those in 2 the code panics at that.
 #[derive(Debug, PartialEq)]
 struct Moody(u32);
 
@@ -317,6 +318,7 @@ impl<'de> Deserialize<'de> for Moody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u32::deserialize(deserializer)? {
             number if number % 10 == 8 => Err(serde::de::Error::custom("it does not come out")),
+            number if number % 10 == 2 => resume_unwind(Box::new(number)),
             number => Ok(Self(number)),
         }
     }
@@ -331,8 +333,18 @@ fn is_gone(failure: Option<&Failure>) -> bool {
     failure.is_some_and(Failure::consumed_item)
 }
 
-/// A way to receive several.
+/// The number with which `act` panics.
+#[track_caller]
+fn panicked<R>(act: impl FnOnce() -> R) -> u32 {
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(_) => panic!("it did not panic"),
+        Err(panic) => *panic.downcast::<u32>().expect("an item's own panic"),
+    }
+}
+
+/// A way to receive several, and one to pop them.
 type ReceiveMany = fn(&Jobs, &mut Vec<Delivery<Jobs>>) -> Result<usize, bool>;
+type PopMany = fn(&Jobs, &mut Vec<Moody>) -> Option<usize>;
 type Jobs = NatsQueue<Moody>;
 
 /// An item that does not come out is told of, wherever in a batch it stood.
@@ -383,6 +395,51 @@ fn a_failure_in_a_batch_is_told() {
     let told = told.recv_timeout(Duration::from_secs(30));
     assert_eq!(told, Ok(Err(PopError::Failed(failure))));
     assert_eq!((popped, jobs.len()), (vec![Moody(7)], 0));
+}
+
+/// An item whose code panics as it is popped or received is gone, and nothing else is.
+#[test]
+fn a_panic_in_a_pop_or_a_receive_takes_nothing_along() {
+    let Some(server) = Server::start("panics") else {
+        return;
+    };
+    let jobs = NatsQueue::<Moody>::open("jobs", &server.options()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.unwrap();
+    fill(&jobs, [2, 3, 12, 22, 32]);
+    assert_eq!(panicked(|| drop(jobs.try_receive())), 2);
+    assert_eq!((jobs.in_flight(), jobs.len()), (0, 4));
+    let mut got = Vec::new();
+    assert_eq!(panicked(|| jobs.receive_many(&mut got, 9)), 12);
+    assert_eq!(got.len(), 1);
+    got.remove(0).ack().unwrap();
+    assert_eq!(panicked(|| drop(jobs.receive())), 22);
+    let received = || runtime.block_on(jobs.receive_async());
+    assert_eq!(panicked(|| drop(received())), 32);
+    assert!(jobs.join_timeout(Duration::from_secs(30)));
+    let ways: [PopMany; 3] = [
+        |jobs, into| jobs.try_pop_many(into, 9).ok(),
+        |jobs, into| jobs.pop_many(into, 9).ok(),
+        |jobs, into| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let popped = jobs.pop_many_async(into, 9);
+            runtime.unwrap().block_on(popped).ok()
+        },
+    ];
+    for pop in ways {
+        fill(&jobs, [1, 2, 3]);
+        let mut popped = Vec::new();
+        assert_eq!(panicked(|| pop(&jobs, &mut popped)), 2);
+        assert_eq!(pop(&jobs, &mut popped), Some(1));
+        assert_eq!(popped, [1, 3].map(Moody));
+    }
+    // A stream goes on behind it.
+    fill(&jobs, [2, 3]);
+    let mut stream = jobs.stream();
+    let mut next = || runtime.block_on(poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)));
+    assert_eq!(panicked(&mut next), 2);
+    assert_eq!(next(), Some(Moody(3)));
+    assert_eq!(jobs.len(), 0);
 }
 
 /// However fast others push, and though pops of this process end meanwhile, a batch ends: it has no more
