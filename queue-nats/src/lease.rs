@@ -75,6 +75,7 @@ struct NotSettled {
 }
 
 /// Items that a pop has taken. Those that are left when it is dropped are for whoever comes next.
+#[derive(Default)]
 pub(crate) struct Several(pub(crate) VecDeque<Delivered>);
 
 impl Drop for Several {

@@ -2,8 +2,9 @@
 
 use crate::NatsQueue;
 use crate::get::NotGot;
-use crate::lease::Delivered;
+use crate::lease::{Delivered, Several};
 use crate::put::NotPut;
+use crate::supply::WINDOW;
 use crate::watch::{Waiting, Who};
 use crate::window::{Known, SHORTEST, STRETCH, STRETCH_BYTES};
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// A `close_now` takes at most so many items out at once: half of what the server lets be in flight.
+const HELD: usize = 500_000;
 
 /// A waiter of a [`NatsQueue`].
 pub struct NatsListener<'a, T>(Sort<'a, T>);
@@ -382,14 +386,32 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
         output
     }
 
-    /// What is inside, in order; what is damaged is skipped.
+    /// What is inside, in order; what is damaged the next pops tell of. All of it stays in the queue until the
+    /// last one has come out of its bytes, whose own code may panic.
     async fn take_rest(&self) -> Vec<T> {
-        let mut left = Vec::new();
+        let (mut left, mut held) = (Vec::new(), Several::default());
         loop {
-            match self.try_get_many(&mut left, usize::MAX).await {
-                Ok(_) => {}
-                Err(TryPopError::Failed(failure)) if failure.consumed_item() => {}
-                Err(_) => return left,
+            let several = self.shared.try_get_many(usize::MAX).await;
+            let is_over = several.is_err();
+            let mut several = several.unwrap_or_default();
+            while let Some(delivered) = several.0.pop_front() {
+                match self.lent(delivered).await {
+                    Ok((item, lease)) => {
+                        left.push(item);
+                        held.0.push_back(lease.0);
+                    }
+                    Err(failure) => self.shared.tell_next(failure),
+                }
+            }
+            if is_over || held.0.len() >= HELD {
+                while !held.0.is_empty() {
+                    let some = held.0.drain(..held.0.len().min(WINDOW));
+                    some.for_each(|delivered| self.shared.take_out_soon(delivered));
+                    self.shared.undone().await;
+                }
+            }
+            if is_over {
+                return left;
             }
         }
     }
@@ -494,10 +516,12 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         stats
     }
 
+    /// # Panics
+    /// If the code of an item panics. That item is gone; of more than 500,000, so is each half million that had
+    /// come out before.
     fn close_now(&self) -> Vec<T> {
         self.close();
-        let rest = self.taken_out(self.take_rest());
-        self.shared.link.block_on(rest)
+        self.shared.link.block_on(self.take_rest())
     }
 
     fn push_until(&self, item: T, deadline: Deadline) -> Result<(), PushTimeoutError<T>> {

@@ -6,7 +6,7 @@ use futures_core::Stream;
 use queue_core::work::Lend;
 use queue_nats::{
     Capacity, Delivery, Failure, FailureKind, Mode, NatsOptions, NatsQueue, PopError,
-    PopTimeoutError, Queue, WorkQueue,
+    PopTimeoutError, Queue, TryPopError, WorkQueue,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use server::{Network, Proxy, Server};
@@ -395,6 +395,40 @@ fn a_failure_in_a_batch_is_told() {
     let told = told.recv_timeout(Duration::from_secs(30));
     assert_eq!(told, Ok(Err(PopError::Failed(failure))));
     assert_eq!((popped, jobs.len()), (vec![Moody(7)], 0));
+}
+
+/// Of what a `close_now` cannot bring out the next pops tell, and what panics takes nothing along.
+#[test]
+fn closing_at_once_loses_the_bad_one_alone() {
+    let Some(server) = Server::start("moody closes") else {
+        return;
+    };
+    let open = |name| NatsQueue::<Moody>::open(name, &server.options()).unwrap();
+    let jobs = open("jobs");
+    fill(&jobs, [0, 8, 1, 2, 3, 12, 5, 18]);
+    assert_eq!(panicked(|| jobs.close_now()), 2);
+    assert!(is_gone(jobs.try_pop().unwrap_err().failure()));
+    assert_eq!(jobs.try_pop(), Ok(Moody(0)));
+    assert_eq!(panicked(|| jobs.close_now()), 12);
+    assert_eq!(jobs.close_now(), [1, 3, 5].map(Moody));
+    assert!(is_gone(jobs.receive().unwrap_err().failure()));
+    assert_eq!(jobs.try_pop(), Err(TryPopError::Closed));
+    // What was to be told before is told still.
+    let jobs = open("told");
+    let told = |text| Failure::new(FailureKind::Codec, text).with_item_consumed();
+    jobs.tell_later(told("an older one"));
+    fill(&jobs, [8, 1]);
+    assert_eq!(jobs.close_now(), [Moody(1)]);
+    assert_eq!(jobs.pop(), Err(PopError::Failed(told("an older one"))));
+    assert!(is_gone(jobs.pop().unwrap_err().failure()));
+    assert_eq!(jobs.pop(), Err(PopError::Closed));
+    // More than are asked for at once.
+    let jobs = open("many");
+    let numbers = || (0..400).map(|n| 10 * n + 1);
+    fill(&jobs, numbers().chain([2]));
+    assert_eq!(panicked(|| jobs.close_now()), 2);
+    assert!(jobs.close_now().into_iter().eq(numbers().map(Moody)));
+    assert_eq!(jobs.try_pop(), Err(TryPopError::Closed));
 }
 
 /// An item whose code panics as it is popped or received is gone, and nothing else is.
