@@ -50,8 +50,15 @@ fn meet(queue: &Process) {
 }
 
 /// What is left, oldest first: each item, and how often it was delivered with this time.
+/// Also after it was received and given back once more: what the dead said of the list of what
+/// came back misleads nobody.
 fn receive_all(queue: &Process) -> Vec<(u64, u32)> {
-    let lent: Vec<_> = std::iter::from_fn(|| queue.try_receive().ok()).collect();
+    let receive = || std::iter::from_fn(|| queue.try_receive().ok()).collect();
+    let first: Vec<Lent> = receive();
+    (first.iter()).for_each(|lent| assert!(queue.release(lent), "ours"));
+    let lent: Vec<Lent> = receive();
+    let numbers = |lent: &[Lent]| lent.iter().map(|lent| lent.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&lent), numbers(&first), "in another order");
     lent.iter()
         .for_each(|lent| assert!(queue.ack(lent), "ours"));
     lent.iter()
@@ -99,7 +106,7 @@ fn receive(queue: &Process, write: &dyn Fn(u64)) -> Option<Lent> {
     Some(lent)
 }
 
-const LIVES: [(&str, Life); 4] = [
+const LIVES: [(&str, Life); 5] = [
     ("acks", |queue, write| {
         while let Some(lent) = receive(queue, write) {
             assert!(queue.ack(&lent), "ours");
@@ -121,6 +128,16 @@ const LIVES: [(&str, Life); 4] = [
         if let Some(lent) = receive(queue, write) {
             assert!(queue.ack(&lent), "ours");
             write(DONE + lent.number);
+        }
+    }),
+    // The first of three is put in front of the third, and the second between them.
+    ("releases_into_the_middle", |queue, write| {
+        let lent: Vec<_> = (0..3).filter_map(|_| receive(queue, write)).collect();
+        for n in [2, 0, 1] {
+            if let Some(lent) = lent.get(n) {
+                assert!(queue.release(lent), "ours");
+                write(RELEASED + lent.number);
+            }
         }
     }),
     ("releases_and_pops", |queue, write| {

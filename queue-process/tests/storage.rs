@@ -69,6 +69,23 @@ fn batches_without_an_end(queue: &impl WorkQueue<Item = Bytes>) {
     }
 }
 
+/// A worker that fails drops what it has in the order in which it received it.
+fn many_come_back(queue: &impl WorkQueue<Item = Bytes>) {
+    let item = |n: u32| n.to_ne_bytes().to_vec();
+    let mut batch: VecDeque<_> = (0..20_000).map(item).collect();
+    assert_eq!(queue.try_push_many(&mut batch), Ok(20_000));
+    for attempt in 1..4 {
+        let lent: Vec<_> = (0..20_000).map(|_| queue.try_receive().unwrap()).collect();
+        for (n, lent) in (0..).zip(&lent) {
+            assert_eq!((&**lent, lent.attempt()), (&item(n), attempt));
+        }
+        drop(lent);
+    }
+    let mut popped = Vec::new();
+    assert_eq!(queue.try_pop_many(&mut popped, usize::MAX), Ok(20_000));
+    assert!(popped.into_iter().eq((0..20_000).map(item)));
+}
+
 /// In batches on both sides, and on one side alone.
 fn batches_of_all_sizes(queue: &impl Queue<Item = Bytes>) {
     let item = |n: usize| vec![n as u8; (n * n * 7919) % if n % 50 < 40 { 30 } else { 30_001 }];
@@ -386,6 +403,13 @@ macro_rules! promises {
             fn a_batch_of_any_size_goes_in_and_out() {
                 let options = $kind::<Bytes, Raw>::options().max_item_bytes(200_000);
                 batches_without_an_end(&options.create(Capacity::Unbounded).unwrap());
+            }
+
+            #[test]
+            fn many_items_come_back_in_order() {
+                many_come_back(
+                    &$kind::<Bytes, Raw>::try_with_capacity(Capacity::Unbounded).unwrap(),
+                );
             }
 
             #[test]

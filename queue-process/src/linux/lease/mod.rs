@@ -29,10 +29,13 @@
 //! # Order
 //!
 //! An item gets a number when it is first lent, and keeps it. Returned slots are listed by it, so of
-//! what came back the older comes first, and all of it before what was never lent.
+//! what came back the older comes first, and all of it before what was never lent. Who gives many back
+//! in order does not search the list for each of them: hints say where the last one went.
 
 pub(crate) mod bytes;
 #[cfg(not(loom))]
 pub(crate) mod mapped;
 pub(crate) mod slot;
 pub(crate) mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;

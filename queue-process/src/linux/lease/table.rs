@@ -23,6 +23,10 @@ pub(crate) struct LeaseState {
     free: Word32,
     /// The oldest that came back, plus one; or zero.
     returned: Word32,
+    /// Where to look first for the place of what comes back: the youngest that came back, and the
+    /// one that did so last, plus one. Hints: by now they may be anything.
+    youngest: Word32,
+    latest: Word32,
     /// How many came back, ever: what those count who wait for items.
     pub(crate) returns: Word32,
     spare: Word32,
@@ -37,6 +41,8 @@ shared_safe!(LeaseState {
     committed,
     free,
     returned,
+    youngest,
+    latest,
     returns,
     spare,
     next_number,
@@ -46,12 +52,14 @@ shared_safe!(LeaseState {
 #[cfg(all(test, not(loom)))]
 impl LeaseState {
     /// All words of 32 bits, for tests that lie.
-    pub(crate) fn words(&self) -> [&Word32; 6] {
+    pub(crate) fn words(&self) -> [&Word32; 8] {
         [
             &self.high,
             &self.committed,
             &self.free,
             &self.returned,
+            &self.youngest,
+            &self.latest,
             &self.returns,
             &self.idle_seq,
         ]
@@ -84,6 +92,11 @@ impl<'a> Table<'a> {
             slot: self.memory.slot(n),
             memory: self.memory,
         })
+    }
+
+    /// The slot that `link` names.
+    fn at(&self, link: &Word32) -> Option<Lease<'a>> {
+        (link.load(Relaxed).checked_sub(1)).and_then(|n| self.lease(n))
     }
 
     /// The slots that are or were in use.
@@ -164,8 +177,7 @@ impl<'a> Table<'a> {
 
     /// What came back first of all that is here, and how often it will have been delivered.
     pub(crate) fn oldest(&self) -> Result<(Lease<'a>, u32), Failure> {
-        let n = self.state.returned.load(Relaxed).checked_sub(1);
-        let lease = n.and_then(|n| self.lease(n)).ok_or_else(corrupt)?;
+        let lease = self.at(&self.state.returned).ok_or_else(corrupt)?;
         match lease.slot.state() {
             State::Returned { attempt } => Ok((lease, attempt)),
             _ => Err(corrupt()),
@@ -182,19 +194,33 @@ impl<'a> Table<'a> {
     pub(crate) fn put_back(&self, lease: Lease<'a>, attempt: u32, counted: bool) {
         lease.slot.set_state(State::returned(attempt, counted));
         let number = lease.slot.number.load(Relaxed);
-        let mut link = &self.state.returned;
+        let state = self.state;
+        let older = |link| {
+            self.at(link)
+                .filter(|lease| lease.slot.number.load(Relaxed) < number)
+        };
+        // A worker gives back what it has without a search, be it from the oldest on or from the
+        // youngest. All that is returned is listed, but for this one, which is not older: so
+        // whatever a hint names, from there the search goes right.
+        let hints = [&state.youngest, &state.latest].into_iter();
+        let near = (hints.filter_map(older))
+            .filter(|lease| matches!(lease.slot.state(), State::Returned { .. }))
+            .max_by_key(|lease| lease.slot.number.load(Relaxed));
+        let mut link = near.map_or(&state.returned, |near| &near.slot.next);
         // As many as there are: a list of lies may go round.
         for _ in 0..self.memory.slots() {
-            let Some(next) = (link.load(Relaxed).checked_sub(1)).and_then(|n| self.lease(n)) else {
+            let Some(lease) = older(link) else {
                 break;
             };
-            if next.slot.number.load(Relaxed) > number {
-                break;
-            }
-            link = &next.slot.next;
+            link = &lease.slot.next;
         }
-        lease.slot.next.store(link.load(Relaxed), Relaxed);
+        let next = link.load(Relaxed);
+        lease.slot.next.store(next, Relaxed);
         link.store(lease.n + 1, Relaxed);
+        state.latest.store(lease.n + 1, Relaxed);
+        if next == 0 {
+            state.youngest.store(lease.n + 1, Relaxed);
+        }
     }
 
     /// Gives back what large items had outside: none is in any slot.

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 const MAGIC: u64 = u64::from_ne_bytes(*b"rqfamily");
 
 /// Changes with the meaning of anything in shared memory.
-const VERSION: u64 = 7;
+const VERSION: u64 = 8;
 
 /// The shared form: magic, version, kind, types, capacity (0: unbounded), item, memory, bits of a
 /// word; and the names of codec and item type, as far as there is room, to be told to people.
