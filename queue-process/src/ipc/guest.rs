@@ -240,14 +240,17 @@ impl Guest {
         }
     }
 
-    /// Pushes of `items`, at least one, as many as find a place: how many.
+    /// Pushes of `items`, at least one, as many as find a place: how many, and how many slots are still
+    /// free, as far as is known. It is if it `asks` the host, and not if they go by words.
     pub(super) fn push<'a>(
         &self,
         items: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<usize, TryError> {
+        asks: bool,
+    ) -> Result<(usize, usize), TryError> {
         let items: Vec<_> = items.collect();
-        if self.push_ahead(&items)? {
-            return Ok(items.len());
+        let most = items.len();
+        if !asks && self.push_ahead(&items)? {
+            return Ok((most, usize::MAX));
         }
         let size: usize = items.iter().map(|item| item.len()).sum();
         let items = items.into_iter().map(Bytes).collect();
@@ -256,7 +259,8 @@ impl Guest {
         self.note_question();
         self.converse_in_time(|line| {
             match line.ask_in_time(&request, size, &self.pushes)?.read()? {
-                Reply::Pushed(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+                Reply::Pushed { count: 0, .. } => Err(off_the_point().into()),
+                Reply::Pushed { count, free } => Ok((saturated(count).min(most), saturated(free))),
                 Reply::Full => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }
@@ -287,12 +291,13 @@ impl Guest {
         Ok(true)
     }
 
-    /// Pops up to `max` items: what `take` makes of their bytes, once they are this process's.
+    /// Pops up to `max` items, but no more large ones than one message carries: what `take` makes of their
+    /// bytes, once they are this process's, and how many more of those `max` were inside.
     pub(super) fn pop<R>(
         &self,
         max: usize,
         take: impl FnOnce(&mut Items<'_>) -> R,
-    ) -> Result<R, TryError> {
+    ) -> Result<(R, usize), TryError> {
         if self.is_gone() {
             return Err(TryError::Closed);
         }
@@ -320,12 +325,16 @@ impl Guest {
                 Err(_) => break None,
             }
         };
-        let rest = match answer.as_ref().map(Message::read).transpose()? {
-            Some(Reply::Popped(items)) => items,
-            _ => Vec::new(),
+        let (left, rest) = match answer.as_ref().map(Message::read).transpose()? {
+            Some(Reply::Popped { left, items }) => (saturated(left), items),
+            _ => (0, Vec::new()),
         };
+        let left = left.min(max.saturating_sub(popped.len() + rest.len()));
         let popped = popped.iter().map(|item| &item[..]);
-        Ok(take(&mut popped.chain(rest.iter().map(|item| item.0))))
+        Ok((
+            take(&mut popped.chain(rest.iter().map(|item| item.0))),
+            left,
+        ))
     }
 
     /// So many items went by words. Relaxed, here and below: only speed rests on it.
@@ -362,10 +371,8 @@ impl Guest {
             }
             let reply = line.ask_in_time(&request, 0, &self.pushes)?;
             match reply.read()? {
-                Reply::Shelved(inside) => Ok(Offered::Shelved(
-                    usize::try_from(inside).unwrap_or(usize::MAX),
-                )),
-                Reply::Popped(_) => Ok(Offered::Items(reply)),
+                Reply::Shelved(inside) => Ok(Offered::Shelved(saturated(inside))),
+                Reply::Popped { .. } => Ok(Offered::Items(reply)),
                 Reply::Empty => Err(TryError::WouldBlock),
                 other => Err(unexpected(other)),
             }
@@ -566,6 +573,11 @@ impl Guest {
         let waiting = self.event(side).has_waiting();
         waiting.then(|| self.ears.heard(side))
     }
+}
+
+/// So many, or as many as this process can count.
+fn saturated(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// Until when the verb of this thread may wait.

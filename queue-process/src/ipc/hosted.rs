@@ -16,8 +16,8 @@ use std::mem;
 /// What a guest gets that pops.
 #[derive(Debug)]
 pub(super) enum Offer {
-    /// These.
-    Items(Vec<Item>),
+    /// These, of so many more that are inside.
+    Items(Vec<Item>, usize),
     /// What it can take from the shelf, of so many that are inside.
     Shelved(usize),
 }
@@ -105,15 +105,17 @@ impl Hosted {
         })
     }
 
-    /// Pushes of `items` as many as find a place: how many.
+    /// Pushes of `items` as many as find a place: how many, and how many slots are still free.
     pub(super) fn push(
         &self,
         who: Who,
         items: impl ExactSizeIterator<Item = Item>,
-    ) -> Result<usize, TryError> {
+    ) -> Result<(usize, usize), TryError> {
         self.with(|state| {
             // Behind all pushes that have returned.
             state.collect();
+            // What guests took has left free slots.
+            state.look();
             if state.closed {
                 return Err(TryError::Closed);
             }
@@ -129,16 +131,16 @@ impl Hosted {
             }
             match (count, room) {
                 (0, 0) => Err(TryError::WouldBlock),
-                _ => Ok(count),
+                _ => Ok((count, state.free())),
             }
         })
     }
 
-    /// Takes up to `max` of the oldest items for the host, for good.
-    pub(super) fn pop(&self, max: usize) -> Result<Vec<Item>, TryError> {
+    /// Takes up to `max` of the oldest items for the host, for good: these, and how many are still inside.
+    pub(super) fn pop(&self, max: usize) -> Result<(Vec<Item>, usize), TryError> {
         self.draw(Who::Host, max, |state| {
             let popped = state.pop(max);
-            (!popped.is_empty()).then_some(popped)
+            (!popped.is_empty()).then(|| (popped, state.to_be_had()))
         })
     }
 
@@ -159,7 +161,7 @@ impl Hosted {
                 return Some(Offer::Shelved(state.to_be_had()));
             }
             let popped = state.pop(max);
-            (!popped.is_empty()).then_some(Offer::Items(popped))
+            (!popped.is_empty()).then(|| Offer::Items(popped, state.to_be_had()))
         })
     }
 

@@ -79,7 +79,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
             return popped;
         }
         let popped = self.pop_bytes(1, |items| items.next().map(C::decode))?;
-        let failure = match popped {
+        let failure = match popped.0 {
             Some(Ok(item)) => return Ok(item),
             Some(Err(failure)) => failure.with_item_consumed(),
             None => nothing_popped(),
@@ -91,9 +91,19 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         if items.is_empty() {
             return Ok(0);
         }
-        let pushed = self.push_some(items);
-        let pushed = pushed.map_err(|error| error.with_item(()))?;
-        items.drain(..pushed);
+        let room = self.room().map_err(|error| error.with_item(()));
+        let (mut pushed, mut room) = (0, room?);
+        while room > 0 && !items.is_empty() {
+            match self.push_some(items, room, pushed == 0) {
+                Ok((some, free)) => {
+                    items.drain(..some);
+                    pushed += some;
+                    room = (room - some).min(free);
+                }
+                Err(_) if pushed > 0 => break,
+                Err(error) => return Err(error.with_item(())),
+            }
+        }
         Ok(pushed)
     }
 
@@ -103,23 +113,25 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
         }
         self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
         let owed = self.owed();
-        let before = owed.pop_many::<T, C>(into, max)?;
-        if before == max || owed.is_some() {
-            return Ok(before);
-        }
+        let mut popped = owed.pop_many::<T, C>(into, max)?;
+        let mut left = max - popped;
         let wake = || ignore_panic(|| self.event(Side::Consumers).notify_all());
-        let popped = self.pop_bytes(max - before, |items| {
-            let mut items = items.peekable();
-            match items.peek() {
-                Some(_) => owed.decode::<T, C>(items, into, before, wake),
-                None => Err(TryPopError::Failed(nothing_popped())),
+        // What was deferred meanwhile is told by the next pop.
+        while left > 0 && (popped == 0 || !owed.is_some()) {
+            let some = self.pop_bytes(left, |items| {
+                let mut items = items.peekable();
+                match items.peek() {
+                    Some(_) => owed.decode::<T, C>(items, into, popped, wake),
+                    None => Err(TryPopError::Failed(nothing_popped())),
+                }
+            });
+            match some.and_then(|(some, left)| Ok((some?, left))) {
+                Ok(some) => (popped, left) = some,
+                Err(_) if popped > 0 => break,
+                Err(refused) => return Err(refused),
             }
-        });
-        match popped {
-            Ok(popped) => popped,
-            Err(_) if before > 0 => Ok(before),
-            Err(refused) => Err(refused),
         }
+        Ok(popped)
     }
 
     fn len(&self) -> usize {
@@ -168,7 +180,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
                 left.extend(items.map(Outcome::item));
             });
             match popped {
-                Ok(()) if left.len() > before => {}
+                Ok(_) if left.len() > before => {}
                 // A push is on its way that began before.
                 Err(TryPopError::Empty) if self.state().in_flight == 0 => match listener.take() {
                     None => listener = Some(self.listen(Side::Consumers)),
@@ -178,7 +190,7 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
                 },
                 // What is in flight is somebody's.
                 Err(TryPopError::Empty) => break,
-                Ok(()) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
+                Ok(_) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
         self.owed().decode_all::<T, C>(left)
@@ -195,25 +207,36 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
                 host.hosted.push(Who::Host, iter::once(bytes.into()))?;
             }
             Place::Elsewhere(guest) => {
-                guest.push(iter::once(&bytes[..]))?;
+                guest.push(iter::once(&bytes[..]), false)?;
             }
         }
         Ok(())
     }
 
-    /// Pushes of `items` from the front what finds a place, and leaves them there.
-    fn push_some(&self, items: &VecDeque<T>) -> Result<usize, TryError> {
+    /// How many items may find a place, at least one; a guest has to ask.
+    fn room(&self) -> Result<usize, TryError> {
         self.allow(Side::Producers)?;
-        let room = match &self.place {
+        match &self.place {
             Place::Here(host) => match host.hosted.refuses() {
-                Some(refusal) => return Err(refusal),
-                None => host.hosted.ready_hint(Side::Producers),
+                Some(refusal) => Err(refusal),
+                None => Ok(host.hosted.ready_hint(Side::Producers).max(1)),
             },
-            Place::Elsewhere(guest) => guest.capacity.unwrap_or(usize::MAX),
-        };
+            Place::Elsewhere(guest) => Ok(guest.capacity.unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Pushes of the first `most` of `items` what finds a place and one message carries, and leaves them
+    /// there: how many, and how many slots are still free, as far as is known. That the `first` of a batch
+    /// has to tell, unless there is nothing behind it.
+    fn push_some(
+        &self,
+        items: &VecDeque<T>,
+        most: usize,
+        first: bool,
+    ) -> Result<(usize, usize), TryError> {
         let mut bytes = Vec::new();
         let mut ends = Vec::new();
-        for item in items.iter().take(room.clamp(1, BATCH_ITEMS)) {
+        for item in items.iter().take(most.min(BATCH_ITEMS)) {
             let before = bytes.len();
             if let Err(failure) = C::encode(item, &mut bytes) {
                 if ends.is_empty() {
@@ -234,7 +257,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
                 let pieces: Vec<_> = pieces.map(Into::into).collect();
                 host.hosted.push(Who::Host, pieces.into_iter())
             }
-            Place::Elsewhere(guest) => guest.push(pieces),
+            Place::Elsewhere(guest) => guest.push(pieces, first && ends.len() < items.len()),
         }
     }
 
@@ -245,18 +268,19 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
         }
     }
 
-    /// What `take` makes of the bytes of up to `max` items, which are out of the queue.
+    /// What `take` makes of the bytes of up to `max` items, which are out of the queue, and how many more
+    /// of those `max` were inside: so many as one message carries come at once.
     fn pop_bytes<R>(
         &self,
         max: usize,
         take: impl FnOnce(&mut Items<'_>) -> R,
-    ) -> Result<R, TryPopError> {
+    ) -> Result<(R, usize), TryPopError> {
         self.allow(Side::Consumers).map_err(TryPopError::Failed)?;
         let popped = match &self.place {
-            Place::Here(host) => host
-                .hosted
-                .pop(max)
-                .map(|items| take(&mut items.iter().map(|item| &item[..]))),
+            Place::Here(host) => host.hosted.pop(max).map(|(items, left)| {
+                let left = left.min(max - items.len());
+                (take(&mut items.iter().map(|item| &item[..])), left)
+            }),
             Place::Elsewhere(guest) => guest.pop(max, take),
         };
         popped.map_err(TryPopError::from)

@@ -164,9 +164,12 @@ impl Service {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
                 match self.hosted.offer(self.guest, watch, max) {
                     Ok(Offer::Shelved(inside)) => Reply::Shelved(inside as u64),
-                    Ok(Offer::Items(items)) => {
+                    Ok(Offer::Items(items, left)) => {
                         popped = items;
-                        Reply::Popped(popped.iter().map(|item| Bytes(item)).collect())
+                        Reply::Popped {
+                            left: left as u64,
+                            items: popped.iter().map(|item| Bytes(item)).collect(),
+                        }
                     }
                     Err(refusal) => refused(refusal, Reply::Empty),
                 }
@@ -232,7 +235,10 @@ impl Service {
             return Reply::Denied;
         }
         match self.hosted.push(Who::Guest(self.guest, watch), items) {
-            Ok(count) => Reply::Pushed(count as u64),
+            Ok((count, free)) => Reply::Pushed {
+                count: count as u64,
+                free: free as u64,
+            },
             Err(refusal) => refused(refusal, Reply::Full),
         }
     }
@@ -297,7 +303,8 @@ mod tests {
     }
 
     fn push(hosted: &Hosted, item: u8) -> Result<usize, TryError> {
-        hosted.push(Who::Host, std::iter::once(vec![item].into()))
+        let pushed = hosted.push(Who::Host, std::iter::once(vec![item].into()))?;
+        Ok(pushed.0)
     }
 
     /// How many items are inside, and whether the queue is closed.
@@ -309,7 +316,7 @@ mod tests {
     /// All that can be popped.
     fn drain(hosted: &Hosted) -> Vec<u8> {
         let mut drained = Vec::new();
-        while let Ok(items) = hosted.pop(9) {
+        while let Ok((items, _)) = hosted.pop(9) {
             drained.extend(items.iter().flat_map(|item| item.to_vec()));
         }
         drained
@@ -382,7 +389,7 @@ mod tests {
         for batch in [&all[..1], &all[1..2], &all, &all[1..]] {
             let items = batch.iter().map(|item| Bytes(item)).collect();
             ask(&ticket, &Request::Push { watch: None, items }, |reply| {
-                let Reply::Pushed(count) = reply else {
+                let Reply::Pushed { count, .. } = reply else {
                     panic!("{reply:?}")
                 };
                 assert_eq!(count, batch.len() as u64);

@@ -146,6 +146,11 @@ impl State {
         self.room()
     }
 
+    /// How many slots are free, those that guests were granted and have not filled included.
+    pub(super) fn free(&self) -> usize {
+        self.room().saturating_add(self.granted)
+    }
+
     /// Pops up to `max` of the oldest items, of so many bytes as one message carries.
     pub(super) fn pop(&mut self, max: usize) -> Vec<Item> {
         let (mut popped, mut size) = (Vec::new(), 0);

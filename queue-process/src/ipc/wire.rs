@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 /// The version of all that is defined here.
-pub(super) const VERSION: u32 = 7;
+pub(super) const VERSION: u32 = 8;
 
 /// As many bytes go through a channel at once. `ipc-channel` cuts what is larger than a socket's
 /// buffer (8 KiB on FreeBSD, 200 KiB on Linux) into fragments, and sends these over a socket of
@@ -143,11 +143,17 @@ pub(super) type Watch = Option<u64>;
 /// Answered by the host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply<'a> {
-    /// So many went in.
-    Pushed(u64),
-    /// These came out.
-    #[serde(borrow)]
-    Popped(Vec<Bytes<'a>>),
+    /// So many went in, and so many slots are still free.
+    Pushed {
+        count: u64,
+        free: u64,
+    },
+    /// These came out, and so many are still inside.
+    Popped {
+        left: u64,
+        #[serde(borrow)]
+        items: Vec<Bytes<'a>>,
+    },
     /// There are some on the shelf, of so many that are inside.
     Shelved(u64),
     /// This is the guest's until it settles it, by its number.
@@ -526,8 +532,14 @@ mod tests {
                     max: number,
                     watch: None,
                 }),
-                2 => encoded(&Reply::Popped(items)),
-                3 => encoded(&Reply::Pushed(number)),
+                2 => encoded(&Reply::Popped {
+                    left: number,
+                    items,
+                }),
+                3 => encoded(&Reply::Pushed {
+                    count: number,
+                    free: number,
+                }),
                 4 => encoded(&Reply::Failed(number.to_string())),
                 _ => [[0; HEADER], number.to_ne_bytes()].concat(),
             };

@@ -70,9 +70,19 @@ fn parrot_after(reply: &Reply<'_>, first: impl Fn(&Pushes, u64) + Send + 'static
     }
 }
 
-/// Items that are popped.
+/// Items that are popped, and so many are left.
+fn some_items<'a>(all: &[&'a [u8]], left: u64) -> Reply<'a> {
+    let items = all.iter().map(|item| Bytes(item)).collect();
+    Reply::Popped { left, items }
+}
+
+/// All items that there are.
 fn items<'a>(all: &[&'a [u8]]) -> Reply<'a> {
-    Reply::Popped(all.iter().map(|item| Bytes(item)).collect())
+    some_items(all, 0)
+}
+
+fn pushed(count: u64, free: u64) -> Reply<'static> {
+    Reply::Pushed { count, free }
 }
 
 /// What `ask` gets from a host that always gives `reply`.
@@ -141,8 +151,10 @@ fn a_ticket_for_something_else_is_refused() {
 
 #[test]
 fn an_answer_to_a_push() {
-    let push = |reply| told(&reply, |guest| guest.push([&b"x"[..]].into_iter()));
-    assert_eq!(push(Reply::Pushed(1)).unwrap(), 1);
+    let push = |reply| told(&reply, |guest| guest.push([&b"x"[..]].into_iter(), false));
+    assert_eq!(push(pushed(1, 7)).unwrap(), (1, 7));
+    assert_eq!(push(pushed(2, 7)).unwrap(), (1, 7), "it had no more");
+    assert_eq!(kind(push(pushed(0, 7))), CORRUPT);
     assert_eq!(kind(push(Reply::Full)), None);
     assert_eq!(kind(push(Reply::Closed)), CLOSED);
     assert_eq!(kind(push(Reply::Denied)), DENIED);
@@ -158,9 +170,12 @@ fn an_answer_to_a_pop() {
                 items.for_each(|bytes| popped.extend_from_slice(bytes))
             })
         })
-        .map(|()| popped)
+        .map(|((), left)| (popped, left))
     };
-    assert_eq!(pop(items(&[b"a", b"bc"])).unwrap(), b"abc");
+    let abc = b"abc".to_vec();
+    assert_eq!(pop(items(&[b"a", b"bc"])).unwrap(), (abc.clone(), 0));
+    // It asked for three, and has two.
+    assert_eq!(pop(some_items(&[b"a", b"bc"], 9)).unwrap(), (abc, 1));
     assert_eq!(kind(pop(Reply::Empty)), None);
     assert_eq!(kind(pop(Reply::Closed)), CLOSED);
     assert_eq!(kind(pop(Reply::Full)), CORRUPT);
@@ -265,7 +280,7 @@ fn a_refusal_hands_the_items_back() {
     let push = |reply| told_queue(&reply, |queue| queue.try_push(7));
     assert_eq!(push(Reply::Full), Err(TryPushError::Full(7)));
     assert_eq!(push(Reply::Closed), Err(TryPushError::Closed(7)));
-    assert_eq!(push(Reply::Pushed(1)), Ok(()));
+    assert_eq!(push(pushed(1, 0)), Ok(()));
     let push = |reply| {
         let mut items = [7, 8, 9].into();
         let pushed = told_queue(&reply, |queue| queue.try_push_many(&mut items));
@@ -273,7 +288,7 @@ fn a_refusal_hands_the_items_back() {
     };
     assert_eq!(push(Reply::Full), (Err(TryPushError::Full(())), 3));
     assert_eq!(push(Reply::Closed), (Err(TryPushError::Closed(())), 3));
-    assert_eq!(push(Reply::Pushed(2)), (Ok(2), 1));
+    assert_eq!(push(pushed(2, 0)), (Ok(2), 1));
 }
 
 /// Nobody waits: the host need not call. Somebody does: it is asked to, once and again.

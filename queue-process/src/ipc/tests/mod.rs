@@ -1,3 +1,4 @@
 mod answers;
+mod batches;
 mod copied;
 mod rules;

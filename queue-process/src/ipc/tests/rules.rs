@@ -11,6 +11,7 @@ use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{Capacity, Queue, Side};
+use std::iter;
 use std::thread;
 use std::time::Duration;
 
@@ -23,18 +24,19 @@ fn hosted(capacity: usize) -> Hosted {
 
 /// Pushes so many items: how many went in.
 fn push(hosted: &Hosted, who: Who, count: usize) -> Result<usize, TryError> {
-    hosted.push(who, (0..count).map(|_| Item::from(vec![7])))
+    let pushed = hosted.push(who, (0..count).map(|_| Item::from(vec![7])));
+    pushed.map(|(count, _)| count)
 }
 
 /// Pops so many for the host: how many came out.
 fn pop(hosted: &Hosted, max: usize) -> Result<usize, TryError> {
-    hosted.pop(max).map(|items| items.len())
+    hosted.pop(max).map(|(items, _)| items.len())
 }
 
 /// The same for a guest that shares no memory.
 fn fetch(hosted: &Hosted, guest: u64, watch: Watch, max: usize) -> Result<usize, TryError> {
     match hosted.offer(guest, watch, max)? {
-        Offer::Items(items) => Ok(items.len()),
+        Offer::Items(items, _) => Ok(items.len()),
         Offer::Shelved(_) => panic!("it shares none"),
     }
 }
@@ -59,7 +61,7 @@ fn calls(calls: &IpcBytesReceiver) -> Vec<(Option<Side>, u64)> {
         Call::Retry => END,
         Call::Idle(_) => panic!("nobody joins"),
     };
-    std::iter::from_fn(|| wire::whole(next).ok().map(read)).collect()
+    iter::from_fn(|| wire::whole(next).ok().map(read)).collect()
 }
 
 const END: (Option<Side>, u64) = (None, 0);
@@ -94,9 +96,12 @@ fn it_gives_no_more_bytes_at_once_than_a_message_carries_but_one_item() {
     let queue = hosted(9);
     let sizes = [BATCH_BYTES / 2, BATCH_BYTES / 2, 1, BATCH_BYTES + 1, 1];
     let items: Vec<_> = sizes.map(|size| Item::from(vec![0; size])).into();
-    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(5));
-    let popped = [(); 4].map(|()| pop(&queue, 9).unwrap());
-    assert_eq!(popped, [2, 1, 1, 1]);
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok((5, 4)));
+    let popped = [(); 4].map(|()| {
+        let (items, left) = queue.pop(9).unwrap();
+        (items.len(), left)
+    });
+    assert_eq!(popped, [(2, 3), (1, 2), (1, 1), (1, 0)]);
 }
 
 #[test]
@@ -282,7 +287,7 @@ fn shelf(hosted: &Hosted) -> Page<Shelf> {
 
 /// All that the host can pop.
 fn popped(hosted: &Hosted) -> Vec<u8> {
-    let popped = hosted.pop(99).unwrap_or_default();
+    let (popped, _) = hosted.pop(99).unwrap_or_default();
     popped.iter().map(|item| item[0]).collect()
 }
 
@@ -494,12 +499,26 @@ fn a_guest_tells_what_it_takes_if_somebody_waits_for_that() {
 }
 
 #[test]
+fn a_push_tells_how_many_slots_are_free_then() {
+    let queue = hosted(9);
+    let (number, ..) = sharing(&queue);
+    let shelf = shelf(&queue);
+    assert_eq!(push(&queue, Who::Host, 3), Ok(3));
+    let offered = queue.offer(number, None, 3);
+    assert!(matches!(offered, Ok(Offer::Shelved(3))), "{offered:?}");
+    assert_eq!(shelf.pop(2).len(), 2);
+    let push = || queue.push(Who::Guest(number, None), iter::once(vec![7].into()));
+    assert_eq!(push(), Ok((1, 7)));
+    assert_eq!(push(), Ok((1, 6)), "those that it was granted are free");
+}
+
+#[test]
 fn what_comes_back_is_before_what_is_on_the_shelf() {
     let queue = hosted(9);
     let (number, ..) = sharing(&queue);
     let shelf = shelf(&queue);
     let items = (1..=4).map(|n| Item::from(vec![n])).collect::<Vec<_>>();
-    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
+    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok((4, 5)));
     let delivery = queue.deliver(Who::Host).unwrap();
     assert!(matches!(
         queue.offer(number, None, 1),
@@ -527,7 +546,8 @@ fn what_lies_on_the_shelf_stays_there_when_its_places_begin_anew() {
     let shelf = shelf(&queue);
     shelf.start_at(!4);
     let items = (1..=4).map(|n| Item::from(vec![n])).collect::<Vec<_>>();
-    assert_eq!(queue.push(Who::Host, items.into_iter()), Ok(4));
+    let pushed = queue.push(Who::Host, items.into_iter());
+    assert_eq!(pushed.map(|(count, _)| count), Ok(4));
     assert!(matches!(
         queue.offer(number, None, 1),
         Ok(Offer::Shelved(4))
