@@ -265,6 +265,9 @@ fn closed_with_bad_items_to_tell(queue: &impl Queue<Item = u8>) {
         .unwrap();
     assert_eq!(queue.try_pop_many(&mut out, 4), Ok(2));
     assert_eq!((out, queue.close_now()), (vec![1, 2], vec![3, 4]));
+    for _ in 100..=102 {
+        fails(queue.try_pop());
+    }
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
 }
 

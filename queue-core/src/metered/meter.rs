@@ -166,7 +166,6 @@ impl Meter {
         self.failed.fetch_add(1, Relaxed);
         if failure.consumed_item() {
             self.gone.fetch_add(1, Relaxed);
-            self.go_out(1);
         }
         let _ = failure;
         tell!(warn, self, "{failure:#}");

@@ -114,8 +114,10 @@ impl Hosted {
         self.with(|state| {
             // Behind all pushes that have returned.
             state.collect();
-            // What guests took has left free slots.
-            state.look();
+            // What guests took has left free slots: who pushes several is told how many there are.
+            if items.len() > 1 {
+                state.look();
+            }
             if state.closed {
                 return Err(TryError::Closed);
             }

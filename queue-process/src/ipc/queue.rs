@@ -193,7 +193,11 @@ impl<T: Send, C: Codec<T>> Queue for IpcQueue<T, C> {
                 Ok(_) | Err(TryPopError::Closed | TryPopError::Failed(_)) => break,
             }
         }
-        self.owed().decode_all::<T, C>(left)
+        let left = self.owed().decode_all::<T, C>(left);
+        if self.owed().is_some() {
+            ignore_panic(|| self.event(Side::Consumers).notify());
+        }
+        left
     }
 }
 

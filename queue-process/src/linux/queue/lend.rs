@@ -12,6 +12,7 @@ use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::join_listener::JoinListener;
 use crate::sys::generation;
 use crate::try_error::TryError;
+use crate::unwind::ignore_panic;
 use queue_core::work::{Lend, Settlement};
 use queue_core::{Failure, Side, TryPopError};
 
@@ -111,7 +112,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
     fn tell_later(&self, failure: Failure) {
         let deferred = &self.shared.deferred;
         deferred.prepend([Outcome::Failure(failure)].into());
-        self.shared.wake_consumers();
+        ignore_panic(|| self.shared.wake_consumers());
     }
 
     fn leases(&self) -> usize {

@@ -258,11 +258,17 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
                     let wake = || self.shared.wake_consumers();
                     deferred.decode::<T, C>(batch.iter(), into, popped, wake)
                 }
-                Err(_) if popped > 0 => {
-                    left = 0;
-                    Ok(popped)
-                }
-                Err(error) => Err(self.pop_error(error)),
+                Err(error) => match self.pop_error(error) {
+                    TryPopError::Failed(failure) if popped > 0 => {
+                        deferred.prepend([Outcome::Failure(failure)].into());
+                        Ok(popped)
+                    }
+                    _ if popped > 0 => {
+                        left = 0;
+                        Ok(popped)
+                    }
+                    error => Err(error),
+                },
             };
             recycle(batch);
             popped = some?;
