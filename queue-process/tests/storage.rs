@@ -278,6 +278,10 @@ fn closed_with_bad_items_first(queue: &impl Queue<Item = Bytes>) {
         .push_many(&mut [bad.clone(), bad, vec![1]].into())
         .unwrap();
     assert_eq!(queue.close_now(), [[1]]);
+    for _ in 0..2 {
+        let told = queue.try_pop().unwrap_err();
+        assert!(told.failure().is_some_and(|why| why.consumed_item()));
+    }
     assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
 }
 

@@ -3,7 +3,7 @@
 #![cfg(not(loom))]
 
 use queue_async::AsyncQueue;
-use queue_core::{Queue, WorkQueue};
+use queue_core::{Queue, TryPopError, WorkQueue};
 use queue_process::{IpcQueue, PipeQueue, ShmQueue};
 use queue_thread::{LockFreeQueue, ThreadQueue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -133,6 +133,30 @@ fn a_receive_that_panics_is_no_attempt<Q: WorkQueue<Item = u32>>(make: impl Fn()
     }
 }
 
+/// Whoever pops what came back wakes the next, whose waker panics: the slots are free all the same.
+fn a_batch_that_panics_is_done<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
+    let waker = Waker::from(Arc::new(Panics));
+    let queue = make();
+    (1..=2).for_each(|n| queue.push(n).unwrap());
+    let mut held = Vec::new();
+    queue.receive_many(&mut held, 2).unwrap();
+    let mut pops = [(); 4].map(|()| Box::pin(queue.pop_async()));
+    for pop in &mut pops {
+        let polled = pop.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    (held.into_iter().rev()).for_each(|job| quietly(|| job.release()));
+    let mut got = Vec::new();
+    quietly(|| queue.try_pop_many(&mut got, 2));
+    for pop in pops {
+        quietly(|| drop(pop));
+    }
+    got.extend(queue.close_now());
+    assert_eq!((got, queue.in_flight()), (vec![1, 2], 0));
+    assert!(queue.join_timeout(Duration::from_secs(30)));
+    assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+}
+
 /// A worker panics with a job, and the waker of who waits for it panics too: that would abort.
 fn a_worker_may_panic_beside_it<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
     let waker = Waker::from(Arc::new(Panics));
@@ -187,6 +211,7 @@ fn others_are_told_still<Q: Queue<Item = u32>>(queue: Q) {
 fn loses_nothing_of_work<Q: WorkQueue<Item = u32>>(make: impl Fn() -> Q) {
     loses_nothing(&make);
     a_receive_that_panics_is_no_attempt(&make);
+    a_batch_that_panics_is_done(&make);
     a_worker_may_panic_beside_it(&make);
     loses_nothing_that_came_back(&make);
     close_now_gives_all_of_it(&make);

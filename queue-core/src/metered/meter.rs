@@ -171,11 +171,13 @@ impl Meter {
         tell!(warn, self, "{failure:#}");
     }
 
-    /// An item is gone, but that was not how the verb ended: another one will tell of it.
+    /// This failure was met, but it was not how the verb ended: another one will tell of it.
     #[cold]
-    pub(super) fn not_yet_failed(&self) {
+    pub(super) fn not_yet_failed(&self, failure: &Failure) {
         self.failed.fetch_sub(1, Relaxed);
-        self.gone.fetch_sub(1, Relaxed);
+        if failure.consumed_item() {
+            self.gone.fetch_sub(1, Relaxed);
+        }
     }
 
     /// The queue is closed.

@@ -44,7 +44,7 @@ impl<Q: Lend> Lend for Metered<Q> {
 
     fn tell_later(&self, failure: Failure) {
         // It is counted when it is told.
-        self.meter.not_yet_failed();
+        self.meter.not_yet_failed(&failure);
         self.queue.tell_later(failure);
     }
 

@@ -62,8 +62,8 @@ pub trait Lend: Queue + Clone {
     /// A listener that is notified when the queue is idle.
     fn listen_idle(&self) -> Self::IdleListener<'_>;
 
-    /// Keeps a failure for the next pop or receive of this process to return: that of an item that
-    /// is gone, which came behind others in a batch. A kind whose items always come out need not.
+    /// Keeps a failure for the next pop or receive of this process to return: such as that of an item
+    /// that is gone, which came behind others in a batch. A kind whose items always come out need not.
     fn tell_later(&self, failure: Failure) {
         drop(failure);
     }

@@ -211,13 +211,13 @@ pub trait WorkQueue: Lend {
 
 impl<Q: Lend> WorkQueue for Q {}
 
-/// Up to `most` more, as long as there are some: how many. That an item is gone is told by a pop or
-/// receive that follows; any other failure it meets itself.
+/// Up to `most` more, as long as there are some: how many. A failure is told by a pop or receive that
+/// follows; one that may pass it meets itself.
 fn receive_more<Q: Lend>(queue: &Q, into: &mut Vec<Delivery<Q>>, most: usize) -> usize {
     for received in 0..most {
         match queue.try_receive() {
             Ok(delivery) => into.push(delivery),
-            Err(TryPopError::Failed(failure)) if failure.consumed_item() => {
+            Err(TryPopError::Failed(failure)) if !failure.may_pass() => {
                 queue.tell_later(failure);
                 return received;
             }

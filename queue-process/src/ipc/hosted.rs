@@ -114,8 +114,8 @@ impl Hosted {
         self.with(|state| {
             // Behind all pushes that have returned.
             state.collect();
-            // What guests took has left free slots: who pushes several is told how many there are.
-            if items.len() > 1 {
+            // What guests took has left free slots: who may push more is told how many there are.
+            if items.len() > 1 || !matches!(who, Who::Host) {
                 state.look();
             }
             if state.closed {

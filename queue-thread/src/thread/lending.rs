@@ -73,8 +73,8 @@ impl<T> Store<T> {
     #[cold]
     pub(super) fn pop_returned<R>(&self, keep: impl FnOnce(T) -> R) -> Option<R> {
         let kept = keep(self.lending.take(Returned::pop)?);
-        self.pass_on();
         self.done();
+        self.pass_on();
         Some(kept)
     }
 
