@@ -25,6 +25,8 @@ pub(crate) const NO_CONSUMER: u64 = 10014;
 /// There is no such item, as a rule.
 pub(crate) const NOT_DELETED: u64 = 10057;
 pub(crate) const NAME_IN_USE: u64 = 10058;
+/// Two streams have a subject in common. Also said of a stream that somebody is just creating.
+pub(crate) const OVERLAP: u64 = 10065;
 pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
 const TOO_LARGE: u64 = 10054;
 

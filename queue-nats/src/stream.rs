@@ -278,8 +278,8 @@ impl Opening<'_> {
             return Err(Failure::new(FailureKind::Unsupported, message));
         }
         if options.ack_wait.is_some_and(|wait| wait.as_millis() < 1) {
-            let message = "an ack_wait of less than a millisecond: it is how long a worker may take for one item";
-            return Err(Failure::new(FailureKind::Unsupported, message));
+            let why = "an ack_wait of less than a millisecond: it is how long a worker may take for one item";
+            return Err(Failure::new(FailureKind::Unsupported, why));
         }
         let tried = format!("open the queue {:?}", names.queue);
         let found = match self.stream().await {
@@ -291,10 +291,8 @@ impl Opening<'_> {
             (Some(_), Mode::Create) => return Err(self.taken()),
             (Some(info), _) => info,
             (None, Mode::Open) => {
-                let message = format!(
-                    "there is no queue {:?} at {}",
-                    names.queue, self.link.server
-                );
+                let (queue, server) = (&names.queue, &self.link.server);
+                let message = format!("there is no queue {queue:?} at {server}");
                 return Err(Failure::new(FailureKind::PeerGone, message));
             }
             (None, _) => self.create(replicas).await?,
@@ -304,10 +302,7 @@ impl Opening<'_> {
         Ok(Opened {
             capacity: info.capacity(),
             ack_wait,
-            together: match info.replicas() {
-                1 => TOGETHER,
-                _ => 1,
-            },
+            together: if info.replicas() == 1 { TOGETHER } else { 1 },
             identity: format!("{} {} {}", self.link.server, names.stream, info.created),
             closing: info.closing(names),
         })
@@ -338,12 +333,11 @@ impl Opening<'_> {
             "storage": "file",
             "num_replicas": replicas,
         });
-        let subject = format!("STREAM.CREATE.{}", names.marks);
-        let made: Result<StreamInfo, _> = ask(self.link, &subject, &marks, options.timeout).await;
-        match made {
-            Ok(_) => {}
-            Err(refusal) if refusal.is(failure::NAME_IN_USE) => {}
-            Err(refusal) => return Err(refusal.failure(&tried)),
+        match self.create_stream(&names.marks, &marks).await {
+            Err(refusal) if !refusal.is(failure::NAME_IN_USE) => {
+                return Err(refusal.failure(&tried));
+            }
+            _ => {}
         }
         let most = match options.capacity.and_then(Capacity::capacity) {
             None => -1,
@@ -363,8 +357,7 @@ impl Opening<'_> {
             "num_replicas": replicas,
             "duplicate_window": nanos(self.duplicates()),
         });
-        let subject = format!("STREAM.CREATE.{}", names.stream);
-        let info = match ask(self.link, &subject, &stream, options.timeout).await {
+        let info = match self.create_stream(&names.stream, &stream).await {
             Ok(info) => info,
             Err(refusal) if refusal.is(failure::NAME_IN_USE) => {
                 if options.mode == Mode::Create {
@@ -388,10 +381,23 @@ impl Opening<'_> {
         }
     }
 
+    async fn create_stream(&self, name: &str, config: &Value) -> Result<StreamInfo, Refusal> {
+        let subject = format!("STREAM.CREATE.{name}");
+        let create = || ask(self.link, &subject, config, self.options.timeout);
+        let mut made = create().await;
+        for _ in 0..5 {
+            // If it is the one of that name, its name is in use in a moment.
+            if matches!(&made, Err(refusal) if refusal.is(failure::OVERLAP)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                made = create().await;
+            }
+        }
+        made
+    }
+
     async fn create_consumer(&self, tried: &str) -> Result<ConsumerInfo, Failure> {
-        let Self { names, options, .. } = self;
-        let ack_wait = options.ack_wait.unwrap_or(ACK_WAIT);
-        let made = create_consumer(self.link, names, ack_wait, options.timeout).await;
+        let ack_wait = self.options.ack_wait.unwrap_or(ACK_WAIT);
+        let made = create_consumer(self.link, self.names, ack_wait, self.options.timeout).await;
         made.map_err(|refusal| refusal.failure(tried))
     }
 
