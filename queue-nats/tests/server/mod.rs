@@ -7,8 +7,8 @@ mod proxy;
 pub(crate) use proxy::{Network, Proxy};
 use queue_nats::{NatsConnection, NatsOptions};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{ErrorKind, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +32,20 @@ fn program() -> Option<PathBuf> {
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
         .map(|folder| folder.join("nats-server"))
         .find(|file| file.is_file())
+}
+
+/// A new folder. One of a process that was killed, and had this one's number, may be there still.
+fn own_folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("queue-nats-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => return created.map(|()| folder).unwrap(),
+        }
+    }
 }
 
 impl Server {
@@ -60,7 +74,7 @@ impl Server {
         // Its standard input ends when this process has.
         let child = server.process.take().unwrap();
         let script = format!(
-            "cat >/dev/null; kill -9 {}; rm -rf '{}'",
+            "cat >/dev/null; kill -9 {}; until rm -rf '{}'; do sleep 0.01; done",
             child.id(),
             server.folder.display()
         );
@@ -76,15 +90,11 @@ impl Server {
 
     /// With this configuration; `{folder}` is one of its own.
     pub(crate) fn start_as(test: &str, config: &str) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         if program().is_none() {
             eprintln!("SKIPPED: {test}, for there is no nats-server in PATH (nor in NATS_SERVER)");
             return None;
         }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("queue-nats-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = own_folder();
         let quoted = format!("\"{}\"", folder.display());
         let mut server = Self {
             process: None,
@@ -92,22 +102,12 @@ impl Server {
             config: config.replace("{folder}", &quoted),
             folder,
         };
-        // Somebody else may take the port first.
-        for _ in 0..10 {
-            server.port = TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
-            if server.run() {
-                return Some(server);
-            }
-        }
-        panic!("no server starts: {}", server.log());
+        assert!(server.run("-1"), "no server starts: {}", server.log());
+        Some(server)
     }
 
-    /// Starts the program, and waits until it answers.
-    fn run(&mut self) -> bool {
+    /// Starts the program, and waits until it answers at this port; `-1` is one that is free.
+    fn run(&mut self, port: &str) -> bool {
         let file = self.folder.join("server.conf");
         std::fs::write(&file, &self.config).unwrap();
         let log = std::fs::OpenOptions::new()
@@ -116,26 +116,29 @@ impl Server {
             .open(self.folder.join("log"))
             .unwrap();
         let child = Command::new(program().unwrap())
-            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-c"])
+            .args(["-a", "127.0.0.1", "-p", port, "-c"])
             .arg(&file)
+            .arg("--ports_file_dir")
+            .arg(&self.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
+        // It says here where it answers. Who answers at a port may be another one.
+        let ports = format!("nats-server_{}.ports", child.id());
+        let ports = self.folder.join(ports);
         self.process = Some(child);
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
             if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
                 return false;
             }
-            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-                let mut info = [0; 4];
-                // JetStream has been restored before it answers.
-                if stream.read_exact(&mut info).is_ok() && &info == b"INFO" {
-                    return true;
-                }
+            let told = std::fs::read(&ports).unwrap_or_default();
+            if let Ok(told) = serde_json::from_slice::<Value>(&told) {
+                let url = told["nats"][0].as_str().unwrap();
+                self.port = url.rsplit(':').next().unwrap().parse().unwrap();
+                return true;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -153,8 +156,9 @@ impl Server {
     /// On the same port, with the same store.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        let port = self.port.to_string();
         for _ in 0..100 {
-            if self.run() {
+            if self.run(&port) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
