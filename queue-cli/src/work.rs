@@ -172,9 +172,11 @@ impl Worker {
                 });
             }
         });
-        if let Some(end) = self.failed().take() {
-            return Err(end);
-        }
+        let is_unread = match self.failed().take() {
+            None => false,
+            Some(End::Unread) => true,
+            Some(end) => return Err(end),
+        };
         let [done, given_up] = [&self.done, &self.given_up].map(|n| n.load(Ordering::Relaxed));
         for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
             lost_with_us(queue)?;
@@ -191,6 +193,9 @@ impl Worker {
             0 => {}
             _ if self.dead.is_some() => {}
             _ => return Err(End::Failed(format!("jobs given up: {given_up}"))),
+        }
+        if is_unread {
+            return Err(End::Unread);
         }
         if self.told == Told::Person {
             say(&format!("jobs done: {done}, set aside: {given_up}"));

@@ -488,7 +488,8 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
         self.shared.capacity
     }
 
-    /// False also if the server does not answer: [`try_close`](NatsQueue::try_close) tells.
+    /// False also if the server does not answer for two [`timeout`](crate::NatsOptions::timeout)s:
+    /// [`try_close`](NatsQueue::try_close) tells.
     fn close(&self) -> bool {
         self.try_close().unwrap_or(false)
     }

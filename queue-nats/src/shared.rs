@@ -356,13 +356,28 @@ impl Shared {
         self.link.client.publish(subject, Bytes::new()).await
     }
 
-    /// Closes the queue: whether this call did.
+    /// Closes the queue: whether this call did. While the server cannot, it tries again for a while: the
+    /// servers of a cluster may be electing a leader.
     pub(crate) async fn close(&self) -> Result<bool, Failure> {
+        // One of them may pass in silence.
+        let end = Deadline::after(self.timeout.saturating_mul(2));
+        let mut first = false;
+        loop {
+            match self.close_at_once(&mut first).await {
+                Err(failure) if failure.kind() == FailureKind::Unavailable && !end.has_passed() => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                closed => return closed.map(|()| first),
+            }
+        }
+    }
+
+    async fn close_at_once(&self, first: &mut bool) -> Result<(), Failure> {
         // The mark of a close long ago may be gone, behind too many younger ones.
-        let is_open = self.info().await?.closing(&self.names) == Closing::No;
-        let first = is_open && self.mark_closed().await?;
-        self.seal().await?;
-        Ok(first)
+        if self.info().await?.closing(&self.names) == Closing::No {
+            *first |= self.mark_closed().await?;
+        }
+        self.seal().await
     }
 
     /// Closes the queue to its end, though another process has begun to: that may have died.

@@ -384,15 +384,16 @@ impl Opening<'_> {
     async fn create_stream(&self, name: &str, config: &Value) -> Result<StreamInfo, Refusal> {
         let subject = format!("STREAM.CREATE.{name}");
         let create = || ask(self.link, &subject, config, self.options.timeout);
-        let mut made = create().await;
         for _ in 0..5 {
-            // If it is the one of that name, its name is in use in a moment.
-            if matches!(&made, Err(refusal) if refusal.is(failure::OVERLAP)) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                made = create().await;
+            match create().await {
+                // If it is the one of that name, its name is in use in a moment.
+                Err(refusal) if refusal.is(failure::OVERLAP) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                made => return made,
             }
         }
-        made
+        create().await
     }
 
     async fn create_consumer(&self, tried: &str) -> Result<ConsumerInfo, Failure> {

@@ -407,3 +407,23 @@ fn inside_a_runtime() {
         jobs.join_async().await;
     });
 }
+
+/// As servers of a cluster are that elect a leader.
+#[test]
+fn close_waits_for_a_server_that_is_away_for_a_moment() {
+    let Some(server) = Server::start("away") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let jobs = open(&NatsOptions::new(proxy.url())).unwrap();
+    let other = open(&server.options()).unwrap();
+    proxy.be(Network::Cut);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(700));
+            proxy.be(Network::Works);
+        });
+        assert!(jobs.close());
+    });
+    assert!(other.is_closed());
+}

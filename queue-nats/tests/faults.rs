@@ -145,7 +145,7 @@ fn no_job_is_lost(
             queue.in_flight()
         );
     }
-    queue.close();
+    assert!(queue.close());
     for mut worker in workers {
         worker.wait().unwrap();
     }

@@ -114,7 +114,7 @@ impl Deferred {
         state.map_or(0, |state| state.items.load(Ordering::Relaxed))
     }
 
-    /// Does `what` with all of it, and says how much there is then, which changes nowhere else.
+    /// Does `what` with all of it, and says how much there is then.
     fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>) -> R) -> R {
         let state = self.0.get_or_init(State::default);
         let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,6 +138,11 @@ impl Deferred {
         });
     }
 
+    /// The next pop fails with this.
+    pub(crate) fn tell_later(&self, failure: Failure) {
+        self.prepend([Outcome::Failure(failure)].into());
+    }
+
     /// Takes back an item whose delivery ended, to before those that were deferred later; `counted` says
     /// whether that was an attempt.
     pub(crate) fn give_back(&self, mut item: Item, counted: bool) {
@@ -155,9 +160,22 @@ impl Deferred {
     #[inline]
     pub(crate) fn next(&self) -> Option<Outcome> {
         match self.is_some() {
-            true => self.with(VecDeque::pop_front),
+            true => self.take_first(),
             false => None,
         }
+    }
+
+    #[cold]
+    fn take_first(&self) -> Option<Outcome> {
+        let state = self.0.get()?;
+        let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = all.pop_front()?;
+        // Without counting all, which may be many: under the lock nobody else changes these.
+        let items =
+            state.items.load(Ordering::Relaxed) - usize::from(matches!(first, Outcome::Item(_)));
+        state.items.store(items, Ordering::Relaxed);
+        state.some.store(!all.is_empty(), Ordering::Relaxed);
+        Some(first)
     }
 
     /// Takes all of it.
@@ -199,7 +217,7 @@ impl Deferred {
                 Some(Ok(item)) => into.push(item),
                 Some(Err(failure)) if popped == 0 => return Err(TryPopError::Failed(failure)),
                 Some(Err(failure)) => {
-                    self.prepend([Outcome::Failure(failure)].into());
+                    self.tell_later(failure);
                     break;
                 }
                 None => break,

@@ -292,6 +292,24 @@ fn a_command_that_nobody_reads_is_no_ctrl_c() {
     stage.is_empty();
 }
 
+/// Nobody who reads is no fault; a job that is given up is one.
+#[test]
+fn jobs_given_up_are_told_though_nobody_reads() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "both");
+    let serve = stage.serve(url);
+    let each = "case {} in bad) exit 1;; *) echo {};; esac";
+    let mut work = stage.start(&["work", url, "-s", "--retries=0", "--", each]);
+    stage.queue(&["push", url, "bad"], "").wrote("");
+    assert!(work.says().contains("given up"));
+    let_go(work.take_out());
+    stage.queue(&["push", url, "writes"], "").wrote("");
+    work.end().failed(1, &["jobs given up: 1"]);
+    stage.queue(&["rm", url], "").wrote("writes\n");
+    assert_eq!(serve.end().status, 0);
+    stage.is_empty();
+}
+
 /// A job is never run by two: its command ends with the worker that had it.
 #[test]
 fn a_worker_that_is_killed_takes_its_commands_along() {

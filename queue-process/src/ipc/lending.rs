@@ -168,7 +168,7 @@ impl<T: Send, C: Codec<T>> Lend for IpcQueue<T, C> {
     }
 
     fn tell_later(&self, failure: Failure) {
-        self.owed().prepend([Outcome::Failure(failure)].into());
+        self.owed().tell_later(failure);
         ignore_panic(|| self.event(Side::Consumers).notify());
     }
 

@@ -152,8 +152,6 @@ impl Format {
     }
 }
 
-/// The failure of a queue that is in order, and another than was expected.
-#[cold]
 /// The kind of that number.
 fn kind_name(kind: u64) -> &'static str {
     match kind {
@@ -163,6 +161,8 @@ fn kind_name(kind: u64) -> &'static str {
     }
 }
 
+/// The failure of a queue that is in order, and another than was expected.
+#[cold]
 fn mismatch(what: &str) -> Failure {
     Failure::new(FailureKind::Mismatch, what)
 }

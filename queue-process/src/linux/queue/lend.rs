@@ -110,8 +110,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Lend for LinuxQueue<T, C, S> {
     }
 
     fn tell_later(&self, failure: Failure) {
-        let deferred = &self.shared.deferred;
-        deferred.prepend([Outcome::Failure(failure)].into());
+        self.shared.deferred.tell_later(failure);
         ignore_panic(|| self.shared.wake_consumers());
     }
 

@@ -260,7 +260,7 @@ impl<T: Send, C: Codec<T>, S: Shareable> Queue for LinuxQueue<T, C, S> {
                 }
                 Err(error) => match self.pop_error(error) {
                     TryPopError::Failed(failure) if popped > 0 => {
-                        deferred.prepend([Outcome::Failure(failure)].into());
+                        deferred.tell_later(failure);
                         Ok(popped)
                     }
                     _ if popped > 0 => {
