@@ -8,7 +8,7 @@ use crate::watch::Who;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
 use bytes::Bytes;
-use queue_core::sync::Deadline;
+use queue_core::sync::{Deadline, TimeLimit};
 use queue_core::{Failure, FailureKind};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -189,6 +189,11 @@ impl Shared {
         }
     }
 
+    /// As long as one question may take of the verb that this thread is in.
+    pub(crate) fn patience_now(&self) -> Duration {
+        self.patience(TimeLimit::current())
+    }
+
     /// What is told of an item that no answer came for.
     pub(crate) fn unanswered(&self, unsure: bool) -> Failure {
         match unsure {
@@ -207,10 +212,11 @@ impl Shared {
     pub(crate) async fn try_put(self: &Arc<Self>, bytes: Bytes) -> Result<(), NotPut> {
         self.undone().await;
         let put = self.put_of(bytes);
-        let deadline = Deadline::after(self.timeout);
+        let patience = self.patience_now();
+        let deadline = Deadline::after(patience);
         let mut unsure = false;
         loop {
-            match self.put_once(&put, unsure, self.timeout).await {
+            match self.put_once(&put, unsure, patience).await {
                 Outcome::In(_) => return Ok(()),
                 Outcome::Full => return Err(NotPut::Full),
                 Outcome::Closed => return Err(NotPut::Closed),

@@ -194,7 +194,7 @@ impl Shared {
 
     /// What the stream is like now.
     pub(crate) async fn info(&self) -> Result<StreamInfo, Failure> {
-        let info = stream::stream_info(&self.link, &self.names, self.timeout).await;
+        let info = stream::stream_info(&self.link, &self.names, self.patience_now()).await;
         let info = info.map_err(|refusal| self.refused(refusal))?;
         self.note(info.closing(&self.names));
         Ok(info)
@@ -239,7 +239,7 @@ impl Shared {
         let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
         let (returned, spare) = (known.len(), self.spare());
         // At once, and the stream last: an item that leaves in between does not count as waiting.
-        let consumer = stream::consumer_info(&self.link, &self.names, self.timeout);
+        let consumer = stream::consumer_info(&self.link, &self.names, self.patience_now());
         let (consumer, info) = both(consumer, self.info()).await;
         let consumer = match consumer {
             Err(refusal) if refusal.is(failure::NO_CONSUMER) => self.create_consumer().await,
@@ -290,7 +290,7 @@ impl Shared {
                 }
             }
         };
-        let _ = before(Deadline::after(self.timeout), undone).await;
+        let _ = before(Deadline::after(self.patience_now()), undone).await;
         begun
     }
 

@@ -427,3 +427,35 @@ fn close_waits_for_a_server_that_is_away_for_a_moment() {
     });
     assert!(other.is_closed());
 }
+
+/// A server that is connected and says nothing: what has a time limit ends soon after it.
+#[test]
+fn a_silent_server_holds_nobody_up() {
+    let Some(server) = Server::start("silent") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port);
+    let jobs = open(&NatsOptions::new(proxy.url())).unwrap();
+    jobs.push(1).unwrap();
+    proxy.be(Network::Silent);
+    let limit = Duration::from_millis(200);
+    let verbs: [(&str, &(dyn Fn() -> bool + Sync)); 5] = [
+        ("push", &|| jobs.push_timeout(2, limit).is_err()),
+        ("pop", &|| jobs.pop_timeout(limit).is_err()),
+        ("pop many", &|| {
+            jobs.pop_many_timeout(&mut Vec::new(), 3, limit).is_err()
+        }),
+        ("receive", &|| jobs.receive_timeout(limit).is_err()),
+        ("join", &|| !jobs.join_timeout(limit)),
+    ];
+    std::thread::scope(|scope| {
+        for (name, fails) in verbs {
+            scope.spawn(move || {
+                let start = Instant::now();
+                assert!(fails(), "{name}");
+                let took = start.elapsed();
+                assert!(took < Duration::from_secs(4), "{name}: {took:?}");
+            });
+        }
+    });
+}
