@@ -145,7 +145,10 @@ fn no_job_is_lost(
             queue.in_flight()
         );
     }
-    assert!(queue.close());
+    // Servers may take longer to elect the one that knows of streams than a close tries.
+    while let Err(failure) = queue.try_close() {
+        assert!(Instant::now() < end, "{failure:#}");
+    }
     for mut worker in workers {
         worker.wait().unwrap();
     }
