@@ -28,6 +28,7 @@ impl Mode {
 }
 
 /// Refuses the queue that was opened if it has not the capacity that the address asks for.
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
 pub(crate) fn check_capacity(address: &Address, found: Option<usize>) -> Result<(), Failure> {
     match address.capacity()? {
         Some(wanted) if wanted.capacity() != found => {

@@ -77,12 +77,13 @@ pub(super) fn decode<T: DeserializeOwned, F: Format>(bytes: &[u8]) -> Result<T, 
             Err(Failure::new(FailureKind::Codec, message))
         }
         Err(error) => {
-            let message = match F::unread(&error) {
-                Unread::Description => UNTOLD.to_owned(),
-                Unread::Item | Unread::Bytes => {
-                    let item = std::any::type_name::<T>();
-                    format!("the bytes are not those of an item of type `{item}`")
+            let item = std::any::type_name::<T>();
+            let message = match (F::unread(&error), take_reason()) {
+                (Unread::Description, _) => UNTOLD.to_owned(),
+                (Unread::Item, Some(why)) => {
+                    format!("the item of type `{item}` refuses its bytes: {why}")
                 }
+                _ => format!("the bytes are not those of an item of type `{item}`"),
             };
             Err(Failure::caused(FailureKind::Codec, message, error))
         }
@@ -101,7 +102,7 @@ pub(super) fn does_not_serialize(error: Unwritten) -> Failure {
 }
 
 thread_local! {
-    /// Why the last item of this thread was refused: the errors of the formats have no room
+    /// Why the last item of this thread was refused, as it was written or read: the errors of the formats have no room
     /// for a text.
     static WHY: Cell<Option<String>> = const { Cell::new(None) };
 }
@@ -109,6 +110,11 @@ thread_local! {
 /// Why an item was refused here, if it was.
 pub(super) fn take_reason() -> Option<String> {
     WHY.take()
+}
+
+/// Keeps why an item of this thread cannot be read: the errors of the formats have no room for a text.
+pub fn keep_reason(why: &dyn Display) {
+    WHY.set(Some(why.to_string()));
 }
 
 /// The error of a format, which has no room for a text: that is kept for
@@ -119,7 +125,7 @@ pub(super) struct Told<E>(E);
 impl<E: ser::Error> ser::Error for Told<E> {
     #[cold]
     fn custom<T: Display>(why: T) -> Self {
-        WHY.set(Some(why.to_string()));
+        keep_reason(&why);
         Self(E::custom("refused"))
     }
 }

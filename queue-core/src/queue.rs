@@ -364,7 +364,8 @@ pub trait Queue: Kind {
     /// [`push_many`](Self::push_many) as a future.
     ///
     /// # Cancel safety
-    /// If the future is dropped, `items` holds exactly what did not go in.
+    /// If the future is dropped, `items` holds exactly what did not go in. (Between machines it may hold what
+    /// a consumer got meanwhile, too: push it again, and it comes twice.)
     ///
     /// # Errors
     /// `Closed`, or `Failed` for the item at the front. What did not go in stays in `items`.

@@ -10,6 +10,7 @@ use queue_core::{Failure, FailureKind};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -268,7 +269,15 @@ impl Link {
     }
 
     /// Blocks this thread until `future` is ready. It may be a thread of a runtime.
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send,
+    {
+        if Handle::try_current().is_err_and(|why| why.is_thread_local_destroyed()) {
+            // Tokio is not to be had in a thread that is ending, and has dropped its locals. Another one does it.
+            let done = thread::scope(|scope| scope.spawn(|| self.block_on(future)).join());
+            return done.unwrap_or_else(|panic| resume_unwind(panic));
+        }
         let waker = thread_waker();
         // The budget of the task that runs here, if one does, comes back only when this returns.
         let mut future = pin!(unconstrained(self.enter(future)));

@@ -582,8 +582,8 @@ impl<T: Send, C: Codec<T>> Queue for NatsQueue<T, C> {
     }
 
     /// # Cancel safety
-    /// If it is dropped, `items` has what did not go in, and what was taken out again; of that a consumer
-    /// may have got some before.
+    /// If it is dropped, `items` has what did not go in, and what is taken out again; of that a consumer
+    /// may have got some before, and gets it twice if it is pushed again.
     fn push_many_async(
         &self,
         items: &mut VecDeque<T>,

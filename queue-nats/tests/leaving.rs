@@ -2,8 +2,9 @@
 
 mod server;
 
-use queue_nats::{Capacity, NatsQueue, Queue, WorkQueue};
+use queue_nats::{Capacity, Delivery, NatsQueue, Producer, Queue, WorkQueue};
 use server::Server;
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::process::{self, Command, Stdio};
@@ -70,4 +71,33 @@ fn who_leaves_gives_back_first() {
         );
     }
     assert!(at_once < ROUNDS, "nobody left while it popped");
+}
+
+type Late = (Delivery<NatsQueue<u64>>, Producer<NatsQueue<u64>>);
+
+thread_local! {
+    static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+}
+
+/// Tokio has no context any more where the locals of a thread are dropped.
+#[test]
+fn what_a_thread_keeps_until_its_end_goes_back() {
+    let Some(server) = Server::start("thread locals") else {
+        return;
+    };
+    let jobs = queue(&server.url());
+    jobs.push(1).unwrap();
+    let own = queue(&server.url());
+    let ends = thread::spawn(move || {
+        // Before those of Tokio, so that it is dropped after them.
+        LATE.with(|late| {
+            let job = own.receive().unwrap();
+            *late.borrow_mut() = Some((job, Producer::new(own)));
+        });
+    });
+    ends.join().unwrap();
+    let again = jobs.receive_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!((*again, again.attempt()), (1, 2));
+    drop(again);
+    assert!(jobs.is_closed());
 }

@@ -54,8 +54,8 @@ pub(super) fn encode<T: Serialize + DeserializeOwned, F: Format>(
         }
         Back::Unread { read, failure } => {
             let why = (unknown(&written.events, &read))
-                .or_else(|| fields(&written.events, &read))
-                .or_else(|| misnamed(&written.events, &read));
+                .or_else(|| misnamed(&written.events, &read))
+                .or_else(|| fields(&written.events, &read));
             let error = failure.source().and_then(|source| source.downcast_ref());
             match (why, error.map_or(Unread::Bytes, F::unread)) {
                 (_, Unread::Description) => Some(UNTOLD.into()),

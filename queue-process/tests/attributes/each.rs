@@ -122,6 +122,7 @@ enum OtherBehind {
     #[allow(dead_code)]
     Internal,
     Late,
+    Full(u8),
     #[serde(other)]
     Other,
 }
@@ -199,7 +200,8 @@ macro_rules! codec {
                 comes_back::<C, _>(&WithOther::Other);
                 comes_back::<C, _>(&OtherBehind::Known);
                 comes_back::<C, _>(&OtherBehind::Other);
-                refused_in_debug::<C, _>(&OtherBehind::Late, &["`OtherBehind::Other`", "skip"]);
+                refused_in_debug::<C, _>(&OtherBehind::Late, &["`OtherBehind::Late`", "move"]);
+                refused_in_debug::<C, _>(&OtherBehind::Full(1), &["`OtherBehind::Full`", "move"]);
             }
 
             #[test]

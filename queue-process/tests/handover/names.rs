@@ -2,7 +2,7 @@
 
 use super::{Jobs, Kind, OtherKind, child, name};
 use crate::tools::*;
-use queue_process::{Capacity, FailureKind, PopTimeoutError, Queue, Side};
+use queue_process::{Capacity, FailureKind, PopTimeoutError, Queue, Side, WorkQueue};
 use std::env;
 use std::process::Child;
 use std::time::Duration;
@@ -75,6 +75,18 @@ fn a_half_in_a_message_counts_on_its_side_alone() {
     drop((jobs, half));
     let ended = todo.pop_timeout(Duration::from_secs(20));
     assert_eq!(ended, Err(PopTimeoutError::Closed));
+}
+
+/// It was fetched by the first delivery. Who gets the second is told why there is none.
+#[test]
+fn a_queue_in_an_item_is_fetched_once() {
+    let requests = Kind::<(u64, Jobs)>::bounded(4);
+    requests.push((1, Jobs::bounded(1))).unwrap();
+    requests.receive().unwrap().release().unwrap();
+    let failure = requests.try_receive().unwrap_err();
+    let failure = format!("{failure:#}");
+    assert!(failure.contains("was fetched before"), "{failure}");
+    assert_eq!((requests.len(), requests.in_flight()), (0, 0));
 }
 
 /// By its name and in a message it is the same queue; another is another.

@@ -8,7 +8,7 @@
 use super::fd_bundle::FdBundle;
 use super::server::{Server, connect, message_address};
 use super::socket::{PEER_TIMEOUT, receive, send};
-use crate::codec::{Codec, QUEUE_HANDLE};
+use crate::codec::{Codec, QUEUE_HANDLE, keep_reason};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
@@ -84,18 +84,24 @@ impl<T, C: Codec<T>, S: Shareable> LinuxQueue<T, C, S> {
     /// The queue that `token` says where to fetch.
     fn from_message(token: &str) -> Result<Self, Failure> {
         let gone = || {
-            let message = "the queue in a message is not kept for it any more";
+            let message = "the queue in a message was fetched before, or not within a minute, or its sender died";
             Failure::new(FailureKind::PeerGone, message)
         };
         let stream = connect(&message_address(token)?, gone)?;
-        let FdBundle { header, fds } = receive(&stream)?;
+        let FdBundle { header, fds } =
+            receive(&stream).map_err(|failure| match failure.kind() {
+                // Somebody else has just fetched it.
+                FailureKind::PeerGone => gone(),
+                _ => failure,
+            })?;
         Self::open(fds, header.half)
     }
 }
 
 /// For a message to another process, through `ipc-channel`, another queue or anything else. The
 /// message says where to fetch the queue. It can be fetched once, by a process
-/// of the same user, within a minute and while the sender lives. Until then it
+/// of the same user, within a minute and while the sender lives: an item with a queue in it is for `pop`, for
+/// a delivery of it that comes back does not decode again. Until it is fetched it
 /// counts as a handle, with a thread and descriptors of its own, also if the message
 /// is not sent, or comes back from a queue that is full.
 impl<T: Send, C: Codec<T>, S: Shareable> Serialize for LinuxQueue<T, C, S> {
@@ -112,7 +118,10 @@ impl<'de, T: Send, C: Codec<T>, S: Shareable> Deserialize<'de> for LinuxQueue<T,
         #[serde(rename = "queue_process::LinuxQueue")]
         struct Handle(String);
         let Handle(text) = Handle::deserialize(from)?;
-        Self::from_message(&text).map_err(de::Error::custom)
+        Self::from_message(&text).map_err(|why| {
+            keep_reason(&why);
+            de::Error::custom(why)
+        })
     }
 }
 
