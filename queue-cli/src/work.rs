@@ -178,15 +178,15 @@ impl Worker {
             Some(end) => return Err(end),
         };
         let [done, given_up] = [&self.done, &self.given_up].map(|n| n.load(Ordering::Relaxed));
-        for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
-            lost_with_us(queue)?;
-        }
-        match self.unread.load(Ordering::Relaxed) {
-            0 => {}
-            unread => {
-                return Err(End::Failed(format!(
-                    "lines that could not be read: {unread}"
-                )));
+        // Where nobody reads, nobody misses what is left.
+        if !is_unread {
+            for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
+                lost_with_us(queue)?;
+            }
+            let unread = self.unread.load(Ordering::Relaxed);
+            if unread > 0 {
+                let why = format!("lines that could not be read: {unread}");
+                return Err(End::Failed(why));
             }
         }
         match given_up {

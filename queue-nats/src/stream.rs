@@ -384,16 +384,16 @@ impl Opening<'_> {
     async fn create_stream(&self, name: &str, config: &Value) -> Result<StreamInfo, Refusal> {
         let subject = format!("STREAM.CREATE.{name}");
         let create = || ask(self.link, &subject, config, self.options.timeout);
-        for _ in 0..5 {
+        let mut tries = 0..5;
+        loop {
             match create().await {
                 // If it is the one of that name, its name is in use in a moment.
-                Err(refusal) if refusal.is(failure::OVERLAP) => {
+                Err(refusal) if refusal.is(failure::OVERLAP) && tries.next().is_some() => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 made => return made,
             }
         }
-        create().await
     }
 
     async fn create_consumer(&self, tried: &str) -> Result<ConsumerInfo, Failure> {
@@ -411,13 +411,11 @@ impl Opening<'_> {
         };
         let ours = description(self.item, self.codec);
         let theirs = info.config["description"].as_str().unwrap_or("");
+        let stream = &names.stream;
         if theirs != ours {
             return match theirs.starts_with("queue-nats ") {
                 true => mismatch(format!("it has {theirs:?}, and this program {ours:?}")),
-                false => mismatch(format!(
-                    "the stream {} was not made by queue-nats",
-                    names.stream
-                )),
+                false => mismatch(format!("the stream {stream} was not made by queue-nats")),
             };
         }
         for (setting, wanted) in [
