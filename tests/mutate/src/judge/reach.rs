@@ -195,28 +195,28 @@ fn function(file: &str, function: &str) -> String {
 /// A statement at the start of `function` of `file`: it notes when that is first entered. After that
 /// it loads a word and no more: to store one would order what stands around it.
 pub(super) fn note(file: &str, function: &str) -> String {
-    // In one line, and with full names: it stands in anybody's scope.
+    // In one line, and with full names: it stands in anybody's scope. An empty file, for a test may
+    // limit how much is written.
+    let name = function_file(file, function);
     format!(
         "{{ static ENTERED: ::std::sync::atomic::AtomicBool = ::std::sync::atomic::AtomicBool::new(false); \
          if !ENTERED.load(::std::sync::atomic::Ordering::Relaxed) {{ \
          ENTERED.store(true, ::std::sync::atomic::Ordering::Relaxed); \
          if let ::std::option::Option::Some(folder) = ::std::env::var_os(\"{FOLDER}\") {{ \
-         if let ::std::result::Result::Ok(program) = ::std::env::current_exe() {{ \
-         let path = ::std::path::Path::new(&folder).join(program.file_name().unwrap_or_default()); \
-         if let ::std::result::Result::Ok(mut file) = \
-         ::std::fs::OpenOptions::new().create(true).append(true).open(path) {{ \
-         let _ = ::std::io::Write::write_all(&mut file, b\"{file}:{function}\\n\"); }} }} }} }} }}"
+         let _ = ::std::fs::File::create(::std::path::Path::new(&folder).join({name:?})); }} }} }}"
     )
+}
+
+/// The name of the file that says that `function` of `file` was entered.
+fn function_file(file: &str, name: &str) -> String {
+    function(file, name).replace('/', "\\")
 }
 
 /// What the functions noted in `folder`.
 pub(super) fn noted(folder: &Path) -> io::Result<HashSet<String>> {
-    let mut noted = HashSet::new();
-    for program in std::fs::read_dir(folder)? {
-        let text = std::fs::read_to_string(program?.path())?;
-        noted.extend(text.lines().map(str::to_string));
-    }
-    Ok(noted)
+    std::fs::read_dir(folder)?
+        .map(|file| Ok(file?.file_name().to_string_lossy().replace('\\', "/")))
+        .collect()
 }
 
 /// Has `command` note in `folder`, which is made empty.
