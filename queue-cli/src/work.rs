@@ -172,29 +172,29 @@ impl Worker {
                 });
             }
         });
-        let is_unread = match self.failed().take() {
+        let nobody_reads = match self.failed().take() {
             None => false,
             Some(End::Unread) => true,
             Some(end) => return Err(end),
         };
         let [done, given_up] = [&self.done, &self.given_up].map(|n| n.load(Ordering::Relaxed));
         // Where nobody reads, nobody misses what is left.
-        if !is_unread {
+        if !nobody_reads {
             for queue in [Some(&self.jobs), self.dead.as_ref()].into_iter().flatten() {
                 lost_with_us(queue)?;
             }
-            let unread = self.unread.load(Ordering::Relaxed);
-            if unread > 0 {
-                let why = format!("lines that could not be read: {unread}");
-                return Err(End::Failed(why));
-            }
+        }
+        let unread = self.unread.load(Ordering::Relaxed);
+        if unread > 0 {
+            let why = format!("lines that could not be read: {unread}");
+            return Err(End::Failed(why));
         }
         match given_up {
             0 => {}
             _ if self.dead.is_some() => {}
             _ => return Err(End::Failed(format!("jobs given up: {given_up}"))),
         }
-        if is_unread {
+        if nobody_reads {
             return Err(End::Unread);
         }
         if self.told == Told::Person {

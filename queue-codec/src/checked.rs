@@ -78,10 +78,10 @@ pub(super) fn decode<T: DeserializeOwned, F: Format>(bytes: &[u8]) -> Result<T, 
         }
         Err(error) => {
             let item = std::any::type_name::<T>();
-            let message = match (F::unread(&error), take_reason()) {
+            let message = match (F::unread(&error), take_unread(bytes)) {
                 (Unread::Description, _) => UNTOLD.to_owned(),
                 (Unread::Item, Some(why)) => {
-                    format!("the item of type `{item}` refuses its bytes: {why}")
+                    format!("a part of the item of type `{item}` cannot be had: {why}")
                 }
                 _ => format!("the bytes are not those of an item of type `{item}`"),
             };
@@ -102,9 +102,11 @@ pub(super) fn does_not_serialize(error: Unwritten) -> Failure {
 }
 
 thread_local! {
-    /// Why the last item of this thread was refused, as it was written or read: the errors of the formats have no room
+    /// Why the last item of this thread was refused: the errors of the formats have no room
     /// for a text.
     static WHY: Cell<Option<String>> = const { Cell::new(None) };
+    /// A part of an item that could not be read here, and why.
+    static UNREAD: Cell<Option<(String, String)>> = const { Cell::new(None) };
 }
 
 /// Why an item was refused here, if it was.
@@ -112,9 +114,18 @@ pub(super) fn take_reason() -> Option<String> {
     WHY.take()
 }
 
-/// Keeps why an item of this thread cannot be read: the errors of the formats have no room for a text.
-pub fn keep_reason(why: &dyn Display) {
-    WHY.set(Some(why.to_string()));
+/// Keeps why the part of an item cannot be read that is this text among its bytes.
+pub fn keep_unread(part: String, why: String) {
+    // If the thread is ending, nobody is told.
+    let _ = UNREAD.try_with(|unread| unread.set(Some((part, why))));
+}
+
+/// Why a part of the item could not be read whose bytes these are. What was kept may be of another, which
+/// another format was reading.
+fn take_unread(bytes: &[u8]) -> Option<String> {
+    let (part, why) = UNREAD.try_with(Cell::take).ok()??;
+    let mut windows = bytes.windows(part.len().max(1));
+    windows.any(|some| some == part.as_bytes()).then_some(why)
 }
 
 /// The error of a format, which has no room for a text: that is kept for
@@ -125,7 +136,7 @@ pub(super) struct Told<E>(E);
 impl<E: ser::Error> ser::Error for Told<E> {
     #[cold]
     fn custom<T: Display>(why: T) -> Self {
-        keep_reason(&why);
+        WHY.set(Some(why.to_string()));
         Self(E::custom("refused"))
     }
 }
@@ -419,5 +430,27 @@ impl<S: ser::SerializeMap> ser::SerializeMap for Checked<S> {
     #[inline]
     fn end(self) -> Result<Self::Ok, Self::Error> {
         self.inner.end().map_err(Told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keep_unread;
+    use crate::{Codec, Postcard};
+    use std::num::NonZero;
+
+    type Item = (String, NonZero<u8>);
+
+    #[test]
+    fn a_reason_is_told_of_the_item_that_has_the_part() {
+        let told = |part: &str| {
+            keep_unread(part.into(), "it is late".into());
+            let failure = <Postcard as Codec<Item>>::decode(b"\x03abc\0").unwrap_err();
+            failure.to_string().contains("it is late")
+        };
+        assert!(told("abc"));
+        assert!(!told("abd"));
+        let failure = <Postcard as Codec<Item>>::decode(b"\x03abd\0").unwrap_err();
+        assert!(!failure.to_string().contains("it is late"));
     }
 }

@@ -21,7 +21,7 @@ pub use self::bincode::Bincode;
 pub use self::postcard::Postcard;
 pub use self::raw::Raw;
 #[doc(hidden)]
-pub use checked::{IPC_HANDLE, QUEUE_HANDLE, keep_reason};
+pub use checked::{IPC_HANDLE, QUEUE_HANDLE, keep_unread};
 
 use queue_core::Failure;
 

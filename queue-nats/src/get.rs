@@ -55,7 +55,7 @@ impl Shared {
         if let Some(delivered) = self.get_at_once(here).await? {
             return Ok(delivered);
         }
-        let deadline = Deadline::after(self.patience_now());
+        let deadline = Deadline::after(self.timeout);
         let pops_end = Deadline::after(DROPPED);
         let mut asks = false;
         let (mut strays, mut waits) = (0, 0);

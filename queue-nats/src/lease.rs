@@ -442,13 +442,11 @@ impl Shared {
         let _: Result<Value, _> = ask(&self.link, &subject, &question, self.timeout).await;
     }
 
-    /// Remembers that the queue is closed: whether nobody had done so.
-    pub(crate) async fn mark_closed(&self) -> Result<bool, Failure> {
+    /// Remembers that the queue is closed: whether nobody but this `closer` had done so.
+    pub(crate) async fn mark_closed(&self, closer: &str) -> Result<bool, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
-        // An answer that was lost must not make another of it.
-        let closer = self.new_put();
-        headers.insert("Nats-Msg-Id", closer.as_str());
+        headers.insert("Nats-Msg-Id", closer);
         let mark = format!("{}.closed", self.names.mark);
         self.put_mark(&mark, headers, String::new()).await
     }

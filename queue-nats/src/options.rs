@@ -146,7 +146,7 @@ impl NatsOptions {
 
     /// How long one question to the server may take, by default 5 seconds: a verb that does not wait
     /// fails then, one that waits asks again. While there is a connection and no answer comes, a verb
-    /// may end two seconds after its own time limit.
+    /// may end some seconds after its own time limit.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

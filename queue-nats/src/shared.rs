@@ -290,7 +290,7 @@ impl Shared {
                 }
             }
         };
-        let _ = before(Deadline::after(self.patience_now()), undone).await;
+        let _ = before(Deadline::after(self.timeout), undone).await;
         begun
     }
 
@@ -359,11 +359,13 @@ impl Shared {
     /// Closes the queue: whether this call did. While the server cannot, it tries again for a while: the
     /// servers of a cluster may be electing a leader.
     pub(crate) async fn close(&self) -> Result<bool, Failure> {
-        // One of them may pass in silence.
+        // One `timeout` may pass in silence.
         let end = Deadline::after(self.timeout.saturating_mul(2));
+        // One for all tries: an answer that was lost must not make another closer of it.
+        let closer = self.new_put();
         let mut first = false;
         loop {
-            match self.close_at_once(&mut first).await {
+            match self.close_at_once(&closer, &mut first).await {
                 Err(failure) if failure.kind() == FailureKind::Unavailable && !end.has_passed() => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -372,10 +374,10 @@ impl Shared {
         }
     }
 
-    async fn close_at_once(&self, first: &mut bool) -> Result<(), Failure> {
+    async fn close_at_once(&self, closer: &str, first: &mut bool) -> Result<(), Failure> {
         // The mark of a close long ago may be gone, behind too many younger ones.
         if self.info().await?.closing(&self.names) == Closing::No {
-            *first |= self.mark_closed().await?;
+            *first |= self.mark_closed(closer).await?;
         }
         self.seal().await
     }

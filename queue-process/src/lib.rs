@@ -149,7 +149,7 @@ pub mod codec {
     pub use queue_codec::Bincode;
     pub use queue_codec::{Codec, Postcard, Raw};
     #[cfg(not(loom))]
-    pub(crate) use queue_codec::{IPC_HANDLE, QUEUE_HANDLE, keep_reason};
+    pub(crate) use queue_codec::{IPC_HANDLE, QUEUE_HANDLE, keep_unread};
 }
 
 mod deferred;

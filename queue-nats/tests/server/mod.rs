@@ -74,7 +74,7 @@ impl Server {
         // Its standard input ends when this process has.
         let child = server.process.take().unwrap();
         let script = format!(
-            "cat >/dev/null; kill -9 {}; until rm -rf '{}'; do sleep 0.01; done",
+            "cat >/dev/null; kill -9 {}; for n in $(seq 100); do rm -rf '{}' && exit; sleep 0.05; done",
             child.id(),
             server.folder.display()
         );
@@ -126,8 +126,7 @@ impl Server {
             .spawn()
             .unwrap();
         // It says here where it answers. Who answers at a port may be another one.
-        let ports = format!("nats-server_{}.ports", child.id());
-        let ports = self.folder.join(ports);
+        let ports = self.ports(child.id());
         self.process = Some(child);
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
@@ -150,6 +149,7 @@ impl Server {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
+            let _ = std::fs::remove_file(self.ports(process.id()));
         }
     }
 
@@ -209,6 +209,10 @@ impl Server {
         &self.folder
     }
 
+    fn ports(&self, pid: u32) -> PathBuf {
+        self.folder.join(format!("nats-server_{pid}.ports"))
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -230,7 +234,8 @@ impl Cluster {
             let all = routes.iter().map(|route| format!("\"nats://{route}\""));
             let config = format!(
                 "server_name: n{n}\njetstream {{ store_dir: {{folder}} }}\n\
-                 cluster {{ name: test, listen: \"{own}\", routes: [{}] }}",
+                 cluster {{ name: \"{}\", listen: \"{own}\", routes: [{}] }}",
+                routes[0],
                 all.collect::<Vec<_>>().join(", ")
             );
             Server::start_as(test, &config)

@@ -8,7 +8,7 @@
 use super::fd_bundle::FdBundle;
 use super::server::{Server, connect, message_address};
 use super::socket::{PEER_TIMEOUT, receive, send};
-use crate::codec::{Codec, QUEUE_HANDLE, keep_reason};
+use crate::codec::{Codec, QUEUE_HANDLE, keep_unread};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
 use crate::linux::queue::linux_queue::LinuxQueue;
@@ -119,7 +119,7 @@ impl<'de, T: Send, C: Codec<T>, S: Shareable> Deserialize<'de> for LinuxQueue<T,
         struct Handle(String);
         let Handle(text) = Handle::deserialize(from)?;
         Self::from_message(&text).map_err(|why| {
-            keep_reason(&why);
+            keep_unread(text, why.to_string());
             de::Error::custom(why)
         })
     }
