@@ -7,7 +7,8 @@ use futures_core::Stream;
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{
-    EndpointCounts, Kind, PopTimeoutError, PushTimeoutError, Queue, Side, TryPopError, TryPushError,
+    EndpointCounts, Failure, FailureKind, Kind, PopTimeoutError, PushTimeoutError, Queue, Side,
+    TryPopError, TryPushError,
 };
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -170,4 +171,76 @@ fn a_task_that_looks_in_vain_waits() {
     teased_is_pending(pin!(async {
         poll_fn(|cx| stream.as_mut().poll_next(cx)).await;
     }));
+}
+
+/// A queue whose tries fail, and which has what one waits for in time.
+struct Away(FailureKind, Late);
+
+impl Away {
+    fn failure(&self) -> Failure {
+        Failure::new(self.0, "away")
+    }
+}
+
+impl Kind for Away {
+    type Item = u8;
+    type Listener<'a> = Waiter<'a>;
+
+    fn endpoints(&self) -> &EndpointCounts {
+        self.1.endpoints()
+    }
+
+    fn listen(&self, side: Side) -> Waiter<'_> {
+        self.1.listen(side)
+    }
+}
+
+impl Queue for Away {
+    fn try_push(&self, item: u8) -> Result<(), TryPushError<u8>> {
+        Err(TryPushError::Failed(item, self.failure()))
+    }
+
+    fn try_pop(&self) -> Result<u8, TryPopError> {
+        Err(TryPopError::Failed(self.failure()))
+    }
+
+    fn push_until(&self, item: u8, deadline: Deadline) -> Result<(), PushTimeoutError<u8>> {
+        self.1.push_until(item, deadline)
+    }
+
+    fn pop_until(&self, deadline: Deadline) -> Result<u8, PopTimeoutError> {
+        self.1.pop_until(deadline)
+    }
+
+    fn len(&self) -> usize {
+        self.1.len()
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.1.capacity()
+    }
+
+    fn close(&self) -> bool {
+        self.1.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.1.is_closed()
+    }
+}
+
+/// A server that is away may be back in time; nothing else that fails gets better by waiting.
+#[test]
+fn who_has_time_waits_for_a_failure_that_may_pass() {
+    let brief = Duration::from_millis(1);
+    let away = Away(FailureKind::Unavailable, Late::default());
+    assert_eq!(away.push_timeout(3, brief), Ok(()));
+    assert_eq!(away.pop_timeout(brief), Ok(3));
+    let broken = Away(FailureKind::Io, Late::holding(Some(4)));
+    for (queue, time) in [(&away, Duration::ZERO), (&broken, brief)] {
+        let pushed = queue.push_timeout(3, time);
+        assert!(matches!(pushed, Err(PushTimeoutError::Failed(3, _))));
+        let popped = queue.pop_timeout(time);
+        assert!(matches!(popped, Err(PopTimeoutError::Failed(_))));
+    }
 }

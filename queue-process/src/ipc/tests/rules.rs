@@ -555,3 +555,13 @@ fn what_lies_on_the_shelf_stays_there_when_its_places_begin_anew() {
     assert_eq!(shelf.pop(1), [[1]]);
     assert_eq!((state(&queue).0, popped(&queue)), (3, vec![2, 3, 4]));
 }
+
+/// It was never delivered.
+#[test]
+fn what_a_message_has_no_room_for_comes_at_its_first_attempt() {
+    let hosted = hosted(4);
+    let large = || Item::from(vec![7; BATCH_BYTES / 2 + 1]);
+    hosted.push(Who::Host, (0..2).map(|_| large())).unwrap();
+    assert_eq!(pop(&hosted, 2), Ok(1));
+    assert_eq!(hosted.deliver(Who::Host).unwrap().1.attempt(), 1);
+}
