@@ -556,12 +556,30 @@ fn what_lies_on_the_shelf_stays_there_when_its_places_begin_anew() {
     assert_eq!((state(&queue).0, popped(&queue)), (3, vec![2, 3, 4]));
 }
 
-/// It was never delivered.
+/// Though it was on its way: in a message that had no room for it, or on the shelf, or to the shelf.
 #[test]
-fn what_a_message_has_no_room_for_comes_at_its_first_attempt() {
-    let hosted = hosted(4);
-    let large = || Item::from(vec![7; BATCH_BYTES / 2 + 1]);
-    hosted.push(Who::Host, (0..2).map(|_| large())).unwrap();
-    assert_eq!(pop(&hosted, 2), Ok(1));
-    assert_eq!(hosted.deliver(Who::Host).unwrap().1.attempt(), 1);
+fn what_was_never_delivered_comes_at_its_first_attempt() {
+    let large = BATCH_BYTES / 2 + 1;
+    let first = |queue: &Hosted| queue.deliver(Who::Host).unwrap();
+    let hosting = |lengths: &[usize]| {
+        let queue = hosted(4);
+        let looks = shelf(&queue);
+        assert!(!looks.look());
+        let items = lengths.iter().map(|len| Item::from(vec![7; *len]));
+        queue.push(Who::Host, items).unwrap();
+        (queue, looks)
+    };
+    let (queue, _) = hosting(&[large; 2]);
+    assert_eq!(pop(&queue, 2), Ok(1));
+    assert_eq!(first(&queue).1.attempt(), 1);
+    let (queue, looks) = hosting(&[large]);
+    assert!(!looks.has_items(), "it is too large for it");
+    assert_eq!(first(&queue).1.attempt(), 1);
+    let (queue, looks) = hosting(&[1; 2]);
+    assert!(looks.has_items());
+    let older = first(&queue);
+    queue.give_back([older], true);
+    assert!(!looks.has_items(), "it is younger");
+    let attempts = [(); 2].map(|()| first(&queue).1.attempt());
+    assert_eq!(attempts, [2, 1]);
 }
