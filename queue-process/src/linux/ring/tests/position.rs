@@ -99,6 +99,27 @@ fn a_record_may_end_with_the_memory() {
     }
 }
 
+/// Where the last record ended with the memory, the next one goes to the front.
+#[test]
+fn a_tail_at_the_end_of_the_memory_is_none_outside_of_it() {
+    for (tail, front, goes) in [
+        (99, 50, Ok(Some(2))),
+        (100, 50, Err(FailureKind::Corrupt)),
+        (50, 99, Ok(Some(52))),
+        (50, 100, Err(FailureKind::Corrupt)),
+    ] {
+        let control = control(&[(WINDOW, 99)]);
+        let mut head = head(&control, front);
+        let item = Item::new(&[1; 8]);
+        let written = ring().write_placed(&control, at(tail), &mut head, item);
+        assert_eq!(
+            written.map_err(|failure| failure.kind()),
+            goes,
+            "tail {tail}, head {front}"
+        );
+    }
+}
+
 #[test]
 fn the_front_is_free_below_the_head_of_a_plain_queue() {
     for (base, tail, front, need, free) in [
