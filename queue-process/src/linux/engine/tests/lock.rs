@@ -12,10 +12,11 @@ use std::time::Duration;
 
 const ME: u32 = 0x100;
 
-/// A world in which a millisecond passes with each pause, and then something happens.
+/// A world in which a millisecond passes with each pause, or with so many, and then something happens.
 struct Simulation<F> {
     control: Control,
     now: AtomicU32,
+    pauses_of_a_millisecond: u32,
     rounds: Mutex<Vec<u32>>,
     /// Given the time and the lock word: who is dead from then on.
     happens: F,
@@ -44,7 +45,8 @@ impl<F: Fn(u32, &Word32) -> Option<u32> + Send + Sync> Platform for Simulation<F
         assert!(now.wrapping_sub(BEGIN) < 1000, "it waits for ever");
     }
     fn now(&self) -> u32 {
-        self.now.load(Ordering::Relaxed)
+        let passed = self.now.load(Ordering::Relaxed).wrapping_sub(BEGIN);
+        BEGIN.wrapping_add(passed / self.pauses_of_a_millisecond)
     }
     fn sleep(&self, _: &Word32, _: u32, _: Duration) -> bool {
         unreachable!("nobody sleeps on a lock")
@@ -68,6 +70,7 @@ fn taken(
     let simulation = Simulation {
         control: Control::default(),
         now: AtomicU32::new(BEGIN),
+        pauses_of_a_millisecond: 1,
         rounds: Mutex::default(),
         happens,
         dead: AtomicU32::new(0),
@@ -98,10 +101,11 @@ fn a_lock_is_waited_for_as_long_as_its_holder_lives() {
 
 #[test]
 fn few_tries_end_with_a_holder_that_lives() {
-    let few = |holder, dead| {
+    let few_of = |pauses_of_a_millisecond, holder, dead| {
         let simulation = Simulation {
             control: Control::default(),
             now: AtomicU32::new(BEGIN),
+            pauses_of_a_millisecond,
             rounds: Mutex::default(),
             happens: |_, _: &Word32| None,
             dead: AtomicU32::new(dead),
@@ -112,9 +116,12 @@ fn few_tries_end_with_a_holder_that_lives() {
         let pauses = simulation.rounds.lock().unwrap().len() as u32;
         (taken, word.load(Ordering::Relaxed), pauses)
     };
+    let few = |holder, dead| few_of(1, holder, dead);
     assert_eq!(few(0, 0), (Acquired::Free, ME, 0));
     assert_eq!(few(7, 0), (Acquired::Busy, 7, FEW_TRIES));
     assert_eq!(few(7, 7), (Acquired::FromDead, ME, LIVENESS_CHECK_AFTER));
+    // Who makes no others must not pass by one that is dead, though all of them took no time.
+    assert_eq!(few_of(99, 7, 7), (Acquired::FromDead, ME, FEW_TRIES));
 }
 
 #[test]
