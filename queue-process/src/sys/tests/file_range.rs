@@ -39,6 +39,9 @@ fn nothing_leads_outside() {
         assert_eq!(failure.kind(), FailureKind::Corrupt);
         let failure = range.write(at, &[0; 4]).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Corrupt);
+        let mut read = vec![1];
+        let failure = range.read(at, 4, &mut read).unwrap_err();
+        assert_eq!((failure.kind(), read), (FailureKind::Corrupt, vec![1]));
     }
     range.punch_hole(4000, u64::MAX);
     range.punch_hole(5000, 6000);

@@ -235,3 +235,19 @@ fn the_parts_are_all_that_a_queue_is() {
     assert_eq!(queue.fds().len(), 3);
     assert!(Arc::ptr_eq(queue.mapping(), queue.clone().mapping()));
 }
+
+/// Whether they are kept where leases are, or outside.
+#[test]
+fn items_of_any_length_come_back() {
+    fn come_back<Q: WorkQueue<Item = Vec<u8>>>(queue: &Q) {
+        for len in 0..200 {
+            queue.push(vec![7; len]).unwrap();
+            queue.receive().unwrap().release().unwrap();
+            let again = queue.receive().unwrap();
+            assert_eq!(*again, vec![7; len]);
+            again.ack().unwrap();
+        }
+    }
+    come_back(&ShmQueue::<Vec<u8>>::bounded(1));
+    come_back(&PipeQueue::<Vec<u8>>::bounded(1));
+}
