@@ -22,15 +22,16 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-mod ahead;
 mod connection;
 mod failure;
 mod get;
 mod halves;
-mod last;
+mod last_handle;
 mod lease;
+mod marks;
 mod nats_queue;
 mod options;
+mod prefetch;
 mod put;
 mod question;
 mod queue;

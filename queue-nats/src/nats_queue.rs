@@ -1,7 +1,7 @@
-//! [`NatsQueue`]: opening one.
+//! [`NatsQueue`]: the handle, opening one, deleting it, and finding those that are abandoned.
 
 use crate::connection::{Link, NatsConnection};
-use crate::last::Last;
+use crate::last_handle::Last;
 use crate::options::{Mode, NatsOptions};
 use crate::shared::{Shared, lock};
 use crate::stream::{self, Names, Opening};

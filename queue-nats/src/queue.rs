@@ -1,4 +1,4 @@
-//! [`Queue`] for [`NatsQueue`].
+//! [`Queue`] for [`NatsQueue`]; and items as bytes.
 
 use crate::NatsQueue;
 use crate::get::NotGot;

@@ -1,4 +1,5 @@
-//! [`Shared`]: what all handles of one opened queue have in common.
+//! [`Shared`]: what all handles of one opened queue have in common: what the server counts, closing, and
+//! who waits.
 
 use crate::connection::{Link, before};
 use crate::failure;

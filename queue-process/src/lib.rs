@@ -161,7 +161,7 @@ mod ipc;
 pub mod ipc {
     //! What of it can be modelled.
 
-    pub mod words;
+    pub mod shared_rings;
 }
 #[cfg(target_os = "linux")]
 #[allow(private_bounds, private_interfaces)] // The two storages are all there are.
@@ -190,9 +190,9 @@ pub use linux::{
     queue::lend::LinuxLease,
     queue::linux_queue::LinuxQueue,
     queue::options::LinuxOptions,
-    ring::{ShmOptions, ShmQueue},
     share::named::named_queues,
-    wait::{join_listener::JoinListener, listener::Listener},
+    shm::{ShmOptions, ShmQueue},
+    wait::{idle_listener::JoinListener, listener::Listener},
 };
 
 pub use queue_core::{

@@ -6,7 +6,7 @@ use queue_core::event::{Event, Listen};
 use queue_core::model::check;
 use queue_core::sync::atomic::{AtomicBool, Ordering};
 use queue_core::sync::{Deadline, thread};
-use queue_process::ipc::words::{Pushed, Pushes, Shelf, collect};
+use queue_process::ipc::shared_rings::{Pushed, Pushes, Shelf, collect};
 use std::sync::Arc;
 
 /// The numbers of some items.

@@ -62,7 +62,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "linux::ring",
+        "linux::shm",
         &["sys", "codec", "linux::engine", "linux::queue"],
     ),
     (
@@ -85,7 +85,7 @@ const MAY_TAKE_FROM: &[(&str, &[&str])] = &[
             "linux::engine",
             "linux::wait",
             "linux::queue",
-            "linux::ring",
+            "linux::shm",
             "linux::pipe",
         ],
     ),

@@ -1,7 +1,7 @@
 //! [`Listener`]: a waiter for an [`Event`]. [`Listen`]: what all listeners can do.
 
 use super::Event;
-use super::listeners::Sleeper;
+use super::listener_list::Sleeper;
 use crate::sync::Deadline;
 use crate::waiters::{WaiterId, park, thread_waker};
 use std::future::Future;

@@ -12,14 +12,14 @@
 //! with a waiter that is cancelled, times out or panics.
 
 mod listener;
-mod listeners;
+mod listener_list;
 
 pub use listener::{Listen, Listener};
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Lock, seq_cst};
 use crate::waiters::{wake, wake_all};
-use listeners::Listeners;
+use listener_list::Listeners;
 
 /// Something that threads and futures wait for together.
 ///

@@ -1,12 +1,12 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::line::{Line, Requests, lock, lock_in_time, lock_until, tell};
+use super::guest_line::{Line, Requests, lock, lock_in_time, lock_until, tell};
 use super::page::Page;
+use super::shared_rings::{LARGEST, Pushed, Pushes, Shelf};
 use super::wire::{
     self, Bytes, Call, Ending, Filling, Gone, Handed, Message, Reply, Request, Role, Ticket,
     VERSION, Watch,
 };
-use super::words::{LARGEST, Pushed, Pushes, Shelf};
 use crate::deferred::Deferred;
 use crate::try_error::TryError;
 use crate::types::Types;

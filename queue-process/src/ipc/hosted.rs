@@ -1,9 +1,9 @@
 //! [`Hosted`]: the queue itself, in the process that created it.
 
 use super::page::Page;
+use super::shared_rings::Pushes;
 use super::state::{Guest, Lent, News, State, Who};
 use super::wire::{self, Call, Filling, Item, Role, Watch};
-use super::words::Pushes;
 use crate::try_error::TryError;
 use crate::unwind::ignore_panic;
 use ipc_channel::ipc::{IpcBytesSender, IpcSharedMemory};

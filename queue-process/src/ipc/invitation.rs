@@ -5,7 +5,7 @@
 //! can answer. Elsewhere the child finds the name of a one-shot server in its environment.
 
 use super::IpcQueue;
-use super::streams;
+use super::stdio;
 use super::wire::VERSION;
 use crate::Handover;
 use crate::codec::Codec;
@@ -76,7 +76,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     pub fn from_parent(name: &str) -> Result<Self, Failure> {
         let text = from_environment(PREFIX, name, malformed)?;
         let text = understood(&text)?;
-        streams::fill();
+        stdio::fill();
         Self::admit(system::take(text, name)?)
     }
 

@@ -1,37 +1,37 @@
 //! [`IpcQueue`]: the portable kind.
 
 mod guest;
+mod guest_line;
+mod host_line;
 mod hosted;
 #[cfg(target_os = "linux")]
 mod inherited;
 mod invitation;
 mod joining;
 mod lending;
-mod line;
 mod message;
 #[cfg(any(test, not(target_os = "linux")))]
 mod one_shot;
 #[allow(unsafe_code)] // It argues for itself.
 mod page;
 mod queue;
-mod service;
+#[allow(unreachable_pub)] // Models use it.
+mod shared_rings;
 mod state;
-mod streams;
+mod stdio;
 #[cfg(test)]
 mod tests;
 mod wire;
-#[allow(unreachable_pub)] // Models use it.
-mod words;
 
 use crate::codec::{Codec, Postcard};
 use crate::deferred::Deferred;
 use crate::per_process::generation;
 use crate::types::Types;
 use guest::Guest;
+use host_line::open_line;
 use hosted::Hosted;
 use queue_core::sync::Lock;
 use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
-use service::open_line;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -252,7 +252,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
 
     /// A ticket by which one more process gets a handle like this one.
     fn ticket(&self) -> Result<Ticket, Failure> {
-        streams::fill();
+        stdio::fill();
         match self.reach()? {
             Place::Here(host) => open_line(&host.hosted, &Types::of::<T, C>(), self.role),
             Place::Elsewhere(guest) => guest.share(self.role),
@@ -262,9 +262,9 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     /// Where children say hello that are to get a handle like this one.
     #[cfg(target_os = "linux")]
     fn invite(&self) -> Result<ipc_channel::ipc::IpcSender<wire::Hello>, Failure> {
-        streams::fill();
+        stdio::fill();
         match self.reach()? {
-            Place::Here(host) => service::invite(&host.hosted, Types::of::<T, C>(), self.role),
+            Place::Here(host) => host_line::invite(&host.hosted, Types::of::<T, C>(), self.role),
             Place::Elsewhere(guest) => guest.invite(self.role),
         }
     }

@@ -1,6 +1,6 @@
 //! [`Page`]: memory that a host and its guests share.
 
-use super::words::{Pushes, Shelf};
+use super::shared_rings::{Pushes, Shelf};
 use crate::unwind::catch_panic;
 use ipc_channel::ipc::IpcSharedMemory;
 use queue_core::{Failure, FailureKind};

@@ -1,8 +1,9 @@
-//! [`State`]: what a host knows of its queue, and what may be done with it under its lock.
+//! [`State`]: the items of a queue, in its host, what else that knows of it, and what may be done with it
+//! under its lock.
 
 use super::page::Page;
+use super::shared_rings::{self, Pushes, Shelf};
 use super::wire::{BATCH_BYTES, Call, Filling, Item, Watch};
-use super::words::{self, Pushes, Shelf};
 use ipc_channel::ipc::IpcBytesSender;
 use queue_core::Side;
 use queue_core::work::{Lease, Returned};
@@ -280,7 +281,7 @@ impl State {
             return;
         }
         let guests = self.guests.iter();
-        let pushed = words::collect(guests.map(|(number, guest)| (*number, &*guest.pushes)));
+        let pushed = shared_rings::collect(guests.map(|(number, guest)| (*number, &*guest.pushes)));
         let before = self.items.len();
         for (number, item) in pushed {
             let Some(guest) = self

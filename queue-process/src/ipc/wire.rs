@@ -2,7 +2,7 @@
 //!
 //! A guest asks, the host answers, one exchange at a time on a line. A third channel
 //! carries the host's calls ("it is worth trying again"), for who sleeps. What needs no message
-//! goes by [words](super::words).
+//! goes by [words](super::shared_rings).
 
 use crate::types::Types;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver, IpcSender, IpcSharedMemory};

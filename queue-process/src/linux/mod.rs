@@ -2,7 +2,7 @@
 //!
 //! | layer | what it is |
 //! |---|---|
-//! | [`pipe`], [`ring`] | a kind each, and where its bytes lie: in a pipe, in a ring |
+//! | [`pipe`], [`shm`] | a kind each, and where its bytes lie: in a pipe, in a ring |
 //! | [`share`] | handing a queue to another process |
 //! | [`queue`] | one process's opened queue: its handle, its verbs, what it looks like in memory |
 //! | [`wait`] | threads and futures that wait for an end to move |
@@ -12,7 +12,7 @@
 //!
 //! A queue is a **header** in shared memory ([`engine::layout`]) and a **storage** (the
 //! trait [`engine::Storage`]). The [`engine`] moves items in and out of the storage
-//! under two locks ([`engine::layout`]), one for each end. It counts the items, wakes waiters, and
+//! under two locks ([`engine::end_lock`]), one for each end. It counts the items, wakes waiters, and
 //! closes the queue. It knows nothing of item types: a handle puts codec and verbs on top.
 //!
 //! All of it survives the death of any participant at any instruction:
@@ -26,7 +26,7 @@ pub(crate) mod lease;
 pub(crate) mod membership;
 pub(crate) mod pipe;
 pub(crate) mod queue;
-pub(crate) mod ring;
 #[cfg(not(loom))]
 pub(crate) mod share;
+pub(crate) mod shm;
 pub(crate) mod wait;

@@ -3,7 +3,8 @@
 
 use super::wait_list::newest;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::{self, Acquired, Control, End, Tries};
+use crate::linux::engine::end_lock::{Acquired, Tries, acquire_lock, release_lock};
+use crate::linux::engine::layout::{Control, End};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::linux::membership::registry::{
     ByteLocks, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,
@@ -251,7 +252,7 @@ impl Member {
 
     /// Takes the lock: whether from one who died holding it, and what it guards.
     pub fn take(&self) -> (bool, u64) {
-        let taken = layout::acquire_lock(&self.simulation.lock, self, Tries::Endless);
+        let taken = acquire_lock(&self.simulation.lock, self, Tries::Endless);
         // Relaxed: what orders it is on trial.
         let guarded = self.simulation.guarded.load(Ordering::Relaxed);
         (taken == Acquired::FromDead, guarded)
@@ -264,7 +265,7 @@ impl Member {
 
     /// Gives the lock back.
     pub fn give(&self) {
-        layout::release_lock(&self.simulation.lock, self);
+        release_lock(&self.simulation.lock, self);
     }
 }
 

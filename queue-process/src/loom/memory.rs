@@ -1,7 +1,7 @@
 //! The memory of a [`Simulation`], which is loom's.
 
 use super::Simulation;
-use crate::linux::ring::arena::Arena;
+use crate::linux::shm::arena::Arena;
 use crate::sys::steps::step;
 use loom::sync::atomic::Ordering;
 use queue_core::Failure;

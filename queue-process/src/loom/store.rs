@@ -8,7 +8,7 @@ use crate::linux::engine::{PeerCursor, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;
-use crate::linux::ring::storage::Ring;
+use crate::linux::shm::storage::Ring;
 use crate::sys::modelled::OwnedFd;
 use queue_core::{Capacity, Failure};
 use std::sync::Arc;

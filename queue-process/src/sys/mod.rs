@@ -32,7 +32,7 @@ mod read_words;
 #[cfg(not(loom))]
 pub(crate) mod relay;
 #[cfg(not(loom))]
-mod started;
+mod start_time;
 
 #[cfg(not(loom))]
 pub(crate) use {
@@ -44,7 +44,7 @@ pub(crate) use {
     memfd::{SEALS, check_file_size_limit, file, punch_hole},
     read_words::read_words,
     shared_memory::{Mapping, SharedSafe},
-    started::started,
+    start_time::started,
 };
 
 use queue_core::{Failure, FailureKind};

@@ -3,8 +3,8 @@
 use crate::codec::{Codec, Raw};
 use crate::ipc::IpcQueue;
 use crate::ipc::page::Page;
+use crate::ipc::shared_rings::{Pushes, Shelf};
 use crate::ipc::wire::BATCH_BYTES;
-use crate::ipc::words::{Pushes, Shelf};
 use queue_core::work::WorkQueue;
 use queue_core::{Capacity, Failure, FailureKind, Queue, WithCapacity};
 use std::cell::{Cell, RefCell};

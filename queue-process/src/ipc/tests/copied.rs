@@ -2,7 +2,7 @@
 //! host shares, and all goes by messages.
 
 use crate::ipc::page::Page;
-use crate::ipc::words::{Pushes, Shelf};
+use crate::ipc::shared_rings::{Pushes, Shelf};
 use crate::ipc::{IpcQueue, Place};
 use queue_core::{Capacity, Failure, WithCapacity};
 use serde::Serialize;

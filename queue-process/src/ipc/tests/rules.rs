@@ -2,9 +2,9 @@
 
 use crate::ipc::hosted::{Hosted, Offer};
 use crate::ipc::page::Page;
+use crate::ipc::shared_rings::{Pushed, Pushes, Shelf};
 use crate::ipc::state::Who;
 use crate::ipc::wire::{self, BATCH_BYTES, Call, Gone, Item, Message, Role, Watch};
-use crate::ipc::words::{Pushed, Pushes, Shelf};
 use crate::ipc::{IpcQueue, Place};
 use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, bytes_channel};

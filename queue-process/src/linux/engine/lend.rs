@@ -1,4 +1,5 @@
-//! Lending items, and settling that: see [`lease`](crate::linux::lease).
+//! Lending items, settling that, giving back what the dead had, and whether all is done: see
+//! [`lease`](crate::linux::lease).
 //!
 //! All of it is done under the head lock, which those who pop have as well. Of those who push it
 //! asks nothing but to look at [`freed`](super::layout::Published::freed) where they would look at
@@ -9,7 +10,8 @@
 //! before that they look again by themselves.
 
 use super::batch::Batch;
-use super::layout::{Cursor, End, EndState, Tries, joining, needs_trim};
+use super::end_lock::Tries;
+use super::layout::{Cursor, End, EndState, joining, needs_trim};
 use super::{EndGuard, Engine, Platform, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::lease::slot::{LeaseKey, State};

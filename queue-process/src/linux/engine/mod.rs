@@ -1,5 +1,5 @@
-//! [`Engine`]: pushing, popping and waking, over any [`Storage`]. Waiting is in
-//! [`prepare`](crate::linux::wait::prepare).
+//! [`Engine`]: pushing, popping, closing, repairing and waking, over any [`Storage`]. Waiting is in
+//! [`thread_wait`](crate::linux::wait::thread_wait), lending in [`lend`].
 //!
 //! # Who does what under which lock
 //!
@@ -28,6 +28,7 @@
 //! can lose the notification.
 
 pub(crate) mod batch;
+pub(crate) mod end_lock;
 pub(crate) mod layout;
 pub(crate) mod lend;
 mod platform;
@@ -40,7 +41,8 @@ pub(crate) use platform::Platform;
 use crate::linux::lease::bytes::Lease;
 use crate::try_error::TryError;
 use batch::Batch;
-use layout::{Acquired, Control, Cursor, End, EndState, Item, Tries, needs_trim};
+use end_lock::{Acquired, Tries, acquire_lock, release_lock};
+use layout::{Control, Cursor, End, EndState, Item, needs_trim};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 
@@ -74,7 +76,7 @@ pub(crate) struct EndGuard<'a, P: Platform> {
 impl<P: Platform> Drop for EndGuard<'_, P> {
     #[inline]
     fn drop(&mut self) {
-        layout::release_lock(&self.state.lock, self.platform);
+        release_lock(&self.state.lock, self.platform);
     }
 }
 
@@ -124,7 +126,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         tries: Tries,
     ) -> Result<Option<EndGuard<'_, P>>, Failure> {
         let state = self.control().end(end);
-        let taken = layout::acquire_lock(&state.lock, &self.platform, tries);
+        let taken = acquire_lock(&state.lock, &self.platform, tries);
         // Relaxed: written under this lock, or the other end's and this one.
         if taken == Acquired::Free && state.poisoned.load(Ordering::Relaxed) == 0 {
             return Ok(Some(EndGuard {
@@ -155,7 +157,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         if taken == Acquired::FromDead {
             state.poisoned.store(1, Ordering::Relaxed);
         }
-        layout::release_lock(&state.lock, &self.platform);
+        release_lock(&state.lock, &self.platform);
         let both = self.lock_both_within(tries)?;
         Ok(both.map(|(tail, head)| match end {
             End::Tail => tail,
@@ -168,7 +170,7 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         self.platform.become_member()?;
         let take = |end| {
             let state = self.control().end(end);
-            match layout::acquire_lock(&state.lock, &self.platform, tries) {
+            match acquire_lock(&state.lock, &self.platform, tries) {
                 Acquired::Busy => return None,
                 Acquired::FromDead => state.poisoned.store(1, Ordering::Relaxed),
                 Acquired::Free | Acquired::NotMember => {}
@@ -604,8 +606,8 @@ impl PeerCursor<'_> {
 /// whose own state is elsewhere (in a pipe, say) sets things right in
 /// [`repair`](Self::repair).
 ///
-/// Everything found in shared memory may be a lie: check it, and answer
-/// [`corrupt`].
+/// What stands in shared memory may have been forged: check all of it, and answer
+/// [`corrupt`](crate::sys::corrupt).
 pub(crate) trait Storage: Send + Sync {
     /// Writes `item` at the end of what lies between `head` and `tail`, under the tail
     /// lock: the new position of the tail, or `None` if there is no room even though

@@ -4,6 +4,7 @@
 mod open;
 mod overflow;
 mod pop;
+mod push;
 #[cfg(not(loom))]
 pub(crate) mod queue;
 pub(crate) mod storage;

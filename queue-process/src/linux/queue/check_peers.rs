@@ -5,7 +5,7 @@
 //! at some of its pops while anything is lent, and when it leaves a side itself.
 
 use super::shared::Shared;
-use crate::linux::engine::layout::Tries;
+use crate::linux::engine::end_lock::Tries;
 use crate::linux::engine::{Platform, Storage};
 use crate::linux::wait::{RECHECK_INTERVAL, waker_thread};
 use queue_core::Side;

@@ -9,7 +9,7 @@ use crate::codec::Codec;
 use crate::deferred::{self, Outcome, decode_from};
 use crate::linux::engine::lend::not_ours;
 use crate::linux::lease::slot::LeaseKey;
-use crate::linux::wait::join_listener::JoinListener;
+use crate::linux::wait::idle_listener::JoinListener;
 use crate::sys::generation;
 use crate::try_error::TryError;
 use crate::unwind::ignore_panic;

@@ -4,7 +4,7 @@
 mod check_peers;
 pub(crate) mod format;
 #[cfg(not(loom))]
-mod join;
+mod idle;
 #[cfg(not(loom))]
 pub(crate) mod lend;
 #[cfg(not(loom))]

@@ -4,7 +4,8 @@
 use super::format::Limits;
 use super::platform::Linux;
 use crate::deferred::Deferred;
-use crate::linux::engine::layout::{End, Tries, joining};
+use crate::linux::engine::end_lock::Tries;
+use crate::linux::engine::layout::{End, joining};
 use crate::linux::engine::lend::PreparedJoin;
 use crate::linux::engine::{Engine, Storage};
 use crate::linux::wait::futures::WaitList;

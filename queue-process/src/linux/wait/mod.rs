@@ -4,17 +4,17 @@
 #[cfg(not(loom))]
 pub(crate) mod eventfd;
 pub(crate) mod futures;
-pub(crate) mod join;
 #[cfg(not(loom))]
-pub(crate) mod join_listener;
+pub(crate) mod idle_listener;
+pub(crate) mod idle_wait;
 #[cfg(not(loom))]
 pub(crate) mod listener;
 #[cfg(not(loom))]
 mod own_wait;
-pub(crate) mod prepare;
 pub(crate) mod sleepers;
 #[cfg(not(loom))]
 pub(crate) mod target;
+pub(crate) mod thread_wait;
 #[cfg(not(loom))]
 pub(crate) mod waker_thread;
 

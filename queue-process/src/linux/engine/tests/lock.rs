@@ -1,7 +1,7 @@
-//! Tests of [`lock`](crate::linux::engine::layout).
+//! Tests of [`end_lock`](crate::linux::engine::end_lock).
 
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::*;
+use crate::linux::engine::end_lock::*;
 use crate::linux::engine::layout::{Control, End};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;

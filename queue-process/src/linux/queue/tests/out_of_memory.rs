@@ -6,9 +6,9 @@
 use crate::codec::Raw;
 use crate::linux::queue::open::lease_layout;
 use crate::linux::queue::platform::Header;
-use crate::linux::ring::arena::Mapped;
-use crate::linux::ring::queue::ShmQueue;
-use crate::linux::ring::storage::Ring;
+use crate::linux::shm::arena::Mapped;
+use crate::linux::shm::queue::ShmQueue;
+use crate::linux::shm::storage::Ring;
 use crate::sys::Mapping;
 use queue_core::{Capacity, Failure, FailureKind, Queue, TryPopError};
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Tests of [`join`](crate::linux::wait::join).
+//! Tests of [`join`](crate::linux::wait::idle_wait).
 
 use crate::ShmQueue;
 use queue_core::Queue;

@@ -1,8 +1,8 @@
-//! Tests of [`prepare`](crate::linux::wait::prepare).
+//! Tests of [`prepare`](crate::linux::wait::thread_wait).
 
 use crate::ShmQueue;
 use crate::linux::engine::layout::End;
-use crate::linux::wait::prepare::*;
+use crate::linux::wait::thread_wait::*;
 use queue_core::Queue;
 use queue_core::sync::atomic::Ordering;
 

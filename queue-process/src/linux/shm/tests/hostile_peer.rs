@@ -5,7 +5,7 @@
 
 use crate::codec::Raw;
 use crate::linux::queue::platform::Header;
-use crate::linux::ring::queue::ShmQueue;
+use crate::linux::shm::queue::ShmQueue;
 use proptest::prelude::*;
 use queue_core::{Capacity, Queue};
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Waiting until the queue is idle, of the handles of one process.
+//! Who waits in this process until the queue is idle: their count, and how they are woken.
 
 use super::shared::Shared;
 use crate::linux::engine::Storage;

@@ -1,10 +1,10 @@
-//! Tests of [`position`](crate::linux::ring::storage).
+//! Tests of [`position`](crate::linux::shm::storage).
 
 use crate::linux::engine::PeerCursor;
 use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
-use crate::linux::ring::arena::Arena;
-use crate::linux::ring::storage::*;
-use crate::linux::ring::storage::{COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
+use crate::linux::shm::arena::Arena;
+use crate::linux::shm::storage::*;
+use crate::linux::shm::storage::{COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};
 use queue_core::Failure;
 use queue_core::FailureKind;
 use queue_core::sync::atomic::Ordering;

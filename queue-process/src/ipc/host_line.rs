@@ -2,12 +2,12 @@
 
 use super::hosted::{Hosted, Offer};
 use super::page::Page;
+use super::shared_rings::Pushes;
 use super::state::{Lent, Who};
 use super::wire::{
     self, Bytes, Ending, Gone, Handed, Hello, Item, PIECE, Reply, Request, Role, Ticket, VERSION,
     Watch,
 };
-use super::words::Pushes;
 use crate::try_error::TryError;
 use crate::types::Types;
 use crate::unwind::catch_panic;

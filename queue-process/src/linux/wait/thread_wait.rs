@@ -1,4 +1,4 @@
-//! Getting ready to sleep until an end of an [`Engine`] moves, as a thread; futures wait by
+//! Waiting as a thread until an end of an [`Engine`] moves: getting ready, and sleeping. Futures wait by
 //! means of [`futures`](super::futures).
 //!
 //! Whoever waits says so under the lock of those who will wake it: see the

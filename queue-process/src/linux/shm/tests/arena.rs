@@ -1,7 +1,7 @@
-//! Tests of [`arena`](crate::linux::ring::arena).
+//! Tests of [`arena`](crate::linux::shm::arena).
 
 use crate::linux::queue::platform::Header;
-use crate::linux::ring::arena::*;
+use crate::linux::shm::arena::*;
 use crate::sys::Mapping;
 use std::sync::Arc;
 

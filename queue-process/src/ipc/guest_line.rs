@@ -1,7 +1,7 @@
 //! [`Line`]: what a guest asks its host, and the answers.
 
+use super::shared_rings::Pushes;
 use super::wire::{self, Gone, Handed, Message, Request};
-use super::words::Pushes;
 use crate::try_error::TryError;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcReceiver};
 use queue_core::coop;

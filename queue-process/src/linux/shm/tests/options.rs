@@ -3,9 +3,9 @@
 use crate::codec::Raw;
 use crate::linux::queue::format::Limits;
 use crate::linux::queue::open::Shareable;
-use crate::linux::ring::arena::Mapped;
-use crate::linux::ring::queue::{MAX_WORDS, ShmQueue, WINDOW};
-use crate::linux::ring::storage::Ring;
+use crate::linux::shm::arena::Mapped;
+use crate::linux::shm::queue::{MAX_WORDS, ShmQueue, WINDOW};
+use crate::linux::shm::storage::Ring;
 use queue_core::Capacity;
 
 fn memory(item: usize, memory: usize, bound: Capacity) -> u64 {
