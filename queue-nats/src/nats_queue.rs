@@ -35,7 +35,8 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     /// As [`close`](queue_core::Queue::close), and says why if it cannot.
     ///
     /// # Errors
-    /// `Unavailable` if the server does not answer for two [`timeout`](NatsOptions::timeout)s, `Denied` if this user may not do that.
+    /// `Unavailable` if the server does not answer for two [`timeout`](NatsOptions::timeout)s, `Denied` if this
+    /// user may not do that.
     pub fn try_close(&self) -> Result<bool, Failure> {
         self.shared.link.block_on(async {
             self.shared.undone().await;

@@ -367,9 +367,9 @@ impl Shared {
         let mut first = false;
         loop {
             match self.close_at_once(&closer, &mut first).await {
-                Err(failure) if failure.kind() == FailureKind::Unavailable && !end.has_passed() => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+                Err(failure)
+                    if failure.kind() == FailureKind::Unavailable
+                        && self.link.try_again(end).await => {}
                 closed => return closed.map(|()| first),
             }
         }
