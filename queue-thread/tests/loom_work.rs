@@ -4,7 +4,7 @@
 use queue_core::model::check;
 use queue_core::model::deliveries::{
     ack_frees, back_at_the_end, close, counts, join, lent_and_told, lent_at_the_end, lent_is_seen,
-    nack, one_after_another,
+    nack, never_full, one_after_another,
 };
 use queue_thread::{LockFreeQueue, ThreadQueue};
 
@@ -24,6 +24,7 @@ models! {
     thread_back_at_the_end: back_at_the_end(ThreadQueue::bounded(1)), Some(2);
     thread_ack_frees: ack_frees(ThreadQueue::bounded(1)), Some(3);
     thread_counts: counts(ThreadQueue::bounded(2)), Some(3);
+    thread_never_full: never_full(ThreadQueue::bounded(3)), Some(3);
     thread_one_after_another: one_after_another(ThreadQueue::bounded(1)), None;
     thread_lent_is_seen: lent_is_seen(ThreadQueue::bounded(1)), None;
     thread_lent_and_told: lent_and_told(ThreadQueue::bounded(2)), Some(3);
@@ -34,6 +35,7 @@ models! {
     ring_back_at_the_end: back_at_the_end(LockFreeQueue::bounded(1)), Some(2);
     ring_ack_frees: ack_frees(LockFreeQueue::bounded(1)), Some(3);
     ring_counts: counts(LockFreeQueue::bounded(2)), Some(3);
+    ring_never_full: never_full(LockFreeQueue::bounded(3)), Some(3);
     ring_one_after_another: one_after_another(LockFreeQueue::bounded(1)), Some(3);
     ring_lent_is_seen: lent_is_seen(LockFreeQueue::bounded(1)), Some(3);
     ring_lent_and_told: lent_and_told(LockFreeQueue::bounded(2)), Some(3);

@@ -109,6 +109,32 @@ pub fn counts<Q: Lend<Item = u32> + 'static>(queue: Q) {
     assert_eq!(queue.len(), 2);
 }
 
+/// Three slots, one of them lent for good. One pops the oldest item, and another meanwhile the next;
+/// then there is a slot for each push, whatever the first does: it pops and pushes in turn.
+/// Catches: `Full` by two indices of two moments.
+pub fn never_full<Q: Lend<Item = u32> + 'static>(queue: Q) {
+    for item in 0..3 {
+        queue.push(item).unwrap();
+    }
+    let delivery = queue.try_receive().unwrap();
+    let other = queue.clone();
+    let second = thread::spawn(move || {
+        if other.try_pop() == Ok(2) {
+            assert_eq!(other.try_push(3), Ok(()));
+            assert_eq!(other.try_push(4), Ok(()));
+        }
+    });
+    if queue.try_pop() == Ok(1) && queue.try_pop() == Ok(3) {
+        // Further than the lent one can make good for.
+        for item in 5..7 {
+            assert_eq!(queue.try_push(item), Ok(()));
+            queue.try_pop().unwrap();
+        }
+    }
+    second.join().unwrap();
+    delivery.ack().unwrap();
+}
+
 /// A single slot, whose item came back, is popped and followed by another while somebody counts.
 /// Catches: counting what came back at one moment, and what waits at another.
 pub fn one_after_another<Q: Lend<Item = u32> + 'static>(queue: Q) {

@@ -10,6 +10,7 @@
 use super::above_stdio;
 use super::generation::{generation, generation_word};
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -31,11 +32,46 @@ pub(super) struct Entry {
 /// A part of the table. None is ever given back.
 struct TablePart {
     entries: [Entry; 32],
-    next: *const TablePart,
+    /// Null, or one that is leaked: it is set once.
+    next: AtomicPtr<TablePart>,
 }
 
-/// All parts, the newest first.
-static TABLE: AtomicPtr<TablePart> = AtomicPtr::new(ptr::null_mut());
+static TABLE: TablePart = TablePart::new();
+
+impl TablePart {
+    const fn new() -> Self {
+        Self {
+            entries: [const {
+                Entry {
+                    number: AtomicI32::new(NONE),
+                    inode: AtomicU64::new(0),
+                }
+            }; 32],
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    fn next(&self) -> Option<&'static Self> {
+        // SAFETY: null, or leaked. Acquire: pairs with the Release in `grow`.
+        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Has one follow, unless another thread was faster.
+    fn grow(&self) {
+        let more = Box::into_raw(Box::new(Self::new()));
+        let (new, old) = (Ordering::Release, Ordering::Relaxed);
+        let grown = (self.next).compare_exchange(ptr::null_mut(), more, new, old);
+        if grown.is_err() {
+            // SAFETY: made above, and shown to nobody.
+            drop(unsafe { Box::from_raw(more) });
+        }
+    }
+}
+
+/// All there are.
+pub(super) fn entries() -> impl Iterator<Item = &'static Entry> {
+    iter::successors(Some(&TABLE), |part| part.next()).flat_map(|part| &part.entries)
+}
 
 /// Whether `before`, `in_parent` and `in_child` are called by `fork`.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -62,15 +98,10 @@ extern "C" fn in_child() {
     FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
     // Where the kernel does not.
     generation_word().store(0, Ordering::Relaxed);
-    let mut part = TABLE.load(Ordering::Acquire).cast_const();
-    // SAFETY: null, or leaked.
-    while let Some(here) = unsafe { part.as_ref() } {
-        for entry in &here.entries {
-            // Their owners are of another process: see `CloseOnFork::drop`.
-            let number = entry.number.swap(NONE, Ordering::Relaxed);
-            detach(number, entry.inode.load(Ordering::Relaxed));
-        }
-        part = here.next;
+    for entry in entries() {
+        // Their owners are of another process: see `CloseOnFork::drop`.
+        let number = entry.number.swap(NONE, Ordering::Relaxed);
+        detach(number, entry.inode.load(Ordering::Relaxed));
     }
 }
 
@@ -132,42 +163,26 @@ impl CloseOnFork {
         install()?;
         let number = fd.as_raw_fd();
         let inode = rustix::fs::fstat(fd)?.st_ino;
-        let registered = |entry| Self {
-            entry,
-            number,
-            inode,
-            generation: generation(),
-        };
+        let mut part = &TABLE;
         loop {
-            let newest = TABLE.load(Ordering::Acquire);
-            let mut part = newest.cast_const();
-            // SAFETY: null, or leaked.
-            while let Some(here) = unsafe { part.as_ref() } {
-                let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
-                let takes = |entry: &&Entry| {
-                    // A child that comes between the two keeps it, as one that came before.
-                    let taken = entry.number.compare_exchange(NONE, number, new, old);
-                    taken.is_ok()
-                };
-                if let Some(entry) = here.entries.iter().find(takes) {
-                    entry.inode.store(inode, Ordering::Relaxed);
-                    return Ok(registered(entry));
-                }
-                part = here.next;
+            let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
+            // A child that comes between the two stores keeps it, as one that came before.
+            let takes = |entry: &&Entry| {
+                let taken = entry.number.compare_exchange(NONE, number, new, old);
+                taken.is_ok()
+            };
+            if let Some(entry) = part.entries.iter().find(takes) {
+                entry.inode.store(inode, Ordering::Relaxed);
+                return Ok(Self {
+                    entry,
+                    number,
+                    inode,
+                    generation: generation(),
+                });
             }
-            let more = Box::into_raw(Box::new(TablePart {
-                entries: [const {
-                    Entry {
-                        number: AtomicI32::new(NONE),
-                        inode: AtomicU64::new(0),
-                    }
-                }; 32],
-                next: newest,
-            }));
-            let (new, old) = (Ordering::AcqRel, Ordering::Acquire);
-            if TABLE.compare_exchange(newest, more, new, old).is_err() {
-                // SAFETY: made above, and shown to nobody.
-                drop(unsafe { Box::from_raw(more) });
+            match part.next() {
+                Some(next) => part = next,
+                None => part.grow(),
             }
         }
     }

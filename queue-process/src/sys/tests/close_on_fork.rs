@@ -2,9 +2,11 @@
 
 use crate::sys::close_on_fork::*;
 use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::ptr;
+use std::sync::Barrier;
 use std::sync::atomic::Ordering;
+use std::{ptr, thread};
 
 fn file() -> OwnedFd {
     memfd_create("close_on_fork", MemfdFlags::CLOEXEC).unwrap()
@@ -29,6 +31,32 @@ fn more_than_a_part_are_registered_each_until_it_is_dropped() {
         // It may be another's by now.
         assert_ne!(entry.number.load(Ordering::Relaxed), file.as_raw_fd());
     }
+}
+
+/// Threads that find the table full at the same moment: none loses what another has added.
+#[test]
+fn the_table_grows_under_many_threads() {
+    const THREADS: usize = 4;
+    let start = Barrier::new(THREADS);
+    let register_many = || {
+        let file = file();
+        start.wait();
+        let register = |_| CloseOnFork::register(file.as_fd()).unwrap();
+        let many: Vec<_> = (0..2000).map(register).collect();
+        start.wait();
+        let known: HashSet<_> = entries().map(ptr::from_ref).collect();
+        assert!(
+            many.iter()
+                .all(|it| known.contains(&ptr::from_ref(it.entry)))
+        );
+        // Nobody gives an entry back before all have looked.
+        start.wait();
+    };
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(register_many);
+        }
+    });
 }
 
 #[test]
