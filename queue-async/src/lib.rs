@@ -83,6 +83,7 @@ mod readme {}
 mod consumer_list;
 mod future;
 mod joiner_list;
+mod lending;
 mod permit;
 mod producer_list;
 mod queue;
@@ -91,7 +92,7 @@ mod state;
 mod turn;
 mod wait_for_item;
 mod wait_for_slot;
-mod work;
+mod wake;
 
 pub use permit::Permit;
 pub use queue::AsyncQueue;

@@ -3,9 +3,10 @@
 //! In each, `act` is what to do then: there is an item, or the queue has ended: it is closed
 //! and nothing is in flight.
 
-use crate::shared::{Shared, release, release_after_turn};
+use crate::shared::Shared;
 use crate::state::{State, WaitFor};
 use crate::turn::Turn;
+use crate::wake::{release, release_after_turn};
 use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
 use std::task::{Context, Poll, ready};

@@ -3,9 +3,10 @@
 //! whoever needs a slot to do something else with.
 
 use crate::producer_list::Request;
-use crate::shared::{Shared, release, release_after_turn};
+use crate::shared::Shared;
 use crate::state::{Closed, State, WaitFor};
 use crate::turn::Turn;
+use crate::wake::{release, release_after_turn};
 use queue_core::coop;
 use queue_core::sync::{Deadline, LockGuard};
 use queue_core::{PushTimeoutError, TryPushError};

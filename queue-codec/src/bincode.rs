@@ -1,7 +1,7 @@
 //! [`Bincode`]: for programs that already use it.
 
 use super::Codec;
-use super::checked::{self, Checked, Format, Unread, Unwritten};
+use super::encode::{self, Checked, Format, Unread, Unwritten};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
 use bincode::serde::DecodeError as SerdeError;
@@ -36,11 +36,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        checked::encode::<T, Self>("bincode", item, into)
+        encode::encode::<T, Self>("bincode", item, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        checked::decode::<T, Self>(bytes)
+        encode::decode::<T, Self>(bytes)
     }
 }
 

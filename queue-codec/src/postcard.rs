@@ -1,7 +1,7 @@
 //! [`Postcard`]: the default codec.
 
 use super::Codec;
-use super::checked::{self, Checked, Format, Unread, Unwritten};
+use super::encode::{self, Checked, Format, Unread, Unwritten};
 use postcard::ser_flavors::Flavor;
 use queue_core::Failure;
 use serde::Serialize;
@@ -65,12 +65,12 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        checked::encode::<T, Self>("postcard", item, into)
+        encode::encode::<T, Self>("postcard", item, into)
     }
 
     #[inline]
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        checked::decode::<T, Self>(bytes)
+        encode::decode::<T, Self>(bytes)
     }
 }
 

@@ -48,7 +48,7 @@ pub mod select;
 mod sink;
 mod stats;
 mod stream;
-#[allow(unsafe_code)] // In `lock.rs` and `prefetch.rs` alone.
+#[allow(unsafe_code)] // In `lock.rs` and `cache_prefetch.rs` alone.
 pub mod sync;
 mod wait;
 pub mod waiters;

@@ -1,4 +1,5 @@
-//! [`Stats`] and [`Activity`]: what a queue counts beside its items, for those who watch it.
+//! [`Stats`] and [`Activity`]: what a queue counts beside its items, for those who watch it. Here are the
+//! plain data; a kind counts by itself, or [`Metered`](crate::Metered) counts for it.
 
 use std::time::Duration;
 

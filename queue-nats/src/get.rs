@@ -6,8 +6,8 @@
 use crate::connection::before;
 use crate::lease::{Delivered, Several};
 use crate::question::Come;
+use crate::server_stream::Closing;
 use crate::shared::{Shared, Whole, lock};
-use crate::stream::Closing;
 use crate::supply::{Getter, WINDOW};
 use crate::watch::Who;
 use queue_core::sync::Deadline;

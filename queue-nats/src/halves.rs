@@ -1,4 +1,5 @@
-//! Halves in several processes: who holds one answers whoever asks.
+//! Halves in several processes: who holds one answers whoever asks. So the death of a process shows when
+//! somebody else's half is dropped, and asks; what it had on loan comes back after `ack_wait`, by the server.
 
 use crate::connection::{Answer, before};
 use crate::shared::{Half, Shared, half, lock};

@@ -1,9 +1,10 @@
-//! Items that were delivered to this process and are not settled.
+//! Items that were delivered to this process and are not settled. The server gives to others what nobody
+//! extends here for the `ack_wait` that [`server_stream`] sets.
 
 use crate::connection::Answer;
 use crate::failure;
+use crate::server_stream;
 use crate::shared::{Shared, Whole, join_all, lock};
-use crate::stream;
 use async_nats::Message;
 use bytes::Bytes;
 use queue_core::sync::Deadline;
@@ -268,7 +269,8 @@ impl Delivered {
     /// one it answers no ack.
     async fn is_forgotten(&self) -> bool {
         let shared = &self.shared;
-        let consumer = stream::consumer_info(&shared.link, &shared.names, shared.timeout).await;
+        let consumer =
+            server_stream::consumer_info(&shared.link, &shared.names, shared.timeout).await;
         consumer.is_ok_and(|consumer| consumer.delivered() < self.number)
     }
 
@@ -289,8 +291,13 @@ impl Delivered {
             }
             in_doubt |= self.connection != shared.link.number();
             if how == ACK && in_doubt && self.is_forgotten().await {
-                match stream::delete_item(&shared.link, &shared.names, self.number, shared.timeout)
-                    .await
+                match server_stream::delete_item(
+                    &shared.link,
+                    &shared.names,
+                    self.number,
+                    shared.timeout,
+                )
+                .await
                 {
                     Ok(()) => return Ok(()),
                     // The ack came through before the server died.

@@ -28,6 +28,7 @@ mod get;
 mod halves;
 mod last_handle;
 mod lease;
+mod lending;
 mod marks;
 mod nats_queue;
 mod options;
@@ -35,14 +36,13 @@ mod prefetch;
 mod put;
 mod question;
 mod queue;
+mod server_stream;
 mod shared;
-mod stream;
 mod stuck;
 mod supply;
 mod temporary;
 mod watch;
 mod window;
-mod work;
 
 /// How items become bytes, and bytes items: what the crate `queue-codec` has.
 pub mod codec {
@@ -52,10 +52,10 @@ pub mod codec {
 pub use codec::{Codec, Postcard, Raw};
 pub use connection::NatsConnection;
 pub use lease::NatsLease;
+pub use lending::NatsIdleListener;
 pub use nats_queue::NatsQueue;
 pub use options::{Mode, NatsOptions};
 pub use queue::NatsListener;
-pub use work::NatsIdleListener;
 
 pub use queue_core::{
     Activity, Capacity, Consumer, Delivery, Failure, FailureKind, IntoItemSink, IntoItemStream,

@@ -3,8 +3,8 @@
 
 use crate::connection::Answer;
 use crate::failure::{self, ApiError};
+use crate::server_stream::ask;
 use crate::shared::Shared;
-use crate::stream::ask;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use queue_core::Failure;

@@ -3,8 +3,8 @@
 use crate::connection::{Link, NatsConnection};
 use crate::last_handle::Last;
 use crate::options::{Mode, NatsOptions};
+use crate::server_stream::{self, Names, Opening};
 use crate::shared::{Shared, lock};
-use crate::stream::{self, Names, Opening};
 use crate::temporary;
 use queue_codec::{Codec, Postcard};
 use queue_core::{Capacity, Failure, WithCapacity};
@@ -50,7 +50,7 @@ impl<T: Send, C: Codec<T>> NatsQueue<T, C> {
     /// `Unavailable` if the server does not answer, `Denied` if this user may not do that.
     pub fn delete(self) -> Result<(), Failure> {
         let shared = &self.shared;
-        let deleted = stream::delete(&shared.link, &shared.names, shared.timeout);
+        let deleted = server_stream::delete(&shared.link, &shared.names, shared.timeout);
         let deleted = shared.link.block_on(deleted);
         deleted.map_err(|refusal| shared.refused(refusal))?;
         shared.forget_ahead();
@@ -109,7 +109,7 @@ impl NatsConnection {
     /// `Unsupported` if no queue can have this name.
     pub fn delete(&self, name: &str, options: &NatsOptions) -> Result<bool, Failure> {
         let names = Names::new(name)?;
-        let deleted = stream::delete(&self.0, &names, options.timeout);
+        let deleted = server_stream::delete(&self.0, &names, options.timeout);
         let deleted = self.0.block_on(deleted);
         deleted.map_err(|refusal| refusal.failure(&format!("delete the queue {name:?}")))
     }

@@ -2,8 +2,8 @@
 
 use crate::connection::{Answer, before};
 use crate::failure::{self, ApiError};
+use crate::server_stream::{self, Refusal};
 use crate::shared::{Shared, Whole};
-use crate::stream::{self, Refusal};
 use crate::watch::Who;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_MESSAGE_ID};
@@ -171,7 +171,7 @@ impl Shared {
     pub(crate) async fn withdraw(&self, number: u64) {
         let deadline = Deadline::after(WITHDRAWN);
         loop {
-            match stream::delete_item(&self.link, &self.names, number, self.timeout).await {
+            match server_stream::delete_item(&self.link, &self.names, number, self.timeout).await {
                 Ok(()) => break,
                 Err(Refusal::Failed(_)) if self.link.try_again(deadline).await => {}
                 Err(_) => return,

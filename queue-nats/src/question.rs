@@ -1,7 +1,7 @@
 //! [`Question`]: asking the server for items, and what comes for it.
 
+use crate::server_stream::{CONSUMER, nanos};
 use crate::shared::Shared;
-use crate::stream::{CONSUMER, nanos};
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_core::Stream;

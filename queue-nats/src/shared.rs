@@ -5,7 +5,7 @@ use crate::connection::{Link, before};
 use crate::failure;
 use crate::lease::{Delivered, Leases};
 use crate::options::NatsOptions;
-use crate::stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
+use crate::server_stream::{self, Closing, Names, Opened, Refusal, StreamInfo};
 use crate::stuck::Stuck;
 use crate::supply::Supply;
 use crate::watch::Watch;
@@ -195,7 +195,7 @@ impl Shared {
 
     /// What the stream is like now.
     pub(crate) async fn info(&self) -> Result<StreamInfo, Failure> {
-        let info = stream::stream_info(&self.link, &self.names, self.patience_now()).await;
+        let info = server_stream::stream_info(&self.link, &self.names, self.patience_now()).await;
         let info = info.map_err(|refusal| self.refused(refusal))?;
         self.note(info.closing(&self.names));
         Ok(info)
@@ -240,7 +240,7 @@ impl Shared {
         let known: Vec<u64> = lock(&self.returned).iter().copied().collect();
         let (returned, spare) = (known.len(), self.spare());
         // At once, and the stream last: an item that leaves in between does not count as waiting.
-        let consumer = stream::consumer_info(&self.link, &self.names, self.patience_now());
+        let consumer = server_stream::consumer_info(&self.link, &self.names, self.patience_now());
         let (consumer, info) = both(consumer, self.info()).await;
         let consumer = match consumer {
             Err(refusal) if refusal.is(failure::NO_CONSUMER) => self.create_consumer().await,
@@ -385,7 +385,7 @@ impl Shared {
 
     /// Closes the queue to its end, though another process has begun to: that may have died.
     pub(crate) async fn seal(&self) -> Result<(), Failure> {
-        let closed = stream::close(&self.link, &self.names, self.timeout).await;
+        let closed = server_stream::close(&self.link, &self.names, self.timeout).await;
         closed.map_err(|refusal| self.refused(refusal))?;
         self.note(Closing::Done);
         self.tell_end().await;
@@ -404,7 +404,7 @@ impl Drop for Shared {
         let (link, names, timeout) = (self.link.clone(), self.names.clone(), self.timeout);
         let (done, when_done) = std::sync::mpsc::channel();
         let delete = async move {
-            let _ = stream::delete(&link, &names, timeout).await;
+            let _ = server_stream::delete(&link, &names, timeout).await;
             let _ = done.send(());
         };
         self.link.spawn(delete);

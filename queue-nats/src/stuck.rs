@@ -6,8 +6,8 @@
 //! is made anew, and begins with the oldest item: what was done already is done twice then, and nothing is
 //! lost.
 
+use crate::server_stream::{self, ConsumerInfo, Refusal, StreamInfo};
 use crate::shared::{Shared, lock};
-use crate::stream::{self, ConsumerInfo, Refusal, StreamInfo};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ impl Shared {
         }
         if is_stuck {
             // Who may not do that leaves it to another process.
-            let gone = stream::delete_consumer(&self.link, &self.names, self.timeout).await;
+            let gone = server_stream::delete_consumer(&self.link, &self.names, self.timeout).await;
             if gone.is_ok() {
                 let _ = self.create_consumer().await;
             }
@@ -71,6 +71,6 @@ impl Shared {
 
     /// Makes the consumer; whoever removed it may have died.
     pub(crate) async fn create_consumer(&self) -> Result<ConsumerInfo, Refusal> {
-        stream::create_consumer(&self.link, &self.names, self.ack_wait, self.timeout).await
+        server_stream::create_consumer(&self.link, &self.names, self.ack_wait, self.timeout).await
     }
 }

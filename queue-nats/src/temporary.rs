@@ -1,8 +1,8 @@
 //! Queues without a name of their own, whose processes may have died.
 
 use crate::connection::{Answer, Link};
+use crate::server_stream::{self, Names};
 use crate::shared::{Shared, join_all, lock};
-use crate::stream::{self, Names};
 use bytes::Bytes;
 use queue_core::Failure;
 use queue_core::sync::Deadline;
@@ -29,7 +29,7 @@ pub(crate) async fn remove_abandoned(
     patience: Duration,
 ) -> Result<Vec<String>, Failure> {
     let deadline = Deadline::after(patience);
-    let names = stream::queues(link, PREFIX, LONG).await;
+    let names = server_stream::queues(link, PREFIX, LONG).await;
     let names = names.map_err(|refusal| refusal.failure("list the queues"))?;
     let mut unused = Vec::new();
     for name in names {
@@ -59,7 +59,7 @@ pub(crate) async fn remove_abandoned(
     }
     let mut removed = Vec::new();
     for names in unused {
-        let gone = stream::delete(link, &names, LONG).await;
+        let gone = server_stream::delete(link, &names, LONG).await;
         let was_there = gone
             .map_err(|refusal| refusal.failure(&format!("remove the queue {:?}", names.queue)))?;
         removed.extend(was_there.then_some(names.queue));

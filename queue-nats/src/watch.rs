@@ -1,12 +1,12 @@
-//! [`Watch`]: looks after the queue while somebody waits.
+//! [`Watch`]: wakes who waits for a slot, the end or `join` (a pop is woken in [`supply`](crate::supply)).
 //!
 //! A pop waits for what its process has asked the server for. Everything else that one can wait for is told by
 //! two subjects (`.room`: an item has left the queue, `.end`: look whether it is closed and drained),
 //! and one task listens to them for all who wait in this process. What is lost on the way it finds by
 //! looking, from time to time.
 
+use crate::server_stream::Closing;
 use crate::shared::{Shared, lock};
-use crate::stream::Closing;
 use futures_core::Stream;
 use queue_core::{Failure, FailureKind};
 use std::future::{Future, poll_fn};

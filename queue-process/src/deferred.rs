@@ -51,6 +51,14 @@ impl Outcome {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
         })
     }
+
+    fn is_item(&self) -> bool {
+        matches!(self, Self::Item(_))
+    }
+}
+
+fn items_in(outcomes: &VecDeque<Outcome>) -> usize {
+    outcomes.iter().filter(|outcome| outcome.is_item()).count()
 }
 
 /// The items of a batch that are still bytes, and the failures so far. They are deferred if an
@@ -69,7 +77,10 @@ impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W>
         let items = self.items.by_ref().map(Outcome::item);
         let mut new: VecDeque<_> = failures.chain(items).collect();
         if !new.is_empty() {
-            self.deferred.with(|outcomes| outcomes.append(&mut new));
+            self.deferred.with(|outcomes, items| {
+                *items += items_in(&new);
+                outcomes.append(&mut new);
+            });
             (self.wake)();
         }
     }
@@ -114,13 +125,13 @@ impl Deferred {
         state.map_or(0, |state| state.items.load(Ordering::Relaxed))
     }
 
-    /// Does `what` with all of it, and says how much there is then.
-    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>) -> R) -> R {
+    /// Does `what` with all of it, and with the number of items among it, and says how much there is then.
+    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>, &mut usize) -> R) -> R {
         let state = self.0.get_or_init(State::default);
         let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = what(&mut all);
-        let is_item = |outcome: &&Outcome| matches!(outcome, Outcome::Item(_));
-        let items = all.iter().filter(is_item).count();
+        // Relaxed, all: changed under the lock alone.
+        let mut items = state.items.load(Ordering::Relaxed);
+        let done = what(&mut all, &mut items);
         state.items.store(items, Ordering::Relaxed);
         state.some.store(!all.is_empty(), Ordering::Relaxed);
         done
@@ -132,7 +143,8 @@ impl Deferred {
         if first.is_empty() {
             return;
         }
-        self.with(|outcomes| {
+        self.with(|outcomes, items| {
+            *items += items_in(&first);
             first.append(outcomes);
             *outcomes = first;
         });
@@ -150,7 +162,8 @@ impl Deferred {
         let number = item.number;
         let is_later =
             |other: &Outcome| matches!(other, Outcome::Item(other) if other.number > number);
-        self.with(|outcomes| {
+        self.with(|outcomes, items| {
+            *items += 1;
             let place = outcomes.iter().position(is_later);
             outcomes.insert(place.unwrap_or(outcomes.len()), Outcome::Item(item));
         });
@@ -167,20 +180,19 @@ impl Deferred {
 
     #[cold]
     fn take_first(&self) -> Option<Outcome> {
-        let state = self.0.get()?;
-        let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = all.pop_front()?;
-        // Without counting all, which may be many: under the lock nobody else changes these.
-        let items =
-            state.items.load(Ordering::Relaxed) - usize::from(matches!(first, Outcome::Item(_)));
-        state.items.store(items, Ordering::Relaxed);
-        state.some.store(!all.is_empty(), Ordering::Relaxed);
-        Some(first)
+        self.with(|outcomes, items| {
+            let first = outcomes.pop_front()?;
+            *items -= usize::from(first.is_item());
+            Some(first)
+        })
     }
 
     /// Takes all of it.
     pub(crate) fn take(&self) -> VecDeque<Outcome> {
-        self.with(std::mem::take)
+        self.with(|outcomes, items| {
+            *items = 0;
+            std::mem::take(outcomes)
+        })
     }
 
     /// Pops the first that is deferred; `None` if nothing is.

@@ -1,4 +1,5 @@
-//! Handing a queue, or one half of it, to another process.
+//! Handing a queue, or one half of it, to a child process, which inherits it; in a message to any process
+//! it travels by `handle_serde`.
 //!
 //! What every kind can do is the trait [`Handover`].
 

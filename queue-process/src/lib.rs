@@ -187,7 +187,7 @@ pub use ipc::IpcQueue;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use linux::{
     pipe::{PipeOptions, PipeQueue},
-    queue::lend::LinuxLease,
+    queue::lending::LinuxLease,
     queue::linux_queue::LinuxQueue,
     queue::options::LinuxOptions,
     share::named::named_queues,

@@ -5,7 +5,7 @@ use std::path::Path;
 /// The files that may hold unsafe code. Each block argues for itself.
 const MAY_BE_UNSAFE: &[&str] = &[
     "queue-core/src/sync/lock.rs",
-    "queue-core/src/sync/prefetch.rs",
+    "queue-core/src/sync/cache_prefetch.rs",
     "queue-thread/src/lock_free/ring.rs",
     "queue-thread/src/lock_free/chain.rs",
     "queue-thread/src/lock_free/owner.rs",
@@ -241,6 +241,29 @@ fn the_text_speaks_of_no_machine() {
 
 /// Whether `sign` stands in `line`; a path from the root no less than from its start, for any folder
 /// may have that name.
+/// A page that leads to the sources names files that are there: `name.rs`, or the end of a path.
+#[test]
+fn files_that_pages_name_are_there() {
+    let all: Vec<_> = rust_files().map(|file| file.path).collect();
+    let is_there = |name: &str| {
+        let ends_so = |path: &String| format!("/{path}").ends_with(&format!("/{name}"));
+        all.iter().any(ends_so)
+    };
+    let mut faults = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/verification.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let names: Vec<_> = text
+            .split(|c: char| !(c.is_ascii_alphanumeric() || "_-./".contains(c)))
+            .filter(|word| word.ends_with(".rs"))
+            .collect();
+        assert!(!names.is_empty(), "{page} names a file");
+        let gone = names.into_iter().filter(|name| !is_there(name));
+        faults.extend(gone.map(|name| format!("{page}: no {name}")));
+    }
+    none(faults);
+}
+
 fn stands_in(line: &str, sign: &str) -> bool {
     line.match_indices(sign).any(|(at, _)| {
         let is_below = line[..at].ends_with(|before: char| before.is_alphanumeric());

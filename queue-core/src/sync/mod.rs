@@ -7,15 +7,15 @@
 //! loom does not know time, spinning and `crossbeam-queue`. Under loom a [`Deadline`] has always
 //! passed, spinning is skipped, and `crossbeam-queue` has a stand-in.
 
+mod cache_prefetch;
 mod deadline;
 mod lock;
-mod prefetch;
 pub mod spin;
 mod time_limit;
 
+pub use cache_prefetch::prefetch_for_writing;
 pub use deadline::Deadline;
 pub use lock::{SpinGuard, SpinLock};
-pub use prefetch::prefetch_for_writing;
 pub use time_limit::TimeLimit;
 
 #[cfg(not(loom))]

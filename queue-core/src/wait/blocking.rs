@@ -1,4 +1,5 @@
-//! Waiting by blocking the thread: spin for a moment, then sleep until notified.
+//! Waiting by blocking the thread: spin for a moment, then sleep until notified (the sleep itself is
+//! in [`Listener`](crate::event::Listener)).
 //!
 //! Each verb tries in a loop of its own, and calls [`Wait::again`] in between. So an item stays
 //! where the caller has it until the try that succeeds.

@@ -4,8 +4,8 @@
 //! [`Event`](crate::event::Event) is built on these, and is what most kinds need. A kind that keeps
 //! its wait list under a lock of its own uses them directly.
 
+mod park;
 mod wait_list;
-mod wake;
 
+pub use park::{ignore_panic, park, thread_waker, wake, wake_all};
 pub use wait_list::{WaitList, WaiterId};
-pub use wake::{ignore_panic, park, thread_waker, wake, wake_all};

@@ -1,4 +1,4 @@
-//! [`Idle`]: how somebody who waits until all is done learns of it.
+//! [`Idle`]: how who joins ([`join`](super::join)) is told that all is done.
 
 use crate::event::{Event, Listen, Listener};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

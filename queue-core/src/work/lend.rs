@@ -1,9 +1,8 @@
 //! [`Lend`]: what a kind gives so that its items can be lent.
 
-use super::wait;
 use crate::event::Listen;
 use crate::sync::Deadline;
-use crate::{Failure, PopError, PopTimeoutError, Queue, TryPopError};
+use crate::{Failure, PopError, PopTimeoutError, Queue, TryPopError, wait};
 use std::future::Future;
 
 /// How an item that was lent is settled.
@@ -74,7 +73,7 @@ pub trait Lend: Queue + Clone {
     /// As [`Queue::pop_until`].
     #[inline]
     fn lend_until(&self, deadline: Deadline) -> Result<(Self::Item, Self::Lease), PopTimeoutError> {
-        wait::lend_until(self, deadline)
+        wait::until_popped(self, deadline, || self.try_lend())
     }
 
     /// Lends the oldest item as soon as there is one.
@@ -84,7 +83,7 @@ pub trait Lend: Queue + Clone {
     fn lend_async(
         &self,
     ) -> impl Future<Output = Result<(Self::Item, Self::Lease), PopError>> + Send {
-        wait::lend_async(self)
+        wait::until_popped_async(self, || self.try_lend())
     }
 }
 

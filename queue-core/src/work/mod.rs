@@ -8,9 +8,9 @@ mod deliveries;
 mod delivery;
 mod halves;
 mod idle;
+mod join;
 mod lend;
 mod returned;
-mod wait;
 mod work_queue;
 
 pub use deliveries::Deliveries;

@@ -1,6 +1,6 @@
 //! [`WorkQueue`]: receiving items on loan, and waiting until all are done.
 
-use super::{Deliveries, Delivery, Lend, wait};
+use super::{Deliveries, Delivery, Lend, join};
 use crate::sync::{Deadline, TimeLimit};
 use crate::{PopError, PopTimeoutError, TryPopError};
 use std::future::Future;
@@ -184,14 +184,14 @@ pub trait WorkQueue: Lend {
     /// delivery of this queue: it would wait for itself.
     #[doc(alias("wait", "flush"))]
     fn join(&self) {
-        wait::join_until(self, Deadline::NEVER);
+        join::join_until(self, Deadline::NEVER);
     }
 
     /// [`join`](Self::join), up to `timeout`: whether all is done.
     #[must_use = "false says that something is still to be done"]
     fn join_timeout(&self, timeout: Duration) -> bool {
         let limit = TimeLimit::within(timeout);
-        wait::join_until(self, limit.deadline())
+        join::join_until(self, limit.deadline())
     }
 
     /// [`join`](Self::join) as a future.
@@ -199,7 +199,7 @@ pub trait WorkQueue: Lend {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     fn join_async(&self) -> impl Future<Output = ()> + Send {
-        wait::join_async(self)
+        join::join_async(self)
     }
 
     /// How many items are received and not yet settled.

@@ -1,6 +1,6 @@
 //! [`Guest`]: the queue as seen from a process that does not host it.
 
-use super::guest_line::{Line, Requests, lock, lock_in_time, lock_until, tell};
+use super::ask_host::{Line, Requests, lock, lock_in_time, lock_until, tell};
 use super::page::Page;
 use super::shared_rings::{LARGEST, Pushed, Pushes, Shelf};
 use super::wire::{

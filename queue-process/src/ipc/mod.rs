@@ -1,15 +1,15 @@
 //! [`IpcQueue`]: the portable kind.
 
+mod answer_guest;
+mod ask_host;
 mod guest;
-mod guest_line;
-mod host_line;
+mod handle_serde;
 mod hosted;
 #[cfg(target_os = "linux")]
 mod inherited;
 mod invitation;
 mod joining;
 mod lending;
-mod message;
 #[cfg(any(test, not(target_os = "linux")))]
 mod one_shot;
 #[allow(unsafe_code)] // It argues for itself.
@@ -27,8 +27,8 @@ use crate::codec::{Codec, Postcard};
 use crate::deferred::Deferred;
 use crate::per_process::generation;
 use crate::types::Types;
+use answer_guest::open_line;
 use guest::Guest;
-use host_line::open_line;
 use hosted::Hosted;
 use queue_core::sync::Lock;
 use queue_core::{Capacity, EndpointCounts, Failure, FailureKind, Side, WithCapacity};
@@ -264,7 +264,7 @@ impl<T: Send, C: Codec<T>> IpcQueue<T, C> {
     fn invite(&self) -> Result<ipc_channel::ipc::IpcSender<wire::Hello>, Failure> {
         stdio::fill();
         match self.reach()? {
-            Place::Here(host) => host_line::invite(&host.hosted, Types::of::<T, C>(), self.role),
+            Place::Here(host) => answer_guest::invite(&host.hosted, Types::of::<T, C>(), self.role),
             Place::Elsewhere(guest) => guest.invite(self.role),
         }
     }

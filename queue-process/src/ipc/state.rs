@@ -1,5 +1,6 @@
 //! [`State`]: the items of a queue, in its host, what else that knows of it, and what may be done with it
-//! under its lock.
+//! under its lock. Items come here by [`hosted`](super::hosted), or from a guest by
+//! [`shared_rings`](super::shared_rings).
 
 use super::page::Page;
 use super::shared_rings::{self, Pushes, Shelf};

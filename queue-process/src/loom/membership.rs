@@ -3,8 +3,8 @@
 
 use super::wait_list::newest;
 use crate::linux::engine::Platform;
+use crate::linux::engine::control::{Control, End};
 use crate::linux::engine::end_lock::{Acquired, Tries, acquire_lock, release_lock};
-use crate::linux::engine::layout::{Control, End};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::linux::membership::registry::{
     ByteLocks, JoinRequest, MAX_MEMBERS, Membership, Registry, Sides,

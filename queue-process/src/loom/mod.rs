@@ -26,7 +26,7 @@ mod wait_list;
 pub use process::{Lent, Process, TryFailure};
 
 use crate::linux::engine::Engine;
-use crate::linux::engine::layout::Control;
+use crate::linux::engine::control::Control;
 use crate::sys::modelled::OwnedFd;
 use crate::sys::{Word64, steps};
 use lease::Leases;

@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::memory::Memory;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::{Control, Cursor, Item};
+use crate::linux::engine::control::{Control, Cursor, Item};
 use crate::linux::engine::{PeerCursor, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::pipe::storage::Pipe;

@@ -3,7 +3,7 @@
 use super::wait_list::{Eventfd, Futex, LockQueue, newest, newest_of};
 use super::{DEATHS_SEEN, Simulation};
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::control::{Control, End};
 use crate::linux::lease::bytes::LeaseMemory;
 use crate::sys::Word32;
 use crate::sys::steps::{is_dead, step};

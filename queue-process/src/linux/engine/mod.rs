@@ -1,5 +1,6 @@
-//! [`Engine`]: pushing, popping, closing, repairing and waking, over any [`Storage`]. Waiting is in
-//! [`thread_wait`](crate::linux::wait::thread_wait), lending in [`lend`].
+//! [`Engine`]: pushing, popping and closing, over any [`Storage`]. Who waits is woken in [`wake`] and
+//! sleeps in [`wait`](crate::linux::wait); what the dead leave is repaired in [`repair`], and lending is in
+//! [`leases`].
 //!
 //! # Who does what under which lock
 //!
@@ -12,37 +13,26 @@
 //! So a waiter sets its flag under the lock of those who will wake it, after it has looked once
 //! more under that lock. No wake can be missed, and looking for waiters costs a plain
 //! load, without a fence.
-//!
-//! # Waking
-//!
-//! `waiting` is a flag, not a count, because a count would be wrong after a death. A member that moves
-//! the end and sees the flag clears it and wakes *one* sleeper. Until that one is back, others
-//! that move the end see no flag and save the wake. The woken one wakes the next at once if
-//! there is more than one thing to take, or else sets the flag again. So all sleepers are woken, one
-//! after the other. If a wake is lost by the death of its sender or of its receiver,
-//! one sleeper of each process looks again by itself within the recheck interval:
-//! see [`sleepers`](crate::linux::wait::sleepers).
-//!
-//! Futures wait in a list of their process, whose waker thread listens to an eventfd: see
-//! [`futures`](crate::linux::wait::futures). It is notified *before* the end moves, so that no death
-//! can lose the notification.
 
 pub(crate) mod batch;
+pub(crate) mod control;
 pub(crate) mod end_lock;
-pub(crate) mod layout;
-pub(crate) mod lend;
+pub(crate) mod leases;
 mod platform;
+mod repair;
+pub(crate) mod storage;
+mod wake;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub(crate) use platform::Platform;
+pub(crate) use storage::{PeerCursor, Storage};
 
-use crate::linux::lease::bytes::Lease;
 use crate::try_error::TryError;
 use batch::Batch;
+use control::{Control, Cursor, End, EndState, Item, needs_trim};
 use end_lock::{Acquired, Tries, acquire_lock, release_lock};
-use layout::{Control, Cursor, End, EndState, Item, needs_trim};
 use queue_core::sync::atomic::Ordering;
 use queue_core::{Failure, FailureKind};
 
@@ -135,88 +125,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
             }));
         }
         self.lock_poisoned(state, end, taken, tries)
-    }
-
-    #[cold]
-    fn lock_poisoned(
-        &self,
-        state: &EndState,
-        end: End,
-        taken: Acquired,
-        tries: Tries,
-    ) -> Result<Option<EndGuard<'_, P>>, Failure> {
-        match taken {
-            Acquired::Busy => return Ok(None),
-            Acquired::NotMember => {
-                // Says why; or it can by now.
-                self.platform.become_member()?;
-                return self.lock_within(end, tries);
-            }
-            Acquired::Free | Acquired::FromDead => {}
-        }
-        if taken == Acquired::FromDead {
-            state.poisoned.store(1, Ordering::Relaxed);
-        }
-        release_lock(&state.lock, &self.platform);
-        let both = self.lock_both_within(tries)?;
-        Ok(both.map(|(tail, head)| match end {
-            End::Tail => tail,
-            End::Head => head,
-        }))
-    }
-
-    /// Both locks, and nothing poisoned, with so many tries for each: `None` if they were too few.
-    pub(crate) fn lock_both_within(&self, tries: Tries) -> Result<Option<Both<'_, P>>, Failure> {
-        self.platform.become_member()?;
-        let take = |end| {
-            let state = self.control().end(end);
-            match acquire_lock(&state.lock, &self.platform, tries) {
-                Acquired::Busy => return None,
-                Acquired::FromDead => state.poisoned.store(1, Ordering::Relaxed),
-                Acquired::Free | Acquired::NotMember => {}
-            }
-            Some(EndGuard {
-                state,
-                platform: &self.platform,
-            })
-        };
-        let Some(tail) = take(End::Tail) else {
-            return Ok(None);
-        };
-        let Some(head) = take(End::Head) else {
-            // Whether the tail is poisoned is remembered there.
-            return Ok(None);
-        };
-        let poisoned = |guard: &EndGuard<'_, P>| guard.state.poisoned.load(Ordering::Relaxed) != 0;
-        if poisoned(&tail) || poisoned(&head) {
-            self.storage.repair(self.control())?;
-            self.repair_leases()?;
-            // The dead may not have woken somebody whom it should have.
-            for (end, guard) in [(End::Tail, &tail), (End::Head, &head)] {
-                self.prepare_wake(end, guard.state, true);
-                self.platform.wake(&guard.state.wake_seq, u32::MAX);
-                guard.state.poisoned.store(0, Ordering::Relaxed);
-            }
-        }
-        Ok(Some((tail, head)))
-    }
-
-    /// Repairs what a member left that died while it held a lock: for those who wait, who would
-    /// not be told if no other member took that lock, and for those who count. With so many `tries`
-    /// for the locks.
-    pub(crate) fn recover(&self, tries: Tries) {
-        let is_left = |end| {
-            let state = self.control().end(end);
-            // Acquire: pairs with the Release of the exchange that wrote the name. Relaxed: who is
-            // about to repair it has the locks, for which the repair waits.
-            let holder = state.lock.load(Ordering::Acquire);
-            state.poisoned.load(Ordering::Relaxed) != 0
-                || holder != 0 && !self.platform.is_alive(holder)
-        };
-        if is_left(End::Tail) || is_left(End::Head) {
-            // A failure: whoever tries meets it.
-            let _ = self.lock_both_within(tries);
-        }
     }
 
     // Moving the ends.
@@ -411,50 +319,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
         Ok((head, tail))
     }
 
-    /// Publishes where `end` now is, gives its lock back, and wakes who waits for it. At the head so
-    /// many items have gone for good.
-    #[inline]
-    fn move_end(&self, end: End, guard: EndGuard<'_, P>, cursor: Cursor, gone: u32) {
-        let state = guard.state;
-        let wake = self.prepare_wake(end, state, false);
-        // Release: pairs with the Acquire in `PeerCursor::refresh`.
-        state
-            .published
-            .cursor
-            .store(cursor.word(), Ordering::Release);
-        let joined = end == End::Head && self.move_freed(state, gone);
-        drop(guard);
-        if joined {
-            self.wake_joining();
-        }
-        if wake {
-            // After the lock is given back, so that the woken finds it free. If we die
-            // just before, they look again by themselves after a while.
-            self.platform.wake(&state.wake_seq, 1);
-        }
-    }
-
-    /// Under the lock of `end`: notifies the processes of futures that wait, and says whether a
-    /// sleeper is to be woken. All is in place for that before the end moves.
-    #[inline]
-    pub(crate) fn prepare_wake(&self, end: End, state: &EndState, always: bool) -> bool {
-        // Relaxed, all four words: under this lock only. The kernel orders `wake_seq` for
-        // those who go to sleep.
-        if state.async_waiting.load(Ordering::Relaxed) != 0 {
-            self.platform.notify_futures(end);
-            state.async_waiting.store(0, Ordering::Relaxed);
-        }
-        let wake = always || state.waiting.load(Ordering::Relaxed) != 0;
-        if wake {
-            state.waiting.store(0, Ordering::Relaxed);
-            let wake_seq = state.wake_seq.load(Ordering::Relaxed);
-            state
-                .wake_seq
-                .store(wake_seq.wrapping_add(1), Ordering::Relaxed);
-        }
-        wake
-    }
-
     #[inline]
     fn after_pop(&self, head: Cursor, tail: Cursor) {
         // Relaxed, both: hints.
@@ -560,159 +424,6 @@ impl<S: Storage, P: Platform> Engine<S, P> {
 fn no_room() -> TryError {
     let message = "the items inside take all the memory that this queue may use";
     Failure::new(FailureKind::TooLarge, message).into()
-}
-
-/// The other end of the queue, as seen by who holds this end's lock.
-///
-/// The cursor is what the last look at it said; the end itself may have moved on since.
-/// A look costs a cache line that the other end's people write to, so it is taken only
-/// where it matters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PeerCursor<'a> {
-    pub(crate) cursor: Cursor,
-    /// Of the head: how many items have gone for good.
-    pub(crate) freed: u32,
-    /// Whether this cursor is from this very operation.
-    pub(crate) fresh: bool,
-    /// Of the end whose lock is held.
-    pub(crate) state: &'a EndState,
-    pub(crate) other: &'a EndState,
-}
-
-impl PeerCursor<'_> {
-    /// Looks where the other end is now.
-    #[inline]
-    pub(crate) fn refresh(&mut self) -> Cursor {
-        // Acquire, both: pair with the Release of these words in the engine: what the other end
-        // did before it moved there is done. In this order: where so many have gone, the cursor
-        // is past them.
-        self.freed = self.other.published.freed.load(Ordering::Acquire);
-        self.cursor = self.other.cursor(Ordering::Acquire);
-        self.fresh = true;
-        // Relaxed: under the lock of the line.
-        self.state
-            .cached
-            .store(self.cursor.word(), Ordering::Relaxed);
-        (self.state.cached_freed).store(self.freed, Ordering::Relaxed);
-        self.cursor
-    }
-}
-
-/// Where the bytes of the items lie, as the [engine](crate::linux::engine) uses it.
-///
-/// What is written becomes an item only when the engine then publishes the position
-/// that was returned, and what is read is gone only when it does. It may die in
-/// between, or not publish: the next call then gets the old position again. A storage
-/// whose own state is elsewhere (in a pipe, say) sets things right in
-/// [`repair`](Self::repair).
-///
-/// What stands in shared memory may have been forged: check all of it, and answer
-/// [`corrupt`](crate::sys::corrupt).
-pub(crate) trait Storage: Send + Sync {
-    /// Writes `item` at the end of what lies between `head` and `tail`, under the tail
-    /// lock: the new position of the tail, or `None` if there is no room even though
-    /// there is a free slot. The `storage_words` of the tail may be used.
-    ///
-    /// # Errors
-    /// What was found cannot be true, or the system failed. Nothing has happened then.
-    fn write(
-        &self,
-        control: &Control,
-        tail: Cursor,
-        head: &mut PeerCursor<'_>,
-        item: Item<'_>,
-    ) -> Result<Option<u32>, Failure>;
-
-    /// Appends to `into` the bytes of the item at `head`, under the head lock: the new
-    /// position of the head. There is one.
-    ///
-    /// # Errors
-    /// What was found cannot be an item, or the system failed.
-    fn read(&self, control: &Control, head: Cursor, into: &mut Vec<u8>) -> Result<u32, Failure>;
-
-    /// [`read`](Self::read) of the last item before `tail`, where it is at hand: false if it
-    /// is not. The head's new position is the tail's.
-    #[inline]
-    fn read_inline(&self, control: &Control, tail: Cursor, into: &mut Vec<u8>) -> bool {
-        let _ = (control, tail, into);
-        false
-    }
-
-    /// As [`read`](Self::read), and keeps the item in `lease`, which is taken, before it is gone
-    /// from here. `is_last` says that it is the last before `tail`.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), or if there is no memory. If the item is gone from here all the
-    /// same, the head is poisoned.
-    #[inline]
-    fn lend(
-        &self,
-        control: &Control,
-        (head, tail, is_last): (Cursor, Cursor, bool),
-        lease: &Lease<'_>,
-        into: &mut Vec<u8>,
-    ) -> Result<u32, Failure> {
-        let position = match is_last && self.read_inline(control, tail, into) {
-            true => tail.position,
-            false => self.read(control, head, into)?,
-        };
-        lease.keep(into)?;
-        Ok(position)
-    }
-
-    /// Whether the item of `lease`, which somebody had taken who died, is out of here, with the
-    /// head where [`repair`](Self::repair) put it. It is then whole in the lease. Called under both
-    /// locks.
-    ///
-    /// # Errors
-    /// If it cannot be made whole now.
-    fn was_lent(&self, control: &Control, lease: &Lease<'_>) -> Result<bool, Failure> {
-        // Relaxed: under both locks.
-        Ok(control.head.cursor(Ordering::Relaxed).count != lease.slot.count())
-    }
-
-    /// Writes the first `most` of `batch`, or fewer if there is no room for more: how
-    /// many, and the new position.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write), if it could not write the first.
-    fn write_many(
-        &self,
-        control: &Control,
-        tail: Cursor,
-        head: &mut PeerCursor<'_>,
-        batch: &Batch,
-        most: u32,
-    ) -> Result<(u32, u32), Failure>;
-
-    /// Reads up to `max` items, at least one; there are at least `max`: how
-    /// many, and the new position.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), if it could not read the first.
-    fn read_many(
-        &self,
-        control: &Control,
-        head: Cursor,
-        max: u32,
-        into: &mut Batch,
-    ) -> Result<(u32, u32), Failure>;
-
-    /// Sets right what somebody left who died while holding a lock. Called under both
-    /// locks; it may be killed halfway, and is then called again.
-    ///
-    /// # Errors
-    /// If that is not possible now. Every verb then fails with it, after trying again.
-    fn repair(&self, control: &Control) -> Result<(), Failure> {
-        let _ = control;
-        Ok(())
-    }
-
-    /// Gives memory back, for the queue is empty. Called under both locks, when it is time
-    /// for what [`needs_trim`](Control::needs_trim) says.
-    fn trim(&self, control: &Control) {
-        let _ = control;
-    }
 }
 
 /// How many bytes a batch of pops gathers at most, plus what is read in one go: one item, or

@@ -1,6 +1,6 @@
 //! [`Platform`]: the shared words of a queue, and the system calls that the engine makes.
 
-use super::layout::{Control, End};
+use super::control::{Control, End};
 use crate::linux::lease::bytes::LeaseMemory;
 use crate::sys::Word32;
 use queue_core::Failure;

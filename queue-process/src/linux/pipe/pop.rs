@@ -3,7 +3,7 @@
 use super::overflow::{GRANULE, granules};
 use super::storage::{BATCH, CHUNK, LOG_LEN, Pipe, Record, SIZE, TailState, is_from};
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::control::{Control, Cursor};
 use crate::linux::lease::bytes::Lease;
 use crate::sys::corrupt;
 #[cfg(loom)]

@@ -5,7 +5,7 @@ use super::storage::{
     BATCH, LOG_LEN, MAX_INLINE, Pipe, RETAINED_GRANULES, Record, SIZE, TailState, is_from,
 };
 use crate::linux::engine::PeerCursor;
-use crate::linux::engine::layout::{Control, Cursor, needs_trim};
+use crate::linux::engine::control::{Control, Cursor, needs_trim};
 #[cfg(loom)]
 use crate::sys::modelled::write;
 use crate::sys::refused;

@@ -21,7 +21,7 @@ use super::overflow::{ArenaState, GRANULE, GRANULES};
 use super::pop::Pop;
 use super::push::Push;
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::{Control, Cursor, Item};
+use crate::linux::engine::control::{Control, Cursor, Item};
 use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::queue::format::Limits;

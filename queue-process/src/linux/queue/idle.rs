@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::linux::engine::Storage;
-use crate::linux::engine::layout::joining;
+use crate::linux::engine::control::joining;
 use crate::unwind::ignore_panic;
 use std::sync::atomic::Ordering;
 

@@ -4,9 +4,11 @@
 mod check_peers;
 pub(crate) mod format;
 #[cfg(not(loom))]
+pub(crate) mod header;
+#[cfg(not(loom))]
 mod idle;
 #[cfg(not(loom))]
-pub(crate) mod lend;
+pub(crate) mod lending;
 #[cfg(not(loom))]
 pub(crate) mod linux_queue;
 #[cfg(not(loom))]

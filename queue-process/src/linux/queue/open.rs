@@ -1,8 +1,9 @@
 //! Making a queue, or opening it by its descriptors: what it consists of is [`QueueFds`].
 
 use super::format::Limits;
+use super::header::Header;
 use super::linux_queue::LinuxQueue;
-use super::platform::{Header, Linux};
+use super::platform::Linux;
 use super::shared::Shared;
 use crate::codec::Codec;
 use crate::deferred::Deferred;

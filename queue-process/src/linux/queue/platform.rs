@@ -1,16 +1,16 @@
-//! [`Linux`]: one participant's view of a queue: the [`Header`] that all participants share, and the
-//! system calls.
+//! [`Linux`]: one participant's view of a queue: the shared memory, membership
+//! and the system calls (futexes, clock).
 
-use super::format::Format;
+use super::header::Header;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::control::{Control, End};
 use crate::linux::lease::bytes::LeaseMemory;
 use crate::linux::lease::mapped::{LeaseLayout, MappedLeases};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::{Registry, Sides};
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::{Eventfds, eventfd};
-use crate::sys::{self, Mapping, PerProcess, Word32, shared_safe};
+use crate::sys::{self, Mapping, PerProcess, Word32};
 use queue_core::{Failure, Side};
 use rustix::io::Errno;
 use rustix::thread::futex;
@@ -18,28 +18,6 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// How the shared memory of a queue begins. The storage may use what comes behind.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Header {
-    pub(crate) format: Format,
-    pub(crate) control: Control,
-    pub(crate) registry: Registry,
-}
-
-shared_safe! { Header { format, control, registry } }
-
-impl Header {
-    /// Where the storage's memory begins: at a page of its own.
-    pub(crate) const END: usize = size_of::<Self>().next_multiple_of(4096);
-
-    /// The header at the beginning of `mapping`, which has [`Header::END`] bytes at least.
-    #[inline]
-    pub(crate) fn of(mapping: &Mapping) -> &Self {
-        mapping.at(0)
-    }
-}
 
 /// One member; in a forked child what is left of its parent's membership, until the child has one
 /// of its own.

@@ -4,9 +4,9 @@
 use super::format::Limits;
 use super::platform::Linux;
 use crate::deferred::Deferred;
+use crate::linux::engine::control::{End, joining};
 use crate::linux::engine::end_lock::Tries;
-use crate::linux::engine::layout::{End, joining};
-use crate::linux::engine::lend::PreparedJoin;
+use crate::linux::engine::leases::PreparedJoin;
 use crate::linux::engine::{Engine, Storage};
 use crate::linux::wait::futures::WaitList;
 use crate::linux::wait::sleepers::Sleepers;

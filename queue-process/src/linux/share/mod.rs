@@ -5,7 +5,7 @@
 
 mod child;
 mod fd_bundle;
-mod message;
+mod handle_serde;
 pub(crate) mod named;
 pub(crate) mod server;
 mod socket;

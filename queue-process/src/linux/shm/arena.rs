@@ -3,8 +3,8 @@
 use queue_core::Failure;
 #[cfg(not(loom))]
 use {
-    crate::linux::engine::layout::word,
-    crate::linux::queue::platform::Header,
+    crate::linux::engine::control::word,
+    crate::linux::queue::header::Header,
     crate::sys::{Mapping, refused},
     queue_core::sync::atomic::Ordering,
     std::sync::Arc,

@@ -1,4 +1,4 @@
-//! [`Ring`]: records of any size, one behind the other in an arena.
+//! [`Ring`]: records of any size, however large, one behind the other in an arena.
 //!
 //! A record is a header word and the bytes, padded to words; all positions count words.
 //! The live records are a chain from head to tail that runs upwards, except where a
@@ -25,7 +25,7 @@
 
 use super::arena::Arena;
 use crate::linux::engine::batch::{Batch, RECORD};
-use crate::linux::engine::layout::{Control, Cursor, INLINE_MAX, Item, needs_trim};
+use crate::linux::engine::control::{Control, Cursor, INLINE_MAX, Item, needs_trim};
 use crate::linux::engine::{MAX_BATCH_BYTES, PeerCursor, Storage};
 use crate::sys::corrupt;
 use queue_core::Failure;

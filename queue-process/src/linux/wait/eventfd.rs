@@ -1,6 +1,6 @@
 //! The eventfds by which the futures of a process learn that an end has moved.
 
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::sys;
 use queue_core::Failure;
 use rustix::event::EventfdFlags;

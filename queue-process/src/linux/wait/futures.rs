@@ -21,8 +21,8 @@
 //! The thread serves all queues of its process, so it does not wait for a lock whose holder was
 //! stopped. It comes back to that end later.
 
+use crate::linux::engine::control::End;
 use crate::linux::engine::end_lock::Tries;
-use crate::linux::engine::layout::End;
 use crate::linux::engine::{Engine, Platform, Storage};
 use crate::unwind::ignore_panic;
 use queue_core::Failure;

@@ -3,8 +3,8 @@
 use super::own_wait::OwnWait;
 use super::target::WaitTarget;
 use super::waker_thread::Registration;
-use crate::linux::engine::layout::End;
-use crate::linux::engine::lend::PreparedJoin;
+use crate::linux::engine::control::End;
+use crate::linux::engine::leases::PreparedJoin;
 use queue_core::event::{self, Listen};
 use queue_core::sync::Deadline;
 use std::fmt;

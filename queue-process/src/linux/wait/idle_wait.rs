@@ -6,8 +6,8 @@
 //! itself, within the recheck interval.
 
 use super::RECHECK_INTERVAL;
-use crate::linux::engine::layout::joining;
-use crate::linux::engine::lend::PreparedJoin;
+use crate::linux::engine::control::joining;
+use crate::linux::engine::leases::PreparedJoin;
 use crate::linux::engine::{Engine, Platform, Storage};
 use queue_core::sync::atomic::Ordering;
 use std::time::Duration;

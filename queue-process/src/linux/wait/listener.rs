@@ -3,7 +3,7 @@
 use super::own_wait::OwnWait;
 use super::target::WaitTarget;
 use super::waker_thread::Registration;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use queue_core::event::{self, Listen};
 use queue_core::sync::{Deadline, spin};
 use std::fmt;

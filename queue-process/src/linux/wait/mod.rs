@@ -1,5 +1,5 @@
 //! Waiting until an end of a queue moves: of threads, in the kernel; of futures, in a list of
-//! their process.
+//! their process. Who moves the end decides whom to wake: see [`engine`](crate::linux::engine).
 
 #[cfg(not(loom))]
 pub(crate) mod eventfd;

@@ -1,8 +1,8 @@
 //! [`WaitTarget`]: a queue, as far as waiting for it goes.
 
 use super::waker_thread::Registration;
-use crate::linux::engine::layout::End;
-use crate::linux::engine::lend::PreparedJoin;
+use crate::linux::engine::control::End;
+use crate::linux::engine::leases::PreparedJoin;
 use queue_core::Failure;
 use queue_core::event::Event;
 use queue_core::sync::Deadline;

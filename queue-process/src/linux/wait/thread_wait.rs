@@ -5,7 +5,7 @@
 //! [engine](crate::linux::engine)'s page.
 
 use super::sleepers::{Sleeper, Sleepers};
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::linux::engine::{EndGuard, Engine, Platform, Storage};
 use queue_core::Failure;
 use queue_core::sync::atomic::Ordering;

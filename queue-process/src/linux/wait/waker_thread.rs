@@ -9,7 +9,7 @@
 
 use super::RECHECK_INTERVAL;
 use super::eventfd::{Eventfds, eventfd};
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::sys::{PerProcess, above_stdio};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::time::Timespec;

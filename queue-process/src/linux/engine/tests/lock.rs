@@ -1,8 +1,8 @@
 //! Tests of [`end_lock`](crate::linux::engine::end_lock).
 
 use crate::linux::engine::Platform;
+use crate::linux::engine::control::{Control, End};
 use crate::linux::engine::end_lock::*;
-use crate::linux::engine::layout::{Control, End};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::Word32;
 use queue_core::sync::atomic::Ordering;

@@ -2,9 +2,9 @@
 //! it has come whenever something happens; and over a storage that fails unless it is repaired.
 
 use crate::linux::engine::batch::Batch;
+use crate::linux::engine::control::Item;
+use crate::linux::engine::control::{Control, Cursor, End};
 use crate::linux::engine::end_lock::Tries;
-use crate::linux::engine::layout::Item;
-use crate::linux::engine::layout::{Control, Cursor, End};
 use crate::linux::engine::{Engine, PeerCursor, Platform, Storage};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::sys::{Word32, corrupt};

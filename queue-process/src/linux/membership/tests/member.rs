@@ -2,7 +2,7 @@
 
 use crate::linux::membership::member::*;
 use crate::linux::membership::registry::{ByteLocks, Sides};
-use crate::linux::queue::platform::Header;
+use crate::linux::queue::header::Header;
 use crate::sys::{self, Mapping};
 use queue_core::sync::atomic::Ordering;
 use rustix::fs::SeekFrom;

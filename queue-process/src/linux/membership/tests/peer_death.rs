@@ -5,7 +5,7 @@
 use crate::ShmQueue;
 use crate::codec::Raw;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use queue_core::{Capacity, Queue, Side, TryPushError, WithCapacity};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -3,8 +3,8 @@
 use super::fixtures::{add, in_vain, item, read, same, small, try_write, write};
 use crate::Raw;
 use crate::linux::engine::batch::Batch;
+use crate::linux::engine::control::{Control, Cursor, End};
 use crate::linux::engine::end_lock::{Tries, acquire_lock};
-use crate::linux::engine::layout::{Control, Cursor, End};
 use crate::linux::engine::{Platform, Storage};
 use crate::linux::pipe::overflow::GRANULE;
 use crate::linux::pipe::queue::PipeQueue;

@@ -1,8 +1,8 @@
 //! What the tests of the storage share: a small pipe, and its two ends by hand.
 
 use crate::linux::engine::batch::Batch;
-use crate::linux::engine::layout::Item;
-use crate::linux::engine::layout::{Control, Cursor};
+use crate::linux::engine::control::Item;
+use crate::linux::engine::control::{Control, Cursor};
 use crate::linux::engine::{PeerCursor, Storage};
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::queue::format::Limits;

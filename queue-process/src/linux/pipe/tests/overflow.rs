@@ -1,7 +1,7 @@
 //! Tests of the way into the log, and back.
 
 use super::fixtures::{read, read_only, same, small, try_write, write};
-use crate::linux::engine::layout::Control;
+use crate::linux::engine::control::Control;
 use crate::linux::pipe::storage::Pipe;
 use crate::linux::pipe::storage::SIZE;
 use queue_core::Failure;

@@ -3,11 +3,11 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::EndState;
+use crate::linux::engine::control::EndState;
 use crate::linux::lease::table::Table;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::Shareable;
-use crate::linux::queue::platform::Header;
 use crate::sys::{Word32, Word64};
 use crate::{PipeQueue, ShmQueue};
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::Cursor;
+use crate::linux::engine::control::Cursor;
 use crate::{PipeQueue, ShmQueue};
 use queue_core::sync::atomic::Ordering::Relaxed;
 use queue_core::{Capacity, Queue};

@@ -2,11 +2,11 @@
 
 use crate::codec::Raw;
 use crate::linux::engine::Platform;
+use crate::linux::engine::control::{End, needs_trim};
 use crate::linux::engine::end_lock::Tries;
-use crate::linux::engine::layout::{End, needs_trim};
 use crate::linux::queue::format;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::open::{QueueFds, lease_layout};
-use crate::linux::queue::platform::Header;
 use crate::linux::shm::arena::Mapped;
 use crate::linux::shm::storage::Ring;
 use crate::linux::wait::RECHECK_INTERVAL;

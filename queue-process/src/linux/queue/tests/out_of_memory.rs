@@ -4,8 +4,8 @@
 //! may not do that, the tests say so and pass.
 
 use crate::codec::Raw;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::open::lease_layout;
-use crate::linux::queue::platform::Header;
 use crate::linux::shm::arena::Mapped;
 use crate::linux::shm::queue::ShmQueue;
 use crate::linux::shm::storage::Ring;

@@ -1,10 +1,10 @@
 //! Tests of [`platform`](crate::linux::queue::platform).
 
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::linux::lease::mapped::LeaseLayout;
 use crate::linux::membership::registry::Sides;
-use crate::linux::queue::platform::Header;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::platform::*;
 use crate::linux::wait::eventfd::eventfd;
 use crate::linux::wait::eventfd::eventfds;

@@ -1,6 +1,6 @@
 //! Tests of [`arena`](crate::linux::shm::arena).
 
-use crate::linux::queue::platform::Header;
+use crate::linux::queue::header::Header;
 use crate::linux::shm::arena::*;
 use crate::sys::Mapping;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! `PROPTEST_CASES=1000000` makes it long.
 
 use crate::codec::Raw;
-use crate::linux::queue::platform::Header;
+use crate::linux::queue::header::Header;
 use crate::linux::shm::queue::ShmQueue;
 use proptest::prelude::*;
 use queue_core::{Capacity, Queue};

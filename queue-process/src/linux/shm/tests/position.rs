@@ -1,7 +1,7 @@
 //! Tests of [`position`](crate::linux::shm::storage).
 
 use crate::linux::engine::PeerCursor;
-use crate::linux::engine::layout::{Control, Cursor, Item, needs_trim};
+use crate::linux::engine::control::{Control, Cursor, Item, needs_trim};
 use crate::linux::shm::arena::Arena;
 use crate::linux::shm::storage::*;
 use crate::linux::shm::storage::{COMMITTED, LIVE_END, Ring, SKIP_BASE, TailState, WINDOW};

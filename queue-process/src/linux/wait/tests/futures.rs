@@ -1,8 +1,8 @@
 //! Tests of [`futures`](crate::linux::wait::futures).
 
 use crate::ShmQueue;
+use crate::linux::engine::control::End;
 use crate::linux::engine::end_lock::Tries;
-use crate::linux::engine::layout::End;
 use crate::linux::wait::futures::*;
 use queue_core::Queue;
 use queue_core::event::Listener;

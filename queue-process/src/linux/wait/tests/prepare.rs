@@ -1,7 +1,7 @@
 //! Tests of [`prepare`](crate::linux::wait::thread_wait).
 
 use crate::ShmQueue;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::linux::wait::thread_wait::*;
 use queue_core::Queue;
 use queue_core::sync::atomic::Ordering;

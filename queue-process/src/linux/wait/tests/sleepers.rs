@@ -1,7 +1,7 @@
 //! Tests of [`sleepers`](crate::linux::wait::sleepers).
 
 use crate::linux::engine::Platform;
-use crate::linux::engine::layout::{Control, End};
+use crate::linux::engine::control::{Control, End};
 use crate::linux::lease::bytes::{LeaseMemory, NoLeases};
 use crate::linux::wait::sleepers::*;
 use crate::sys::Word32;

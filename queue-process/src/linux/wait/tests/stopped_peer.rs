@@ -1,7 +1,7 @@
 //! A process that is stopped, or dies, while it holds the lock of an end: whom it holds up.
 
 use crate::ShmQueue;
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use queue_core::{Consumer, Queue, Side};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::process::{Child, Command, Stdio};

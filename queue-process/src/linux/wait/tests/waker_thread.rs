@@ -1,6 +1,6 @@
 //! Tests of [`waker_thread`](crate::linux::wait::waker_thread).
 
-use crate::linux::engine::layout::End;
+use crate::linux::engine::control::End;
 use crate::linux::wait::RECHECK_INTERVAL;
 use crate::linux::wait::eventfd::eventfds;
 use crate::linux::wait::eventfd::{Eventfds, eventfd};

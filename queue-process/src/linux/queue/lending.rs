@@ -7,7 +7,7 @@ use super::linux_queue::{LinuxQueue, recycle, take_buffer};
 use super::open::Shareable;
 use crate::codec::Codec;
 use crate::deferred::{self, Outcome, decode_from};
-use crate::linux::engine::lend::not_ours;
+use crate::linux::engine::leases::not_ours;
 use crate::linux::lease::slot::LeaseKey;
 use crate::linux::wait::idle_listener::JoinListener;
 use crate::sys::generation;

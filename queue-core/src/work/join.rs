@@ -1,25 +1,9 @@
-//! Waiting for an item on loan, and for the queue to be idle.
+//! Waiting until the queue is idle: all that was pushed is settled.
 
 use super::Lend;
+use crate::coop;
 use crate::event::Listen;
 use crate::sync::Deadline;
-use crate::{PopError, PopTimeoutError, coop, wait};
-
-type Lent<Q> = (<Q as crate::Kind>::Item, <Q as Lend>::Lease);
-
-/// Lends an item once there is one.
-#[inline]
-pub(super) fn lend_until<Q: Lend>(
-    queue: &Q,
-    deadline: Deadline,
-) -> Result<Lent<Q>, PopTimeoutError> {
-    wait::until_popped(queue, deadline, || queue.try_lend())
-}
-
-/// [`lend_until`] as a future.
-pub(super) async fn lend_async<Q: Lend>(queue: &Q) -> Result<Lent<Q>, PopError> {
-    wait::until_popped_async(queue, || queue.try_lend()).await
-}
 
 /// Waits until the queue is idle (true) or the deadline passes.
 pub(super) fn join_until<Q: Lend>(queue: &Q, deadline: Deadline) -> bool {

@@ -1,4 +1,5 @@
-//! [`open_line`]: the host's end of a line, and the thread that serves the guest on it.
+//! [`open_line`]: the host's end of a line, and the thread that answers the guest on it, and notices
+//! its death.
 
 use super::hosted::{Hosted, Offer};
 use super::page::Page;

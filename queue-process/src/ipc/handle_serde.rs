@@ -1,4 +1,4 @@
-//! A handle inside a message of `ipc-channel`.
+//! A handle inside a message of `ipc-channel`: `Serialize` and `Deserialize`.
 
 use super::IpcQueue;
 use super::wire::Ticket;

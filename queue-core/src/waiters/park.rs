@@ -1,4 +1,4 @@
-//! Sleeping and waking: a thread as a [`Waker`], and waking many at once.
+//! Putting a thread to sleep, a thread as a [`Waker`], and calling many wakers at once.
 
 use crate::sync::spin;
 use crate::sync::thread::{self, Thread};

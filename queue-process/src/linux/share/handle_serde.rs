@@ -1,4 +1,4 @@
-//! Handing a queue over inside a message.
+//! A handle inside a message: `Serialize` and `Deserialize`.
 //!
 //! A message is bytes, and may be received by any process and at any time. So it holds only a random
 //! token. By that a thread of the sender has the queue ready for the process that receives the
@@ -11,9 +11,9 @@ use super::socket::{PEER_TIMEOUT, receive, send};
 use crate::codec::{Codec, QUEUE_HANDLE, keep_unread};
 use crate::linux::membership::member::LinuxMembership;
 use crate::linux::membership::registry::Sides;
+use crate::linux::queue::header::Header;
 use crate::linux::queue::linux_queue::LinuxQueue;
 use crate::linux::queue::open::{Shareable, register};
-use crate::linux::queue::platform::Header;
 use crate::sys::{Mapping, refused};
 use queue_core::{Failure, FailureKind};
 use rustix::rand::{GetRandomFlags, getrandom};

@@ -2,7 +2,7 @@
 //! [`lease`](crate::linux::lease).
 //!
 //! All of it is done under the head lock, which those who pop have as well. Of those who push it
-//! asks nothing but to look at [`freed`](super::layout::Published::freed) where they would look at
+//! asks nothing but to look at [`freed`](super::control::Published::freed) where they would look at
 //! the head's count: an item that is lent, or came back, keeps its slot.
 //!
 //! An item that comes back is no move of the tail, for which those sleep who wait for items. So
@@ -10,8 +10,8 @@
 //! before that they look again by themselves.
 
 use super::batch::Batch;
+use super::control::{Cursor, End, EndState, joining, needs_trim};
 use super::end_lock::Tries;
-use super::layout::{Cursor, End, EndState, joining, needs_trim};
 use super::{EndGuard, Engine, Platform, Storage};
 use crate::linux::lease::bytes::Lease;
 use crate::linux::lease::slot::{LeaseKey, State};
