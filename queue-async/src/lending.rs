@@ -1,4 +1,4 @@
-//! Lending items: [`Lend`] for [`AsyncQueue`].
+//! Lending items: [`Lend`] for [`AsyncQueue`]. What is lent is kept in the [`State`].
 
 use crate::queue::AsyncQueue;
 use crate::state::{Closed, State, WaitFor};

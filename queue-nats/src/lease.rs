@@ -1,5 +1,6 @@
 //! Items that were delivered to this process and are not settled. The server gives to others what nobody
 //! extends here for the `ack_wait` that [`server_stream`] sets.
+//! A death on the side of a half is noticed in [`halves`](crate::halves).
 
 use crate::connection::Answer;
 use crate::failure;

@@ -1,4 +1,4 @@
-//! [`Lend`] for [`NatsQueue`].
+//! [`Lend`] for [`NatsQueue`]; what is settled goes to the server in [`lease`](crate::lease).
 
 use crate::NatsQueue;
 use crate::lease::{Delivered, NatsLease};

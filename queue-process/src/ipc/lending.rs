@@ -1,4 +1,5 @@
-//! Deliveries: [`Lend`] for [`IpcQueue`].
+//! Deliveries: [`Lend`] for [`IpcQueue`]. The host does it in [`hosted`](super::hosted), for a guest by
+//! [`answer_guest`](super::answer_guest).
 //!
 //! The host keeps the bytes of what is in flight, and for each guest which deliveries it has not
 //! settled: with the guest's line, however that ended, they go back.

@@ -1,6 +1,7 @@
 //! [`State`]: the items of a queue, in its host, what else that knows of it, and what may be done with it
 //! under its lock. Items come here by [`hosted`](super::hosted), or from a guest by
-//! [`shared_rings`](super::shared_rings).
+//! [`shared_rings`](super::shared_rings), by which they go to one, too. It says whom a change concerns;
+//! `hosted` wakes those of the host, and [`guest`](super::guest) those of a guest.
 
 use super::page::Page;
 use super::shared_rings::{self, Pushes, Shelf};

@@ -1,5 +1,5 @@
 //! The storage of [`ThreadQueue`](super::ThreadQueue): two deques, each under its own
-//! lock.
+//! lock. It says whether somebody is to be woken; whom, the [`event`](queue_core::event) says.
 //!
 //! The *inbox* is where producers append. The *outbox* is older than everything in the
 //! inbox: while it holds items consumers take from it and leave producers alone; when

@@ -1,4 +1,5 @@
-//! Lending the items of a [`LinuxQueue`].
+//! Lending the items of a [`LinuxQueue`]: [`Lend`], by the bytes that
+//! [`leases`](crate::linux::engine::leases) lends and settles.
 //!
 //! As with a pop, bytes become an item in the thread that receives them, after the lock. An item
 //! that is none then is told once, and is gone: its lease has ended.
