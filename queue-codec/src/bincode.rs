@@ -1,7 +1,7 @@
 //! [`Bincode`]: for programs that already use it.
 
 use super::Codec;
-use super::encode::{self, Checked, Format, Unread, Unwritten};
+use super::convert::{self, Checked, Format, Unread, Unwritten};
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
 use bincode::serde::DecodeError as SerdeError;
@@ -36,11 +36,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        encode::encode::<T, Self>("bincode", item, into)
+        convert::encode::<T, Self>("bincode", item, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        encode::decode::<T, Self>(bytes)
+        convert::decode::<T, Self>(bytes)
     }
 }
 

@@ -1,4 +1,5 @@
-//! [`encode`]: an item into the bytes of a format that has no names, [`Checked`] on its way.
+//! [`encode`] and [`decode`]: an item into the bytes of a format that has no names, [`Checked`] on its
+//! way, and back.
 //!
 //! What serde's attributes leave out or move around would be read back as something else. A
 //! field that is skipped says so as it is serialized, and is refused in every build. What cannot

@@ -10,7 +10,7 @@ mod readme {}
 
 #[cfg(feature = "bincode")]
 mod bincode;
-mod encode;
+mod convert;
 mod postcard;
 mod raw;
 #[cfg(debug_assertions)]
@@ -21,7 +21,7 @@ pub use self::bincode::Bincode;
 pub use self::postcard::Postcard;
 pub use self::raw::Raw;
 #[doc(hidden)]
-pub use encode::{IPC_HANDLE, QUEUE_HANDLE, keep_unread};
+pub use convert::{IPC_HANDLE, QUEUE_HANDLE, keep_unread};
 
 use queue_core::Failure;
 

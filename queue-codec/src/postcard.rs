@@ -1,7 +1,7 @@
 //! [`Postcard`]: the default codec.
 
 use super::Codec;
-use super::encode::{self, Checked, Format, Unread, Unwritten};
+use super::convert::{self, Checked, Format, Unread, Unwritten};
 use postcard::ser_flavors::Flavor;
 use queue_core::Failure;
 use serde::Serialize;
@@ -65,12 +65,12 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 
     #[inline]
     fn encode(item: &T, into: &mut Vec<u8>) -> Result<(), Failure> {
-        encode::encode::<T, Self>("postcard", item, into)
+        convert::encode::<T, Self>("postcard", item, into)
     }
 
     #[inline]
     fn decode(bytes: &[u8]) -> Result<T, Failure> {
-        encode::decode::<T, Self>(bytes)
+        convert::decode::<T, Self>(bytes)
     }
 }
 

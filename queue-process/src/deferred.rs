@@ -5,6 +5,7 @@ use crate::codec::Codec;
 use crate::per_process::PerProcess;
 use queue_core::{Failure, TryPopError};
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,11 +15,54 @@ pub(crate) struct Deferred(PerProcess<State>);
 
 #[derive(Default)]
 struct State {
-    all: Mutex<VecDeque<Outcome>>,
+    all: Mutex<Outcomes>,
     /// Whether there is any.
     some: AtomicBool,
     /// How many are items.
     items: AtomicUsize,
+}
+
+/// In the order in which they are returned.
+#[derive(Default)]
+struct Outcomes {
+    all: VecDeque<Outcome>,
+    /// How many of them are items: to count these anew for each pop would take long.
+    items: usize,
+}
+
+impl Outcomes {
+    fn append(&mut self, mut last: Self) {
+        self.items += last.items;
+        self.all.append(&mut last.all);
+    }
+
+    fn prepend(&mut self, first: Self) {
+        let rest = mem::replace(self, first);
+        self.append(rest);
+    }
+
+    /// Puts `item` before those that were deferred later.
+    fn insert(&mut self, item: Item) {
+        let is_later =
+            |other: &Outcome| matches!(other, Outcome::Item(other) if other.number > item.number);
+        let place = self.all.iter().position(is_later);
+        let place = place.unwrap_or(self.all.len());
+        self.all.insert(place, Outcome::Item(item));
+        self.items += 1;
+    }
+
+    fn pop(&mut self) -> Option<Outcome> {
+        let first = self.all.pop_front()?;
+        self.items -= usize::from(first.is_item());
+        Some(first)
+    }
+}
+
+impl From<VecDeque<Outcome>> for Outcomes {
+    fn from(all: VecDeque<Outcome>) -> Self {
+        let items = all.iter().filter(|outcome| outcome.is_item()).count();
+        Self { all, items }
+    }
 }
 
 /// What one pop returns.
@@ -57,10 +101,6 @@ impl Outcome {
     }
 }
 
-fn items_in(outcomes: &VecDeque<Outcome>) -> usize {
-    outcomes.iter().filter(|outcome| outcome.is_item()).count()
-}
-
 /// The items of a batch that are still bytes, and the failures so far. They are deferred if an
 /// item's own code unwinds through this.
 struct Undecoded<'d, 'b, I: Iterator<Item = &'b [u8]>, W: Fn()> {
@@ -75,12 +115,10 @@ impl<'b, I: Iterator<Item = &'b [u8]>, W: Fn()> Drop for Undecoded<'_, 'b, I, W>
     fn drop(&mut self) {
         let failures = self.failures.drain(..).map(Outcome::Failure);
         let items = self.items.by_ref().map(Outcome::item);
-        let mut new: VecDeque<_> = failures.chain(items).collect();
+        let new: VecDeque<_> = failures.chain(items).collect();
         if !new.is_empty() {
-            self.deferred.with(|outcomes, items| {
-                *items += items_in(&new);
-                outcomes.append(&mut new);
-            });
+            let new = Outcomes::from(new);
+            self.deferred.with(|outcomes| outcomes.append(new));
             (self.wake)();
         }
     }
@@ -97,7 +135,7 @@ struct Remaining<'a> {
 impl Drop for Remaining<'_> {
     fn drop(&mut self) {
         self.outcomes.remove(self.at);
-        self.deferred.prepend(std::mem::take(&mut self.outcomes));
+        self.deferred.prepend(mem::take(&mut self.outcomes));
     }
 }
 
@@ -125,29 +163,24 @@ impl Deferred {
         state.map_or(0, |state| state.items.load(Ordering::Relaxed))
     }
 
-    /// Does `what` with all of it, and with the number of items among it, and says how much there is then.
-    fn with<R>(&self, what: impl FnOnce(&mut VecDeque<Outcome>, &mut usize) -> R) -> R {
+    /// Does `what` with all of it, and publishes how much there is then.
+    #[cold]
+    fn with<R>(&self, what: impl FnOnce(&mut Outcomes) -> R) -> R {
         let state = self.0.get_or_init(State::default);
         let mut all = state.all.lock().unwrap_or_else(PoisonError::into_inner);
-        // Relaxed, all: changed under the lock alone.
-        let mut items = state.items.load(Ordering::Relaxed);
-        let done = what(&mut all, &mut items);
-        state.items.store(items, Ordering::Relaxed);
-        state.some.store(!all.is_empty(), Ordering::Relaxed);
+        let done = what(&mut all);
+        state.items.store(all.items, Ordering::Relaxed);
+        state.some.store(!all.all.is_empty(), Ordering::Relaxed);
         done
     }
 
     /// Puts these before all else.
     #[cold]
-    pub(crate) fn prepend(&self, mut first: VecDeque<Outcome>) {
-        if first.is_empty() {
-            return;
+    pub(crate) fn prepend(&self, first: VecDeque<Outcome>) {
+        if !first.is_empty() {
+            let first = Outcomes::from(first);
+            self.with(|outcomes| outcomes.prepend(first));
         }
-        self.with(|outcomes, items| {
-            *items += items_in(&first);
-            first.append(outcomes);
-            *outcomes = first;
-        });
     }
 
     /// The next pop fails with this.
@@ -159,40 +192,21 @@ impl Deferred {
     /// whether that was an attempt.
     pub(crate) fn give_back(&self, mut item: Item, counted: bool) {
         item.attempt = item.attempt.saturating_add(u32::from(counted));
-        let number = item.number;
-        let is_later =
-            |other: &Outcome| matches!(other, Outcome::Item(other) if other.number > number);
-        self.with(|outcomes, items| {
-            *items += 1;
-            let place = outcomes.iter().position(is_later);
-            outcomes.insert(place.unwrap_or(outcomes.len()), Outcome::Item(item));
-        });
+        self.with(|outcomes| outcomes.insert(item));
     }
 
     /// Takes the first, if there is any.
     #[inline]
     pub(crate) fn next(&self) -> Option<Outcome> {
         match self.is_some() {
-            true => self.take_first(),
+            true => self.with(Outcomes::pop),
             false => None,
         }
     }
 
-    #[cold]
-    fn take_first(&self) -> Option<Outcome> {
-        self.with(|outcomes, items| {
-            let first = outcomes.pop_front()?;
-            *items -= usize::from(first.is_item());
-            Some(first)
-        })
-    }
-
     /// Takes all of it.
     pub(crate) fn take(&self) -> VecDeque<Outcome> {
-        self.with(|outcomes, items| {
-            *items = 0;
-            std::mem::take(outcomes)
-        })
+        self.with(mem::take).all
     }
 
     /// Pops the first that is deferred; `None` if nothing is.

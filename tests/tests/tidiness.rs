@@ -239,22 +239,20 @@ fn the_text_speaks_of_no_machine() {
     none(found(&signs));
 }
 
-/// Whether `sign` stands in `line`; a path from the root no less than from its start, for any folder
-/// may have that name.
 /// A page that leads to the sources names files that are there: `name.rs`, or the end of a path.
 #[test]
 fn files_that_pages_name_are_there() {
     let all: Vec<_> = rust_files().map(|file| file.path).collect();
     let is_there = |name: &str| {
-        let ends_so = |path: &String| format!("/{path}").ends_with(&format!("/{name}"));
-        all.iter().any(ends_so)
+        let end = format!("/{name}");
+        all.iter().any(|path| format!("/{path}").ends_with(&end))
     };
     let mut faults = Vec::new();
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/verification.md"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = std::fs::read_to_string(family_tests::root().join(page)).unwrap();
         let names: Vec<_> = text
             .split(|c: char| !(c.is_ascii_alphanumeric() || "_-./".contains(c)))
+            .map(|word| word.trim_end_matches('.'))
             .filter(|word| word.ends_with(".rs") && !word.starts_with('.'))
             .collect();
         assert!(!names.is_empty(), "{page} names a file");
@@ -264,6 +262,8 @@ fn files_that_pages_name_are_there() {
     none(faults);
 }
 
+/// Whether `sign` stands in `line`; a path from the root no less than from its start, for any folder
+/// may have that name.
 fn stands_in(line: &str, sign: &str) -> bool {
     line.match_indices(sign).any(|(at, _)| {
         let is_below = line[..at].ends_with(|before: char| before.is_alphanumeric());

@@ -9,7 +9,7 @@
 mod reading;
 pub(super) mod trace;
 
-use crate::encode::{Checked, Format, UNTOLD, Unread, decode, does_not_serialize, take_reason};
+use crate::convert::{Checked, Format, UNTOLD, Unread, decode, does_not_serialize, take_reason};
 use queue_core::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

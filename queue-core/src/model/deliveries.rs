@@ -109,9 +109,10 @@ pub fn counts<Q: Lend<Item = u32> + 'static>(queue: Q) {
     assert_eq!(queue.len(), 2);
 }
 
-/// Three slots, one of them lent for good. One pops the oldest item, and another meanwhile the next;
-/// then there is a slot for each push, whatever the first does: it pops and pushes in turn.
-/// Catches: `Full` by two indices of two moments.
+/// Three slots, one of them lent throughout. While one thread is still about to pop the oldest item, another
+/// pops the next and pushes twice. There is a slot for each push at any time: the first, which goes on by
+/// popping and pushing in turn, has no more than one item inside.
+/// Catches: `Full` by a tail and a head of two moments.
 pub fn never_full<Q: Lend<Item = u32> + 'static>(queue: Q) {
     for item in 0..3 {
         queue.push(item).unwrap();
@@ -125,7 +126,7 @@ pub fn never_full<Q: Lend<Item = u32> + 'static>(queue: Q) {
         }
     });
     if queue.try_pop() == Ok(1) && queue.try_pop() == Ok(3) {
-        // Further than the lent one can make good for.
+        // The head moves past an older tail by two: by one the count of what is lent would hide that.
         for item in 5..7 {
             assert_eq!(queue.try_push(item), Ok(()));
             queue.try_pop().unwrap();

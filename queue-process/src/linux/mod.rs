@@ -10,7 +10,7 @@
 //! | [`lease`] | what is lent to workers, and comes back when they die |
 //! | [`membership`] | who takes part, and whether they are alive |
 //!
-//! A queue is a **header** in shared memory ([`engine::control`]) and a **storage** (the
+//! A queue is a **header** in shared memory (`queue::header`) and a **storage** (the
 //! trait [`engine::Storage`]). The [`engine`] moves items in and out of the storage
 //! under two locks ([`engine::end_lock`]), one for each end. It counts the items, wakes waiters, and
 //! closes the queue. It knows nothing of item types: a handle puts codec and verbs on top.

@@ -168,8 +168,9 @@ impl CloseOnFork {
             let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
             // A child that comes between the two stores keeps it, as one that came before.
             let takes = |entry: &&Entry| {
-                let taken = entry.number.compare_exchange(NONE, number, new, old);
-                taken.is_ok()
+                // Of one that is taken the line stays where it is.
+                entry.number.load(Ordering::Relaxed) == NONE
+                    && (entry.number.compare_exchange(NONE, number, new, old)).is_ok()
             };
             if let Some(entry) = part.entries.iter().find(takes) {
                 entry.inode.store(inode, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! [`Chain`]: the storage of an unbounded [`LockFreeQueue`](super::LockFreeQueue), and the
 //! one place that knows `crossbeam-queue`.
 //!
-//! loom does not see into it; under loom a [stand-in](super::stand_in) takes its place.
+//! loom does not see into it; under loom `stand_in` takes its place.
 
 use super::drop_all;
 use super::push_count::{PushCount, Refused};

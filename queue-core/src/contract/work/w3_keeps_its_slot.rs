@@ -10,7 +10,7 @@ pub fn w3_keeps_its_slot<S: Subject<Queue: Lend>>() {
     keeps_its_slot::<S>(true);
 }
 
-/// [`w3_keeps_its_slot`] without the order among those that come back: a server may keep them in
+/// [`w3_keeps_its_slot`](w3_keeps_its_slot()) without the order among those that come back: a server may keep them in
 /// the order in which they were given back. They are given back here the oldest first.
 ///
 /// # Panics

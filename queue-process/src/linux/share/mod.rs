@@ -1,7 +1,8 @@
 //! Handing a queue of a Linux kind to another process.
 //!
 //! A queue is a bundle of descriptors ([`fd_bundle`]), which goes by inheritance to a [`child`],
-//! or through a socket to whoever knows a [name](named) or received a [`message`].
+//! or through a socket to whoever knows a [name](named) or received a message with
+//! it ([`handle_serde`]).
 
 mod child;
 mod fd_bundle;

@@ -43,20 +43,18 @@ fn the_table_grows_under_many_threads() {
         start.wait();
         let register = |_| CloseOnFork::register(file.as_fd()).unwrap();
         let many: Vec<_> = (0..2000).map(register).collect();
-        start.wait();
-        let known: HashSet<_> = entries().map(ptr::from_ref).collect();
-        assert!(
-            many.iter()
-                .all(|it| known.contains(&ptr::from_ref(it.entry)))
-        );
-        // Nobody gives an entry back before all have looked.
-        start.wait();
+        // In the order in which they are to be dropped.
+        (many, file)
     };
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(register_many);
-        }
+    let all = thread::scope(|scope| {
+        let threads = [(); THREADS].map(|()| scope.spawn(register_many));
+        threads.map(|thread| thread.join().unwrap())
     });
+    let known: HashSet<_> = entries().map(ptr::from_ref).collect();
+    for (many, _file) in &all {
+        let is_known = |it: &CloseOnFork| known.contains(&ptr::from_ref(it.entry));
+        assert!(many.iter().all(is_known));
+    }
 }
 
 #[test]
