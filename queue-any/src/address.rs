@@ -46,8 +46,8 @@ impl Address {
     /// Takes `url` apart.
     ///
     /// # Errors
-    /// `Unsupported` if it has no scheme, a fragment, a parameter twice or without a value, or bytes
-    /// that are no text.
+    /// `Unsupported` if it has no scheme, a fragment, a parameter twice, without a value or with an `@`
+    /// that is not encoded, or bytes that are no text.
     pub fn parse(url: &str) -> Result<Self, Failure> {
         // What is wrong with it may stand beside a password: so errors do not show it.
         let Some((scheme, rest)) = url.split_once(':') else {
@@ -68,6 +68,11 @@ impl Address {
             ));
         }
         let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if query.contains('@') {
+            return Err(refused(
+                "an `@` stands behind a `?`: in a password write `%3F` for `?`, and in a parameter `%40` for `@`",
+            ));
+        }
         let (slashes, place) = match name.strip_prefix("//") {
             Some(place) => (true, place),
             None => (false, name),
@@ -80,7 +85,6 @@ impl Address {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             if !pair.contains('=') {
-                let pair = without_login(pair);
                 return Err(refused(format!("the parameter `{pair}` has no value")));
             }
             let Some((key, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {

@@ -42,7 +42,8 @@
 //!
 //! `thread`, `async` and `process`, all on by default, bring in the kinds of those names, and `nats`
 //! the kind between machines, which needs Rust 1.89. `tokio`:
-//! futures spend tokio's cooperative budget, and let a task's neighbours run.
+//! futures spend tokio's cooperative budget, and let a task's neighbours run. `tracing`: a [`Metered`]
+//! queue tells what is done with it.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

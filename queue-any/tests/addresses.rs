@@ -121,7 +121,18 @@ fn what_stands_before_the_host_is_not_printed() {
         assert_eq!(format!("{address:?}"), format!("Address({shown})"));
     }
     // A question mark that should have been encoded.
-    refused("nats://me:sec?ret@host/jobs", &["`***@host/jobs`"]);
+    for url in [
+        "nats://me:sec?ret@host/jobs",
+        "nats://me:hunter?2=ret@host/jobs",
+        "nats://me:hunter?2=x&y=z@host/jobs?capacity=2",
+    ] {
+        refused(url, &["`%3F`", "`%40`"]);
+        let failure = Address::parse(url).unwrap_err();
+        let told = format!("{failure:?} {failure:#}");
+        assert!(!told.contains("ret") && !told.contains("hunter"), "{told}");
+    }
+    let address = Address::parse("mine://host/jobs?owner=me%40host").unwrap();
+    assert_eq!(address.get("owner"), Some("me@host"));
 }
 
 #[test]

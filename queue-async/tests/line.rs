@@ -3,7 +3,7 @@
 //! Futures are polled by hand, so that each step stands where the test says.
 #![cfg(not(loom))]
 
-use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError};
+use queue_async::{AsyncQueue, Queue, TryPopError, TryPushError, WorkQueue};
 use queue_core::event::Listen;
 use queue_core::sync::Deadline;
 use queue_core::{Kind, Side};
@@ -297,6 +297,32 @@ fn a_batch_leaves_one_to_each_whose_turn_has_come() {
     assert!(waiting.poll().is_pending());
 }
 
+/// As one of items does.
+#[test]
+fn a_batch_of_deliveries_leaves_one_to_each_whose_turn_has_come() {
+    let queue = AsyncQueue::unbounded();
+    let mut waiting: Vec<_> = (0..2).map(|_| Task::waiting(queue.pop_async())).collect();
+    for n in 0..10 {
+        queue.try_push(n).unwrap();
+    }
+    let mut batch = Vec::new();
+    {
+        let mut batcher = Task::new(queue.receive_many_async(&mut batch, 5));
+        assert_eq!(batcher.ready(), Ok(5));
+    }
+    assert_eq!(queue.receive_many(&mut batch, 100), Ok(3));
+    for task in &mut waiting {
+        task.ready().unwrap();
+    }
+    // One that tries takes all.
+    let mut waiting = Task::waiting(queue.pop_async());
+    queue.try_push(0).unwrap();
+    queue.try_push(1).unwrap();
+    assert_eq!(queue.try_receive_many(&mut batch, 100), Ok(2));
+    assert!(waiting.poll().is_pending());
+    batch.into_iter().for_each(|job| job.ack().unwrap());
+}
+
 #[test]
 fn a_batch_of_pushes_goes_in_as_places_come() {
     let queue = AsyncQueue::bounded(2);
@@ -326,6 +352,20 @@ fn a_stream_keeps_its_place_in_line() {
     assert_eq!(stream.as_mut().poll_next(cx), Poll::Ready(Some(1)));
     assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     assert_eq!(later.woken(), 0);
+}
+
+#[test]
+fn a_stream_that_keeps_its_half_stands_in_line() {
+    use futures::Stream as _;
+    let queue = AsyncQueue::unbounded();
+    let mut stream = queue.clone().consumer().into_stream();
+    let mut earlier = Task::waiting(queue.pop_async());
+    queue.try_push(1).unwrap();
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut stream).poll_next(cx).is_pending());
+    assert_eq!(earlier.ready(), Ok(1));
+    queue.try_push(2).unwrap();
+    assert_eq!(Pin::new(&mut stream).poll_next(cx), Poll::Ready(Some(2)));
 }
 
 #[test]

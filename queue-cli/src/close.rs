@@ -40,7 +40,8 @@ impl Remove {
     pub(crate) fn run(self) -> Result<(), End> {
         let removed = Opened::existing(&self.url, None, self.patience)?;
         removed.queue.close();
-        match Pop::all_of(self.url.clone()).run() {
+        let (lost, ended) = Pop::all_of(self.url.clone()).write_all()?;
+        match ended {
             Ok(()) | Err(End::NoMore(_)) => {}
             Err(End::Unread) => {
                 let left = removed.queue.len();
@@ -52,6 +53,9 @@ impl Remove {
             ended => return ended,
         }
         queue_any::remove(&self.url)?;
-        Ok(())
+        match lost {
+            0 => Ok(()),
+            lost => Err(Pop::lost(lost)),
+        }
     }
 }

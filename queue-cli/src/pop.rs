@@ -48,9 +48,23 @@ impl Pop {
     }
 
     pub(crate) fn run(self) -> Result<(), End> {
+        let (lost, ended) = self.write_all()?;
+        match ended {
+            Ok(()) | Err(End::NoMore(_)) if lost > 0 => Err(Self::lost(lost)),
+            ended => ended,
+        }
+    }
+
+    pub(crate) fn lost(items: u64) -> End {
+        End::Failed(format!("items that could not be read: {items}"))
+    }
+
+    /// Writes what comes: how many items could not be read, and how it ended.
+    pub(crate) fn write_all(&self) -> Result<(u64, Result<(), End>), End> {
         let opened = Opened::existing(&self.url, Some(Side::Consumers), self.patience)?;
         let queue = &opened.queue;
         let progress = report::counter("popped", io::stdout().is_terminal());
+        let mut lost = 0;
         let mut left = if self.follow { u64::MAX } else { self.n };
         let ended = loop {
             if left == 0 {
@@ -75,13 +89,14 @@ impl Pop {
                 }
                 Err(PopTimeoutError::Timeout) => break Err(End::NoMore(None)),
                 Err(PopTimeoutError::Failed(failure)) if failure.consumed_item() => {
+                    lost += 1;
                     say(&format!("an item is lost: {failure:#}"));
                 }
                 Err(PopTimeoutError::Failed(failure)) => break Err(failure.into()),
             }
         };
         progress.finish();
-        ended
+        Ok((lost, ended))
     }
 
     fn write(&self, item: Delivery<Lines>) -> Result<(), End> {

@@ -145,7 +145,7 @@ struct Worker {
     told: Told,
     done: AtomicU64,
     given_up: AtomicU64,
-    /// Lines of standard input that could not be read, and so are no jobs.
+    /// What could not be read, and so is no job: a line of standard input, or an item.
     unread: Arc<AtomicU64>,
     /// What ended the work.
     failed: Mutex<Option<End>>,
@@ -186,7 +186,7 @@ impl Worker {
         }
         let unread = self.unread.load(Ordering::Relaxed);
         if unread > 0 {
-            let why = format!("lines that could not be read: {unread}");
+            let why = format!("jobs that could not be read: {unread}");
             return Err(End::Failed(why));
         }
         match given_up {
@@ -211,7 +211,7 @@ impl Worker {
                 Ok(job) => self.one(job)?,
                 Err(PopError::Closed) => return Ok(()),
                 Err(PopError::Failed(failure)) if failure.consumed_item() => {
-                    self.given_up.fetch_add(1, Ordering::Relaxed);
+                    self.unread.fetch_add(1, Ordering::Relaxed);
                     say(&format!("a job is lost: {failure:#}"));
                 }
                 Err(PopError::Failed(failure)) => return Err(failure.into()),

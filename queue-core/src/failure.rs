@@ -74,7 +74,7 @@ struct Inner {
 /// and `Timeout`.
 ///
 /// One concrete type for every kind, so that code which handles it survives a swap
-/// of kinds. In-process kinds never produce one. It is one pointer wide and cheap
+/// of kinds. Between threads and tasks only the making of a queue may fail (`TooLarge`). It is one pointer wide and cheap
 /// to clone. Two failures are equal when their kind and message are.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! One trait for a FIFO queue, between threads, processes and async tasks.
+//! One trait for a FIFO queue, between threads, async tasks, processes and machines.
 //!
 //! Programs are written against the trait [`Queue`]. A *kind* is a type that implements it. Code that
 //! compiles against one kind compiles against every kind, and does the same thing:
@@ -8,6 +8,7 @@
 //! | `ThreadQueue`, `LockFreeQueue` | `queue-thread` | threads |
 //! | `AsyncQueue` | `queue-async` | tasks |
 //! | `PipeQueue`, `ShmQueue`, `IpcQueue` | `queue-process` | processes |
+//! | `NatsQueue` | `queue-nats` | machines |
 //!
 //! # When to use this crate directly
 //!

@@ -625,6 +625,9 @@ pub trait Queue: Kind {
     /// bytes are damaged, or those of another type); a pop that follows says so, before it is `Closed`.
     /// (A kind whose items may fail stores such a failure; this default has nowhere to keep it.)
     ///
+    /// What is in flight is not returned. A delivery that is given back afterwards is in the closed
+    /// queue, for the next pop, receive or `close_now`.
+    ///
     /// # Panics
     /// If the code of an item panics as it is brought out (between processes, its `Deserialize`).
     /// That item is gone. This process can still get all others, by a pop or another `close_now`.

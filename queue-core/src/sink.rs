@@ -13,8 +13,8 @@ type Pushing<'a, T> = Pin<Box<dyn Future<Output = Result<(), PushError<T>>> + Se
 
 /// Pushes what is sent into it, from [`Queue::sink`].
 ///
-/// An item goes into the queue as it is sent. One that finds no slot waits in the sink, which is
-/// ready again when that one is in: so flush, or close, before dropping it. Closing it leaves the
+/// An item goes into the queue as it is sent. One that finds no slot, or whose server is away, waits in
+/// the sink, which is ready again when that one is in: so flush, or close, before dropping it. Closing it leaves the
 /// queue open.
 ///
 /// # Errors
@@ -97,12 +97,14 @@ fn start<'a, Q: Queue>(
     assert!(pushing.is_none(), "start_send before poll_ready was ready");
     match queue.try_push(item) {
         Ok(()) => Ok(()),
-        Err(TryPushError::Full(item)) => {
+        Err(TryPushError::Closed(item)) => Err(PushError::Closed(item)),
+        Err(TryPushError::Failed(item, failure)) if !failure.may_pass() => {
+            Err(PushError::Failed(item, failure))
+        }
+        Err(TryPushError::Full(item) | TryPushError::Failed(item, _)) => {
             *pushing = Some(push(item));
             Ok(())
         }
-        Err(TryPushError::Closed(item)) => Err(PushError::Closed(item)),
-        Err(TryPushError::Failed(item, failure)) => Err(PushError::Failed(item, failure)),
     }
 }
 

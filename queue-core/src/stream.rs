@@ -224,11 +224,9 @@ impl<Q: Queue + Clone + 'static> Stream for IntoResultStream<Q> {
             ready!(popping.as_mut().poll(cx))
         } else {
             ready!(coop::poll_proceed(cx));
-            match consumer.try_pop() {
-                Ok(item) => Ok(item),
-                Err(TryPopError::Closed) => Err(PopError::Closed),
-                Err(TryPopError::Failed(failure)) => Err(PopError::Failed(failure)),
-                Err(TryPopError::Empty) => {
+            match try_first(consumer.queue()) {
+                Some(popped) => popped,
+                None => {
                     let queue = consumer.queue().clone();
                     let waiting = Box::pin(async move { queue.pop_async().await });
                     ready!(popping.insert(waiting).as_mut().poll(cx))
@@ -237,6 +235,21 @@ impl<Q: Queue + Clone + 'static> Stream for IntoResultStream<Q> {
         };
         *popping = None;
         Poll::Ready(end.next(popped))
+    }
+}
+
+/// What a pop that waits comes to at once: none if it has to wait, for its turn or for an item.
+fn try_first<Q: Queue>(queue: &Q) -> Option<Result<Q::Item, PopError>> {
+    if queue.is_spoken_for() {
+        return None;
+    }
+    match queue.try_pop() {
+        Ok(item) => Some(Ok(item)),
+        Err(TryPopError::Closed) => Some(Err(PopError::Closed)),
+        Err(TryPopError::Failed(failure)) if !failure.may_pass() => {
+            Some(Err(PopError::Failed(failure)))
+        }
+        Err(TryPopError::Empty | TryPopError::Failed(_)) => None,
     }
 }
 

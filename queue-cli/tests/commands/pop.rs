@@ -1,7 +1,10 @@
 //! `push`, `pop`, `serve`, `close` and `rm`, between processes.
 
 use crate::tools::{SCHEMES, Stage, eventually, let_go, read_line};
-use queue_any::{Consumer, Handover, IpcQueue, PipeQueue, Producer, Queue, ShmQueue, WorkQueue};
+use queue_any::{
+    Capacity, Codec, Consumer, Failure, Handover, IpcQueue, PipeQueue, Postcard, Producer, Queue,
+    ShmQueue, WorkQueue,
+};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 
@@ -48,6 +51,50 @@ fn a_line_that_is_no_text_is_refused() {
     let ended = stage.shell(&format!("printf 'a\\n\\377\\n' | queue push {url}"));
     ended.failed(1, &["line 2 is not UTF-8; pushed: 1"]);
     stage.queue(&["rm", &url], "").wrote("a\n");
+    assert_eq!(serve.end().status, 0);
+}
+
+/// Writes what no program reads.
+enum Garbage {}
+
+impl Codec<String> for Garbage {
+    const NAME: &'static str = <Postcard as Codec<String>>::NAME;
+    fn encode(item: &String, into: &mut Vec<u8>) -> Result<(), Failure> {
+        let length = u8::try_from(item.len()).unwrap();
+        into.extend(std::iter::once(length).chain(item.bytes().map(|byte| byte | 0x80)));
+        Ok(())
+    }
+    fn decode(bytes: &[u8]) -> Result<String, Failure> {
+        Postcard::decode(bytes)
+    }
+}
+
+#[test]
+fn an_item_that_cannot_be_read_is_told_by_the_status() {
+    let stage = Stage::new();
+    let url = &stage.url("pipe", "garbage");
+    let dead = &stage.url("pipe", "dead");
+    let serve = stage.serve(dead);
+    let name = url.strip_prefix("pipe://").unwrap();
+    let commands: [&[&str]; 4] = [
+        &["pop", url, "-n1", "--timeout=50ms"],
+        &["pop", url, "--follow", "--timeout=0s"],
+        &["work", url, "--dead", dead, "--until-empty", "--", "true"],
+        &["rm", url],
+    ];
+    for command in commands {
+        let garbage =
+            PipeQueue::<String, Garbage>::create_named(name, Capacity::bounded(1)).unwrap();
+        garbage.push("xx".into()).unwrap();
+        let ended = stage.queue(command, "");
+        assert_eq!(ended.status, 1, "{command:?}: {ended:?}");
+        for said in ["lost", "that could not be read: 1"] {
+            assert!(ended.err.contains(said), "{command:?}: {ended:?}");
+        }
+        assert!(garbage.is_empty(), "{command:?}");
+        let_go(garbage);
+    }
+    stage.queue(&["close", dead], "").wrote("");
     assert_eq!(serve.end().status, 0);
 }
 

@@ -41,7 +41,7 @@ fn a_line_that_is_no_text_is_no_success() {
     assert_eq!((ended.status, &*ended.out), (1, "one\ntwo\n"));
     assert!(ended.err.contains("line 2 is not UTF-8"), "{ended:?}");
     assert!(
-        ended.err.contains("lines that could not be read: 1"),
+        ended.err.contains("jobs that could not be read: 1"),
         "{ended:?}"
     );
     stage.is_empty();

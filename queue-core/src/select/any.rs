@@ -88,7 +88,7 @@ pub fn try_pop_any<T: Send>(
     queues: &[&dyn Poppable<Item = T>],
 ) -> Result<(usize, T), TryPopAnyError> {
     let mut arms = PopAny::new(queues);
-    let outcome = try_all(&mut arms, start::first(queues.len(), false));
+    let outcome = try_all(&mut arms, start::first(queues.len(), false), false);
     match outcome {
         Outcome::Ready(index) => match arms.taken(index) {
             Ok(item) => Ok((index, item)),
@@ -180,10 +180,13 @@ macro_rules! any_of {
                 self.queues.len()
             }
 
-            fn attempt(&mut self, index: usize) -> Tried {
+            fn attempt(&mut self, index: usize, waits: bool) -> Tried {
                 let $q = self.queues[index];
                 self.taken = Some(match $attempt {
                     Ok(taken) => Ok(taken),
+                    Err(TryPopError::Failed(failure)) if waits && failure.may_pass() => {
+                        return Tried::NotYet;
+                    }
                     Err(TryPopError::Failed(failure)) => Err(failure),
                     Err(TryPopError::Empty) => return Tried::NotYet,
                     Err(TryPopError::Closed) => return Tried::Over,

@@ -32,7 +32,7 @@ pub use error::{PopAnyError, PopAnyTimeoutError, TryPopAnyError};
 pub use sides::{Poppable, Pushable};
 
 use crate::sync::Deadline;
-use crate::{Delivery, Failure, PopError, PushError, Side, TryPopError, TryPushError, WorkQueue};
+use crate::{Delivery, PopError, PushError, Side, TryPopError, TryPushError, WorkQueue};
 use sides::WaitFor;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -78,8 +78,10 @@ use wait::{Arms, Outcome, Tried, try_all, wait_async, wait_until};
 /// * **Fair:** of several arms that are ready any is chosen, by chance.
 ///   [`biased`](Self::biased) chooses the first.
 /// * **A closed queue is ready:** its arm is told `Closed` once, and is left out from then on; so
-///   is one whose queue failed, unless that was because of one item. When all arms are left out a
-///   wait returns `None`.
+///   is one whose queue failed, unless that was because of one item, or a server is away. When all
+///   arms are left out a wait returns `None`.
+/// * **A server that is away** is waited for, as an item is. If time is up first its arm is told
+///   `Unavailable`.
 /// * **No item is lost:** only the arm that is chosen takes one. What was to be pushed stays in
 ///   the caller's `Option` until it is.
 ///
@@ -209,7 +211,7 @@ impl<'q, R> Select<'q, R> {
     /// [`wait`](Self::wait), which does not wait. Returns `None` if no arm is ready.
     pub fn try_wait(&mut self) -> Option<R> {
         let first = start::first(self.arms.len(), self.biased);
-        let outcome = try_all(&mut All(&mut self.arms), first);
+        let outcome = try_all(&mut All(&mut self.arms), first, false);
         self.finish(outcome)
     }
 
@@ -259,7 +261,7 @@ impl<R> fmt::Debug for Select<'_, R> {
 /// One arm. What a try gave it keeps until the listeners of all others are gone: only then is the
 /// caller's code called, which may take long. (If a waker panics in between, the next wait has it.)
 trait Arm<'q, R>: Send {
-    fn attempt(&mut self) -> Tried;
+    fn attempt(&mut self, waits: bool) -> Tried;
     fn finish(&mut self) -> R;
     fn is_over(&self) -> bool;
     fn side(&self) -> (&'q dyn WaitFor, Side);
@@ -273,8 +275,8 @@ impl<'q, R> Arms<'q> for All<'_, 'q, R> {
         self.0.len()
     }
 
-    fn attempt(&mut self, arm: usize) -> Tried {
-        self.0[arm].attempt()
+    fn attempt(&mut self, arm: usize, waits: bool) -> Tried {
+        self.0[arm].attempt(waits)
     }
 
     fn side(&self, arm: usize) -> (&'q dyn WaitFor, Side) {
@@ -298,7 +300,7 @@ where
     A: FnMut() -> Result<T, TryPopError> + Send,
     F: FnMut(Result<T, PopError>) -> R + Send,
 {
-    fn attempt(&mut self) -> Tried {
+    fn attempt(&mut self, waits: bool) -> Tried {
         if self.taken.is_some() {
             return Tried::Ready;
         }
@@ -309,6 +311,9 @@ where
             Ok(item) => Ok(item),
             Err(TryPopError::Empty) => return Tried::NotYet,
             Err(TryPopError::Closed) => Err(PopError::Closed),
+            Err(TryPopError::Failed(failure)) if waits && failure.may_pass() => {
+                return Tried::NotYet;
+            }
             Err(TryPopError::Failed(failure)) => Err(PopError::Failed(failure)),
         });
         Tried::Ready
@@ -318,7 +323,8 @@ where
         let taken = self.taken.take().expect(READY);
         self.over = match &taken {
             Ok(_) => false,
-            Err(error) => !error.failure().is_some_and(Failure::consumed_item),
+            Err(PopError::Closed) => true,
+            Err(PopError::Failed(failure)) => !failure.consumed_item() && !failure.may_pass(),
         };
         (self.then)(taken)
     }
@@ -346,7 +352,7 @@ where
     A: FnMut(T) -> Result<(), TryPushError<T>> + Send,
     F: FnMut(Result<(), PushError<T>>) -> R + Send,
 {
-    fn attempt(&mut self) -> Tried {
+    fn attempt(&mut self, waits: bool) -> Tried {
         if self.pushed.is_some() {
             return Tried::Ready;
         }
@@ -356,6 +362,10 @@ where
         self.pushed = Some(match (self.attempt)(item) {
             Ok(()) => Ok(()),
             Err(TryPushError::Full(item)) => {
+                *self.item = Some(item);
+                return Tried::NotYet;
+            }
+            Err(TryPushError::Failed(item, failure)) if waits && failure.may_pass() => {
                 *self.item = Some(item);
                 return Tried::NotYet;
             }

@@ -41,15 +41,20 @@ pub(super) enum Outcome {
 /// The arms of a select: what is tried, and waited for, each by its index.
 pub(super) trait Arms<'q> {
     fn count(&self) -> usize;
-    fn attempt(&mut self, arm: usize) -> Tried;
+    /// Tries one arm. Who `waits` waits for a failure that may pass too; for others it is what there was.
+    fn attempt(&mut self, arm: usize, waits: bool) -> Tried;
     fn side(&self, arm: usize) -> (&'q dyn WaitFor, Side);
 }
 
-/// Tries each arm once, beginning with `first`.
-pub(super) fn try_all<'q>(arms: &mut (impl Arms<'q> + ?Sized), first: usize) -> Outcome {
+/// Tries each arm once, beginning with `first`, for somebody who `waits` if none is ready.
+pub(super) fn try_all<'q>(
+    arms: &mut (impl Arms<'q> + ?Sized),
+    first: usize,
+    waits: bool,
+) -> Outcome {
     let mut outcome = Outcome::Over;
     for arm in in_turn(first, arms.count()) {
-        match arms.attempt(arm) {
+        match arms.attempt(arm, waits) {
             Tried::Ready => return Outcome::Ready(arm),
             Tried::NotYet => outcome = Outcome::NotYet,
             Tried::Over => {}
@@ -102,7 +107,7 @@ impl<'q> Waiting<'q> {
         self.listeners = listeners.collect();
         let mut outcome = Outcome::Over;
         for arm in in_turn(self.first, arms.count()) {
-            match arms.attempt(arm) {
+            match arms.attempt(arm, true) {
                 Tried::Ready => return Outcome::Ready(arm),
                 Tried::NotYet => outcome = Outcome::NotYet,
                 // Nobody will notify this one: it must not count as waiting.
@@ -136,13 +141,13 @@ impl<'q> Waiting<'q> {
     /// Tries one arm whose listener was notified, and listens anew if there was nothing.
     fn attempt_and_listen(&mut self, arms: &mut dyn Arms<'q>, arm: usize) -> Tried {
         self.listeners[arm] = None;
-        let tried = arms.attempt(arm);
+        let tried = arms.attempt(arm, true);
         if tried != Tried::NotYet {
             return tried;
         }
         self.listeners[arm] = Some(listen(arms, arm));
         // Again: see `begin`.
-        let tried = arms.attempt(arm);
+        let tried = arms.attempt(arm, true);
         if tried == Tried::Over {
             self.listeners[arm] = None;
         }
@@ -159,8 +164,9 @@ fn listen<'q>(arms: &mut dyn Arms<'q>, arm: usize) -> AnyListener<'q> {
 pub(super) fn wait_until<'q>(arms: &mut dyn Arms<'q>, biased: bool, deadline: Deadline) -> Outcome {
     let _limit = TimeLimit::until(deadline);
     let first = start::first(arms.count(), biased);
-    let tried = try_all(arms, first);
-    if tried != Outcome::NotYet || deadline == Deadline::AT_ONCE {
+    let waits = deadline != Deadline::AT_ONCE;
+    let tried = try_all(arms, first, waits);
+    if tried != Outcome::NotYet || !waits {
         return tried;
     }
     let is_ready = |arm| {
@@ -168,7 +174,7 @@ pub(super) fn wait_until<'q>(arms: &mut dyn Arms<'q>, biased: bool, deadline: De
         queue.ready_hint(side) != 0
     };
     if spin::until(deadline, || (0..arms.count()).any(is_ready)) {
-        let tried = try_all(arms, first);
+        let tried = try_all(arms, first, true);
         if tried != Outcome::NotYet {
             return tried;
         }
@@ -179,7 +185,7 @@ pub(super) fn wait_until<'q>(arms: &mut dyn Arms<'q>, biased: bool, deadline: De
     }
     drop(waiting);
     // One last try, for what came with the deadline.
-    try_all(arms, first)
+    try_all(arms, first, false)
 }
 
 /// Polls, and sleeps in between, until that is ready (what it gave) or the deadline has passed.
@@ -222,7 +228,7 @@ fn sleep_until<R>(
 pub(super) async fn wait_async<'q>(arms: &mut (impl Arms<'q> + Send), biased: bool) -> Outcome {
     coop::proceed().await;
     let first = start::first(arms.count(), biased);
-    let tried = try_all(arms, first);
+    let tried = try_all(arms, first, true);
     if tried != Outcome::NotYet {
         return tried;
     }

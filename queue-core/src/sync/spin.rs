@@ -142,6 +142,9 @@ impl ThreadSpin {
     const TURN: Duration = Duration::from_micros(1);
     /// It spins for no longer than this in all, however the time was spent.
     const LONGEST: Duration = Duration::from_micros(400);
+    /// So many contended waits, and it sleeps: a thread that wakes is given a core that is idle, and one
+    /// that yields never is.
+    const MOVE: u32 = 32;
 
     const NEW: Self = Self {
         misses: 0,
@@ -150,6 +153,10 @@ impl ThreadSpin {
     };
 
     fn spin(&mut self, deadline: Deadline, target: usize, hint: &impl Fn() -> usize) -> bool {
+        if self.contended == Self::MOVE {
+            self.contended = 0;
+            return false;
+        }
         let pauses = if self.contended < 4 { 64 } else { 4 };
         if self.batches.pause_until_some(pauses, target, hint) {
             self.misses = 0;
@@ -168,8 +175,7 @@ impl ThreadSpin {
             thread::yield_now();
             if hint() != 0 {
                 self.misses = 0;
-                // From zero again after a while: the core may be its own by now.
-                self.contended = (self.contended + 1) % 32;
+                self.contended += 1;
                 return true;
             }
             let turn = Instant::now() - now;

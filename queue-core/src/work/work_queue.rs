@@ -120,7 +120,7 @@ pub trait WorkQueue: Lend {
         }
         let most = max.min(self.len().max(1));
         into.push(self.try_receive()?);
-        Ok(1 + receive_more(self, into, most - 1))
+        Ok(1 + receive_more(self, into, most - 1, |_| true))
     }
 
     /// Waits for one item, and receives up to `max` at once: how many, but no more than waited when
@@ -133,7 +133,7 @@ pub trait WorkQueue: Lend {
             return Ok(0);
         }
         into.push(self.receive()?);
-        Ok(1 + receive_more(self, into, (max - 1).min(self.len())))
+        Ok(1 + receive_more(self, into, (max - 1).min(self.len()), in_turn))
     }
 
     /// [`receive_many`](Self::receive_many) as a future.
@@ -153,7 +153,8 @@ pub trait WorkQueue: Lend {
                 return Ok(0);
             }
             into.push(self.receive_async().await?);
-            let received = 1 + receive_more(self, into, (max - 1).min(self.len()));
+            let most = (max - 1).min(self.len());
+            let received = 1 + receive_more(self, into, most, in_turn);
             crate::coop::spend(received);
             Ok(received)
         }
@@ -211,10 +212,23 @@ pub trait WorkQueue: Lend {
 
 impl<Q: Lend> WorkQueue for Q {}
 
-/// Up to `most` more, as long as there are some: how many. A failure is told by a pop or receive that
-/// follows; one that may pass it meets itself.
-fn receive_more<Q: Lend>(queue: &Q, into: &mut Vec<Delivery<Q>>, most: usize) -> usize {
+/// Whether a verb that waits may take another one: if not, what is inside is for those before it.
+fn in_turn<Q: Lend>(queue: &Q) -> bool {
+    !queue.is_spoken_for()
+}
+
+/// Up to `most` more, as long as there are some that it `may_take`: how many. A failure is told by a
+/// pop or receive that follows; one that may pass it meets itself.
+fn receive_more<Q: Lend>(
+    queue: &Q,
+    into: &mut Vec<Delivery<Q>>,
+    most: usize,
+    may_take: impl Fn(&Q) -> bool,
+) -> usize {
     for received in 0..most {
+        if !may_take(queue) {
+            return received;
+        }
         match queue.try_receive() {
             Ok(delivery) => into.push(delivery),
             Err(TryPopError::Failed(failure)) if !failure.may_pass() => {
