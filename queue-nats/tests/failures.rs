@@ -2,9 +2,10 @@
 
 mod server;
 
+use queue_nats::select::PopAnyTimeoutError;
 use queue_nats::{
     Capacity, Failure, FailureKind, Mode, NatsConnection, NatsOptions, NatsQueue, PushTimeoutError,
-    Queue, TryPushError, WorkQueue,
+    Queue, Select, TryPushError, WorkQueue, pop_any, pop_any_timeout,
 };
 use server::{Network, Proxy, Server};
 use std::future::Future;
@@ -307,6 +308,34 @@ fn an_outage() {
     pusher.join().unwrap().unwrap();
     let all = popper.join().unwrap();
     assert!(all.contains(&1), "{all:?}");
+}
+
+#[test]
+fn a_select_waits_through_an_outage() {
+    let Some(mut server) = Server::start("an outage of a select") else {
+        return;
+    };
+    let jobs = open(&server.options()).unwrap();
+    server.kill();
+    // So that it is known.
+    std::thread::sleep(Duration::from_millis(100));
+    let late = pop_any_timeout(&[&jobs], Duration::from_millis(300));
+    let Err(PopAnyTimeoutError::Failed(0, failure)) = late else {
+        panic!("it came to {late:?}");
+    };
+    assert_eq!(failure.kind(), FailureKind::Unavailable, "{failure}");
+    std::thread::scope(|scope| {
+        let popped = scope.spawn(|| pop_any(&[&jobs]));
+        let pushed = scope.spawn(|| {
+            let mut item = Some(4);
+            let mut select = Select::new().push(&jobs, &mut item, |pushed| pushed);
+            select.wait()
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        server.restart();
+        assert_eq!(pushed.join().unwrap(), Some(Ok(())));
+        assert_eq!(popped.join().unwrap(), Ok((0, 4)));
+    });
 }
 
 /// What a push comes to whose answer is lost, if this is done before it can try again.
