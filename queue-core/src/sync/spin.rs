@@ -311,6 +311,31 @@ mod tests {
         assert_eq!(batch_target(None), 256);
     }
 
+    /// For it may share its core with whom it waits for, while another is idle.
+    #[test]
+    fn a_thread_that_finds_things_by_yielding_alone_sleeps_now_and_then() {
+        // What only the first yield finds: so many looks come before it.
+        let yielded = |looks: u32| {
+            let left = Cell::new(looks);
+            move || match left.get() {
+                0 => 1,
+                n => {
+                    left.set(n - 1);
+                    0
+                }
+            }
+        };
+        let mut spin = ThreadSpin::NEW;
+        for _ in 0..2 {
+            for wait in 0..32 {
+                let looks = if wait < 4 { 18 } else { 3 };
+                assert!(spin.spin(Deadline::NEVER, 1, &yielded(looks)), "{wait}");
+            }
+            assert!(!spin.spin(Deadline::NEVER, 1, &|| 1), "it sleeps");
+        }
+        assert!(spin.spin(Deadline::NEVER, 1, &|| 1));
+    }
+
     #[test]
     fn that_a_pop_had_to_wait_says_nothing_of_the_next_push() {
         set_waited(Side::Consumers, true);
