@@ -2,7 +2,7 @@
 //! [`IntoResultStream`] keep a [`Consumer`].
 
 use crate::iter::{End, item_or_panic};
-use crate::{Consumer, Failure, PopError, Queue, TryPopError, coop};
+use crate::{Consumer, Failure, PopError, Queue, Side, TryPopError, coop};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::future::Future;
@@ -238,9 +238,10 @@ impl<Q: Queue + Clone + 'static> Stream for IntoResultStream<Q> {
     }
 }
 
-/// What a pop that waits comes to at once: none if it has to wait, for its turn or for an item.
+/// What a pop that waits comes to at once: none if it has to wait, for its turn or for an item, or if
+/// to look costs as much as to try, which may block.
 fn try_first<Q: Queue>(queue: &Q) -> Option<Result<Q::Item, PopError>> {
-    if queue.is_spoken_for() {
+    if queue.ready_hint(Side::Consumers) == 0 || queue.is_spoken_for() {
         return None;
     }
     match queue.try_pop() {

@@ -26,6 +26,8 @@ use std::time::Duration;
 struct Away {
     kind: FailureKind,
     tries: Arc<AtomicUsize>,
+    /// Whether to look is as dear as to try, so that the hint says nothing.
+    is_far: bool,
     queue: Simple<u64>,
 }
 
@@ -36,6 +38,7 @@ impl Away {
         Self {
             kind,
             tries: Arc::new(AtomicUsize::new(tries)),
+            is_far: false,
             queue: Simple::try_with_capacity(Capacity::bounded(1)).unwrap(),
         }
     }
@@ -71,6 +74,13 @@ impl Kind for Away {
 
     fn listen(&self, side: Side) -> Self::Listener<'_> {
         self.queue.listen(side)
+    }
+
+    fn ready_hint(&self, side: Side) -> usize {
+        match self.is_far {
+            true => 0,
+            false => self.queue.ready_hint(side),
+        }
     }
 }
 
@@ -134,6 +144,17 @@ fn a_stream_that_keeps_its_half_waits() {
     assert_eq!(next(), Poll::Ready(None));
 }
 
+/// A try may block, over a network: an executor's thread is not to.
+#[test]
+fn a_stream_that_keeps_its_half_does_not_try_where_it_cannot_look() {
+    let mut queue = Away::holding(5, 1);
+    queue.is_far = true;
+    let mut items = queue.clone().consumer().into_stream();
+    let next = Pin::new(&mut items).poll_next(&mut context());
+    assert_eq!(next, Poll::Ready(Some(5)));
+    assert_eq!(queue.tries.load(Ordering::Relaxed), 1);
+}
+
 #[test]
 fn a_sink_waits() {
     let queue = Away::new(FailureKind::Unavailable, ALWAYS);
@@ -152,6 +173,7 @@ fn a_sink_waits() {
 #[test]
 fn what_does_not_pass_is_told_at_once() {
     let queue = Away::new(FailureKind::Io, ALWAYS);
+    queue.queue.try_push(0).unwrap();
     let mut sink = queue.sink();
     let sent = Pin::new(&mut sink).start_send(1);
     assert!(matches!(sent, Err(PushError::Failed(1, _))));
