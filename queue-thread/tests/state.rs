@@ -3,7 +3,7 @@
 #![cfg(not(loom))]
 
 use queue_core::Side;
-use queue_thread::{LockFreeQueue, Queue, ThreadQueue};
+use queue_thread::{LockFreeQueue, Queue, ThreadQueue, WorkQueue};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
@@ -50,6 +50,27 @@ fn a_glance_sees_what_is_there() {
     seen(ThreadQueue::unbounded());
     seen(LockFreeQueue::bounded(40));
     seen(LockFreeQueue::unbounded());
+}
+
+/// Who saw the end would try again and again, until what is lent is settled.
+fn ends_with_what_is_lent<Q: WorkQueue<Item = u32>>(queue: Q) {
+    let look = || [Side::Consumers, Side::Producers].map(|side| queue.ready_hint(side));
+    queue.try_push(1).unwrap();
+    let job = queue.receive().unwrap();
+    queue.close();
+    assert_eq!(look(), [0, usize::MAX]);
+    drop(job);
+    assert_eq!(look(), [1, usize::MAX]);
+    queue.receive().unwrap().ack().unwrap();
+    assert_eq!(look(), [usize::MAX; 2]);
+}
+
+#[test]
+fn a_glance_does_not_see_the_end_while_something_is_lent() {
+    ends_with_what_is_lent(ThreadQueue::bounded(2));
+    ends_with_what_is_lent(ThreadQueue::unbounded());
+    ends_with_what_is_lent(LockFreeQueue::bounded(2));
+    ends_with_what_is_lent(LockFreeQueue::unbounded());
 }
 
 /// Looks at the queue that wakes it, and pops from it.

@@ -61,6 +61,20 @@ impl Table<'_> {
     }
 }
 
+/// Whatever somebody wrote.
+#[test]
+fn a_slot_that_has_no_memory_is_not_touched() {
+    let (state, memory) = slots(1000);
+    let table = Table {
+        state: &state,
+        memory: &memory,
+    };
+    table.receive(ME);
+    let [_, committed, ..] = state.words().map(|word| word.load(Relaxed));
+    assert!((1..1000).contains(&committed));
+    assert!(table.lease(committed - 1).is_some() && table.lease(committed).is_none());
+}
+
 /// Items are received one after another, and come back in several orders.
 #[test]
 fn what_comes_back_finds_its_place_at_once() {
