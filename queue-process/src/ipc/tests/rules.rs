@@ -91,6 +91,15 @@ fn it_takes_what_finds_a_place_and_gives_what_is_there() {
     assert_eq!(state(&queue), (0, true));
 }
 
+/// It has no place where it could withdraw it.
+#[test]
+fn a_question_of_a_guest_that_shares_no_memory_is_begun_with() {
+    let queue = hosted(1);
+    let (number, to) = guest(&queue);
+    assert!(queue.begins(number, 1) && calls(&to).is_empty());
+    assert!(!queue.begins(number + 1, 1), "of nobody");
+}
+
 #[test]
 fn it_gives_no_more_bytes_at_once_than_a_message_carries_but_one_item() {
     let queue = hosted(9);
